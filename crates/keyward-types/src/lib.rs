@@ -1,1 +1,30 @@
 //! The nouns of keyward.
+//!
+//! Every room speaks in these types, and nothing here touches the outside: no I/O, no async, no
+//! clock. What exists is valid: a [`SecretName`] is canonical, a [`Version`] is at least 1, a
+//! [`Secret`] cannot be printed.
+
+mod action;
+mod clock;
+mod error;
+mod head;
+mod id;
+mod keys;
+mod kind;
+mod name;
+mod principal;
+mod secret;
+pub mod token;
+mod version;
+
+pub use action::{Action, Administer, Match, Operation, Read, Sign, Use, Write};
+pub use clock::{Clock, Random, RandomError, Timestamp};
+pub use error::Error;
+pub use head::{Access, Content, Head, Origin, Place, VersionHead};
+pub use id::{EnvironmentId, Id, ProjectId, SecretId, SlotId, VaultId};
+pub use keys::{KeyError, Keys, Purpose};
+pub use kind::Kind;
+pub use name::{EnvironmentName, ProjectName, SecretName};
+pub use principal::PrincipalId;
+pub use secret::Secret;
+pub use version::{Label, Version, VersionState};

@@ -1,0 +1,74 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A moment: milliseconds since 1970-01-01T00:00:00Z. Text form: RFC 3339 in UTC with
+/// milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+/// Tells the time. The only door to the wall clock.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// A source of randomness fit for keys.
+pub trait Random: Send + Sync {
+    /// Fills `bytes` with unpredictable bytes.
+    ///
+    /// # Errors
+    /// When the operating system has none to give.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
+}
+
+/// The operating system gave no randomness.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("the operating system gave no randomness: {0}")]
+pub struct RandomError(pub String);
+
+impl Timestamp {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+
+    /// The moment `days` later.
+    #[must_use]
+    pub fn plus_days(self, days: i64) -> Self {
+        Self(self.0.saturating_add(days.saturating_mul(Self::DAY)))
+    }
+
+    /// Whole days from `earlier` to this moment; negative when it is later.
+    pub fn days_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0).div_euclid(Self::DAY)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(moment) => write!(f, "{moment:.3}"),
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = jiff::Error;
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        text.parse::<jiff::Timestamp>().map(|moment| Self(moment.as_millisecond()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_rfc_3339_with_milliseconds() {
+        let text = "2026-11-23T21:43:00.120Z";
+        assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), text);
+        assert_eq!(Timestamp(0).plus_days(2).days_since(Timestamp(1)), 1);
+    }
+}
