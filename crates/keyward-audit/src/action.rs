@@ -1,0 +1,174 @@
+//! The closed lists of names in an entry: what was done, how it ended, by which way.
+//!
+//! Scripts and alerts match on these names, so a name is never changed or given a new meaning;
+//! a new one is one line here.
+
+use serde::{Deserialize, Serialize};
+
+/// Declares an enum whose variants have fixed names in the log.
+macro_rules! names {
+    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)* }) => {
+        $(#[$doc])*
+        #[non_exhaustive]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $type {
+            $($(#[$variant_doc])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl $type {
+            /// Every name of the list.
+            pub const ALL: &[$type] = &[$($type::$variant,)*];
+
+            /// The name in the log.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($type::$variant => $name,)* }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = crate::Error;
+
+            fn from_str(name: &str) -> Result<$type, crate::Error> {
+                let known = Self::ALL.iter().find(|known| known.as_str() == name);
+                let unknown = || crate::Error::Entry(format!("`{name}` is not a known name"));
+                known.copied().ok_or_else(unknown)
+            }
+        }
+    };
+}
+
+names! {
+    /// What was done, or asked for.
+    Action {
+        /// A vault was made.
+        VaultInit = "vault.init",
+        /// The root key was unwrapped through a slot.
+        VaultUnlock = "vault.unlock",
+        /// The vault was locked again.
+        VaultLock = "vault.lock",
+        /// A value was read: plaintext left keyward.
+        SecretRead = "secret.read",
+        /// A new version was written.
+        SecretWrite = "secret.write",
+        /// A version was marked as deleted.
+        SecretDelete = "secret.delete",
+        /// A deleted version was brought back.
+        SecretUndelete = "secret.undelete",
+        /// A version's value was shredded.
+        SecretDestroy = "secret.destroy",
+        /// The label `active` was moved to an older version.
+        SecretRollback = "secret.rollback",
+        /// Metadata was changed: owner, expiry, labels, tags.
+        SecretEdit = "secret.edit",
+        /// Stored values were compared with foreign bytes; none left keyward.
+        SecretMatch = "secret.match",
+        /// keyward applied the value itself, under a lease.
+        SecretUse = "secret.use",
+        /// Names and metadata were listed.
+        SecretList = "secret.list",
+        /// A value was handed to a child process.
+        SecretRun = "secret.run",
+        /// A value was written to a file or stream.
+        SecretExport = "secret.export",
+        /// A value was copied to another name or environment.
+        SecretCopy = "secret.copy",
+        /// Values were read from a file into the vault.
+        SecretImport = "secret.import",
+        /// A project was made.
+        ProjectCreate = "project.create",
+        /// A project was given another name.
+        ProjectRename = "project.rename",
+        /// A project was deleted with its keys.
+        ProjectDelete = "project.delete",
+        /// An environment was added.
+        EnvironmentAdd = "environment.add",
+        /// An environment was changed: its parent, its rules.
+        EnvironmentEdit = "environment.edit",
+        /// An environment was removed.
+        EnvironmentRemove = "environment.remove",
+        /// A recipient of the root key was added.
+        SlotAdd = "slot.add",
+        /// A recipient of the root key was removed.
+        SlotRemove = "slot.remove",
+        /// The root key was replaced.
+        Rekey = "rekey",
+        /// A project's data key was replaced and its values sealed anew.
+        RekeyData = "rekey.data",
+        /// A person's or service's private parts were made unreadable.
+        SubjectErase = "subject.erase",
+        /// A copy of the store was written.
+        Backup = "backup",
+        /// The store was made from a copy.
+        Restore = "restore",
+        /// A folder was bound to what it may receive.
+        FolderTrust = "folder.trust",
+        /// The binding of a folder was ended.
+        FolderUntrust = "folder.untrust",
+        /// A holding ended: its holder has the value no longer.
+        HoldingClose = "holding.close",
+        /// A checkpoint was published outside the store.
+        LogCheckpoint = "log.checkpoint",
+        /// The log was exported.
+        LogExport = "log.export",
+        /// The log was verified.
+        LogVerify = "log.verify",
+        /// A person accepted a store that is older than an anchor, or of unknown incarnation.
+        StoreAccept = "store.accept",
+        /// An epoch began; the entry carries the closed one's last checkpoint.
+        EpochBegin = "epoch.begin",
+        /// A closed epoch was dropped from the store.
+        EpochDrop = "epoch.drop",
+    }
+}
+
+impl Action {
+    /// Whether an allowed entry of this action says that plaintext left keyward. These are the
+    /// entries that the counters of reads count.
+    pub const fn discloses(self) -> bool {
+        matches!(self, Action::SecretRead | Action::SecretRun | Action::SecretExport | Action::SecretCopy)
+    }
+}
+
+names! {
+    /// How it ended.
+    Outcome {
+        /// It was permitted and done.
+        Allowed = "allowed",
+        /// The principal has no right to it.
+        Denied = "denied",
+        /// There is nothing of that name, or the principal may not know.
+        NotFound = "not_found",
+        /// It was permitted and could not be done.
+        Failed = "failed",
+    }
+}
+
+names! {
+    /// The way by which a value left, or was applied.
+    Via {
+        /// `get`, or a read over the API.
+        Read = "read",
+        /// The environment or a private file of a child process.
+        Run = "run",
+        /// `export`.
+        Export = "export",
+        /// `copy`.
+        Copy = "copy",
+        /// An editor, for the time it was open.
+        Edit = "edit",
+        /// A deployment target.
+        Target = "target",
+        /// The gateway.
+        Gateway = "gateway",
+        /// Comparison of values: duplicates, weakness.
+        Check = "check",
+        /// Work of the system on its own account: rotation, re-sealing.
+        System = "system",
+    }
+}

@@ -1,0 +1,35 @@
+//! The audit room: what happened, in a form that cannot be altered unseen.
+//!
+//! Each event is an [`Entry`], canonical JSON of public fields only. Entries are the leaves of a
+//! Merkle tree (RFC 6962); the [`head::Integrator`] adds the entries of each commit to the tree
+//! and signs a [`Checkpoint`], in the commit's own transaction. So every state of the store that
+//! a reader can see carries a signature over every entry before it.
+//!
+//! What holds here:
+//! - **Nothing is signed blindly.** The integrator continues only from a head that this log's own
+//!   key has signed: who can write to the database cannot have a forged tree signed for him.
+//! - **Personal data can be erased.** The private part of an entry (reason, address, names) lies
+//!   beside the log, sealed under the subject's key; the entry holds only a commitment to it.
+//! - **No I/O, no clock, no randomness.** Callers bring entries, times, salts and the signer.
+//!
+//! Formats: C2SP signed-note, tlog-checkpoint, tlog-tiles and tlog-proof (<https://c2sp.org>).
+
+pub mod canonical;
+pub mod checkpoint;
+pub mod entry;
+pub mod error;
+pub mod head;
+pub mod merkle;
+pub mod note;
+pub mod private;
+
+mod action;
+
+pub use action::{Action, Outcome, Via};
+pub use checkpoint::Checkpoint;
+pub use entry::{Entry, RecordChange};
+pub use error::Error;
+pub use head::Integrator;
+pub use merkle::Hash;
+pub use note::{Ed25519Signer, Signer, VerifierKey};
+pub use private::{PrivatePart, SealPrivate};
