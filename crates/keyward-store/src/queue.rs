@@ -1,0 +1,140 @@
+//! Group commit. Callers queue; one of them, the leader, commits for all who wait, in its own
+//! thread: a lone caller pays for no thread switch, and a crowd shares one flush. While a group is
+//! being written the next one gathers, and its first member leads it.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
+
+use crate::{Batch, Committed, Error, Result};
+
+/// The queue in front of one engine.
+#[derive(Default)]
+pub(crate) struct CommitQueue {
+    state: Mutex<State>,
+}
+
+impl CommitQueue {
+    /// Commits `batch` together with those that wait, by `apply` in this thread or another's.
+    pub(crate) fn commit(
+        &self,
+        batch: Batch,
+        apply: impl FnOnce(&[Batch]) -> Vec<Result<Committed>>,
+    ) -> Result<Committed> {
+        let request = Arc::new(Request::of_this_thread());
+        if self.join(batch, &request) == Role::Follower && request.wait() == Role::Follower {
+            return request.answer();
+        }
+        self.lead(apply);
+        request.answer()
+    }
+
+    fn join(&self, batch: Batch, request: &Arc<Request>) -> Role {
+        let mut state = self.state();
+        state.waiting.push((batch, Arc::clone(request)));
+        if state.led {
+            return Role::Follower;
+        }
+        state.led = true;
+        Role::Leader
+    }
+
+    /// Takes everyone who waits (the leader among them), commits, answers, and hands over.
+    fn lead(&self, apply: impl FnOnce(&[Batch]) -> Vec<Result<Committed>>) {
+        let (batches, requests): (Vec<_>, Vec<_>) = std::mem::take(&mut self.state().waiting).into_iter().unzip();
+        let mut term = Term { queue: self, requests, answers: Vec::new() };
+        term.answers = apply(&batches);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics while it is held; a poisoned lock still guards a whole state.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<(Batch, Arc<Request>)>,
+    led: bool,
+}
+
+/// One leader's time. Its end, also by a panic, answers everyone and names the next leader.
+struct Term<'a> {
+    queue: &'a CommitQueue,
+    requests: Vec<Arc<Request>>,
+    answers: Vec<Result<Committed>>,
+}
+
+impl Drop for Term<'_> {
+    fn drop(&mut self) {
+        // The successor first: it can write while the others are being woken.
+        let successor = {
+            let mut state = self.queue.state();
+            state.led = !state.waiting.is_empty();
+            state.waiting.first().map(|(_, request)| Arc::clone(request))
+        };
+        if let Some(successor) = successor {
+            successor.promote();
+        }
+        let mut answers = self.answers.drain(..);
+        for request in &self.requests {
+            request.finish(answers.next().unwrap_or(Err(Error::Interrupted)));
+        }
+    }
+}
+
+/// One caller's place in the queue.
+struct Request {
+    state: AtomicU8,
+    answer: Mutex<Option<Result<Committed>>>,
+    thread: Thread,
+}
+
+impl Request {
+    fn of_this_thread() -> Self {
+        let thread = std::thread::current();
+        Self { state: AtomicU8::new(WAITING), answer: Mutex::new(None), thread }
+    }
+
+    /// Until there is an answer, or this caller must lead.
+    fn wait(&self) -> Role {
+        loop {
+            match self.state.load(Ordering::Acquire) {
+                ANSWERED => return Role::Follower,
+                PROMOTED => return Role::Leader,
+                _ => std::thread::park(),
+            }
+        }
+    }
+
+    fn promote(&self) {
+        self.state.store(PROMOTED, Ordering::Release);
+        self.thread.unpark();
+    }
+
+    fn finish(&self, answer: Result<Committed>) {
+        *self.slot() = Some(answer);
+        self.state.store(ANSWERED, Ordering::Release);
+        if self.thread.id() != std::thread::current().id() {
+            self.thread.unpark();
+        }
+    }
+
+    fn answer(&self) -> Result<Committed> {
+        self.slot().take().unwrap_or(Err(Error::Interrupted))
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Result<Committed>>> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Role {
+    Leader,
+    Follower,
+}
+
+const WAITING: u8 = 0;
+const PROMOTED: u8 = 1;
+const ANSWERED: u8 = 2;
