@@ -7,6 +7,7 @@
 mod action;
 mod clock;
 mod error;
+pub mod forms;
 mod head;
 mod id;
 mod keys;
