@@ -1,0 +1,94 @@
+use keyward_types::{EnvironmentName, KeyError, ProjectName, RandomError, SecretName, Version};
+use thiserror::Error;
+
+/// Why the vault refused.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No slot opened with what was brought.
+    #[error("this {0} does not open the vault")]
+    WrongCredential(&'static str),
+    /// A key file or recovery code that is none.
+    #[error("the {what} cannot be used: {why}")]
+    Credential {
+        /// Which credential.
+        what: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Bytes that are not what was written.
+    #[error("{0}")]
+    Damaged(&'static str),
+    /// Made by a newer keyward.
+    #[error("the vault has format `{0}`, which this keyward does not know")]
+    FutureFormat(String),
+    /// The policy said no, and that is on record.
+    #[error("{0}")]
+    Denied(#[from] keyward_access::Denial),
+    /// There is no such project.
+    #[error("there is no project `{0}`")]
+    NoProject(ProjectName),
+    /// There is no such environment.
+    #[error("project `{project}` has no environment `{environment}`")]
+    NoEnvironment {
+        /// The project.
+        project: ProjectName,
+        /// What it lacks.
+        environment: EnvironmentName,
+    },
+    /// There is no such secret.
+    #[error("there is no secret `{project}/{environment}/{name}`")]
+    NoSecret {
+        /// The project.
+        project: ProjectName,
+        /// The environment.
+        environment: EnvironmentName,
+        /// What is missing in it.
+        name: SecretName,
+    },
+    /// The secret exists and this version of it cannot be had.
+    #[error("version {version} of `{name}` {why}")]
+    NoVersion {
+        /// The secret.
+        name: SecretName,
+        /// Which version.
+        version: Version,
+        /// What became of it.
+        why: &'static str,
+    },
+    /// Something of this name is there already.
+    #[error("there is a {noun} `{name}` already")]
+    Exists {
+        /// What it is.
+        noun: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// Something is in the way of a change.
+    #[error("{0}")]
+    Refused(String),
+    /// A value over the limit.
+    #[error("the value has {size} bytes, {} are allowed", crate::MAX_VALUE)]
+    TooLarge {
+        /// Its length.
+        size: usize,
+    },
+    /// Somebody else changed the same thing at the same time.
+    #[error("`{0}` was changed by somebody else at the same time")]
+    Raced(String),
+    /// The proof is not for these bytes.
+    #[error("the permit is not for this value")]
+    WrongProof,
+    /// Nothing irreversible is done after a restore until somebody has looked.
+    #[error("the vault is in safe mode: {0}")]
+    SafeMode(String),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] std::io::Error),
+    /// A key refused.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
