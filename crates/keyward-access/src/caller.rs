@@ -14,8 +14,6 @@ pub struct Caller {
 pub enum SystemTask {
     /// Seals values anew under a new generation of a project's key.
     Rekey,
-    /// Copies an old value into a new version.
-    Rollback,
 }
 
 impl Caller {
@@ -30,7 +28,6 @@ impl Caller {
     pub fn system(task: SystemTask) -> Self {
         let (name, operations) = match task {
             SystemTask::Rekey => ("rekey", vec![Operation::Use]),
-            SystemTask::Rollback => ("rollback", vec![Operation::Use]),
         };
         let grants = vec![Grant { operations, project: None, environment: None }];
         Self { principal: PrincipalId::system(name), grants }

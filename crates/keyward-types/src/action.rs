@@ -53,6 +53,8 @@ actions! {
     Match,
     /// A version or its metadata may be changed.
     Write,
+    /// Names and metadata may be seen.
+    List,
     /// Keys, slots, projects and environments may be changed.
     Administer,
 }

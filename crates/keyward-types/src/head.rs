@@ -178,3 +178,38 @@ impl FromStr for Access {
             .ok_or_else(|| format!("`{text}` is not an access: use read-only, read-write, admin or public"))
     }
 }
+
+impl crate::Record for Head {
+    const COLLECTION: &'static str = "secret";
+
+    /// `project ‖ environment ‖ secret`, 48 bytes, so that an environment is one range.
+    fn key(&self) -> Vec<u8> {
+        self.place.key()
+    }
+
+    /// `name`: `project ‖ environment ‖ name`. `fingerprint`: that of the active value, 32 bytes.
+    fn indexes(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let mut indexes = vec![("name", self.place.name_index(&self.name))];
+        if let Some(active) = self.active().filter(|_| self.kind.is_secret()) {
+            indexes.push(("fingerprint", active.fingerprint.as_bytes().to_vec()));
+        }
+        indexes
+    }
+}
+
+impl Place {
+    /// The key of the secret's head: `project ‖ environment ‖ secret`.
+    pub fn key(&self) -> Vec<u8> {
+        [&self.project.as_bytes()[..], self.environment.as_bytes(), self.secret.as_bytes()].concat()
+    }
+
+    /// The value of the head's `name` index.
+    pub fn name_index(&self, name: &SecretName) -> Vec<u8> {
+        [&self.project.as_bytes()[..], self.environment.as_bytes(), name.as_str().as_bytes()].concat()
+    }
+
+    /// The key of what belongs to one version: `secret ‖ version`, big-endian.
+    pub fn version_key(&self, version: Version) -> Vec<u8> {
+        [&self.secret.as_bytes()[..], &version.get().to_be_bytes()].concat()
+    }
+}

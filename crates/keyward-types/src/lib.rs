@@ -19,7 +19,7 @@ mod secret;
 pub mod token;
 mod version;
 
-pub use action::{Action, Administer, Match, Operation, Read, Sign, Use, Write};
+pub use action::{Action, Administer, List, Match, Operation, Read, Sign, Use, Write};
 pub use clock::{Clock, Random, RandomError, Timestamp};
 pub use error::Error;
 pub use head::{Access, Content, Head, Origin, Place, VersionHead};

@@ -1,0 +1,25 @@
+use keyward_access::Caller;
+use keyward_types::PrincipalId;
+
+/// Who acts and on what occasion: the first argument of everything the vault does.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// Who, with present rights.
+    pub caller: Caller,
+    /// Why, in the caller's words; goes into the private part of the log.
+    pub reason: Option<String>,
+    /// What program and command; goes into the private part of the log.
+    pub agent: String,
+}
+
+impl Actor {
+    /// Who it is.
+    pub fn principal(&self) -> &PrincipalId {
+        self.caller.principal()
+    }
+
+    /// keyward itself at a task, on behalf of this actor's command.
+    pub(crate) fn as_system(&self, task: keyward_access::SystemTask) -> Self {
+        Self { caller: Caller::system(task), reason: self.reason.clone(), agent: self.agent.clone() }
+    }
+}

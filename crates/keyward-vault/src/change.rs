@@ -1,0 +1,240 @@
+//! A change and the entries that tell of it, committed together. Every entry of a change that
+//! touches records carries the hash of what it leaves behind, so that `audit verify` can replay
+//! the log against the store.
+
+use std::collections::BTreeMap;
+
+use keyward_access::{Object, Permit};
+use keyward_audit::{Action as ActionName, Entry, Hash, Outcome, PrivatePart, RecordChange, Via};
+use keyward_store::{Batch, Committed, Delete, Expect, LogEntry, NonEmpty, Put, header_hash, record_hash};
+use keyward_types::{Action, EnvironmentName, ProjectName, Record, SecretName, Version};
+
+use crate::actor::Actor;
+use crate::records;
+use crate::value::hex;
+use crate::{Error, Vault};
+
+/// A change under way. Made from a permit, which it uses up.
+pub(crate) struct Change<'a> {
+    vault: &'a Vault,
+    actor: &'a Actor,
+    told: Vec<Told>,
+    expects: Vec<Expect>,
+    header: Option<Vec<u8>>,
+}
+
+/// One entry and what it changes.
+struct Told {
+    telling: Telling,
+    puts: Vec<Put>,
+    deletes: Vec<Delete>,
+}
+
+/// One entry before it is sealed.
+#[derive(Clone, Debug)]
+pub(crate) struct Telling {
+    pub(crate) action: ActionName,
+    pub(crate) outcome: Outcome,
+    pub(crate) object: Object,
+    pub(crate) version: Option<Version>,
+    pub(crate) fingerprint: Option<String>,
+    pub(crate) via: Option<Via>,
+    pub(crate) count: Option<u64>,
+    pub(crate) names: Names,
+}
+
+/// Names at the time of the act, for the private part of an entry.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) project: Option<ProjectName>,
+    pub(crate) environment: Option<EnvironmentName>,
+    pub(crate) secret: Option<SecretName>,
+    pub(crate) more: BTreeMap<String, String>,
+}
+
+impl Telling {
+    pub(crate) fn new(action: ActionName, object: Object) -> Self {
+        Self {
+            action,
+            outcome: Outcome::Allowed,
+            object,
+            version: None,
+            fingerprint: None,
+            via: None,
+            count: None,
+            names: Names::default(),
+        }
+    }
+
+    pub(crate) fn outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+
+    pub(crate) fn names(mut self, names: Names) -> Self {
+        self.names = names;
+        self
+    }
+
+    pub(crate) fn version(mut self, version: Version, fingerprint: &str) -> Self {
+        self.version = Some(version);
+        self.fingerprint = Some(fingerprint.to_owned());
+        self
+    }
+
+    pub(crate) fn via(mut self, via: Via) -> Self {
+        self.via = Some(via);
+        self
+    }
+
+    pub(crate) fn count(mut self, count: u64) -> Self {
+        self.count = Some(count);
+        self
+    }
+}
+
+impl Names {
+    pub(crate) fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.more.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+impl<'a> Change<'a> {
+    /// A change that `permit` allows.
+    pub(crate) fn permitted<A: Action>(
+        vault: &'a Vault,
+        actor: &'a Actor,
+        permit: Permit<A>,
+        telling: Telling,
+    ) -> Self {
+        debug_assert_eq!(permit.object().vault(), telling.object.vault(), "a permit is for one vault");
+        drop(permit);
+        Self::told(vault, actor, telling)
+    }
+
+    /// An entry that needs no permit of its own: the record of a permit, of a denial, or of work
+    /// that comes with the opening of the vault.
+    pub(crate) fn told(vault: &'a Vault, actor: &'a Actor, telling: Telling) -> Self {
+        Self { vault, actor, told: vec![Told::new(telling)], expects: vec![], header: None }
+    }
+
+    /// A further entry in the same change; what is put from now on stands in it.
+    pub(crate) fn also(&mut self, telling: Telling) {
+        self.told.push(Told::new(telling));
+    }
+
+    pub(crate) fn put<R: Record>(&mut self, record: &R) {
+        self.present().puts.push(records::put(record));
+    }
+
+    pub(crate) fn delete<R: Record>(&mut self, key: Vec<u8>) {
+        self.present().deletes.push(Delete { collection: R::COLLECTION.to_owned(), key });
+    }
+
+    fn present(&mut self) -> &mut Told {
+        self.told.last_mut().expect("a change begins with an entry")
+    }
+
+    pub(crate) fn expect(&mut self, expect: Expect) {
+        self.expects.push(expect);
+    }
+
+    pub(crate) fn expect_free<R: Record>(&mut self, index: &str, value: Vec<u8>) {
+        self.expects.push(Expect::AbsentIndex { collection: R::COLLECTION.to_owned(), index: index.to_owned(), value });
+    }
+
+    pub(crate) fn header(&mut self, bytes: Vec<u8>) {
+        self.header = Some(bytes);
+    }
+
+    /// Makes the change durable together with its entries.
+    pub(crate) fn commit(self) -> Result<Committed, Error> {
+        let mut entries = Vec::with_capacity(self.told.len());
+        for (i, told) in self.told.iter().enumerate() {
+            let header = self.header.as_ref().filter(|_| i == 0).map(|bytes| Hash(header_hash(bytes)));
+            entries.extend(self.vault.entries(self.actor, told, header)?);
+        }
+        let mut batch = Batch::record(NonEmpty::try_from(entries)?);
+        for expect in self.expects {
+            batch = batch.expect(expect);
+        }
+        for told in self.told {
+            batch = told.deletes.into_iter().fold(batch, Batch::delete);
+            batch = told.puts.into_iter().fold(batch, Batch::put);
+        }
+        if let Some(header) = self.header {
+            batch = batch.header(header);
+        }
+        self.vault.store.commit(batch).map_err(Error::from)
+    }
+}
+
+impl Told {
+    fn new(telling: Telling) -> Self {
+        Self { telling, puts: Vec::new(), deletes: Vec::new() }
+    }
+
+    fn record_changes(&self) -> Vec<RecordChange> {
+        let deleted = self.deletes.iter().map(|delete| RecordChange {
+            collection: delete.collection.clone(),
+            key: delete.key.clone(),
+            hash: None,
+        });
+        let put = self.puts.iter().map(|put| RecordChange {
+            collection: put.collection.clone(),
+            key: put.key.clone(),
+            hash: Some(Hash(record_hash(&put.collection, &put.key, &put.value, &put.indexes))),
+        });
+        deleted.chain(put).collect()
+    }
+}
+
+impl Vault {
+    /// The sealed entries of one telling: one, or several where its records do not fit one.
+    fn entries(&self, actor: &Actor, told: &Told, header: Option<Hash>) -> Result<Vec<LogEntry>, Error> {
+        let telling = &told.telling;
+        let names = &telling.names;
+        let private = PrivatePart {
+            reason: actor.reason.clone(),
+            agent: Some(actor.agent.clone()),
+            names: keyward_audit::Names {
+                project: names.project.as_ref().map(ToString::to_string),
+                environment: names.environment.as_ref().map(ToString::to_string),
+                secret: names.secret.as_ref().map(ToString::to_string),
+            },
+            more: names.more.clone(),
+            ..PrivatePart::default()
+        };
+        let (salted, commit) = self.salted(&private)?;
+        let object = &telling.object;
+        let entry = Entry {
+            project: object.project().map(|id| id.to_string()),
+            environment: object.environment().map(|id| id.to_string()),
+            secret: match object {
+                Object::Secret(place, _) => Some(place.secret.to_string()),
+                _ => None,
+            },
+            version: telling.version.map(Version::get),
+            fingerprint: telling.fingerprint.clone(),
+            via: telling.via,
+            count: telling.count,
+            records: told.record_changes(),
+            header,
+            ..Entry::new(
+                telling.action,
+                telling.outcome,
+                actor.principal().to_string(),
+                object.vault().to_string(),
+                self.tools.clock.now().to_string(),
+                commit,
+            )
+        };
+        let sealed = self.seal_private(actor.principal(), &entry.private_context(), &salted)?;
+        entry
+            .into_parts()
+            .iter()
+            .map(|part| Ok(LogEntry { public: part.canonical()?, private: sealed.clone() }))
+            .collect()
+    }
+}

@@ -1,0 +1,368 @@
+//! Loading heads, and opening what a proof allows.
+
+use keyward_access::{Caller, Object, Permit, Protected, authorize};
+use keyward_audit::Action as ActionName;
+use keyward_types::{
+    EnvironmentName, Head, List, ProjectName, Read, Record, Secret, SecretName, Timestamp, Use, Version, VersionState,
+};
+
+use crate::actor::Actor;
+use crate::change::Names;
+use crate::record::{Recorded, Via};
+use crate::records::{self, Environment, Project, Sealed, environment_index};
+use crate::{Error, Vault};
+
+/// A project and an environment of it: where commands work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scope {
+    /// The project.
+    pub project: Project,
+    /// The environment.
+    pub environment: Environment,
+}
+
+/// A head that was loaded for one version, authenticated and still closed.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub(crate) head: Head,
+    pub(crate) generation: u64,
+    version: Version,
+    project: ProjectName,
+    environment: EnvironmentName,
+}
+
+/// A value that left, with what it is.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its head and which version it is.
+    pub loaded: Loaded,
+    /// The value.
+    pub value: Secret<Vec<u8>>,
+    /// The holding that was opened for it.
+    pub holding: Option<String>,
+}
+
+/// A value that keyward applies itself, for at most [`Lease::SECONDS`]. It cannot be taken out.
+pub struct Lease {
+    value: Secret<Vec<u8>>,
+    until: Timestamp,
+}
+
+impl Scope {
+    pub(crate) fn object(&self, vault: keyward_types::VaultId) -> Object {
+        Object::Environment(vault, self.project.id, self.environment.id)
+    }
+
+    pub(crate) fn names(&self, secret: Option<&SecretName>) -> Names {
+        Names {
+            project: Some(self.project.name.clone()),
+            environment: Some(self.environment.name.clone()),
+            secret: secret.cloned(),
+            ..Names::default()
+        }
+    }
+
+    fn prefix(&self) -> Vec<u8> {
+        [&self.project.id.as_bytes()[..], self.environment.id.as_bytes()].concat()
+    }
+}
+
+impl Loaded {
+    /// All that is known without opening.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The version it was loaded for.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The project it lies in.
+    pub fn project(&self) -> &ProjectName {
+        &self.project
+    }
+
+    /// The environment that answered; a parent of the one asked, where that lacks the name.
+    pub fn environment(&self) -> &EnvironmentName {
+        &self.environment
+    }
+
+    pub(crate) fn names(&self) -> Names {
+        Names {
+            project: Some(self.project.clone()),
+            environment: Some(self.environment.clone()),
+            secret: Some(self.head.name.clone()),
+            ..Names::default()
+        }
+    }
+}
+
+impl Protected for Loaded {
+    fn object(&self) -> Object {
+        Object::Secret(self.head.place, Some(self.version))
+    }
+}
+
+impl Lease {
+    /// How long a lease lasts.
+    pub const SECONDS: i64 = 60;
+
+    /// Applies the value; `None` once the lease is over.
+    pub fn apply<R>(&self, now: Timestamp, apply: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        (now < self.until).then(|| apply(self.value.expose()))
+    }
+}
+
+impl Vault {
+    /// The project and environment of these names.
+    ///
+    /// # Errors
+    /// [`Error::NoProject`] and [`Error::NoEnvironment`].
+    pub fn scope(&self, project: &ProjectName, environment: &EnvironmentName) -> Result<Scope, Error> {
+        let project = self.project(project)?;
+        let found = self.environment_of(&project, environment)?;
+        let missing = || Error::NoEnvironment { project: project.name.clone(), environment: environment.clone() };
+        let environment = found.ok_or_else(missing)?;
+        Ok(Scope { project, environment })
+    }
+
+    /// The project of this name.
+    ///
+    /// # Errors
+    /// [`Error::NoProject`].
+    pub fn project(&self, name: &ProjectName) -> Result<Project, Error> {
+        let found = records::find::<Project>(&self.store, "name", name.as_str().as_bytes())?;
+        found.into_iter().next().map(|row| row.record).ok_or_else(|| Error::NoProject(name.clone()))
+    }
+
+    /// Every project, in the order of names.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn projects(&self) -> Result<Vec<Project>, Error> {
+        let mut projects: Vec<Project> =
+            records::scan::<Project>(&self.store, &[])?.into_iter().map(|row| row.record).collect();
+        projects.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(projects)
+    }
+
+    /// Every environment of a project, in the order in which they were made.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn environments(&self, project: &Project) -> Result<Vec<Environment>, Error> {
+        let mut environments: Vec<Environment> = records::scan::<Environment>(&self.store, project.id.as_bytes())?
+            .into_iter()
+            .map(|row| row.record)
+            .collect();
+        environments.sort_by(|a, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name)));
+        Ok(environments)
+    }
+
+    fn environment_of(&self, project: &Project, name: &EnvironmentName) -> Result<Option<Environment>, Error> {
+        let found = records::find::<Environment>(&self.store, "name", &environment_index(project.id, name))?;
+        Ok(found.into_iter().next().map(|row| row.record))
+    }
+
+    fn parent(&self, environment: &Environment) -> Result<Option<Environment>, Error> {
+        let Some(parent) = environment.parent else { return Ok(None) };
+        let key = [&environment.project.as_bytes()[..], parent.as_bytes()].concat();
+        Ok(records::load::<Environment>(&self.store, &key)?.map(|row| row.record))
+    }
+
+    /// The scope and its parents, nearest first. A ring of parents ends where it closes.
+    fn lineage(&self, scope: &Scope) -> Result<Vec<Scope>, Error> {
+        let mut lineage = vec![scope.clone()];
+        while let Some(parent) = self.parent(&lineage[lineage.len() - 1].environment)? {
+            if lineage.iter().any(|seen| seen.environment.id == parent.id) {
+                break;
+            }
+            lineage.push(Scope { project: scope.project.clone(), environment: parent });
+        }
+        Ok(lineage)
+    }
+
+    /// Heads of an environment, deleted ones included, in the order of names.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list here.
+    pub fn heads(&self, actor: &Actor, scope: &Scope) -> Result<Vec<Head>, Error> {
+        let object = scope.object(self.id());
+        authorize::<List>(&actor.caller, &object)
+            .map_err(|denial| self.denied(actor, denial, ActionName::SecretList, scope.names(None)))?;
+        let mut heads: Vec<Head> =
+            records::scan::<Head>(&self.store, &scope.prefix())?.into_iter().map(|row| row.record).collect();
+        heads.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(heads)
+    }
+
+    /// The head of one secret and its row's generation, in this environment alone.
+    pub(crate) fn head_row(&self, scope: &Scope, name: &SecretName) -> Result<Option<records::Row<Head>>, Error> {
+        let index = [scope.prefix(), name.as_str().as_bytes().to_vec()].concat();
+        Ok(records::find::<Head>(&self.store, "name", &index)?.into_iter().next())
+    }
+
+    /// Loads one secret for reading: the version asked for, or the active one, from this
+    /// environment or else from its parents.
+    ///
+    /// # Errors
+    /// [`Error::NoSecret`] or [`Error::NoVersion`], recorded as not found; [`Error::Denied`] when
+    /// the caller may not even list here.
+    pub fn load(
+        &self,
+        actor: &Actor,
+        scope: &Scope,
+        name: &SecretName,
+        version: Option<Version>,
+    ) -> Result<Loaded, Error> {
+        let (object, names) = (scope.object(self.id()), scope.names(Some(name)));
+        let mut missing = Error::NoSecret {
+            project: scope.project.name.clone(),
+            environment: scope.environment.name.clone(),
+            name: name.clone(),
+        };
+        for scope in self.lineage(scope)? {
+            let Some(row) = self.head_row(&scope, name)? else { continue };
+            match pick(&row.record, version) {
+                Ok(version) => return Ok(loaded(row, version, &scope)),
+                Err(Error::NoSecret { .. }) => continue,
+                Err(error) => {
+                    missing = error;
+                    break;
+                }
+            }
+        }
+        Err(self.not_found(actor, object, ActionName::SecretRead, names, missing))
+    }
+
+    /// Loads the active version of every secret of the environment and its parents; where both
+    /// have a name, the nearer one counts.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list here.
+    pub fn load_all(&self, actor: &Actor, scope: &Scope) -> Result<Vec<Loaded>, Error> {
+        let mut all: Vec<Loaded> = Vec::new();
+        for scope in self.lineage(scope)? {
+            let object = scope.object(self.id());
+            authorize::<List>(&actor.caller, &object)
+                .map_err(|denial| self.denied(actor, denial, ActionName::SecretList, scope.names(None)))?;
+            for row in records::scan::<Head>(&self.store, &scope.prefix())? {
+                let Some(version) = row.record.active().map(|active| active.version) else { continue };
+                if !all.iter().any(|nearer| nearer.head.name == row.record.name) {
+                    all.push(loaded(row, version, &scope));
+                }
+            }
+        }
+        all.sort_by(|a, b| a.head.name.cmp(&b.head.name));
+        Ok(all)
+    }
+
+    /// Opens what was loaded: authorize each, record all in one commit, then open.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for the first that the caller may not read; nothing is opened then.
+    pub fn read(&self, actor: &Actor, loaded: Vec<Loaded>, via: Via) -> Result<Vec<Opened>, Error> {
+        let mut permits = Vec::with_capacity(loaded.len());
+        for one in &loaded {
+            let permit = authorize::<Read>(&actor.caller, one)
+                .map_err(|denial| self.denied(actor, denial, ActionName::SecretRead, one.names()))?;
+            permits.push((permit, one));
+        }
+        let proofs = self.record(actor, permits, via)?;
+        loaded
+            .into_iter()
+            .zip(proofs)
+            .map(|(loaded, proof)| {
+                let holding = proof.holding().map(str::to_owned);
+                let value = self.open(proof, &self.sealed(&loaded)?)?;
+                Ok(Opened { loaded, value, holding })
+            })
+            .collect()
+    }
+
+    /// The sealed row of what was loaded.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when the head speaks of a value that is not there.
+    pub fn sealed(&self, loaded: &Loaded) -> Result<Sealed, Error> {
+        records::load::<Sealed>(&self.store, &loaded.head.place.version_key(loaded.version))?
+            .map(|row| row.record)
+            .ok_or(Error::Damaged("a value is missing that the log says was never destroyed"))
+    }
+
+    /// Opens a value for whoever may have it. Uses up the proof.
+    ///
+    /// # Errors
+    /// [`Error::WrongProof`] when the proof is for another secret or version.
+    pub fn open(&self, proof: Recorded<Permit<Read>>, sealed: &Sealed) -> Result<Secret<Vec<u8>>, Error> {
+        self.open_proven(proof.into_object(), sealed)
+    }
+
+    /// Opens a value for keyward's own use. Uses up the proof.
+    ///
+    /// # Errors
+    /// [`Error::WrongProof`] when the proof is for another secret or version.
+    pub fn lease(&self, proof: Recorded<Permit<Use>>, sealed: &Sealed) -> Result<Lease, Error> {
+        let value = self.open_proven(proof.into_object(), sealed)?;
+        Ok(Lease { value, until: Timestamp(self.tools.clock.now().0 + Lease::SECONDS * 1000) })
+    }
+
+    fn open_proven(&self, object: Object, sealed: &Sealed) -> Result<Secret<Vec<u8>>, Error> {
+        if object != Object::Secret(sealed.place, Some(sealed.version)) || sealed.place.vault != self.id() {
+            return Err(Error::WrongProof);
+        }
+        self.project_key(sealed.place.project, sealed.key_generation)?.open(sealed, "value")
+    }
+
+    /// The same secret's value as keyward itself uses it, recorded under a system principal.
+    pub(crate) fn lease_as(
+        &self,
+        actor: &Actor,
+        task: keyward_access::SystemTask,
+        loaded: &Loaded,
+    ) -> Result<Lease, Error> {
+        let system = actor.as_system(task);
+        let permit = authorize::<Use>(&Caller::system(task), loaded)?;
+        let proofs = self.record(&system, vec![(permit, loaded)], Via::Inside)?;
+        let proof = proofs.into_iter().next().ok_or(Error::WrongProof)?;
+        self.lease(proof, &self.sealed(loaded)?)
+    }
+}
+
+pub(crate) fn loaded(row: records::Row<Head>, version: Version, scope: &Scope) -> Loaded {
+    Loaded {
+        head: row.record,
+        generation: row.generation,
+        version,
+        project: scope.project.name.clone(),
+        environment: scope.environment.name.clone(),
+    }
+}
+
+/// The version to read, when it can be.
+fn pick(head: &Head, version: Option<Version>) -> Result<Version, Error> {
+    let unavailable = |version, why| Error::NoVersion { name: head.name.clone(), version, why };
+    let Some(wanted) = version else {
+        // A deleted secret is as good as absent to whoever asks for its present value.
+        return head.active().map(|active| active.version).ok_or_else(|| match head.labels.get(&keyward_types::Label::active()) {
+            Some(version) => unavailable(*version, "was deleted or destroyed"),
+            None => unavailable(Version::FIRST, "has no active value"),
+        });
+    };
+    match head.version(wanted).map(|found| found.state) {
+        None => Err(unavailable(wanted, "does not exist")),
+        Some(VersionState::Live) => Ok(wanted),
+        Some(VersionState::Deleted) => Err(unavailable(wanted, "was deleted; `keyward undelete` brings it back")),
+        Some(VersionState::Destroyed) => Err(unavailable(wanted, "was destroyed")),
+    }
+}
+
+/// The key of a head's row, for expectations.
+pub(crate) fn head_expect(loaded: &Loaded) -> keyward_store::Expect {
+    keyward_store::Expect::Generation {
+        collection: Head::COLLECTION.to_owned(),
+        key: loaded.head.key(),
+        generation: loaded.generation,
+    }
+}

@@ -1,0 +1,211 @@
+//! The one place where a permit becomes a recorded permit.
+
+use keyward_access::{Denial, Object, Permit};
+use keyward_audit::{Action as ActionName, Outcome};
+use keyward_types::{Action, Operation, Place, Timestamp, Version};
+
+use crate::actor::Actor;
+use crate::change::{Change, Names, Telling};
+use crate::records::{self, Holding, HoldingKind, Reads, Row, reads_key};
+use crate::value::hex;
+use crate::{Error, Loaded, Vault};
+
+/// A permit whose use is durably in the log. Private fields, no `Clone`, made in one function
+/// alone: whoever holds one may open what it names, once.
+#[derive(Debug)]
+pub struct Recorded<P> {
+    permit: P,
+    index: u64,
+    holding: Option<String>,
+}
+
+/// How a value leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// To a pipe, a terminal or an API client.
+    Read,
+    /// Into the environment of a child.
+    Run,
+    /// Into a file or a pipe as part of an environment.
+    Export,
+    /// To the clipboard.
+    Copy,
+    /// It does not leave: keyward applies it itself.
+    Inside,
+}
+
+impl<A: Action> Recorded<Permit<A>> {
+    /// Index of the log entry that tells of it.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The holding that was opened for it, by which it can be closed.
+    pub fn holding(&self) -> Option<&str> {
+        self.holding.as_deref()
+    }
+
+    /// What it allows; using it up is the opener's duty.
+    pub(crate) fn into_object(self) -> Object {
+        *self.permit.object()
+    }
+}
+
+impl Via {
+    fn action(self) -> ActionName {
+        match self {
+            Self::Read => ActionName::SecretRead,
+            Self::Run => ActionName::SecretRun,
+            Self::Export => ActionName::SecretExport,
+            Self::Copy => ActionName::SecretCopy,
+            Self::Inside => ActionName::SecretUse,
+        }
+    }
+
+    fn logged(self) -> keyward_audit::Via {
+        match self {
+            Self::Read => keyward_audit::Via::Read,
+            Self::Run => keyward_audit::Via::Run,
+            Self::Export => keyward_audit::Via::Export,
+            Self::Copy => keyward_audit::Via::Copy,
+            Self::Inside => keyward_audit::Via::System,
+        }
+    }
+
+    fn holding(self) -> Option<HoldingKind> {
+        match self {
+            Self::Read | Self::Copy => Some(HoldingKind::Read),
+            Self::Run => Some(HoldingKind::Run),
+            Self::Export => Some(HoldingKind::Export),
+            Self::Inside => None,
+        }
+    }
+}
+
+/// How often a commit is tried again when somebody else's read of the same version came between.
+const ATTEMPTS: usize = 8;
+
+impl Vault {
+    /// Makes the use of these permits durable: an entry each, the count of reads, and a holding
+    /// for what leaves. Only then do the proofs exist.
+    ///
+    /// # Errors
+    /// When nothing could be recorded; then nothing may be opened.
+    pub fn record<A: Action>(
+        &self,
+        actor: &Actor,
+        permits: Vec<(Permit<A>, &Loaded)>,
+        via: Via,
+    ) -> Result<Vec<Recorded<Permit<A>>>, Error> {
+        // The types already keep uses and disclosures apart at the opener; the log must not mix
+        // them up either.
+        debug_assert_eq!(via == Via::Inside, A::OPERATION != Operation::Read);
+        if permits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut attempt = 0;
+        let (committed, holdings) = loop {
+            match self.commit_uses(actor, &permits, via) {
+                Err(Error::Store(keyward_store::Error::Conflict(_))) if attempt < ATTEMPTS => attempt += 1,
+                done => break done?,
+            }
+        };
+        let proofs = permits.into_iter().zip(holdings).enumerate();
+        Ok(proofs
+            .map(|(i, ((permit, _), holding))| Recorded { permit, index: committed.first_index + i as u64, holding })
+            .collect())
+    }
+
+    fn commit_uses<A: Action>(
+        &self,
+        actor: &Actor,
+        permits: &[(Permit<A>, &Loaded)],
+        via: Via,
+    ) -> Result<(keyward_store::Committed, Vec<Option<String>>), Error> {
+        let now = self.tools.clock.now();
+        let mut change: Option<Change<'_>> = None;
+        let mut holdings = Vec::with_capacity(permits.len());
+        for (permit, loaded) in permits {
+            let Object::Secret(place, Some(version)) = *permit.object() else { return Err(Error::WrongProof) };
+            let head = loaded.head().version(version).ok_or(Error::WrongProof)?;
+            let telling = Telling::new(via.action(), *permit.object())
+                .version(version, &head.fingerprint)
+                .via(via.logged())
+                .names(loaded.names());
+            let change = match &mut change {
+                Some(change) => {
+                    change.also(telling);
+                    change
+                }
+                None => change.insert(Change::told(self, actor, telling)),
+            };
+            if A::OPERATION == Operation::Read {
+                self.count_read(change, actor, place, version, now)?;
+            }
+            holdings.push(self.open_holding(change, actor, place, version, via, now)?);
+        }
+        let change = change.ok_or(Error::WrongProof)?;
+        Ok((change.commit()?, holdings))
+    }
+
+    fn count_read(
+        &self,
+        change: &mut Change<'_>,
+        actor: &Actor,
+        place: Place,
+        version: Version,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let principal = actor.principal().clone();
+        let row: Option<Row<Reads>> = records::load(&self.store, &reads_key(&principal, &place, version))?;
+        let reads = match row {
+            Some(row) => {
+                change.expect(records::unchanged(&row));
+                Reads { last: now, n: row.record.n + 1, ..row.record }
+            }
+            None => {
+                let reads = Reads { principal, place, version, first: now, last: now, n: 1 };
+                change.expect(records::absent(&reads));
+                reads
+            }
+        };
+        change.put(&reads);
+        Ok(())
+    }
+
+    fn open_holding(
+        &self,
+        change: &mut Change<'_>,
+        actor: &Actor,
+        place: Place,
+        version: Version,
+        via: Via,
+        now: Timestamp,
+    ) -> Result<Option<String>, Error> {
+        let Some(kind) = via.holding() else { return Ok(None) };
+        let mut id = [0; 16];
+        self.tools.random.fill(&mut id)?;
+        let principal = actor.principal().clone();
+        let holding = Holding { id: hex(&id), principal, place, version, kind, since: now, until: None };
+        change.put(&holding);
+        Ok(Some(holding.id))
+    }
+
+    /// Records a denial, and hands it back as the error it is.
+    pub(crate) fn denied(&self, actor: &Actor, denial: Denial, action: ActionName, names: Names) -> Error {
+        let telling = Telling::new(action, denial.object).outcome(Outcome::Denied).names(names);
+        match Change::told(self, actor, telling).commit() {
+            Ok(_) => Error::Denied(denial),
+            Err(error) => error,
+        }
+    }
+
+    /// Records that something was asked for and not there.
+    pub(crate) fn not_found(&self, actor: &Actor, object: Object, action: ActionName, names: Names, error: Error) -> Error {
+        let telling = Telling::new(action, object).outcome(Outcome::NotFound).names(names);
+        match Change::told(self, actor, telling).commit() {
+            Ok(_) => error,
+            Err(failed) => failed,
+        }
+    }
+}

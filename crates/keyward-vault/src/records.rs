@@ -1,0 +1,256 @@
+//! What the vault keeps beside heads: projects, environments, wrapped keys, sealed values,
+//! bindings of folders, reads and holdings; and the typed door to the store.
+
+use keyward_store::{Expect, KeyRange, Put, Store};
+use keyward_types::{
+    EnvironmentId, EnvironmentName, Place, PrincipalId, ProjectId, ProjectName, Record, Timestamp, Version,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::header::WrappedKey;
+
+/// A project.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Project {
+    /// Its id.
+    pub id: ProjectId,
+    /// Its name, unique in the vault.
+    pub name: ProjectName,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The generation of its key that new values are sealed under.
+    pub key_generation: u32,
+}
+
+/// An environment of a project.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// Its id.
+    pub id: EnvironmentId,
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// Its name, unique in the project.
+    pub name: EnvironmentName,
+    /// Where a missing name is read instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<EnvironmentId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A value as it lies in the store: only the vault's keys open it, and only in its place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sealed {
+    /// Where it belongs.
+    pub place: Place,
+    /// Which version it is.
+    pub version: Version,
+    /// The generation of the project's key.
+    pub key_generation: u32,
+    /// `nonce ‖ ciphertext ‖ tag`, base64.
+    pub(crate) body: String,
+}
+
+/// A wrapped key of a project or of a principal's private log parts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoredKey {
+    pub(crate) key: WrappedKey,
+}
+
+/// The folder that `init` or `trust` bound to a project.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    /// Canonical path.
+    pub path: String,
+    /// Its git origin at that time, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// The project whose secrets it may have.
+    pub project: ProjectId,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// How often a principal has read a version. Kept with each read, survives pruning of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reads {
+    /// Who.
+    pub principal: PrincipalId,
+    /// What.
+    pub place: Place,
+    /// Which version.
+    pub version: Version,
+    /// The first time.
+    pub first: Timestamp,
+    /// The last time.
+    pub last: Timestamp,
+    /// How often.
+    pub n: u64,
+}
+
+/// Who has a value outside keyward.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holding {
+    /// Names it: 16 random bytes in hex.
+    pub id: String,
+    /// Who.
+    pub principal: PrincipalId,
+    /// What.
+    pub place: Place,
+    /// Which version.
+    pub version: Version,
+    /// How it was handed out.
+    pub kind: HoldingKind,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when; a read or an export stays open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// How a value was handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldingKind {
+    /// `get`, an API read, the clipboard.
+    Read,
+    /// A child process.
+    Run,
+    /// A file or a pipe.
+    Export,
+    /// A deployment target.
+    Target,
+    /// A gateway node's lease.
+    Gateway,
+}
+
+impl Record for Project {
+    const COLLECTION: &'static str = "project";
+    fn key(&self) -> Vec<u8> {
+        self.id.as_bytes().to_vec()
+    }
+    fn indexes(&self) -> Vec<(&'static str, Vec<u8>)> {
+        vec![("name", self.name.as_str().as_bytes().to_vec())]
+    }
+}
+
+impl Record for Environment {
+    const COLLECTION: &'static str = "environment";
+    fn key(&self) -> Vec<u8> {
+        [&self.project.as_bytes()[..], self.id.as_bytes()].concat()
+    }
+    fn indexes(&self) -> Vec<(&'static str, Vec<u8>)> {
+        vec![("name", environment_index(self.project, &self.name))]
+    }
+}
+
+pub(crate) fn environment_index(project: ProjectId, name: &EnvironmentName) -> Vec<u8> {
+    [&project.as_bytes()[..], name.as_str().as_bytes()].concat()
+}
+
+impl Record for Sealed {
+    const COLLECTION: &'static str = "value";
+    fn key(&self) -> Vec<u8> {
+        self.place.version_key(self.version)
+    }
+}
+
+impl Record for StoredKey {
+    const COLLECTION: &'static str = "key";
+    fn key(&self) -> Vec<u8> {
+        stored_key_key(&self.key.purpose, self.key.generation)
+    }
+}
+
+pub(crate) fn stored_key_key(purpose: &str, generation: u32) -> Vec<u8> {
+    format!("{purpose}/{generation:010}").into_bytes()
+}
+
+impl Record for Binding {
+    const COLLECTION: &'static str = "binding";
+    fn key(&self) -> Vec<u8> {
+        self.path.as_bytes().to_vec()
+    }
+    fn indexes(&self) -> Vec<(&'static str, Vec<u8>)> {
+        vec![("project", self.project.as_bytes().to_vec())]
+    }
+}
+
+impl Record for Reads {
+    const COLLECTION: &'static str = "reads";
+    fn key(&self) -> Vec<u8> {
+        reads_key(&self.principal, &self.place, self.version)
+    }
+    fn indexes(&self) -> Vec<(&'static str, Vec<u8>)> {
+        vec![("secret", self.place.secret.as_bytes().to_vec())]
+    }
+}
+
+pub(crate) fn reads_key(principal: &PrincipalId, place: &Place, version: Version) -> Vec<u8> {
+    [principal.as_str().as_bytes(), &[0], &place.version_key(version)].concat()
+}
+
+impl Record for Holding {
+    const COLLECTION: &'static str = "holding";
+    fn key(&self) -> Vec<u8> {
+        self.id.as_bytes().to_vec()
+    }
+    fn indexes(&self) -> Vec<(&'static str, Vec<u8>)> {
+        vec![
+            ("secret", self.place.secret.as_bytes().to_vec()),
+            ("principal", self.principal.as_str().as_bytes().to_vec()),
+        ]
+    }
+}
+
+/// A record and how often its row was written, to be named in [`Expect::Generation`].
+pub(crate) struct Row<R> {
+    pub(crate) record: R,
+    pub(crate) generation: u64,
+}
+
+pub(crate) fn load<R: Record>(store: &Store, key: &[u8]) -> Result<Option<Row<R>>, Error> {
+    store.get(R::COLLECTION, key)?.map(|row| parse(&row)).transpose()
+}
+
+pub(crate) fn find<R: Record>(store: &Store, index: &str, value: &[u8]) -> Result<Vec<Row<R>>, Error> {
+    store.by_index(R::COLLECTION, index, value)?.iter().map(parse).collect()
+}
+
+/// Every record whose key begins with `prefix`, in the order of keys.
+pub(crate) fn scan<R: Record>(store: &Store, prefix: &[u8]) -> Result<Vec<Row<R>>, Error> {
+    let rows = store.scan(R::COLLECTION, &KeyRange::prefix(prefix), None, usize::MAX)?;
+    rows.iter().map(parse).collect()
+}
+
+pub(crate) fn put<R: Record>(record: &R) -> Put {
+    Put {
+        collection: R::COLLECTION.to_owned(),
+        key: record.key(),
+        value: serde_json::to_vec(record).expect("records have string keys and no failing values"),
+        indexes: record.indexes().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+    }
+}
+
+pub(crate) fn unchanged<R: Record>(row: &Row<R>) -> Expect {
+    Expect::Generation { collection: R::COLLECTION.to_owned(), key: row.record.key(), generation: row.generation }
+}
+
+pub(crate) fn absent<R: Record>(record: &R) -> Expect {
+    Expect::Absent { collection: R::COLLECTION.to_owned(), key: record.key() }
+}
+
+/// The MAC was checked by the store, so that bytes which do not parse are of another keyward.
+fn parse<R: Record>(row: &keyward_store::Record) -> Result<Row<R>, Error> {
+    let record = serde_json::from_slice(&row.value)
+        .map_err(|_| Error::Damaged("a record was written by a newer keyward, or by none"))?;
+    Ok(Row { record, generation: row.generation })
+}

@@ -1,0 +1,353 @@
+//! New values and new metadata. A version is never overwritten.
+
+use std::collections::BTreeMap;
+
+use keyward_access::{Object, Permit, authorize};
+use keyward_audit::Action as ActionName;
+use keyward_types::{
+    Access, Content, Head, Kind, Label, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version, VersionHead,
+    VersionState, Write,
+};
+
+use crate::actor::Actor;
+use crate::change::{Change, Telling};
+use crate::matching::MatchRow;
+use crate::read::Scope;
+use crate::records::{self, Row, Sealed};
+use crate::value::hex;
+use crate::{Error, MAX_VALUE, Vault};
+
+/// A value to be stored.
+#[derive(Debug)]
+pub struct NewValue {
+    /// Under which name.
+    pub name: SecretName,
+    /// The value, at most [`MAX_VALUE`] bytes.
+    pub value: Secret<Vec<u8>>,
+    /// Estimated entropy in bits.
+    pub bits: u16,
+    /// What it is, for a name that is new or whose kind nobody chose.
+    pub edit: Edit,
+}
+
+/// A change of metadata; `None` leaves a field as it is, `Some(None)` clears it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Edit {
+    /// What it is.
+    pub kind: Option<Kind>,
+    /// The service it belongs to.
+    pub provider: Option<Option<String>>,
+    /// Who answers for it.
+    pub owner: Option<Option<String>>,
+    /// What it is for.
+    pub description: Option<Option<String>>,
+    /// What it allows.
+    pub access: Option<Option<Access>>,
+    /// When the value stops working.
+    pub expires_at: Option<Option<Timestamp>>,
+    /// After how many days a new value is due.
+    pub rotate_every_days: Option<Option<u32>>,
+    /// Words to find it by.
+    pub tags: Option<Vec<String>>,
+    /// Whether `run` hands it over as a private file.
+    pub as_file: Option<bool>,
+    /// How many versions keep their value.
+    pub max_versions: Option<Option<u32>>,
+}
+
+/// What became of a value that was to be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// Its name.
+    pub name: SecretName,
+    /// The version that is active now.
+    pub version: Version,
+    /// What it is.
+    pub kind: Kind,
+    /// Added, changed or the same as before.
+    pub change: ValueChange,
+    /// Where else the same secret value is stored: `project/environment/NAME`.
+    pub same_as: Vec<String>,
+}
+
+/// How a value relates to the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueChange {
+    /// The name is new, or came back after its deletion.
+    Added,
+    /// A new version of a name that has a value.
+    Changed,
+    /// The same value: no new version.
+    Unchanged,
+}
+
+/// Free text in a head, in all.
+const MAX_METADATA: usize = 4096;
+
+impl Vault {
+    /// Stores values, all or none, each as a new version.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], [`Error::TooLarge`], [`Error::Raced`].
+    pub fn write(&self, actor: &Actor, scope: &Scope, values: Vec<NewValue>) -> Result<Vec<Written>, Error> {
+        let mut change = None;
+        let mut written = Vec::with_capacity(values.len());
+        for value in values {
+            if value.value.expose().len() > MAX_VALUE {
+                return Err(Error::TooLarge { size: value.value.expose().len() });
+            }
+            let row = self.head_row(scope, &value.name)?;
+            let permit = self.permit_write(actor, scope, &value.name, row.as_ref())?;
+            written.push(self.stage(actor, scope, value, row, permit, &mut change)?);
+        }
+        if let Some(change) = change {
+            change.commit().map_err(|error| raced(error, "a secret"))?;
+        }
+        Ok(written)
+    }
+
+    fn permit_write(
+        &self,
+        actor: &Actor,
+        scope: &Scope,
+        name: &SecretName,
+        row: Option<&Row<Head>>,
+    ) -> Result<Permit<Write>, Error> {
+        let object = match row {
+            Some(row) => Object::Secret(row.record.place, None),
+            None => scope.object(self.id()),
+        };
+        authorize::<Write>(&actor.caller, &object)
+            .map_err(|denial| self.denied(actor, denial, ActionName::SecretWrite, scope.names(Some(name))))
+    }
+
+    /// Adds one value to the change, or finds that it is there already.
+    fn stage<'a>(
+        &'a self,
+        actor: &'a Actor,
+        scope: &Scope,
+        new: NewValue,
+        row: Option<Row<Head>>,
+        permit: Permit<Write>,
+        change: &mut Option<Change<'a>>,
+    ) -> Result<Written, Error> {
+        let now = self.tools.clock.now();
+        let fingerprint = hex(&self.ring.fingerprint(new.value.expose()));
+        let had_value = row.as_ref().is_some_and(|row| row.record.active().is_some());
+        let mut head = match &row {
+            Some(row) => row.record.clone(),
+            None => new_head(self.place(scope)?, new.name.clone(), now),
+        };
+        let same = head.active().is_some_and(|active| active.fingerprint == fingerprint);
+        let before = head.clone();
+        head.apply(&new.edit, !same)?;
+        let value_change = match (same, had_value) {
+            (true, _) => ValueChange::Unchanged,
+            (false, true) => ValueChange::Changed,
+            (false, false) => ValueChange::Added,
+        };
+        if same && head == before {
+            let version = head.active().map_or(Version::FIRST, |active| active.version);
+            return Ok(Written { name: new.name, version, kind: head.kind, change: value_change, same_as: vec![] });
+        }
+        let telling = |action| Telling::new(action, Object::Secret(head.place, None)).names(scope.names(Some(&new.name)));
+        let object_telling = if same {
+            telling(ActionName::SecretEdit)
+        } else {
+            telling(ActionName::SecretWrite).version(head.next_version(), &fingerprint)
+        };
+        let change = match change {
+            Some(change) => {
+                drop(permit);
+                change.also(object_telling);
+                change
+            }
+            None => change.insert(Change::permitted(self, actor, permit, object_telling)),
+        };
+        match &row {
+            Some(row) => change.expect(records::unchanged(row)),
+            None => change.expect_free::<Head>("name", head.place.name_index(&head.name)),
+        }
+        let same_as = if head.kind.is_secret() { self.holders_of(&fingerprint, head.place)? } else { vec![] };
+        if !same {
+            self.add_version(change, &mut head, scope, &new, fingerprint, actor)?;
+        }
+        change.put(&head);
+        let version = head.active().map_or(Version::FIRST, |active| active.version);
+        Ok(Written { name: new.name, version, kind: head.kind, change: value_change, same_as })
+    }
+
+    fn add_version(
+        &self,
+        change: &mut Change<'_>,
+        head: &mut Head,
+        scope: &Scope,
+        new: &NewValue,
+        fingerprint: String,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let value = new.value.expose();
+        let version = head.next_version();
+        let key = self.project_key(scope.project.id, scope.project.key_generation)?;
+        change.put(&key.seal(head.place, version, value, &*self.tools.random)?);
+        if let Some(row) = MatchRow::of(head, version, value, new.bits, &self.ring.match_key()) {
+            change.put(&row);
+        }
+        head.versions.push(VersionHead {
+            version,
+            state: VersionState::Live,
+            created_at: self.tools.clock.now(),
+            created_by: actor.principal().clone(),
+            size: u32::try_from(value.len()).unwrap_or(u32::MAX),
+            bits: new.bits,
+            fingerprint,
+        });
+        if let Some(active) = head.labels.insert(Label::active(), version) {
+            head.labels.insert(Label::previous(), active);
+        }
+        destroy_surplus(change, head);
+        Ok(())
+    }
+
+    fn place(&self, scope: &Scope) -> Result<Place, Error> {
+        let secret = SecretId::random(&*self.tools.random)?;
+        Ok(Place { vault: self.id(), project: scope.project.id, environment: scope.environment.id, secret })
+    }
+
+    /// Changes metadata without a new value.
+    ///
+    /// # Errors
+    /// [`Error::NoSecret`], [`Error::Denied`], [`Error::Raced`].
+    pub fn edit(&self, actor: &Actor, scope: &Scope, name: &SecretName, edit: &Edit) -> Result<Head, Error> {
+        let row = self.existing(actor, scope, name, ActionName::SecretEdit)?;
+        let permit = self.permit_write(actor, scope, name, Some(&row))?;
+        let mut head = row.record.clone();
+        head.apply(edit, false)?;
+        let telling = Telling::new(ActionName::SecretEdit, Object::Secret(head.place, None)).names(scope.names(Some(name)));
+        let mut change = Change::permitted(self, actor, permit, telling);
+        change.expect(records::unchanged(&row));
+        if edit.kind.is_some_and(|kind| !kind.is_secret()) {
+            for version in &head.versions {
+                change.delete::<MatchRow>(head.place.version_key(version.version));
+            }
+        }
+        change.put(&head);
+        change.commit().map_err(|error| raced(error, name.as_str()))?;
+        Ok(head)
+    }
+
+    /// The head of a secret that has to exist, in this environment alone.
+    pub(crate) fn existing(
+        &self,
+        actor: &Actor,
+        scope: &Scope,
+        name: &SecretName,
+        action: ActionName,
+    ) -> Result<Row<Head>, Error> {
+        if let Some(row) = self.head_row(scope, name)? {
+            return Ok(row);
+        }
+        let missing = Error::NoSecret {
+            project: scope.project.name.clone(),
+            environment: scope.environment.name.clone(),
+            name: name.clone(),
+        };
+        Err(self.not_found(actor, scope.object(self.id()), action, scope.names(Some(name)), missing))
+    }
+
+    /// Where else a secret value with this fingerprint is active, as `project/environment/NAME`.
+    pub(crate) fn holders_of(&self, fingerprint: &str, but: Place) -> Result<Vec<String>, Error> {
+        let mut holders = Vec::new();
+        for row in records::find::<Head>(&self.store, "fingerprint", fingerprint.as_bytes())? {
+            if row.record.place != but {
+                holders.push(self.spell(&row.record)?);
+            }
+        }
+        holders.sort();
+        Ok(holders)
+    }
+}
+
+fn new_head(place: Place, name: SecretName, now: Timestamp) -> Head {
+    Head {
+        place,
+        name,
+        kind: Kind::ApiKey,
+        content: Content::Bytes,
+        origin: Origin::Stored,
+        labels: BTreeMap::new(),
+        versions: Vec::new(),
+        owner: None,
+        description: None,
+        provider: None,
+        access: None,
+        expires_at: None,
+        rotate_every_days: None,
+        tags: Vec::new(),
+        metadata: BTreeMap::new(),
+        max_versions: None,
+        cas_required: false,
+        as_file: false,
+        created_at: now,
+    }
+}
+
+/// Metadata of a head, changed.
+trait Apply {
+    fn apply(&mut self, edit: &Edit, new_value: bool) -> Result<(), Error>;
+}
+
+impl Apply for Head {
+    fn apply(&mut self, edit: &Edit, new_value: bool) -> Result<(), Error> {
+        // An expiry is of a value: a new value does not inherit it.
+        if new_value {
+            self.expires_at = None;
+        }
+        fn set<T: Clone>(field: &mut T, to: Option<&T>) {
+            if let Some(to) = to {
+                field.clone_from(to);
+            }
+        }
+        set(&mut self.kind, edit.kind.as_ref());
+        set(&mut self.provider, edit.provider.as_ref());
+        set(&mut self.owner, edit.owner.as_ref());
+        set(&mut self.description, edit.description.as_ref());
+        set(&mut self.access, edit.access.as_ref());
+        set(&mut self.expires_at, edit.expires_at.as_ref());
+        set(&mut self.rotate_every_days, edit.rotate_every_days.as_ref());
+        set(&mut self.tags, edit.tags.as_ref());
+        set(&mut self.as_file, edit.as_file.as_ref());
+        set(&mut self.max_versions, edit.max_versions.as_ref());
+        let free = [&self.owner, &self.description, &self.provider].into_iter().flatten().map(String::len).sum::<usize>()
+            + self.tags.iter().map(String::len).sum::<usize>();
+        if free > MAX_METADATA {
+            return Err(Error::Refused(format!("owner, description and tags have {free} bytes, {MAX_METADATA} are allowed")));
+        }
+        if self.max_versions == Some(0) {
+            return Err(Error::Refused("at least one version has to be kept".into()));
+        }
+        Ok(())
+    }
+}
+
+/// Destroys the oldest values beyond `max_versions`.
+fn destroy_surplus(change: &mut Change<'_>, head: &mut Head) {
+    let Some(max) = head.max_versions else { return };
+    let live = head.versions.iter().filter(|v| v.state != VersionState::Destroyed).count();
+    let surplus = live.saturating_sub(max as usize);
+    let oldest = head.versions.iter_mut().filter(|v| v.state != VersionState::Destroyed).take(surplus);
+    for version in oldest {
+        version.state = VersionState::Destroyed;
+        let key = head.place.version_key(version.version);
+        change.delete::<Sealed>(key.clone());
+        change.delete::<MatchRow>(key);
+    }
+}
+
+/// A conflict in the store, in the user's words.
+pub(crate) fn raced(error: Error, what: &str) -> Error {
+    match error {
+        Error::Store(keyward_store::Error::Conflict(_)) => Error::Raced(what.to_owned()),
+        other => other,
+    }
+}
