@@ -11,7 +11,6 @@ use keyward_types::{Action, EnvironmentName, ProjectName, Record, SecretName, Ve
 
 use crate::actor::Actor;
 use crate::records;
-use crate::value::hex;
 use crate::{Error, Vault};
 
 /// A change under way. Made from a permit, which it uses up.
@@ -149,7 +148,11 @@ impl<'a> Change<'a> {
     }
 
     /// Makes the change durable together with its entries.
-    pub(crate) fn commit(self) -> Result<Committed, Error> {
+    pub(crate) fn commit(mut self) -> Result<Committed, Error> {
+        if let Some(key) = self.vault.ensure_subject(self.actor.principal())? {
+            self.expects.push(records::absent(&key));
+            self.told[0].puts.push(records::put(&key));
+        }
         let mut entries = Vec::with_capacity(self.told.len());
         for (i, told) in self.told.iter().enumerate() {
             let header = self.header.as_ref().filter(|_| i == 0).map(|bytes| Hash(header_hash(bytes)));
@@ -198,7 +201,7 @@ impl Vault {
         let private = PrivatePart {
             reason: actor.reason.clone(),
             agent: Some(actor.agent.clone()),
-            names: keyward_audit::Names {
+            names: keyward_audit::private::Names {
                 project: names.project.as_ref().map(ToString::to_string),
                 environment: names.environment.as_ref().map(ToString::to_string),
                 secret: names.secret.as_ref().map(ToString::to_string),
@@ -230,7 +233,7 @@ impl Vault {
                 commit,
             )
         };
-        let sealed = self.seal_private(actor.principal(), &entry.private_context(), &salted)?;
+        let sealed = salted.seal(&entry, actor.principal().as_str(), &*self.ring)?;
         entry
             .into_parts()
             .iter()

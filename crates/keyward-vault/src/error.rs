@@ -84,7 +84,10 @@ pub enum Error {
     SafeMode(String),
     /// The store refused.
     #[error(transparent)]
-    Store(#[from] std::io::Error),
+    Store(#[from] keyward_store::Error),
+    /// The log refused.
+    #[error(transparent)]
+    Audit(#[from] keyward_audit::Error),
     /// A key refused.
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -55,7 +55,7 @@ pub struct SystemKeys {
 /// to it that is checked before use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WrappedKey {
+pub(crate) struct WrappedKey {
     pub(crate) purpose: String,
     pub(crate) generation: u32,
     sealed: String,
@@ -63,7 +63,7 @@ pub struct WrappedKey {
 }
 
 /// The format that this code writes and reads.
-pub const FORMAT: &str = "keyward/1";
+pub(crate) const FORMAT: &str = "keyward/1";
 
 impl Header {
     /// Reads a header without trusting it yet.

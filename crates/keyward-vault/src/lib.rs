@@ -1,16 +1,50 @@
-//! The one door to plaintext.
+//! The one door to plaintext: key hierarchy, slots, envelope encryption, versions, holdings.
+//!
+//! What holds here:
+//!
+//! - **Nothing is opened without permission and a durable record.** A head is loaded; the policy
+//!   turns it and a caller into a `Permit`; [`Vault::record`] turns that into a [`Recorded`]
+//!   permit, after the store has made the entry durable; [`Vault::open`] takes the proof and uses
+//!   it up. No other path leads to a value, and a step that is left out does not compile.
+//! - **A value opens only in its place.** Associated data binds vault, project, environment,
+//!   secret, version and key generation, all ids.
+//! - **Nothing long-lived is derived from the root.** It wraps random keys, so that a new root
+//!   ([`Vault::rekey`]) rewraps them and leaves the values as they are.
 
+mod access;
+mod actor;
+mod change;
 mod crypto;
 mod error;
+mod folders;
 mod header;
+mod log;
+mod manage;
+mod matching;
+mod projects;
+mod read;
+mod record;
+mod records;
+mod reseal;
 mod ring;
 mod slot;
 #[cfg(test)]
 mod testing;
+mod value;
+mod vault;
+mod write;
 
+pub use actor::Actor;
 pub use error::Error;
 pub use header::Header;
+pub use log::LogLine;
+pub use matching::{MatchRecord, MatchRow, RollingKey, WINDOW};
+pub use read::{Lease, Loaded, Opened, Scope};
+pub use record::{Recorded, Via};
+pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Sealed};
 pub use slot::{Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Slot};
+pub use vault::{NewVault, Tools, Vault};
+pub use write::{Edit, NewValue, ValueChange, Written};
 
 /// Largest value, in bytes.
 pub const MAX_VALUE: usize = 64 * 1024;

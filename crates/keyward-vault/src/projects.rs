@@ -40,7 +40,8 @@ impl Vault {
             // A millisecond apart, so that they are listed in the order in which they were named.
             let created_at = keyward_types::Timestamp(now.0 + i as i64);
             let id = EnvironmentId::random(&*self.tools.random)?;
-            let environment = Environment { id, project: project.id, name: environment.clone(), parent: None, created_at };
+            let environment =
+                Environment { id, project: project.id, name: environment.clone(), parent: None, created_at };
             change.put(&environment);
         }
         change.commit().map_err(|error| exists(error, "project", name.as_str()))?;
@@ -114,8 +115,7 @@ impl Vault {
     ) -> Result<Environment, Error> {
         let parent = parent.map(|parent| self.scope(project, parent)).transpose()?;
         let project = self.project(project)?;
-        let names =
-            Names { project: Some(project.name.clone()), environment: Some(name.clone()), ..Names::default() };
+        let names = Names { project: Some(project.name.clone()), environment: Some(name.clone()), ..Names::default() };
         let object = Object::Project(self.id(), project.id);
         let permit = self.permit_administer(actor, object, ActionName::EnvironmentAdd, &names)?;
         let id = EnvironmentId::random(&*self.tools.random)?;
@@ -144,7 +144,10 @@ impl Vault {
         self.refuse_in_safe_mode()?;
         let object = scope.object(self.id());
         let permit = self.permit_administer(actor, object, ActionName::EnvironmentRemove, &scope.names(None))?;
-        let heads = records::scan::<Head>(&self.store, &[&scope.project.id.as_bytes()[..], scope.environment.id.as_bytes()].concat())?;
+        let heads = records::scan::<Head>(
+            &self.store,
+            &[&scope.project.id.as_bytes()[..], scope.environment.id.as_bytes()].concat(),
+        )?;
         if !heads.is_empty() && !with_secrets {
             let (name, n) = (&scope.environment.name, heads.len());
             return Err(Error::Refused(format!("environment `{name}` holds {n} secrets")));
@@ -153,9 +156,8 @@ impl Vault {
         if let Some(child) = child {
             return Err(Error::Refused(format!("environment `{}` reads missing names from it", child.name)));
         }
-        let telling = Telling::new(ActionName::EnvironmentRemove, object)
-            .names(scope.names(None))
-            .count(heads.len() as u64);
+        let telling =
+            Telling::new(ActionName::EnvironmentRemove, object).names(scope.names(None)).count(heads.len() as u64);
         let mut change = Change::permitted(self, actor, permit, telling);
         change.delete::<Environment>(scope.environment.key());
         for row in &heads {

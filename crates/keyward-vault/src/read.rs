@@ -1,9 +1,9 @@
 //! Loading heads, and opening what a proof allows.
 
-use keyward_access::{Caller, Object, Permit, Protected, authorize};
+use keyward_access::{Object, Permit, Protected, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
-    EnvironmentName, Head, List, ProjectName, Read, Record, Secret, SecretName, Timestamp, Use, Version, VersionState,
+    EnvironmentName, Head, List, ProjectName, Read, Secret, SecretName, Timestamp, Use, Version, VersionState,
 };
 
 use crate::actor::Actor;
@@ -25,7 +25,6 @@ pub struct Scope {
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub(crate) head: Head,
-    pub(crate) generation: u64,
     version: Version,
     project: ProjectName,
     environment: EnvironmentName,
@@ -62,7 +61,7 @@ impl Scope {
         }
     }
 
-    fn prefix(&self) -> Vec<u8> {
+    pub(crate) fn prefix(&self) -> Vec<u8> {
         [&self.project.id.as_bytes()[..], self.environment.id.as_bytes()].concat()
     }
 }
@@ -314,26 +313,11 @@ impl Vault {
         }
         self.project_key(sealed.place.project, sealed.key_generation)?.open(sealed, "value")
     }
-
-    /// The same secret's value as keyward itself uses it, recorded under a system principal.
-    pub(crate) fn lease_as(
-        &self,
-        actor: &Actor,
-        task: keyward_access::SystemTask,
-        loaded: &Loaded,
-    ) -> Result<Lease, Error> {
-        let system = actor.as_system(task);
-        let permit = authorize::<Use>(&Caller::system(task), loaded)?;
-        let proofs = self.record(&system, vec![(permit, loaded)], Via::Inside)?;
-        let proof = proofs.into_iter().next().ok_or(Error::WrongProof)?;
-        self.lease(proof, &self.sealed(loaded)?)
-    }
 }
 
 pub(crate) fn loaded(row: records::Row<Head>, version: Version, scope: &Scope) -> Loaded {
     Loaded {
         head: row.record,
-        generation: row.generation,
         version,
         project: scope.project.name.clone(),
         environment: scope.environment.name.clone(),
@@ -345,9 +329,11 @@ fn pick(head: &Head, version: Option<Version>) -> Result<Version, Error> {
     let unavailable = |version, why| Error::NoVersion { name: head.name.clone(), version, why };
     let Some(wanted) = version else {
         // A deleted secret is as good as absent to whoever asks for its present value.
-        return head.active().map(|active| active.version).ok_or_else(|| match head.labels.get(&keyward_types::Label::active()) {
-            Some(version) => unavailable(*version, "was deleted or destroyed"),
-            None => unavailable(Version::FIRST, "has no active value"),
+        return head.active().map(|active| active.version).ok_or_else(|| {
+            match head.labels.get(&keyward_types::Label::active()) {
+                Some(version) => unavailable(*version, "was deleted or destroyed"),
+                None => unavailable(Version::FIRST, "has no active value"),
+            }
         });
     };
     match head.version(wanted).map(|found| found.state) {
@@ -355,14 +341,5 @@ fn pick(head: &Head, version: Option<Version>) -> Result<Version, Error> {
         Some(VersionState::Live) => Ok(wanted),
         Some(VersionState::Deleted) => Err(unavailable(wanted, "was deleted; `keyward undelete` brings it back")),
         Some(VersionState::Destroyed) => Err(unavailable(wanted, "was destroyed")),
-    }
-}
-
-/// The key of a head's row, for expectations.
-pub(crate) fn head_expect(loaded: &Loaded) -> keyward_store::Expect {
-    keyward_store::Expect::Generation {
-        collection: Head::COLLECTION.to_owned(),
-        key: loaded.head.key(),
-        generation: loaded.generation,
     }
 }

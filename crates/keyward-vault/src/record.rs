@@ -201,7 +201,14 @@ impl Vault {
     }
 
     /// Records that something was asked for and not there.
-    pub(crate) fn not_found(&self, actor: &Actor, object: Object, action: ActionName, names: Names, error: Error) -> Error {
+    pub(crate) fn not_found(
+        &self,
+        actor: &Actor,
+        object: Object,
+        action: ActionName,
+        names: Names,
+        error: Error,
+    ) -> Error {
         let telling = Telling::new(action, object).outcome(Outcome::NotFound).names(names);
         match Change::told(self, actor, telling).commit() {
             Ok(_) => error,

@@ -76,6 +76,10 @@ impl KeyRing {
         lock(&self.subjects).insert(subject, key);
     }
 
+    pub(crate) fn forget_subject(&self, subject: &PrincipalId) {
+        lock(&self.subjects).remove(subject);
+    }
+
     pub(crate) fn has_subject(&self, subject: &PrincipalId) -> bool {
         lock(&self.subjects).contains_key(subject)
     }
@@ -89,6 +93,11 @@ impl KeyRing {
             .finalize()
             .into_bytes()
             .into()
+    }
+
+    /// What signs the log under this name.
+    pub(crate) fn log_signer(&self, name: &str) -> Result<keyward_audit::Ed25519Signer, Error> {
+        Ok(keyward_audit::Ed25519Signer::new(name, &self.log_sign.to_bytes())?)
     }
 
     /// The key under which match records are made.

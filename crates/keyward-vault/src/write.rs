@@ -150,7 +150,8 @@ impl Vault {
             let version = head.active().map_or(Version::FIRST, |active| active.version);
             return Ok(Written { name: new.name, version, kind: head.kind, change: value_change, same_as: vec![] });
         }
-        let telling = |action| Telling::new(action, Object::Secret(head.place, None)).names(scope.names(Some(&new.name)));
+        let telling =
+            |action| Telling::new(action, Object::Secret(head.place, None)).names(scope.names(Some(&new.name)));
         let object_telling = if same {
             telling(ActionName::SecretEdit)
         } else {
@@ -223,7 +224,8 @@ impl Vault {
         let permit = self.permit_write(actor, scope, name, Some(&row))?;
         let mut head = row.record.clone();
         head.apply(edit, false)?;
-        let telling = Telling::new(ActionName::SecretEdit, Object::Secret(head.place, None)).names(scope.names(Some(name)));
+        let telling =
+            Telling::new(ActionName::SecretEdit, Object::Secret(head.place, None)).names(scope.names(Some(name)));
         let mut change = Change::permitted(self, actor, permit, telling);
         change.expect(records::unchanged(&row));
         if edit.kind.is_some_and(|kind| !kind.is_secret()) {
@@ -318,10 +320,13 @@ impl Apply for Head {
         set(&mut self.tags, edit.tags.as_ref());
         set(&mut self.as_file, edit.as_file.as_ref());
         set(&mut self.max_versions, edit.max_versions.as_ref());
-        let free = [&self.owner, &self.description, &self.provider].into_iter().flatten().map(String::len).sum::<usize>()
-            + self.tags.iter().map(String::len).sum::<usize>();
+        let free =
+            [&self.owner, &self.description, &self.provider].into_iter().flatten().map(String::len).sum::<usize>()
+                + self.tags.iter().map(String::len).sum::<usize>();
         if free > MAX_METADATA {
-            return Err(Error::Refused(format!("owner, description and tags have {free} bytes, {MAX_METADATA} are allowed")));
+            return Err(Error::Refused(format!(
+                "owner, description and tags have {free} bytes, {MAX_METADATA} are allowed"
+            )));
         }
         if self.max_versions == Some(0) {
             return Err(Error::Refused("at least one version has to be kept".into()));

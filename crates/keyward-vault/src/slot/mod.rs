@@ -94,6 +94,18 @@ pub enum Credential<'a> {
     Recovery(&'a RecoveryCode),
 }
 
+impl Credential<'_> {
+    /// What it is, for messages.
+    pub(crate) fn noun(&self) -> &'static str {
+        match self {
+            Self::KeyFile(_) => "key file",
+            Self::Keyring(_) => "keyring entry",
+            Self::Passphrase(_) => "passphrase",
+            Self::Recovery(_) => "recovery code",
+        }
+    }
+}
+
 /// What a new slot is protected by.
 pub enum NewSlot<'a> {
     /// A file, which the caller writes.

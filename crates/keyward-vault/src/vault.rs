@@ -1,0 +1,308 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use data_encoding::HEXLOWER;
+use hmac::Mac;
+use keyward_access::{Caller, Identity, Object};
+use keyward_audit::{Action as ActionName, Ed25519Signer, Hash, Integrator, PrivatePart, SealPrivate, VerifierKey};
+use keyward_store::{Engine, LogHead, RecordMac, Store, mac_input, peek_header};
+use keyward_types::{Clock, Head, PrincipalId, ProjectId, Random, VaultId};
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::actor::Actor;
+use crate::change::{Change, Names, Telling};
+use crate::crypto::Key;
+use crate::header::{FORMAT, Header, SystemKeys};
+use crate::records::{self, Environment, Project, StoredKey, stored_key_key};
+use crate::ring::KeyRing;
+use crate::slot::{Credential, NewSlot, RootFor, Slot};
+
+/// An unlocked vault.
+pub struct Vault {
+    pub(crate) store: Store,
+    pub(crate) ring: Arc<KeyRing>,
+    pub(crate) tools: Tools,
+    header: Mutex<Header>,
+    verifier: VerifierKey,
+}
+
+/// What the vault takes from the world.
+#[derive(Clone)]
+pub struct Tools {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives key material and nonces.
+    pub random: Arc<dyn Random>,
+}
+
+/// What a new vault is made from.
+pub struct NewVault<'a> {
+    /// The first slots, at least one, with what their owner calls them.
+    pub slots: Vec<(NewSlot<'a>, String)>,
+    /// What people call the owner.
+    pub owner: String,
+    /// What program makes it, for the log.
+    pub agent: String,
+}
+
+impl Vault {
+    /// Makes a vault in an empty store.
+    ///
+    /// # Errors
+    /// When the store holds one already, or refuses.
+    pub fn create(engine: Box<dyn Engine>, new: &NewVault<'_>, tools: Tools) -> Result<Self, Error> {
+        if peek_header(engine.as_ref())?.is_some() {
+            return Err(Error::Exists { noun: "vault", name: "in this store".into() });
+        }
+        if new.slots.is_empty() {
+            return Err(Error::Refused("a vault needs at least one key slot".into()));
+        }
+        let random = &*tools.random;
+        let (vault, root, now) = (VaultId::random(random)?, Key::random(random)?, tools.clock.now());
+        let (system_keys, log_key) = SystemKeys::generate(&root, vault, random)?;
+        let sealed_for = RootFor { key: &root, vault, generation: 1 };
+        let slots = new.slots.iter().map(|(slot, label)| Slot::add(slot, label.clone(), &sealed_for, now, random));
+        let owner = PrincipalId::try_from(format!("user:{}", keyward_types::SlotId::random(random)?))
+            .expect("an id is lower-case letters and digits");
+        let header = Header {
+            format: FORMAT.to_owned(),
+            vault,
+            incarnation: incarnation(random)?,
+            created_at: now,
+            owner: owner.clone(),
+            root_generation: 1,
+            system_keys,
+            log_key,
+            slots: slots.collect::<Result<_, _>>()?,
+            safe_mode: None,
+            mac: String::new(),
+        }
+        .sealed_by(&root);
+        let made = Self::assemble(engine, header, root, tools)?;
+        made.record_birth(owner, new)?;
+        Ok(made)
+    }
+
+    fn record_birth(&self, owner: PrincipalId, new: &NewVault<'_>) -> Result<(), Error> {
+        let identity = Identity::owner(owner, new.owner.clone(), self.tools.clock.now());
+        let actor = Actor { caller: Caller::identified(&identity), reason: None, agent: new.agent.clone() };
+        let mut change = Change::told(self, &actor, Telling::new(ActionName::VaultInit, Object::Vault(self.id())));
+        change.expect(keyward_store::Expect::Header { hash: keyward_store::header_hash(&[]) });
+        change.header(self.header().bytes());
+        change.put(&identity);
+        change.commit()?;
+        Ok(())
+    }
+
+    /// What can be known of a store's vault before it is opened.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when there is none, [`Error::FutureFormat`].
+    pub fn peek(engine: &dyn Engine) -> Result<Header, Error> {
+        match peek_header(engine)? {
+            Some(bytes) => Header::parse(&bytes),
+            None => Err(Error::Damaged("the store holds no vault")),
+        }
+    }
+
+    /// Opens the vault of a store.
+    ///
+    /// # Errors
+    /// [`Error::WrongCredential`] when no slot opens; [`Error::Damaged`] when the header, a key or
+    /// the log's head was altered.
+    pub fn unlock(engine: Box<dyn Engine>, credential: &Credential<'_>, tools: Tools) -> Result<Self, Error> {
+        let header = Self::peek(engine.as_ref())?;
+        let root = header.open_root(credential)?;
+        let vault = Self::assemble(engine, header, root, tools)?;
+        vault.check_log_head()?;
+        Ok(vault)
+    }
+
+    fn assemble(engine: Box<dyn Engine>, header: Header, root: Key, tools: Tools) -> Result<Self, Error> {
+        let ring = Arc::new(KeyRing::open(&header, root, Arc::clone(&tools.random))?);
+        let signer = ring.log_signer(&keyward_audit::checkpoint::origin(&header.vault.to_string()))?;
+        let verifier = keyward_audit::Signer::verifier(&signer).clone();
+        let store =
+            Store::open(engine, Arc::new(HeadMac(Arc::clone(&ring))), Arc::new(SignedHead(Integrator::new(signer))));
+        Ok(Self { store, ring, tools, header: Mutex::new(header), verifier })
+    }
+
+    fn check_log_head(&self) -> Result<(), Error> {
+        let head = self.store.log_head()?;
+        let state = head.state.ok_or(Error::Damaged("the log has no head"))?;
+        let (_, checkpoint) = keyward_audit::head::Head::open(&state, &[self.verifier.clone()])?;
+        if checkpoint.size == head.size {
+            Ok(())
+        } else {
+            Err(Error::Damaged("the log and its signed head differ in size"))
+        }
+    }
+
+    /// The vault's id.
+    pub fn id(&self) -> VaultId {
+        self.header().vault
+    }
+
+    /// A copy of the header.
+    pub fn header(&self) -> Header {
+        self.header_lock().clone()
+    }
+
+    pub(crate) fn header_lock(&self) -> MutexGuard<'_, Header> {
+        self.header.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why nothing irreversible is done at present, if so.
+    pub fn safe_mode(&self) -> Option<String> {
+        self.header_lock().safe_mode.clone()
+    }
+
+    pub(crate) fn refuse_in_safe_mode(&self) -> Result<(), Error> {
+        match self.safe_mode() {
+            None => Ok(()),
+            Some(why) => Err(Error::SafeMode(why)),
+        }
+    }
+
+    /// The key by which others verify this vault's log.
+    pub fn verifier(&self) -> &VerifierKey {
+        &self.verifier
+    }
+
+    /// The owner of the vault as a caller: whoever opened a slot of a local vault.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when the owner's record is missing.
+    pub fn owner(&self) -> Result<(Identity, Caller), Error> {
+        let owner = self.header_lock().owner.clone();
+        let identity = records::load::<Identity>(&self.store, owner.as_str().as_bytes())?
+            .ok_or(Error::Damaged("the record of the vault's owner is missing"))?
+            .record;
+        let caller = Caller::identified(&identity);
+        Ok((identity, caller))
+    }
+
+    /// `project/environment/NAME`.
+    pub(crate) fn spell(&self, head: &Head) -> Result<String, Error> {
+        let (project, environment) = self.names_of(head.place.project, head.place.environment)?;
+        Ok(format!("{project}/{environment}/{}", head.name))
+    }
+
+    fn names_of(
+        &self,
+        project: ProjectId,
+        environment: keyward_types::EnvironmentId,
+    ) -> Result<(keyward_types::ProjectName, keyward_types::EnvironmentName), Error> {
+        let missing = || Error::Damaged("a secret belongs to a project or environment that is missing");
+        let key = [&project.as_bytes()[..], environment.as_bytes()].concat();
+        let project = records::load::<Project>(&self.store, project.as_bytes())?.ok_or_else(missing)?;
+        let environment = records::load::<Environment>(&self.store, &key)?.ok_or_else(missing)?;
+        Ok((project.record.name, environment.record.name))
+    }
+
+    /// Salt, private part and the commitment to it.
+    pub(crate) fn salted(&self, private: &PrivatePart) -> Result<(keyward_audit::private::Salted, Hash), Error> {
+        let mut salt = Zeroizing::new([0; 32]);
+        self.tools.random.fill(&mut *salt)?;
+        let salted = private.salted(&salt);
+        let commitment = salted.commitment();
+        Ok((salted, commitment))
+    }
+
+    /// Makes sure that private parts about this principal can be sealed; the record of a new key
+    /// goes into the change that needs it first.
+    pub(crate) fn ensure_subject(&self, subject: &PrincipalId) -> Result<Option<StoredKey>, Error> {
+        if self.ring.has_subject(subject) {
+            return Ok(None);
+        }
+        let purpose = subject_purpose(subject);
+        if let Some(row) = records::load::<StoredKey>(&self.store, &stored_key_key(&purpose, 1))? {
+            self.ring.keep_subject(subject.clone(), self.ring.unwrap(&row.record.key)?);
+            return Ok(None);
+        }
+        let key = Key::random(&*self.tools.random)?;
+        let stored = StoredKey { key: self.ring.wrap(&key, &purpose, 1)? };
+        self.ring.keep_subject(subject.clone(), key);
+        Ok(Some(stored))
+    }
+}
+
+impl Header {
+    /// The root, through whichever slot the credential opens.
+    fn open_root(&self, credential: &Credential<'_>) -> Result<Key, Error> {
+        let mut refused = None;
+        for slot in &self.slots {
+            match slot.open(self.vault, self.root_generation, credential) {
+                Ok(Some(root)) => return Ok(root),
+                Ok(None) => {}
+                Err(error) => refused = Some(error),
+            }
+        }
+        Err(refused.unwrap_or(Error::WrongCredential(credential.noun())))
+    }
+}
+
+/// MACs of records under `head-mac`.
+struct HeadMac(Arc<KeyRing>);
+
+impl RecordMac for HeadMac {
+    fn mac(
+        &self,
+        collection: &str,
+        key: &[u8],
+        generation: u64,
+        value: &[u8],
+        indexes: &[(String, Vec<u8>)],
+    ) -> [u8; 32] {
+        let mut mac = self.0.head_mac();
+        mac_input(collection, key, generation, value, indexes, |bytes| mac.update(bytes));
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// The audit room's integrator in the form that the store takes.
+struct SignedHead(Integrator<Ed25519Signer>);
+
+impl LogHead for SignedHead {
+    fn extend(&self, state: Option<&[u8]>, first_index: u64, public: &[&[u8]]) -> Result<Vec<u8>, String> {
+        self.0.extend(state, first_index, public).map_err(|error| error.to_string())
+    }
+}
+
+impl SealPrivate for KeyRing {
+    fn seal(&self, subject: &str, plain: &[u8], context: &[u8]) -> Result<Vec<u8>, String> {
+        let subject = subject.parse().map_err(|error: keyward_types::Error| error.to_string())?;
+        let purpose = keyward_types::Purpose::Subject(subject);
+        keyward_types::Keys::seal(self, &purpose, context, plain).map_err(|error| error.to_string())
+    }
+
+    fn open(&self, subject: &str, sealed: &[u8], context: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+        let subject = subject.parse().map_err(|error: keyward_types::Error| error.to_string())?;
+        let purpose = keyward_types::Purpose::Subject(subject);
+        match keyward_types::Keys::unseal(self, &purpose, context, sealed) {
+            Ok(plain) => Ok(Some(Zeroizing::new(plain))),
+            Err(keyward_types::KeyError::Missing) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+pub(crate) fn subject_purpose(subject: &PrincipalId) -> String {
+    format!("subject/{subject}")
+}
+
+/// A fresh name for one life of a vault.
+pub(crate) fn incarnation(random: &dyn Random) -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    random.fill(&mut bytes)?;
+    Ok(HEXLOWER.encode(&bytes))
+}
+
+impl Names {
+    pub(crate) fn slot(slot: &Slot) -> Self {
+        Self::default()
+            .with("slot", slot.id.to_string())
+            .with("kind", slot.protection.kind())
+            .with("label", &*slot.label)
+    }
+}
