@@ -1,3 +1,72 @@
-//! What developers and CI run.
+//! What developers and CI run, in one place: `cargo xtask <command>`.
+//!
+//! - `test` is what CI runs, step by step, with a time budget;
+//! - `prove` runs the campaigns at full size and writes `docs/proof/`;
+//! - `bench` measures and writes `BENCHMARKS.md`;
+//! - `dist` makes the packages that users install;
+//! - `pictures` draws the terminal pictures of the README from real runs.
+//!
+//! Nothing of the product is here, and the product uses nothing from here.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a job talks to the person who started it"
+)]
 
-fn main() {}
+mod bench;
+mod campaigns;
+mod machine;
+mod process;
+mod prove;
+mod report;
+mod steps;
+mod test;
+mod tools;
+mod walls;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  test [STEP…]     what CI runs: every step, or just the named ones
+  test --list      the steps of `test`
+  prove NAME|all   a campaign at full size, into docs/proof/ (--seed N repeats one)
+  bench NAME|all   a benchmark, into BENCHMARKS.md
+  walls            which crate may import which
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let (command, rest) = match arguments.split_first() {
+        None => bail!("no command given\n\n{USAGE}"),
+        Some((command, rest)) => (command.as_str(), rest),
+    };
+    if matches!(command, "help" | "--help" | "-h") {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    let workspace = Workspace::load()?;
+    match command {
+        "test" => test::run(&workspace, rest),
+        "prove" => prove::run(&workspace, rest),
+        "bench" => bench::run(&workspace, rest),
+        "walls" => walls::check(&workspace).map(drop),
+        other => bail!("no command `{other}`\n\n{USAGE}"),
+    }
+}

@@ -1,0 +1,180 @@
+//! `cargo xtask bench`: runs a benchmark and puts the table that it prints
+//! between its markers in `BENCHMARKS.md`, with machine, date and commit.
+//!
+//! A benchmark prints its table in Markdown between the lines
+//! `bench-table-begin` and `bench-table-end`.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+
+use crate::machine::Provenance;
+use crate::process;
+use crate::workspace::Workspace;
+
+/// One benchmark.
+struct Benchmark {
+    /// As in `cargo xtask bench NAME` and in the markers of the page.
+    name: &'static str,
+    package: &'static str,
+    /// The file in the crate's `benches/`, without `.rs`.
+    bench: &'static str,
+}
+
+/// Every benchmark there is.
+const ALL: &[Benchmark] = &[];
+
+const PAGE: &str = "BENCHMARKS.md";
+
+/// Runs the benchmark named in `arguments`, or `all`.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let names: Vec<&str> = ALL.iter().map(|benchmark| benchmark.name).collect();
+    let [name] = arguments else {
+        bail!(
+            "usage: cargo xtask bench NAME|all\nbenchmarks: {}",
+            names.join(", ")
+        );
+    };
+    let chosen: Vec<&Benchmark> = ALL
+        .iter()
+        .filter(|bench| name == "all" || bench.name == name)
+        .collect();
+    if chosen.is_empty() {
+        bail!("no benchmark `{name}`\nbenchmarks: {}", names.join(", "));
+    }
+    for benchmark in chosen {
+        measure(workspace, benchmark)?;
+    }
+    Ok(())
+}
+
+fn measure(workspace: &Workspace, benchmark: &Benchmark) -> Result<()> {
+    let provenance = Provenance::now(workspace)?;
+    let mut table = Table::default();
+    let mut command = process::cargo();
+    command.args([
+        "bench",
+        "--package",
+        benchmark.package,
+        "--bench",
+        benchmark.bench,
+    ]);
+    process::run_lines(&mut command, |line| table.read(line))?;
+    let section = format!(
+        "{}\n{}, {}, commit {}. To repeat: `cargo xtask bench {}`\n",
+        table.finish()?,
+        provenance.machine,
+        provenance.date,
+        provenance.commit,
+        benchmark.name
+    );
+    let file = workspace.root().join(PAGE);
+    let page = fs::read_to_string(&file)?;
+    fs::write(&file, replace_section(&page, benchmark.name, &section)?)?;
+    println!("wrote the section `{}` of {PAGE}", benchmark.name);
+    Ok(())
+}
+
+/// The lines between the marks of a benchmark's output.
+#[derive(Default)]
+struct Table {
+    lines: String,
+    state: State,
+}
+
+#[derive(Default, PartialEq)]
+enum State {
+    #[default]
+    Before,
+    Within,
+    After,
+}
+
+impl Table {
+    fn read(&mut self, line: &str) {
+        match (line.trim(), &self.state) {
+            ("bench-table-begin", _) => self.state = State::Within,
+            ("bench-table-end", State::Within) => self.state = State::After,
+            (_, State::Within) => {
+                self.lines.push_str(line);
+                self.lines.push('\n');
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(self) -> Result<String> {
+        if self.state != State::After || self.lines.trim().is_empty() {
+            bail!(
+                "the benchmark printed no table between `bench-table-begin` and `bench-table-end`"
+            );
+        }
+        Ok(self.lines)
+    }
+}
+
+/// `page` with what stands between the markers of `name` replaced.
+fn replace_section(page: &str, name: &str, section: &str) -> Result<String> {
+    let marker = format!("<!-- bench:{name} -->");
+    let mut parts = page.split(&marker);
+    let (before, _, after) = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(before), Some(old), Some(after), None) => (before, old, after),
+        _ => None.with_context(|| format!("{PAGE} needs the line `{marker}` exactly twice"))?,
+    };
+    Ok(format!("{before}{marker}\n{section}{marker}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_is_replaced_and_the_rest_kept() {
+        let page = "# B\n<!-- bench:store -->\nold\n<!-- bench:store -->\nend\n";
+        let new = replace_section(page, "store", "new\n").expect("the markers are there");
+        assert_eq!(
+            new,
+            "# B\n<!-- bench:store -->\nnew\n<!-- bench:store -->\nend\n"
+        );
+        assert_eq!(
+            replace_section(&new, "store", "new\n").expect("still there"),
+            new
+        );
+        assert!(replace_section("# B\n<!-- bench:store -->\n", "store", "new\n").is_err());
+    }
+
+    #[test]
+    fn a_benchmark_without_a_table_fails() {
+        let mut table = Table::default();
+        for line in [
+            "noise",
+            "bench-table-begin",
+            "| a |",
+            "bench-table-end",
+            "noise",
+        ] {
+            table.read(line);
+        }
+        assert_eq!(table.finish().expect("it is whole"), "| a |\n");
+        let mut cut = Table::default();
+        for line in ["bench-table-begin", "| a |"] {
+            cut.read(line);
+        }
+        assert!(cut.finish().is_err());
+    }
+
+    #[test]
+    fn every_benchmark_is_there_and_has_its_section() {
+        let workspace = Workspace::load().expect("cargo metadata works in a test");
+        let page = fs::read_to_string(workspace.root().join(PAGE)).expect("the page is there");
+        for benchmark in ALL {
+            let package = workspace.package(benchmark.package);
+            assert!(
+                package.is_some_and(|package| package.has_target("bench", benchmark.bench)),
+                "{}",
+                benchmark.name
+            );
+            replace_section(&page, benchmark.name, "").expect("it has its markers");
+        }
+    }
+}

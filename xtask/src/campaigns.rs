@@ -1,0 +1,179 @@
+//! The campaigns: random tests that grow with their size. `cargo xtask test`
+//! runs each at about a twentieth, `cargo xtask prove` at full size.
+//!
+//! A campaign is a test target that reads `KEYWARD_SEED` (a `u64`) and its size
+//! from the variables listed here, and prints what it did on lines that begin
+//! with `proof: `, as in `proof: kills=500`.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// One campaign.
+pub(crate) struct Campaign {
+    /// As in `cargo xtask prove NAME` and `docs/proof/NAME.md`.
+    pub(crate) name: &'static str,
+    /// What it shows, as the heading of its proof.
+    pub(crate) title: &'static str,
+    pub(crate) package: &'static str,
+    /// The file in the crate's `tests/`, without `.rs`.
+    pub(crate) test: &'static str,
+    /// Cargo features of the crate that the target requires. A target without
+    /// any is run by plain `cargo test` already, at its small size.
+    pub(crate) features: &'static [&'static str],
+    pub(crate) small: &'static [(&'static str, &'static str)],
+    pub(crate) full: &'static [(&'static str, &'static str)],
+}
+
+/// Every campaign there is.
+pub(crate) const ALL: &[Campaign] = &[];
+
+/// How much of a campaign is run.
+#[derive(Clone, Copy)]
+pub(crate) enum Size {
+    Small,
+    Full,
+}
+
+impl Campaign {
+    pub(crate) fn variables(&self, size: Size) -> &'static [(&'static str, &'static str)] {
+        match size {
+            Size::Small => self.small,
+            Size::Full => self.full,
+        }
+    }
+
+    /// Fails where the crate or its test target is not there.
+    pub(crate) fn exists(&self, workspace: &Workspace) -> Result<()> {
+        let package = workspace.package(self.package);
+        if package.is_none_or(|package| !package.has_target("test", self.test)) {
+            bail!(
+                "campaign `{}`: `{}` has no test target `{}`",
+                self.name,
+                self.package,
+                self.test
+            );
+        }
+        Ok(())
+    }
+
+    /// The command that runs it. The whole workspace is named, so that
+    /// dependencies have the features that every other step built them with.
+    pub(crate) fn command(&self, size: Size, seed: u64) -> Command {
+        let mut command = process::cargo();
+        command.args(["test", "--workspace", "--test", self.test]);
+        if !self.features.is_empty() {
+            let features: Vec<String> = self
+                .features
+                .iter()
+                .map(|feature| format!("{}/{feature}", self.package))
+                .collect();
+            command.arg("--features").arg(features.join(","));
+        }
+        command.args(["--", "--nocapture"]);
+        command
+            .env("KEYWARD_SEED", seed.to_string())
+            .envs(self.variables(size).iter().copied());
+        command
+    }
+}
+
+/// Collects the `proof: key=value` lines of a campaign's output, in order.
+#[derive(Default)]
+pub(crate) struct Proof {
+    pub(crate) facts: Vec<(String, String)>,
+}
+
+impl Proof {
+    /// Takes `line` if it carries a fact; the test runner may have begun the line.
+    pub(crate) fn read(&mut self, line: &str) {
+        let fact = line
+            .split_once("proof: ")
+            .and_then(|(_, fact)| fact.split_once('='));
+        if let Some((key, value)) = fact {
+            self.facts
+                .push((key.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CRASH: Campaign = Campaign {
+        name: "crash",
+        title: "Nothing acknowledged is lost",
+        package: "keyward-store",
+        test: "crash",
+        features: &["campaigns"],
+        small: &[("KILLS", "25")],
+        full: &[("KILLS", "500")],
+    };
+
+    #[test]
+    fn names_are_unique() {
+        for (place, campaign) in ALL.iter().enumerate() {
+            assert!(
+                ALL[..place].iter().all(|other| other.name != campaign.name),
+                "{}",
+                campaign.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_campaign_is_there() {
+        let workspace = Workspace::load().expect("cargo metadata works in a test");
+        for campaign in ALL {
+            campaign.exists(&workspace).expect("registered");
+        }
+        assert!(
+            Campaign {
+                test: "no-such-test",
+                ..CRASH
+            }
+            .exists(&workspace)
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn size_and_seed_go_in_by_the_environment() {
+        let command = CRASH.command(Size::Small, 7);
+        let set: Vec<_> = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
+        assert_eq!(
+            set,
+            [
+                ("KEYWARD_SEED".as_ref(), "7".as_ref()),
+                ("KILLS".as_ref(), "25".as_ref())
+            ]
+        );
+        assert!(
+            command
+                .get_args()
+                .any(|argument| argument == "keyward-store/campaigns")
+        );
+    }
+
+    #[test]
+    fn facts_are_found_behind_what_the_runner_prints() {
+        let mut proof = Proof::default();
+        for line in [
+            "test kills ... proof: kills=500",
+            "proof: lost = 0",
+            "no proof here",
+            "ok",
+        ] {
+            proof.read(line);
+        }
+        let expected = [("kills", "500"), ("lost", "0")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(proof.facts, expected);
+    }
+}

@@ -1,0 +1,234 @@
+//! The steps of `cargo xtask test`, in the order that shares builds best:
+//! what needs no build first, then clippy and docs (both stop at type
+//! checking), then everything that runs code.
+
+use std::cell::Cell;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::campaigns::{self, Size};
+use crate::process;
+use crate::report::Tally;
+use crate::tools::{self, Tool};
+use crate::walls;
+use crate::workspace::Workspace;
+
+/// One step: it fails with an error, or says in a few words what it found.
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) tools: &'static [Tool],
+    pub(crate) run: fn(&Context<'_>) -> Result<String>,
+}
+
+/// What a step works with.
+pub(crate) struct Context<'a> {
+    pub(crate) workspace: &'a Workspace,
+    /// The seed of this run's random campaigns.
+    pub(crate) seed: u64,
+    /// What `git status` said before the first step, where there is a git work tree.
+    pub(crate) tree: Option<String>,
+    /// Tests counted in the step that runs.
+    pub(crate) tests: Cell<Tally>,
+}
+
+/// Every step, in order.
+pub(crate) const ALL: &[Step] = &[
+    Step {
+        name: "format",
+        about: "cargo fmt --check",
+        tools: &[],
+        run: format,
+    },
+    Step {
+        name: "walls",
+        about: "which crate may import which",
+        tools: &[],
+        run: walls_hold,
+    },
+    Step {
+        name: "deny",
+        about: "bans, licences and sources of dependencies; advisories where their database is reached",
+        tools: &[tools::GIT, Tool::CargoDeny],
+        run: deny,
+    },
+    Step {
+        name: "clippy",
+        about: "lints of every target, warnings denied",
+        tools: &[],
+        run: clippy,
+    },
+    Step {
+        name: "doc",
+        about: "documentation, warnings denied",
+        tools: &[],
+        run: doc,
+    },
+    Step {
+        name: "tests",
+        about: "unit, integration and documentation tests",
+        tools: &[
+            tools::GIT,
+            tools::PYTHON,
+            tools::AGE,
+            tools::DBUS,
+            tools::KEYRING,
+        ],
+        run: tests,
+    },
+    Step {
+        name: "differential",
+        about: "our `.env` dialects against the libraries that they follow",
+        tools: &[Tool::PythonPeers, Tool::NodePeers],
+        run: differential,
+    },
+    Step {
+        name: "campaigns",
+        about: "each campaign at its small size",
+        tools: &[],
+        run: small_campaigns,
+    },
+    Step {
+        name: "clean",
+        about: "the run left no trace in the work tree",
+        tools: &[],
+        run: clean,
+    },
+];
+
+fn format(_: &Context<'_>) -> Result<String> {
+    process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
+    Ok(String::new())
+}
+
+fn walls_hold(context: &Context<'_>) -> Result<String> {
+    Ok(format!("{} imports", walls::check(context.workspace)?))
+}
+
+fn clippy(_: &Context<'_>) -> Result<String> {
+    let arguments = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    process::run(process::cargo().args(arguments))?;
+    Ok(String::new())
+}
+
+fn doc(_: &Context<'_>) -> Result<String> {
+    let mut command = process::cargo();
+    command
+        .args(["doc", "--workspace", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    process::run(&mut command)?;
+    Ok(String::new())
+}
+
+fn tests(context: &Context<'_>) -> Result<String> {
+    let mut command = process::cargo();
+    command.args(["test", "--workspace"]);
+    // A test that lacks a program which we have just installed fails instead of passing by.
+    command
+        .env("KEYWARD_TEST_TOOLS", "required")
+        .env("KEYWARD_SEED", context.seed.to_string());
+    for campaign in campaigns::ALL {
+        command.envs(campaign.variables(Size::Small).iter().copied());
+    }
+    context.cargo_test(&mut command)?;
+    Ok(String::new())
+}
+
+fn differential(context: &Context<'_>) -> Result<String> {
+    let workspace = context.workspace;
+    let package = workspace.package("keyward-dotenv");
+    if package.is_none_or(|package| !package.has_target("test", "differential")) {
+        return Ok("NOT RUN: keyward-dotenv is not there yet".to_owned());
+    }
+    let mut command = process::cargo();
+    command
+        .args([
+            "test",
+            "--workspace",
+            "--features",
+            "keyward-dotenv/differential",
+        ])
+        .args(["--test", "differential"])
+        .env("KEYWARD_PEERS_PYTHON", tools::peers_python(workspace))
+        .env("KEYWARD_PEERS_NODE_DIR", tools::peers_node_dir(workspace))
+        .env("KEYWARD_SEED", context.seed.to_string())
+        .env("PATH", tools::peers_path(workspace)?);
+    context.cargo_test(&mut command)?;
+    Ok(String::new())
+}
+
+fn small_campaigns(context: &Context<'_>) -> Result<String> {
+    let mut ran = Vec::new();
+    for campaign in campaigns::ALL {
+        campaign.exists(context.workspace)?;
+        // Without features of its own it was among the tests.
+        if !campaign.features.is_empty() {
+            println!("-- {}: {}", campaign.name, campaign.title);
+            context.cargo_test(&mut campaign.command(Size::Small, context.seed))?;
+            ran.push(campaign.name);
+        }
+    }
+    Ok(ran.join(", "))
+}
+
+/// What `cargo deny` finds in our own rules always counts. Its advisories come from a database
+/// that is fetched, and a machine without that network must be able to pass.
+fn deny(context: &Context<'_>) -> Result<String> {
+    let deny = |checks: &[&str]| {
+        let mut command = Command::new(tools::cargo_deny(context.workspace));
+        command.args(["--all-features", "check"]).args(checks);
+        command
+    };
+    process::run(&mut deny(&["bans", "licenses", "sources"]))?;
+    let output = deny(&["advisories"]).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    print!("{said}");
+    match output.status.success() {
+        true => Ok("with advisories".to_owned()),
+        false if said.contains("failed to fetch advisory database") => {
+            let note = "advisories NOT checked: their database cannot be reached from here";
+            println!("{note}");
+            Ok(note.to_owned())
+        }
+        false => bail!("an advisory stands against a dependency"),
+    }
+}
+
+/// A run may write only where git does not look.
+fn clean(context: &Context<'_>) -> Result<String> {
+    let Some(before) = &context.tree else {
+        return Ok("not a git work tree".to_owned());
+    };
+    let after = work_tree(context.workspace).unwrap_or_default();
+    if *before != after {
+        bail!("the run changed the work tree; before:\n{before}after:\n{after}");
+    }
+    Ok(String::new())
+}
+
+/// What git says of the work tree; `None` where there is none.
+pub(crate) fn work_tree(workspace: &Workspace) -> Option<String> {
+    let mut git = Command::new("git");
+    git.args(["status", "--porcelain", "--untracked-files=all"])
+        .current_dir(workspace.root());
+    let output = git.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+impl Context<'_> {
+    /// Runs a `cargo test` command and counts its tests, also when it fails.
+    pub(crate) fn cargo_test(&self, command: &mut Command) -> Result<()> {
+        let mut tally = self.tests.get();
+        let outcome = process::run_lines(command, |line| tally.read(line));
+        self.tests.set(tally);
+        outcome
+    }
+}

