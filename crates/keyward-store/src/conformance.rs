@@ -19,7 +19,7 @@ use crate::Engine;
 ///
 /// # Panics
 /// When the engine does not conform.
-pub fn store_conformance(make_engine: impl Fn() -> Box<dyn Engine>) {
+pub fn store_conformance(mut make_engine: impl FnMut() -> Box<dyn Engine>) {
     for case in CASES {
         case(make_engine());
     }

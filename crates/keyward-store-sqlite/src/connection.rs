@@ -1,0 +1,98 @@
+//! Connections: how each is opened, and what it refuses.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use keyward_store::{Error, Result};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::{error, schema};
+
+/// A connection that may write.
+pub(crate) fn writer(path: &Path) -> Result<Connection> {
+    let failed = |e: rusqlite::Error| error::sqlite(path, "open the database", &e);
+    let connection = open(path)?;
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(failed)? {
+        return Err(error::read_only(path));
+    }
+    check_format(&connection, path)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
+    if mode != "wal" {
+        return Err(Error::Io { action: "open the database".into(), detail: format!("journal mode is `{mode}`") });
+    }
+    // Pages of a group's random keys stay at hand.
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;").map_err(failed)?;
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(crate) fn reader(path: &Path) -> Result<Connection> {
+    let connection = open(path)?;
+    connection
+        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096;")
+        .map_err(|e| error::sqlite(path, "open the database", &e))?;
+    Ok(connection)
+}
+
+/// A connection to a file that is not checked yet, nor known to be in WAL mode.
+pub(crate) fn open(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connect = || {
+        let connection = Connection::open_with_flags(absolute(path), flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        for (config, on) in CONFIGS {
+            connection.set_db_config(*config, *on)?;
+        }
+        connection.execute_batch(PRAGMAS)?;
+        Ok(connection)
+    };
+    connect().map_err(|e| error::sqlite(path, "open the database", &e))
+}
+
+/// Refuses files that are not ours, from the future, or not as we made them.
+pub(crate) fn check_format(connection: &Connection, path: &Path) -> Result<()> {
+    let failed = |e: rusqlite::Error| error::sqlite(path, "read the database", &e);
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(failed);
+    if pragma("application_id")? != i64::from(schema::APPLICATION_ID) {
+        return Err(Error::Foreign { path: error::show(path) });
+    }
+    let found = u32::try_from(pragma("user_version")?).unwrap_or(u32::MAX);
+    if found > schema::FORMAT {
+        return Err(Error::FutureFormat { found, known: schema::FORMAT });
+    }
+    check_tables(connection).map_err(failed)?
+}
+
+fn check_tables(connection: &Connection) -> rusqlite::Result<Result<()>> {
+    let mut found = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")?;
+    let found = found.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let found: Vec<(String, String)> = found.collect::<rusqlite::Result<_>>()?;
+    let expected = schema::TABLES.iter().map(|&(name, sql)| (name.to_owned(), sql.to_owned()));
+    if expected.eq(found) {
+        return Ok(Ok(()));
+    }
+    Ok(Err(Error::Damaged { detail: "its tables are not as keyward makes them".into() }))
+}
+
+/// SQLite takes a relative name that begins with `file:` for a URI; an absolute one never.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// Two processes at one file wait for each other this long.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Nothing that lies in the file may act: no triggers, no views, no functions from its schema. The
+/// log is emptied into the database by us, not by whichever connection closes last.
+const CONFIGS: &[(DbConfig, bool)] = &[
+    (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+    (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+    (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
+];
+
+const PRAGMAS: &str = "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; PRAGMA mmap_size = 0; \
+    PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 0;";

@@ -1,0 +1,25 @@
+//! The embedded engine: SQLite in WAL mode with `synchronous=FULL`, one file, one writer.
+//!
+//! It sees opaque bytes only. One transaction and one flush make a group of batches durable; the
+//! head of the log is read inside that transaction, so that two processes at one file still leave one
+//! dense log. After a failed write or flush nothing that the operating system keeps in its cache is
+//! trusted: the write connection is replaced and the write-ahead log is emptied into the database
+//! before anything is accepted again (see `writer`).
+
+#[macro_use]
+mod reads;
+
+mod connection;
+mod create;
+mod engine;
+mod error;
+mod filesystem;
+
+mod readers;
+mod rows;
+mod schema;
+mod transaction;
+mod writer;
+
+pub use create::{restore, set_aside};
+pub use engine::Sqlite;

@@ -1,0 +1,209 @@
+//! One transaction: a group of batches, their log entries, the head of the log.
+
+use keyward_store::{
+    Batch, Change, Committed, Delete, Error, Expect, Head, LogHead, Put, RecordMac, Result, decode_indexes,
+    encode_indexes, header_hash,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::rows;
+
+/// What ended a transaction.
+pub(crate) enum Failure {
+    /// One batch cannot be made, and found out too late to leave the others alone: again without it.
+    Batch(usize, Error),
+    /// Nobody's batch can be made.
+    Group(Error),
+    /// SQLite failed; the writer says what that means.
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// Makes the changes of a group inside an open transaction.
+pub(crate) struct Group<'a> {
+    connection: &'a Connection,
+    mac: &'a dyn RecordMac,
+    at: i64,
+    head: Head,
+    public: Vec<&'a [u8]>,
+}
+
+impl<'a> Group<'a> {
+    pub(crate) fn begin(connection: &'a Connection, mac: &'a dyn RecordMac, at: i64) -> Result<Self, Failure> {
+        Ok(Self { connection, mac, at, head: rows::log_head(connection)?, public: Vec::new() })
+    }
+
+    /// Makes one batch, or refuses it alone: the inner error.
+    pub(crate) fn make(&mut self, number: usize, batch: &'a Batch) -> Result<Result<Committed>, Failure> {
+        for expect in batch.expectations() {
+            if !self.holds(expect)? {
+                return Ok(Err(Error::Conflict(Box::new(expect.clone()))));
+            }
+        }
+        for change in batch.changes() {
+            match change {
+                Change::Put(put) => self.put(put).map_err(|failure| failure.of(number))?,
+                Change::Delete(delete) => self.delete(delete)?,
+            }
+        }
+        if let Some(header) = batch.new_header() {
+            self.execute("INSERT OR REPLACE INTO header (id, bytes) VALUES (0, ?1)", params![header])?;
+        }
+        let committed = Committed::by_engine(self.head.size, self.at);
+        self.append(batch)?;
+        Ok(Ok(committed))
+    }
+
+    /// Extends the log's head over what was appended, and says how long the log is now.
+    pub(crate) fn finish(self, head: &dyn LogHead) -> Result<u64, Failure> {
+        let Head { size, state } = &self.head;
+        let first = size - self.public.len() as u64;
+        let extended = head.extend(state.as_deref(), first, &self.public);
+        let state = extended.map_err(|reason| Failure::Group(Error::LogHead(reason)))?;
+        self.execute("UPDATE log_head SET size = ?1, state = ?2 WHERE id = 0", params![stored_size(*size)?, state])?;
+        Ok(*size)
+    }
+
+    /// Has every batch been refused?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.public.is_empty()
+    }
+
+    fn holds(&self, expect: &Expect) -> Result<bool, Failure> {
+        Ok(match expect {
+            Expect::Absent { collection, key } => self.current(collection, key)?.is_none(),
+            Expect::Generation { collection, key, generation } => {
+                let current = self.current(collection, key)?;
+                current.is_some_and(|(found, _)| u64::try_from(found) == Ok(*generation))
+            }
+            Expect::AbsentIndex { collection, index, value } => !self
+                .connection
+                .prepare_cached("SELECT 1 FROM record_index WHERE collection = ?1 AND name = ?2 AND value = ?3")?
+                .exists(params![collection, index, value])?,
+            Expect::Header { hash } => header_hash(&rows::header(self.connection)?.unwrap_or_default()) == *hash,
+        })
+    }
+
+    fn put(&self, put: &Put) -> Result<(), PutFailure> {
+        let Put { collection, key, value, indexes } = put;
+        let current = self.current(collection, key)?;
+        let before = match &current {
+            Some((generation, _)) => Some(*generation),
+            None => self.generation_of_deleted(collection, key)?,
+        };
+        let generation = before.unwrap_or(0).checked_add(1).filter(|next| *next > 0);
+        let generation = generation.ok_or_else(|| tampered(put))?;
+        let mac = self.mac.mac(collection, key, generation.unsigned_abs(), value, indexes);
+        let encoded = encode_indexes(indexes);
+        match current {
+            Some((_, old)) => {
+                self.execute(
+                    "UPDATE record SET generation = ?3, value = ?4, indexes = ?5, mac = ?6 \
+                     WHERE collection = ?1 AND key = ?2",
+                    params![collection, key, generation, value, encoded, mac],
+                )?;
+                if old == encoded {
+                    return Ok(());
+                }
+                self.unlist(collection, key, &decode_indexes(&old).map_err(|_| tampered(put))?)?;
+            }
+            None => {
+                self.execute(
+                    "INSERT INTO record (collection, key, generation, value, indexes, mac) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    params![collection, key, generation, value, encoded, mac],
+                )?;
+                if before.is_some() {
+                    self.execute("DELETE FROM deleted WHERE collection = ?1 AND key = ?2", params![collection, key])?;
+                }
+            }
+        }
+        Ok(self.list(collection, key, indexes)?)
+    }
+
+    fn delete(&self, delete: &Delete) -> Result<(), Failure> {
+        let Delete { collection, key } = delete;
+        let Some((generation, indexes)) = self.current(collection, key)? else { return Ok(()) };
+        self.execute("DELETE FROM record WHERE collection = ?1 AND key = ?2", params![collection, key])?;
+        self.execute(
+            "INSERT OR REPLACE INTO deleted (collection, key, generation) VALUES (?1, ?2, ?3)",
+            params![collection, key, generation],
+        )?;
+        // Of a row whose indexes cannot be decoded, verification will list what stays behind.
+        self.unlist(collection, key, &decode_indexes(&indexes).unwrap_or_default())
+    }
+
+    fn append(&mut self, batch: &'a Batch) -> Result<(), Failure> {
+        for entry in batch.entries() {
+            self.execute(
+                "INSERT INTO log (idx, public, private) VALUES (?1, ?2, ?3)",
+                params![stored_size(self.head.size)?, entry.public, entry.private],
+            )?;
+            self.head.size += 1;
+            self.public.push(&entry.public);
+        }
+        Ok(())
+    }
+
+    /// Generation and encoded indexes of the record that lies there.
+    fn current(&self, collection: &str, key: &[u8]) -> Result<Option<(i64, Vec<u8>)>, Failure> {
+        let sql = "SELECT generation, indexes FROM record WHERE collection = ?1 AND key = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row(params![collection, key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    }
+
+    fn generation_of_deleted(&self, collection: &str, key: &[u8]) -> Result<Option<i64>, Failure> {
+        let sql = "SELECT generation FROM deleted WHERE collection = ?1 AND key = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row(params![collection, key], |row| row.get(0)).optional()?)
+    }
+
+    fn list(&self, collection: &str, key: &[u8], indexes: &[(String, Vec<u8>)]) -> Result<(), Failure> {
+        let sql = "INSERT OR IGNORE INTO record_index (collection, name, value, key) VALUES (?1, ?2, ?3, ?4)";
+        indexes.iter().try_for_each(|(name, value)| self.execute(sql, params![collection, name, value, key]))
+    }
+
+    fn unlist(&self, collection: &str, key: &[u8], indexes: &[(String, Vec<u8>)]) -> Result<(), Failure> {
+        let sql = "DELETE FROM record_index WHERE collection = ?1 AND name = ?2 AND value = ?3 AND key = ?4";
+        indexes.iter().try_for_each(|(name, value)| self.execute(sql, params![collection, name, value, key]))
+    }
+
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<(), Failure> {
+        self.connection.prepare_cached(sql)?.execute(params)?;
+        Ok(())
+    }
+}
+
+/// Why a put failed: by its own row, or by SQLite.
+enum PutFailure {
+    Row(Error),
+    Other(Failure),
+}
+
+impl PutFailure {
+    fn of(self, number: usize) -> Failure {
+        match self {
+            Self::Row(error) => Failure::Batch(number, error),
+            Self::Other(failure) => failure,
+        }
+    }
+}
+
+impl From<Failure> for PutFailure {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+fn tampered(put: &Put) -> PutFailure {
+    PutFailure::Row(Error::Tampered { collection: put.collection.clone(), key: put.key.clone() })
+}
+
+fn stored_size(size: u64) -> Result<i64, Failure> {
+    i64::try_from(size).map_err(|_| Failure::Group(Error::Damaged { detail: "the log's head is out of range".into() }))
+}
