@@ -5,6 +5,8 @@
 //! dense log. After a failed write or flush nothing that the operating system keeps in its cache is
 //! trusted: the write connection is replaced and the write-ahead log is emptied into the database
 //! before anything is accepted again (see `writer`).
+//!
+//! [`lock`] is the process lock: one process owns a local store, and says how to reach it.
 
 #[macro_use]
 mod reads;
@@ -14,7 +16,7 @@ mod create;
 mod engine;
 mod error;
 mod filesystem;
-
+pub mod lock;
 mod readers;
 mod rows;
 mod schema;
