@@ -83,6 +83,12 @@ pub enum Error {
         /// Size of the tree.
         size: u64,
     },
+    /// Bytes or path of a tile do not have their form.
+    #[error("malformed tile: {0}")]
+    Tile(&'static str),
+    /// A proof does not have its form.
+    #[error("malformed proof: {0}")]
+    ProofText(&'static str),
     /// A proof does not lead to the expected root.
     #[error("the proof does not hold")]
     Proof,

@@ -22,14 +22,18 @@ pub mod head;
 pub mod merkle;
 pub mod note;
 pub mod private;
+pub mod tile;
 
 mod action;
+mod log_proof;
 
 pub use action::{Action, Outcome, Via};
 pub use checkpoint::Checkpoint;
 pub use entry::{Entry, RecordChange};
 pub use error::Error;
 pub use head::Integrator;
+pub use log_proof::LogProof;
 pub use merkle::Hash;
 pub use note::{Ed25519Signer, Signer, VerifierKey};
 pub use private::{PrivatePart, SealPrivate};
+pub use tile::Tile;
