@@ -1,5 +1,6 @@
 //! The audit entry: the public fields of one event, and the bytes that the log hashes.
 
+use keyward_store::{Delete, Put, record_hash};
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Outcome, Via};
@@ -37,7 +38,7 @@ pub struct Entry {
     /// Keyed fingerprint of the value, as the vault writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
-    /// SHA-256 of the vault's header that the change left behind.
+    /// SHA-256 of the vault's header that the change left behind ([`keyward_store::header_hash`]).
     #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_hex_hash")]
     pub header: Option<Hash>,
     /// How it ended.
@@ -74,12 +75,25 @@ pub struct RecordChange {
     /// Collection of the record.
     #[serde(rename = "c")]
     pub collection: String,
-    /// SHA-256 of the record's bytes as stored ([`Hash::of`]); none when it was deleted.
+    /// Hash of the record as written ([`keyward_store::record_hash`]); none when it was deleted.
     #[serde(rename = "h", with = "optional_hex_hash")]
     pub hash: Option<Hash>,
     /// Key of the record; hex in the entry.
     #[serde(rename = "k", with = "hex_bytes")]
     pub key: Vec<u8>,
+}
+
+impl RecordChange {
+    /// The change that a put makes.
+    pub fn put(put: &Put) -> RecordChange {
+        let hash = record_hash(&put.collection, &put.key, &put.value, &put.indexes);
+        RecordChange { collection: put.collection.to_string(), hash: Some(Hash(hash)), key: put.key.clone() }
+    }
+
+    /// The change that a delete makes.
+    pub fn delete(delete: &Delete) -> RecordChange {
+        RecordChange { collection: delete.collection.to_string(), hash: None, key: delete.key.clone() }
+    }
 }
 
 /// The only format so far.

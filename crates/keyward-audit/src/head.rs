@@ -6,6 +6,8 @@
 
 use std::sync::Mutex;
 
+use keyward_store::LogHead;
+
 use crate::merkle::{Frontier, leaf_hash};
 use crate::note::{Signer, VerifierKey};
 use crate::{Checkpoint, Error};
@@ -139,6 +141,12 @@ impl<S: Signer> Integrator<S> {
         let origin = self.signer.verifier().name().to_owned();
         let checkpoint = Checkpoint { origin, size: frontier.size(), root: frontier.root() };
         Ok(Head { frontier, checkpoint: checkpoint.sign(&self.signer)? })
+    }
+}
+
+impl<S: Signer> LogHead for Integrator<S> {
+    fn extend(&self, state: Option<&[u8]>, first_index: u64, public: &[&[u8]]) -> Result<Vec<u8>, String> {
+        Integrator::extend(self, state, first_index, public).map_err(|why| why.to_string())
     }
 }
 

@@ -23,6 +23,7 @@ pub mod merkle;
 pub mod note;
 pub mod private;
 pub mod tile;
+pub mod verify;
 
 mod action;
 mod log_proof;
@@ -37,3 +38,4 @@ pub use merkle::Hash;
 pub use note::{Ed25519Signer, Signer, VerifierKey};
 pub use private::{PrivatePart, SealPrivate};
 pub use tile::Tile;
+pub use verify::{Fault, Report, Verifier};
