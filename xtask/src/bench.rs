@@ -30,15 +30,9 @@ const PAGE: &str = "BENCHMARKS.md";
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let names: Vec<&str> = ALL.iter().map(|benchmark| benchmark.name).collect();
     let [name] = arguments else {
-        bail!(
-            "usage: cargo xtask bench NAME|all\nbenchmarks: {}",
-            names.join(", ")
-        );
+        bail!("usage: cargo xtask bench NAME|all\nbenchmarks: {}", names.join(", "));
     };
-    let chosen: Vec<&Benchmark> = ALL
-        .iter()
-        .filter(|bench| name == "all" || bench.name == name)
-        .collect();
+    let chosen: Vec<&Benchmark> = ALL.iter().filter(|bench| name == "all" || bench.name == name).collect();
     if chosen.is_empty() {
         bail!("no benchmark `{name}`\nbenchmarks: {}", names.join(", "));
     }
@@ -52,13 +46,7 @@ fn measure(workspace: &Workspace, benchmark: &Benchmark) -> Result<()> {
     let provenance = Provenance::now(workspace)?;
     let mut table = Table::default();
     let mut command = process::cargo();
-    command.args([
-        "bench",
-        "--package",
-        benchmark.package,
-        "--bench",
-        benchmark.bench,
-    ]);
+    command.args(["bench", "--package", benchmark.package, "--bench", benchmark.bench]);
     process::run_lines(&mut command, |line| table.read(line))?;
     let section = format!(
         "{}\n{}, {}, commit {}. To repeat: `cargo xtask bench {}`\n",
@@ -105,9 +93,7 @@ impl Table {
 
     fn finish(self) -> Result<String> {
         if self.state != State::After || self.lines.trim().is_empty() {
-            bail!(
-                "the benchmark printed no table between `bench-table-begin` and `bench-table-end`"
-            );
+            bail!("the benchmark printed no table between `bench-table-begin` and `bench-table-end`");
         }
         Ok(self.lines)
     }
@@ -132,27 +118,15 @@ mod tests {
     fn a_section_is_replaced_and_the_rest_kept() {
         let page = "# B\n<!-- bench:store -->\nold\n<!-- bench:store -->\nend\n";
         let new = replace_section(page, "store", "new\n").expect("the markers are there");
-        assert_eq!(
-            new,
-            "# B\n<!-- bench:store -->\nnew\n<!-- bench:store -->\nend\n"
-        );
-        assert_eq!(
-            replace_section(&new, "store", "new\n").expect("still there"),
-            new
-        );
+        assert_eq!(new, "# B\n<!-- bench:store -->\nnew\n<!-- bench:store -->\nend\n");
+        assert_eq!(replace_section(&new, "store", "new\n").expect("still there"), new);
         assert!(replace_section("# B\n<!-- bench:store -->\n", "store", "new\n").is_err());
     }
 
     #[test]
     fn a_benchmark_without_a_table_fails() {
         let mut table = Table::default();
-        for line in [
-            "noise",
-            "bench-table-begin",
-            "| a |",
-            "bench-table-end",
-            "noise",
-        ] {
+        for line in ["noise", "bench-table-begin", "| a |", "bench-table-end", "noise"] {
             table.read(line);
         }
         assert_eq!(table.finish().expect("it is whole"), "| a |\n");
@@ -169,11 +143,7 @@ mod tests {
         let page = fs::read_to_string(workspace.root().join(PAGE)).expect("the page is there");
         for benchmark in ALL {
             let package = workspace.package(benchmark.package);
-            assert!(
-                package.is_some_and(|package| package.has_target("bench", benchmark.bench)),
-                "{}",
-                benchmark.name
-            );
+            assert!(package.is_some_and(|package| package.has_target("bench", benchmark.bench)), "{}", benchmark.name);
             replace_section(&page, benchmark.name, "").expect("it has its markers");
         }
     }

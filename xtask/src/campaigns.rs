@@ -50,12 +50,7 @@ impl Campaign {
     pub(crate) fn exists(&self, workspace: &Workspace) -> Result<()> {
         let package = workspace.package(self.package);
         if package.is_none_or(|package| !package.has_target("test", self.test)) {
-            bail!(
-                "campaign `{}`: `{}` has no test target `{}`",
-                self.name,
-                self.package,
-                self.test
-            );
+            bail!("campaign `{}`: `{}` has no test target `{}`", self.name, self.package, self.test);
         }
         Ok(())
     }
@@ -66,17 +61,12 @@ impl Campaign {
         let mut command = process::cargo();
         command.args(["test", "--workspace", "--test", self.test]);
         if !self.features.is_empty() {
-            let features: Vec<String> = self
-                .features
-                .iter()
-                .map(|feature| format!("{}/{feature}", self.package))
-                .collect();
+            let features: Vec<String> =
+                self.features.iter().map(|feature| format!("{}/{feature}", self.package)).collect();
             command.arg("--features").arg(features.join(","));
         }
         command.args(["--", "--nocapture"]);
-        command
-            .env("KEYWARD_SEED", seed.to_string())
-            .envs(self.variables(size).iter().copied());
+        command.env("KEYWARD_SEED", seed.to_string()).envs(self.variables(size).iter().copied());
         command
     }
 }
@@ -90,12 +80,9 @@ pub(crate) struct Proof {
 impl Proof {
     /// Takes `line` if it carries a fact; the test runner may have begun the line.
     pub(crate) fn read(&mut self, line: &str) {
-        let fact = line
-            .split_once("proof: ")
-            .and_then(|(_, fact)| fact.split_once('='));
+        let fact = line.split_once("proof: ").and_then(|(_, fact)| fact.split_once('='));
         if let Some((key, value)) = fact {
-            self.facts
-                .push((key.trim().to_owned(), value.trim().to_owned()));
+            self.facts.push((key.trim().to_owned(), value.trim().to_owned()));
         }
     }
 }
@@ -117,11 +104,7 @@ mod tests {
     #[test]
     fn names_are_unique() {
         for (place, campaign) in ALL.iter().enumerate() {
-            assert!(
-                ALL[..place].iter().all(|other| other.name != campaign.name),
-                "{}",
-                campaign.name
-            );
+            assert!(ALL[..place].iter().all(|other| other.name != campaign.name), "{}", campaign.name);
         }
     }
 
@@ -131,46 +114,21 @@ mod tests {
         for campaign in ALL {
             campaign.exists(&workspace).expect("registered");
         }
-        assert!(
-            Campaign {
-                test: "no-such-test",
-                ..CRASH
-            }
-            .exists(&workspace)
-            .is_err()
-        );
+        assert!(Campaign { test: "no-such-test", ..CRASH }.exists(&workspace).is_err());
     }
 
     #[test]
     fn size_and_seed_go_in_by_the_environment() {
         let command = CRASH.command(Size::Small, 7);
-        let set: Vec<_> = command
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect();
-        assert_eq!(
-            set,
-            [
-                ("KEYWARD_SEED".as_ref(), "7".as_ref()),
-                ("KILLS".as_ref(), "25".as_ref())
-            ]
-        );
-        assert!(
-            command
-                .get_args()
-                .any(|argument| argument == "keyward-store/campaigns")
-        );
+        let set: Vec<_> = command.get_envs().filter_map(|(name, value)| Some((name, value?))).collect();
+        assert_eq!(set, [("KEYWARD_SEED".as_ref(), "7".as_ref()), ("KILLS".as_ref(), "25".as_ref())]);
+        assert!(command.get_args().any(|argument| argument == "keyward-store/campaigns"));
     }
 
     #[test]
     fn facts_are_found_behind_what_the_runner_prints() {
         let mut proof = Proof::default();
-        for line in [
-            "test kills ... proof: kills=500",
-            "proof: lost = 0",
-            "no proof here",
-            "ok",
-        ] {
+        for line in ["test kills ... proof: kills=500", "proof: lost = 0", "no proof here", "ok"] {
             proof.read(line);
         }
         let expected = [("kills", "500"), ("lost", "0")].map(|(k, v)| (k.to_owned(), v.to_owned()));

@@ -22,11 +22,7 @@ pub(crate) struct Provenance {
 impl Provenance {
     pub(crate) fn now(workspace: &Workspace) -> Result<Self> {
         let date = process::capture(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
-        Ok(Self {
-            date: date.trim().to_owned(),
-            commit: commit(workspace),
-            machine: machine(),
-        })
+        Ok(Self { date: date.trim().to_owned(), commit: commit(workspace), machine: machine() })
     }
 }
 
@@ -37,20 +33,10 @@ pub(crate) fn fresh_seed() -> u64 {
 
 fn commit(workspace: &Workspace) -> String {
     let git = |arguments: &[&str]| -> Option<String> {
-        let output = Command::new("git")
-            .args(arguments)
-            .current_dir(workspace.root())
-            .output()
-            .ok()?;
-        output
-            .status
-            .success()
-            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        let output = Command::new("git").args(arguments).current_dir(workspace.root()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    match (
-        git(&["rev-parse", "--short", "HEAD"]),
-        git(&["status", "--porcelain", "--untracked-files=no"]),
-    ) {
+    match (git(&["rev-parse", "--short", "HEAD"]), git(&["status", "--porcelain", "--untracked-files=no"])) {
         (Some(commit), Some(changes)) if changes.is_empty() => commit,
         (Some(commit), _) => format!("{commit}, with uncommitted changes"),
         (None, _) => "unknown".to_owned(),
@@ -59,22 +45,14 @@ fn commit(workspace: &Workspace) -> String {
 
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let model = fs::read_to_string("/proc/cpuinfo")
-        .ok()
-        .and_then(|text| cpu_model(&text));
+    let model = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| cpu_model(&text));
     let system = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kernel = system.split('-').next().unwrap_or_default().trim();
-    format!(
-        "{cores} cores, {}, {} {kernel}",
-        model.as_deref().unwrap_or(std::env::consts::ARCH),
-        std::env::consts::OS
-    )
+    format!("{cores} cores, {}, {} {kernel}", model.as_deref().unwrap_or(std::env::consts::ARCH), std::env::consts::OS)
 }
 
 fn cpu_model(cpuinfo: &str) -> Option<String> {
-    let line = cpuinfo
-        .lines()
-        .find(|line| line.starts_with("model name"))?;
+    let line = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 

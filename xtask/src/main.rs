@@ -7,14 +7,12 @@
 //! - `pictures` draws the terminal pictures of the README from real runs.
 //!
 //! Nothing of the product is here, and the product uses nothing from here.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a job talks to the person who started it"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a job talks to the person who started it")]
 
 mod bench;
 mod campaigns;
+mod dist;
+mod guide;
 mod machine;
 mod process;
 mod prove;
@@ -38,6 +36,7 @@ usage: cargo xtask <command>
   test --list      the steps of `test`
   prove NAME|all   a campaign at full size, into docs/proof/ (--seed N repeats one)
   bench NAME|all   a benchmark, into BENCHMARKS.md
+  dist [--check]   the packages, into target/dist/; --check installs and runs them
   walls            which crate may import which
 ";
 
@@ -66,6 +65,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "test" => test::run(&workspace, rest),
         "prove" => prove::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
+        "dist" => dist::run(&workspace, rest),
         "walls" => walls::check(&workspace).map(drop),
         other => bail!("no command `{other}`\n\n{USAGE}"),
     }

@@ -12,9 +12,7 @@ use anyhow::{Context, Result, bail};
 /// Runs `command` with our own streams; an exit code other than 0 is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     announce(command);
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", shown(command)))?;
+    let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
     if !status.success() {
         bail!("{} ended with {status}", shown(command));
     }
@@ -25,10 +23,8 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// prints it too. Standard error stays ours, so that progress is seen.
 pub(crate) fn run_lines(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<()> {
     announce(command);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start {}", shown(command)))?;
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {}", shown(command)))?;
     let stdout = child.stdout.take().context("standard output was piped")?;
     let mut reader = BufReader::new(stdout);
     let mut line = Vec::new();
@@ -47,10 +43,8 @@ pub(crate) fn run_lines(command: &mut Command, mut on_line: impl FnMut(&str)) ->
 
 /// What `command` prints on standard output; its exit code must be 0.
 pub(crate) fn capture(command: &mut Command) -> Result<String> {
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("cannot start {}", shown(command)))?;
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start {}", shown(command)))?;
     if !output.status.success() {
         bail!("{} ended with {}", shown(command), output.status);
     }
@@ -69,22 +63,14 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 
 /// The file that `program` would start, looked up along `PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a job looks for tools where the shell would"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "a job looks for tools where the shell would")]
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// The `cargo` that started us, so that a job never mixes two toolchains.
 pub(crate) fn cargo() -> Command {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "cargo names itself to what it starts"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "cargo names itself to what it starts")]
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     Command::new(program)
 }
@@ -128,13 +114,8 @@ mod tests {
     #[test]
     fn a_command_line_is_shown_as_it_would_be_typed() {
         let mut command = Command::new("/usr/bin/cargo");
-        command
-            .env("RUSTDOCFLAGS", "-D warnings")
-            .args(["doc", "it's"]);
-        assert_eq!(
-            shown(&command),
-            r"RUSTDOCFLAGS='-D warnings' cargo doc 'it'\''s'"
-        );
+        command.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "it's"]);
+        assert_eq!(shown(&command), r"RUSTDOCFLAGS='-D warnings' cargo doc 'it'\''s'");
     }
 
     #[test]
@@ -142,8 +123,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut command = Command::new("sh");
         command.args(["-c", "echo one; echo two; exit 3"]);
-        let error = run_lines(&mut command, |line| seen.push(line.to_owned()))
-            .expect_err("the script ends with 3");
+        let error = run_lines(&mut command, |line| seen.push(line.to_owned())).expect_err("the script ends with 3");
         assert_eq!(seen, ["one", "two"]);
         assert!(error.to_string().starts_with("sh -c"), "{error}");
         assert!(error.to_string().contains('3'), "{error}");

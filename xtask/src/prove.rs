@@ -17,17 +17,13 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let (name, seed) = match arguments {
         [name] => (name, machine::fresh_seed()),
-        [name, flag, seed] if flag == "--seed" => (
-            name,
-            seed.parse()
-                .with_context(|| format!("`{seed}` is not a seed"))?,
-        ),
+        [name, flag, seed] if flag == "--seed" => {
+            (name, seed.parse().with_context(|| format!("`{seed}` is not a seed"))?)
+        }
         _ => bail!("usage: cargo xtask prove NAME|all [--seed N]\n{}", names()),
     };
-    let chosen: Vec<&Campaign> = campaigns::ALL
-        .iter()
-        .filter(|campaign| name == "all" || campaign.name == name)
-        .collect();
+    let chosen: Vec<&Campaign> =
+        campaigns::ALL.iter().filter(|campaign| name == "all" || campaign.name == name).collect();
     if chosen.is_empty() {
         bail!("no campaign `{name}`\n{}", names());
     }
@@ -38,10 +34,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 }
 
 fn names() -> String {
-    let names: Vec<&str> = campaigns::ALL
-        .iter()
-        .map(|campaign| campaign.name)
-        .collect();
+    let names: Vec<&str> = campaigns::ALL.iter().map(|campaign| campaign.name).collect();
     format!("campaigns: {}", names.join(", "))
 }
 
@@ -57,10 +50,7 @@ fn prove(workspace: &Workspace, campaign: &Campaign, seed: u64) -> Result<()> {
     })
     .with_context(|| format!("campaign `{}` with seed {seed}", campaign.name))?;
     if proof.facts.is_empty() || tests.passed == 0 {
-        bail!(
-            "campaign `{}` passed without saying what it did",
-            campaign.name
-        );
+        bail!("campaign `{}` passed without saying what it did", campaign.name);
     }
     let page = page(campaign, seed, &provenance, &proof, start.elapsed());
     let folder = workspace.root().join("docs/proof");
@@ -71,13 +61,7 @@ fn prove(workspace: &Workspace, campaign: &Campaign, seed: u64) -> Result<()> {
     Ok(())
 }
 
-fn page(
-    campaign: &Campaign,
-    seed: u64,
-    provenance: &Provenance,
-    proof: &Proof,
-    took: Duration,
-) -> String {
+fn page(campaign: &Campaign, seed: u64, provenance: &Provenance, proof: &Proof, took: Duration) -> String {
     let mut page = format!(
         "# {}\n\nCampaign `{}`, written by the run itself.\n\n| | |\n| --- | --- |\n",
         campaign.title, campaign.name
@@ -97,11 +81,7 @@ fn page(
         row(key, value);
     }
     row("duration", &format!("{:.1} min", minutes(took)));
-    let _ = write!(
-        page,
-        "\nTo repeat it: `cargo xtask prove {} --seed {seed}`\n",
-        campaign.name
-    );
+    let _ = write!(page, "\nTo repeat it: `cargo xtask prove {} --seed {seed}`\n", campaign.name);
     page
 }
 
@@ -120,11 +100,8 @@ mod tests {
             small: &[],
             full: &[("KILLS", "500")],
         };
-        let provenance = Provenance {
-            date: "2026-11-23".to_owned(),
-            commit: "abc1234".to_owned(),
-            machine: "2 cores".to_owned(),
-        };
+        let provenance =
+            Provenance { date: "2026-11-23".to_owned(), commit: "abc1234".to_owned(), machine: "2 cores".to_owned() };
         let mut proof = Proof::default();
         proof.read("proof: lost writes=0");
         let page = page(&campaign, 7, &provenance, &proof, Duration::from_secs(90));

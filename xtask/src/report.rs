@@ -29,11 +29,7 @@ impl Tally {
         };
         let number_before = |word: &str| -> u64 {
             let before = counts.split(word).next().unwrap_or_default();
-            before
-                .rsplit(' ')
-                .find(|part| !part.is_empty())
-                .and_then(|n| n.parse().ok())
-                .unwrap_or(0)
+            before.rsplit(' ').find(|part| !part.is_empty()).and_then(|n| n.parse().ok()).unwrap_or(0)
         };
         self.passed += number_before("passed");
         self.failed += number_before("failed");
@@ -56,11 +52,7 @@ pub(crate) struct Report {
 impl Report {
     /// Time of the steps, tools left out.
     pub(crate) fn total(&self) -> Duration {
-        self.lines
-            .iter()
-            .filter(|line| !line.apart)
-            .map(|line| line.took)
-            .sum()
+        self.lines.iter().filter(|line| !line.apart).map(|line| line.took).sum()
     }
 
     pub(crate) fn tests(&self) -> Tally {
@@ -80,22 +72,11 @@ impl fmt::Display for Report {
                 0 => String::new(),
                 n => n.to_string(),
             };
-            let row = format!(
-                "{:<14} {:>7.2}  {tests:>6}  {}",
-                line.name,
-                minutes(line.took),
-                line.note
-            );
+            let row = format!("{:<14} {:>7.2}  {tests:>6}  {}", line.name, minutes(line.took), line.note);
             writeln!(f, "{}", row.trim_end())?;
         }
         let tests = self.tests();
-        writeln!(
-            f,
-            "{:<14} {:>7.2}  {:>6}",
-            "total",
-            minutes(self.total()),
-            tests.passed + tests.failed
-        )
+        writeln!(f, "{:<14} {:>7.2}  {:>6}", "total", minutes(self.total()), tests.passed + tests.failed)
     }
 }
 
@@ -113,12 +94,7 @@ pub(crate) enum Verdict {
 /// The clock alone would blame the project for what else the machine does, so
 /// a run is over only if its processor time is too: three quarters of what the
 /// cores could have given within the budget, as a build never fills them all.
-pub(crate) fn judge(
-    wall: Duration,
-    cpu: Option<Duration>,
-    cores: u32,
-    budget: Duration,
-) -> Verdict {
+pub(crate) fn judge(wall: Duration, cpu: Option<Duration>, cores: u32, budget: Duration) -> Verdict {
     if wall <= budget {
         return Verdict::Kept;
     }
@@ -152,16 +128,9 @@ mod tests {
     fn closing_lines_are_counted() {
         let mut tally = Tally::default();
         tally.read("running 3 tests");
-        tally
-            .read("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; finished in 0.10s");
+        tally.read("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; finished in 0.10s");
         tally.read("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured");
-        assert_eq!(
-            tally,
-            Tally {
-                passed: 13,
-                failed: 2
-            }
-        );
+        assert_eq!(tally, Tally { passed: 13, failed: 2 });
     }
 
     #[test]
@@ -169,37 +138,21 @@ mod tests {
         let line = |name: &str, minutes, apart| Line {
             name: name.to_owned(),
             took: MINUTE * minutes,
-            tests: Tally {
-                passed: 1,
-                failed: 0,
-            },
+            tests: Tally { passed: 1, failed: 0 },
             note: String::new(),
             apart,
         };
-        let report = Report {
-            lines: vec![line("cargo-deny", 3, true), line("clippy", 2, false)],
-        };
+        let report = Report { lines: vec![line("cargo-deny", 3, true), line("clippy", 2, false)] };
         assert_eq!(report.total(), MINUTE * 2);
-        assert!(
-            report
-                .to_string()
-                .contains("\ntotal             2.00       2\n"),
-            "{report}"
-        );
+        assert!(report.to_string().contains("\ntotal             2.00       2\n"), "{report}");
     }
 
     #[test]
     fn a_busy_machine_is_not_the_projects_fault() {
         let budget = MINUTE * 8;
         assert_eq!(judge(MINUTE * 8, None, 2, budget), Verdict::Kept);
-        assert_eq!(
-            judge(MINUTE * 9, Some(MINUTE * 6), 2, budget),
-            Verdict::Busy
-        );
-        assert_eq!(
-            judge(MINUTE * 9, Some(MINUTE * 14), 2, budget),
-            Verdict::Over
-        );
+        assert_eq!(judge(MINUTE * 9, Some(MINUTE * 6), 2, budget), Verdict::Busy);
+        assert_eq!(judge(MINUTE * 9, Some(MINUTE * 14), 2, budget), Verdict::Over);
         assert_eq!(judge(MINUTE * 9, None, 2, budget), Verdict::Over);
     }
 

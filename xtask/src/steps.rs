@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::campaigns::{self, Size};
+use crate::guide;
 use crate::process;
 use crate::report::Tally;
 use crate::tools::{self, Tool};
@@ -35,46 +36,20 @@ pub(crate) struct Context<'a> {
 
 /// Every step, in order.
 pub(crate) const ALL: &[Step] = &[
-    Step {
-        name: "format",
-        about: "cargo fmt --check",
-        tools: &[],
-        run: format,
-    },
-    Step {
-        name: "walls",
-        about: "which crate may import which",
-        tools: &[],
-        run: walls_hold,
-    },
+    Step { name: "format", about: "cargo fmt --check", tools: &[], run: format },
+    Step { name: "walls", about: "which crate may import which", tools: &[], run: walls_hold },
     Step {
         name: "deny",
         about: "bans, licences and sources of dependencies; advisories where their database is reached",
         tools: &[tools::GIT, Tool::CargoDeny],
         run: deny,
     },
-    Step {
-        name: "clippy",
-        about: "lints of every target, warnings denied",
-        tools: &[],
-        run: clippy,
-    },
-    Step {
-        name: "doc",
-        about: "documentation, warnings denied",
-        tools: &[],
-        run: doc,
-    },
+    Step { name: "clippy", about: "lints of every target, warnings denied", tools: &[], run: clippy },
+    Step { name: "doc", about: "documentation, warnings denied", tools: &[], run: doc },
     Step {
         name: "tests",
         about: "unit, integration and documentation tests",
-        tools: &[
-            tools::GIT,
-            tools::PYTHON,
-            tools::AGE,
-            tools::DBUS,
-            tools::KEYRING,
-        ],
+        tools: &[tools::GIT, tools::PYTHON, tools::AGE, tools::DBUS, tools::KEYRING],
         run: tests,
     },
     Step {
@@ -83,18 +58,14 @@ pub(crate) const ALL: &[Step] = &[
         tools: &[Tool::PythonPeers, Tool::NodePeers],
         run: differential,
     },
+    Step { name: "campaigns", about: "each campaign at its small size", tools: &[], run: small_campaigns },
     Step {
-        name: "campaigns",
-        about: "each campaign at its small size",
+        name: "guide",
+        about: "the pages name only commands, checks and pages that exist",
         tools: &[],
-        run: small_campaigns,
+        run: guide_holds,
     },
-    Step {
-        name: "clean",
-        about: "the run left no trace in the work tree",
-        tools: &[],
-        run: clean,
-    },
+    Step { name: "clean", about: "the run left no trace in the work tree", tools: &[], run: clean },
 ];
 
 fn format(_: &Context<'_>) -> Result<String> {
@@ -107,23 +78,14 @@ fn walls_hold(context: &Context<'_>) -> Result<String> {
 }
 
 fn clippy(_: &Context<'_>) -> Result<String> {
-    let arguments = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     process::run(process::cargo().args(arguments))?;
     Ok(String::new())
 }
 
 fn doc(_: &Context<'_>) -> Result<String> {
     let mut command = process::cargo();
-    command
-        .args(["doc", "--workspace", "--no-deps"])
-        .env("RUSTDOCFLAGS", "-D warnings");
+    command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
     process::run(&mut command)?;
     Ok(String::new())
 }
@@ -132,9 +94,7 @@ fn tests(context: &Context<'_>) -> Result<String> {
     let mut command = process::cargo();
     command.args(["test", "--workspace"]);
     // A test that lacks a program which we have just installed fails instead of passing by.
-    command
-        .env("KEYWARD_TEST_TOOLS", "required")
-        .env("KEYWARD_SEED", context.seed.to_string());
+    command.env("KEYWARD_TEST_TOOLS", "required").env("KEYWARD_SEED", context.seed.to_string());
     for campaign in campaigns::ALL {
         command.envs(campaign.variables(Size::Small).iter().copied());
     }
@@ -150,12 +110,7 @@ fn differential(context: &Context<'_>) -> Result<String> {
     }
     let mut command = process::cargo();
     command
-        .args([
-            "test",
-            "--workspace",
-            "--features",
-            "keyward-dotenv/differential",
-        ])
+        .args(["test", "--workspace", "--features", "keyward-dotenv/differential"])
         .args(["--test", "differential"])
         .env("KEYWARD_PEERS_PYTHON", tools::peers_python(workspace))
         .env("KEYWARD_PEERS_NODE_DIR", tools::peers_node_dir(workspace))
@@ -177,6 +132,10 @@ fn small_campaigns(context: &Context<'_>) -> Result<String> {
         }
     }
     Ok(ran.join(", "))
+}
+
+fn guide_holds(context: &Context<'_>) -> Result<String> {
+    guide::check(context.workspace)
 }
 
 /// What `cargo deny` finds in our own rules always counts. Its advisories come from a database
@@ -217,8 +176,7 @@ fn clean(context: &Context<'_>) -> Result<String> {
 /// What git says of the work tree; `None` where there is none.
 pub(crate) fn work_tree(workspace: &Workspace) -> Option<String> {
     let mut git = Command::new("git");
-    git.args(["status", "--porcelain", "--untracked-files=all"])
-        .current_dir(workspace.root());
+    git.args(["status", "--porcelain", "--untracked-files=all"]).current_dir(workspace.root());
     let output = git.output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -23,19 +23,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         return Ok(());
     }
     let chosen = choose(arguments)?;
-    let context = Context {
-        workspace,
-        seed: machine::fresh_seed(),
-        tree: steps::work_tree(workspace),
-        tests: Cell::default(),
-    };
+    let context =
+        Context { workspace, seed: machine::fresh_seed(), tree: steps::work_tree(workspace), tests: Cell::default() };
     println!("seed of this run: {}", context.seed);
     let mut report = Report::default();
-    let outcome = install(&chosen, workspace, &mut report).and_then(|()| {
-        chosen
-            .iter()
-            .try_for_each(|step| walk(step, &context, &mut report))
-    });
+    let outcome = install(&chosen, workspace, &mut report)
+        .and_then(|()| chosen.iter().try_for_each(|step| walk(step, &context, &mut report)));
     conclude(&report, outcome)
 }
 
@@ -43,16 +36,10 @@ fn choose(names: &[String]) -> Result<Vec<&'static Step>> {
     if names.is_empty() {
         return Ok(steps::ALL.iter().collect());
     }
-    if let Some(unknown) = names
-        .iter()
-        .find(|name| steps::ALL.iter().all(|step| step.name != **name))
-    {
+    if let Some(unknown) = names.iter().find(|name| steps::ALL.iter().all(|step| step.name != **name)) {
         bail!("no step `{unknown}`; `cargo xtask test --list` names them");
     }
-    Ok(steps::ALL
-        .iter()
-        .filter(|step| names.iter().any(|name| name == step.name))
-        .collect())
+    Ok(steps::ALL.iter().filter(|step| names.iter().any(|name| name == step.name)).collect())
 }
 
 /// Makes every tool of the chosen steps usable; what had to be installed gets a line of its own.
@@ -64,10 +51,7 @@ fn install(chosen: &[&Step], workspace: &Workspace, report: &mut Report) -> Resu
         }
         seen.push(*tool);
         let start = Instant::now();
-        if tool
-            .ensure(workspace)
-            .with_context(|| format!("tool `{}`", tool.name()))?
-        {
+        if tool.ensure(workspace).with_context(|| format!("tool `{}`", tool.name()))? {
             report.lines.push(Line {
                 name: tool.name().to_owned(),
                 took: start.elapsed(),
@@ -97,9 +81,7 @@ fn walk(step: &Step, context: &Context<'_>, report: &mut Report) -> Result<()> {
         note,
         apart: false,
     });
-    outcome
-        .map(drop)
-        .map_err(|error| error.context(format!("step `{}`", step.name)))
+    outcome.map(drop).map_err(|error| error.context(format!("step `{}`", step.name)))
 }
 
 /// Prints the table and the verdict; a failed step or a broken budget is an error.
@@ -110,9 +92,7 @@ fn conclude(report: &Report, outcome: Result<()>) -> Result<()> {
     let verdict = report::judge(report.total(), report::children_cpu(), cores.min(2), BUDGET);
     match verdict {
         Verdict::Kept => println!("within the budget of {budget} minutes"),
-        Verdict::Busy => println!(
-            "over {budget} minutes by the clock, but not by the work done: the machine was busy"
-        ),
+        Verdict::Busy => println!("over {budget} minutes by the clock, but not by the work done: the machine was busy"),
         Verdict::Over => println!("over the budget of {budget} minutes"),
     }
     let tests = report.tests();
@@ -130,19 +110,9 @@ mod tests {
 
     #[test]
     fn steps_run_in_their_own_order_and_an_unknown_one_is_refused() {
-        let named = |names: &[&str]| {
-            choose(
-                &names
-                    .iter()
-                    .map(|&name| name.to_owned())
-                    .collect::<Vec<_>>(),
-            )
-        };
+        let named = |names: &[&str]| choose(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
         let chosen = named(&["tests", "format"]).expect("both are steps");
-        assert_eq!(
-            chosen.iter().map(|step| step.name).collect::<Vec<_>>(),
-            ["format", "tests"]
-        );
+        assert_eq!(chosen.iter().map(|step| step.name).collect::<Vec<_>>(), ["format", "tests"]);
         let refused = named(&["fromat"]).err().expect("not a step");
         assert!(refused.to_string().contains("`fromat`"));
     }
@@ -150,18 +120,8 @@ mod tests {
     #[test]
     fn a_failed_step_has_its_line_and_its_name_in_the_error() {
         let workspace = Workspace::of(&[]);
-        let context = Context {
-            workspace: &workspace,
-            seed: 1,
-            tree: None,
-            tests: Cell::default(),
-        };
-        let step = Step {
-            name: "breaks",
-            about: "",
-            tools: &[],
-            run: |_| bail!("cause"),
-        };
+        let context = Context { workspace: &workspace, seed: 1, tree: None, tests: Cell::default() };
+        let step = Step { name: "breaks", about: "", tools: &[], run: |_| bail!("cause") };
         let mut report = Report::default();
         let error = walk(&step, &context, &mut report).expect_err("the step fails");
         assert_eq!(format!("{error:#}"), "step `breaks`: cause");

@@ -33,10 +33,7 @@ pub(crate) struct Program {
     package: &'static str,
 }
 
-const PYTHON3: Program = Program {
-    name: "python3",
-    package: "python3",
-};
+const PYTHON3: Program = Program { name: "python3", package: "python3" };
 pub(crate) const PYTHON: Tool = Tool::Program(PYTHON3);
 pub(crate) const GIT: Tool = program("git", "git");
 /// Reads and writes the files of `keyward encrypt`.
@@ -70,9 +67,7 @@ impl Tool {
         match self {
             Self::Program(program) => ensure_program(program),
             Self::CargoDeny => ensure_cargo_deny(workspace),
-            Self::PythonPeers | Self::NodePeers if !workspace.root().join(PEERS).is_dir() => {
-                Ok(false)
-            }
+            Self::PythonPeers | Self::NodePeers if !workspace.root().join(PEERS).is_dir() => Ok(false),
             Self::PythonPeers => ensure_python_peers(workspace),
             Self::NodePeers => ensure_node_peers(workspace),
         }
@@ -81,9 +76,7 @@ impl Tool {
 
 /// Where `cargo-deny` is once it has been ensured.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> PathBuf {
-    workspace
-        .cache()
-        .join(format!("cargo-deny-{CARGO_DENY}/bin/cargo-deny"))
+    workspace.cache().join(format!("cargo-deny-{CARGO_DENY}/bin/cargo-deny"))
 }
 
 /// The Python that has the peers.
@@ -99,14 +92,9 @@ pub(crate) fn peers_node_dir(workspace: &Workspace) -> PathBuf {
 /// `PATH` with the Node.js first that the peers were installed with.
 pub(crate) fn peers_path(workspace: &Workspace) -> Result<std::ffi::OsString> {
     let own = workspace.cache().join("node-runtime/bin");
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a child gets our PATH with one folder more"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "a child gets our PATH with one folder more")]
     let path = std::env::var_os("PATH").unwrap_or_default();
-    Ok(std::env::join_paths(
-        std::iter::once(own).chain(std::env::split_paths(&path)),
-    )?)
+    Ok(std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path)))?)
 }
 
 fn ensure_program(program: Program) -> Result<bool> {
@@ -120,11 +108,7 @@ fn ensure_program(program: Program) -> Result<bool> {
         )
     })?;
     if process::find(program.name).is_none() {
-        bail!(
-            "package `{}` is installed, but there is no `{}` on PATH",
-            program.package,
-            program.name
-        );
+        bail!("package `{}` is installed, but there is no `{}` on PATH", program.package, program.name);
     }
     Ok(true)
 }
@@ -148,11 +132,7 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     }
     println!("installing Debian packages: {}", packages.join(" "));
     process::run(apt_get().arg("update"))?;
-    process::run(
-        apt_get()
-            .args(["install", "-y", "--no-install-recommends"])
-            .args(packages),
-    )
+    process::run(apt_get().args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
 fn ensure_cargo_deny(workspace: &Workspace) -> Result<bool> {
@@ -161,21 +141,10 @@ fn ensure_cargo_deny(workspace: &Workspace) -> Result<bool> {
         return Ok(false);
     }
     let root = binary.ancestors().nth(2).context("the path has a root")?;
-    println!(
-        "building cargo-deny {CARGO_DENY} into {} (once, some minutes)",
-        root.display()
-    );
+    println!("building cargo-deny {CARGO_DENY} into {} (once, some minutes)", root.display());
     let mut command = process::cargo();
     command
-        .args([
-            "install",
-            "--quiet",
-            "cargo-deny",
-            "--locked",
-            "--version",
-            CARGO_DENY,
-            "--root",
-        ])
+        .args(["install", "--quiet", "cargo-deny", "--locked", "--version", CARGO_DENY, "--root"])
         .arg(root)
         // Not our target folder: it would be built with our profile and kept with our builds.
         .env("CARGO_TARGET_DIR", workspace.cache().join("build"));
@@ -218,11 +187,7 @@ fn ensure_node_peers(workspace: &Workspace) -> Result<bool> {
         let name = manifest.file_name().context("a manifest is a file")?;
         fs::copy(manifest, folder.join(name))?;
     }
-    let verb = if manifests.len() == 2 {
-        "ci"
-    } else {
-        "install"
-    };
+    let verb = if manifests.len() == 2 { "ci" } else { "install" };
     let mut command = Command::new("npm");
     command
         .args([verb, "--no-audit", "--no-fund", "--loglevel=error"])
@@ -235,33 +200,23 @@ fn ensure_node_peers(workspace: &Workspace) -> Result<bool> {
 
 /// Node.js and npm: the system's when new enough, else our own from PyPI, which carries it for
 /// every Linux; Debian's may be years older.
-fn ensure_node(workspace: &Workspace) -> Result<bool> {
+pub(crate) fn ensure_node(workspace: &Workspace) -> Result<bool> {
     let path = peers_path(workspace)?;
-    let version = Command::new("node")
-        .arg("--version")
-        .env("PATH", &path)
-        .output();
+    let version = Command::new("node").arg("--version").env("PATH", &path).output();
     let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let recent = version.is_ok_and(|version| node_is_recent(&version));
     if recent && process::succeeds(Command::new("npm").arg("--version").env("PATH", &path)) {
         return Ok(false);
     }
     let folder = workspace.cache().join("node-runtime");
-    println!(
-        "installing Node.js ({NODE_WHEEL} from PyPI) into {}",
-        folder.display()
-    );
+    println!("installing Node.js ({NODE_WHEEL} from PyPI) into {}", folder.display());
     make_venv(&folder)?;
     process::run(pip(&folder).arg(NODE_WHEEL))?;
     Ok(true)
 }
 
 fn node_is_recent(version: &str) -> bool {
-    let mut parts = version
-        .trim()
-        .trim_start_matches('v')
-        .split('.')
-        .map(str::parse::<u32>);
+    let mut parts = version.trim().trim_start_matches('v').split('.').map(str::parse::<u32>);
     match (parts.next(), parts.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= NODE_OLDEST,
         _ => false,
@@ -269,26 +224,20 @@ fn node_is_recent(version: &str) -> bool {
 }
 
 /// A new virtual environment; Debian keeps what it takes in a package of its own.
-fn make_venv(folder: &Path) -> Result<()> {
+pub(crate) fn make_venv(folder: &Path) -> Result<()> {
     let _ = fs::remove_dir_all(folder);
     ensure_program(PYTHON3)?;
     if !process::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
-        install_packages(&["python3-venv"]).context(
-            "python3 has no `venv`; please install it (on Debian: apt-get install python3-venv)",
-        )?;
+        install_packages(&["python3-venv"])
+            .context("python3 has no `venv`; please install it (on Debian: apt-get install python3-venv)")?;
     }
     process::run(Command::new("python3").args(["-m", "venv"]).arg(folder))
 }
 
-fn pip(venv: &Path) -> Command {
+/// `pip install` in a virtual environment; what to install is still to be added.
+pub(crate) fn pip(venv: &Path) -> Command {
     let mut command = Command::new(venv.join("bin/python"));
-    command.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]);
+    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
     command
 }
 
@@ -303,13 +252,9 @@ impl Stamp {
         let mut text = String::new();
         for manifest in manifests {
             let manifest = manifest.as_ref();
-            text += &fs::read_to_string(manifest)
-                .with_context(|| format!("cannot read {}", manifest.display()))?;
+            text += &fs::read_to_string(manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
         }
-        Ok(Self {
-            file: folder.join(".installed-from"),
-            text,
-        })
+        Ok(Self { file: folder.join(".installed-from"), text })
     }
 
     fn is_current(&self) -> bool {
@@ -351,10 +296,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_there_is_not_installed() {
-        let shell = Program {
-            name: "sh",
-            package: "no-such-package",
-        };
+        let shell = Program { name: "sh", package: "no-such-package" };
         assert!(!ensure_program(shell).expect("sh is everywhere"));
     }
 }

@@ -20,25 +20,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-store-sqlite", &["keyward-store"]),
     ("keyward-access", &["keyward-types", "keyward-store"]),
     ("keyward-audit", &["keyward-types", "keyward-store"]),
-    (
-        "keyward-vault",
-        &[
-            "keyward-types",
-            "keyward-store",
-            "keyward-access",
-            "keyward-audit",
-        ],
-    ),
-    (
-        "keyward-client",
-        &[
-            "keyward-types",
-            "keyward-vault",
-            "keyward-providers",
-            "keyward-dotenv",
-            "keyward-exec",
-        ],
-    ),
+    ("keyward-vault", &["keyward-types", "keyward-store", "keyward-access", "keyward-audit"]),
+    ("keyward-client", &["keyward-types", "keyward-vault", "keyward-providers", "keyward-dotenv", "keyward-exec"]),
     (
         "keyward",
         &[
@@ -62,10 +45,7 @@ const TEST_KIT: &str = "keyward-testing";
 pub(crate) fn check(workspace: &Workspace) -> Result<usize> {
     let (edges, breaches) = survey(workspace);
     if !breaches.is_empty() {
-        bail!(
-            "{}\nhint: imports go downward only; the table is in xtask/src/walls.rs",
-            breaches.join("\n")
-        );
+        bail!("{}\nhint: imports go downward only; the table is in xtask/src/walls.rs", breaches.join("\n"));
     }
     println!("walls: {edges} imports between our crates, all downward");
     Ok(edges)
@@ -75,16 +55,10 @@ fn survey(workspace: &Workspace) -> (usize, Vec<String>) {
     let mut edges = 0;
     let mut breaches = Vec::new();
     for package in workspace.crates() {
-        let ours = package
-            .imports
-            .iter()
-            .filter(|import| workspace.package(&import.name).is_some());
+        let ours = package.imports.iter().filter(|import| workspace.package(&import.name).is_some());
         let row = MAY_IMPORT.iter().find(|(name, _)| *name == package.name);
         if row.is_none() && package.name != TEST_KIT {
-            breaches.push(format!(
-                "`{}` has no row in the table of walls",
-                package.name
-            ));
+            breaches.push(format!("`{}` has no row in the table of walls", package.name));
             continue;
         }
         for import in ours {
@@ -96,10 +70,7 @@ fn survey(workspace: &Workspace) -> (usize, Vec<String>) {
                 Some((_, below)) => below.contains(&import.name.as_str()),
             };
             if !allowed {
-                breaches.push(format!(
-                    "`{}` may not import `{}`",
-                    package.name, import.name
-                ));
+                breaches.push(format!("`{}` may not import `{}`", package.name, import.name));
             }
         }
     }
@@ -115,10 +86,7 @@ mod tests {
         for (row, (name, below)) in MAY_IMPORT.iter().enumerate() {
             for import in *below {
                 let place = MAY_IMPORT.iter().position(|(name, _)| name == import);
-                assert!(
-                    place.is_some_and(|place| place < row),
-                    "`{name}` imports `{import}` from above"
-                );
+                assert!(place.is_some_and(|place| place < row), "`{name}` imports `{import}` from above");
             }
         }
     }
@@ -127,11 +95,7 @@ mod tests {
     fn an_edge_upward_is_named() {
         let workspace = Workspace::of(&[
             ("keyward-types", &["keyward-vault"], &[]),
-            (
-                "keyward-vault",
-                &["keyward-types", "serde"],
-                &["keyward-testing"],
-            ),
+            ("keyward-vault", &["keyward-types", "serde"], &["keyward-testing"]),
             ("keyward-testing", &["keyward-vault"], &[]),
         ]);
         let (edges, breaches) = survey(&workspace);
@@ -145,18 +109,12 @@ mod tests {
             ("keyward-testing", &[], &[]),
             ("keyward-audit", &["keyward-testing"], &["keyward-testing"]),
         ]);
-        assert_eq!(
-            survey(&workspace).1,
-            ["`keyward-audit` may not import `keyward-testing`"]
-        );
+        assert_eq!(survey(&workspace).1, ["`keyward-audit` may not import `keyward-testing`"]);
     }
 
     #[test]
     fn a_crate_without_a_row_is_named() {
         let workspace = Workspace::of(&[("keyward-rumour", &[], &[])]);
-        assert_eq!(
-            survey(&workspace).1,
-            ["`keyward-rumour` has no row in the table of walls"]
-        );
+        assert_eq!(survey(&workspace).1, ["`keyward-rumour` has no row in the table of walls"]);
     }
 }

@@ -11,12 +11,14 @@ use crate::process;
 /// The workspace, read once at the start of a job.
 pub(crate) struct Workspace {
     root: PathBuf,
+    target: PathBuf,
     crates: Vec<Package>,
 }
 
 /// One crate of the workspace.
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
     pub(crate) imports: Vec<Import>,
     pub(crate) targets: Vec<Target>,
 }
@@ -47,16 +49,19 @@ impl Workspace {
         let metadata: Value = serde_json::from_str(metadata).context("cargo metadata")?;
         Ok(Self {
             root: PathBuf::from(text(&metadata, "workspace_root")?),
-            crates: list(&metadata, "packages")
-                .iter()
-                .map(Package::parse)
-                .collect::<Result<_>>()?,
+            target: PathBuf::from(text(&metadata, "target_directory")?),
+            crates: list(&metadata, "packages").iter().map(Package::parse).collect::<Result<_>>()?,
         })
     }
 
     /// The folder of the workspace's `Cargo.toml`.
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Where cargo puts what it builds.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
     }
 
     /// Where jobs keep the tools that they installed; ignored by git, and safe to delete.
@@ -75,43 +80,28 @@ impl Workspace {
 
 impl Package {
     pub(crate) fn has_target(&self, kind: &str, name: &str) -> bool {
-        self.targets
-            .iter()
-            .any(|target| target.kind == kind && target.name == name)
+        self.targets.iter().any(|target| target.kind == kind && target.name == name)
     }
 
     fn parse(package: &Value) -> Result<Self> {
         let import = |dependency: &Value| -> Result<Import> {
-            Ok(Import {
-                name: text(dependency, "name")?,
-                dev: dependency["kind"] == "dev",
-            })
+            Ok(Import { name: text(dependency, "name")?, dev: dependency["kind"] == "dev" })
         };
         let target = |target: &Value| -> Result<Target> {
-            Ok(Target {
-                name: text(target, "name")?,
-                kind: target["kind"][0].as_str().unwrap_or_default().to_owned(),
-            })
+            Ok(Target { name: text(target, "name")?, kind: target["kind"][0].as_str().unwrap_or_default().to_owned() })
         };
         Ok(Self {
             name: text(package, "name")?,
-            imports: list(package, "dependencies")
-                .iter()
-                .map(import)
-                .collect::<Result<_>>()?,
-            targets: list(package, "targets")
-                .iter()
-                .map(target)
-                .collect::<Result<_>>()?,
+            version: text(package, "version")?,
+            imports: list(package, "dependencies").iter().map(import).collect::<Result<_>>()?,
+            targets: list(package, "targets").iter().map(target).collect::<Result<_>>()?,
         })
     }
 }
 
 fn text(value: &Value, key: &str) -> Result<String> {
     let text = value[key].as_str();
-    Ok(text
-        .with_context(|| format!("cargo metadata has no `{key}`"))?
-        .to_owned())
+    Ok(text.with_context(|| format!("cargo metadata has no `{key}`"))?.to_owned())
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
@@ -122,23 +112,16 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 impl Workspace {
     /// A workspace that lies nowhere, of crates given as (name, imports, imports of its tests).
     pub(crate) fn of(crates: &[(&str, &[&str], &[&str])]) -> Self {
-        let import = |dev| {
-            move |name: &&str| Import {
-                name: (*name).to_owned(),
-                dev,
-            }
-        };
+        let import = |dev| move |name: &&str| Import { name: (*name).to_owned(), dev };
         let package = |&(name, imports, dev): &(&str, &[&str], &[&str])| Package {
             name: name.to_owned(),
-            imports: imports
-                .iter()
-                .map(import(false))
-                .chain(dev.iter().map(import(true)))
-                .collect(),
+            version: "0.0.0".to_owned(),
+            imports: imports.iter().map(import(false)).chain(dev.iter().map(import(true))).collect(),
             targets: Vec::new(),
         };
         Self {
             root: PathBuf::from("/nowhere"),
+            target: PathBuf::from("/nowhere/target"),
             crates: crates.iter().map(package).collect(),
         }
     }
@@ -153,12 +136,7 @@ mod tests {
         let workspace = Workspace::load().expect("cargo metadata works in a test");
         let xtask = workspace.package("xtask").expect("we are in it");
         assert!(xtask.has_target("bin", "xtask"));
-        assert!(
-            xtask
-                .imports
-                .iter()
-                .any(|import| import.name == "anyhow" && !import.dev)
-        );
+        assert!(xtask.imports.iter().any(|import| import.name == "anyhow" && !import.dev));
         assert!(workspace.root().join("xtask/Cargo.toml").is_file());
     }
 }
