@@ -1,0 +1,5 @@
+//! How `keyward run` starts a child and masks its output.
+
+mod mask;
+
+pub use mask::{MIN_SECRET, Masker};
