@@ -37,7 +37,7 @@ mod write;
 pub use actor::Actor;
 pub use error::Error;
 pub use header::Header;
-pub use log::LogLine;
+pub use log::{Anchor, LogLine, Standing};
 pub use matching::{MatchRecord, MatchRow, RollingKey, WINDOW};
 pub use read::{Lease, Loaded, Opened, Scope};
 pub use record::{Recorded, Via};

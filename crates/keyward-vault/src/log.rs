@@ -1,8 +1,11 @@
 //! The log as its owner reads it, and the state that is kept outside the store to compare with.
 
+use keyward_audit::head::Head;
+use keyward_audit::merkle::leaf_hash;
 use keyward_audit::{Entry, PrivatePart};
 use keyward_store::LogRow;
 
+use crate::value::hex;
 use crate::{Error, Vault};
 
 /// One entry with what can be known of it.
@@ -39,5 +42,101 @@ impl Vault {
         self.ensure_subject(&principal)?;
         let private = PrivatePart::open(&entry, &entry.principal, &row.private, &*self.ring)?;
         Ok(LogLine { index: row.index, entry, private })
+    }
+}
+
+/// What is kept outside the store: the life of the vault and the log's head as they were last
+/// seen. A later state of the same store continues it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    incarnation: String,
+    state: Vec<u8>,
+    size: u64,
+}
+
+/// How a store relates to an anchor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The anchor's state, or one that grew from it.
+    Continues,
+    /// A state before the anchor's.
+    Older,
+    /// Another history of the same length or longer.
+    Forked,
+    /// Restored from a backup since.
+    OtherLife,
+}
+
+impl Anchor {
+    /// How many entries the log had.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The bytes to keep.
+    pub fn bytes(&self) -> Vec<u8> {
+        let fields = serde_json::json!({ "incarnation": self.incarnation, "head": hex(&self.state) });
+        format!("{fields}\n").into_bytes()
+    }
+
+    /// Reads what [`Anchor::bytes`] wrote; `None` for anything else.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        struct Fields {
+            incarnation: String,
+            head: String,
+        }
+        let Fields { incarnation, head } = serde_json::from_slice(bytes).ok()?;
+        let state = data_encoding::HEXLOWER.decode(head.as_bytes()).ok()?;
+        let size = Head::decode(&state).ok()?.frontier.size();
+        Some(Self { incarnation, state, size })
+    }
+}
+
+impl Vault {
+    /// The present state, to be kept outside the store.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn anchor(&self) -> Result<Anchor, Error> {
+        let head = self.store.log_head()?;
+        let state = head.state.ok_or(Error::Damaged("the log has no head"))?;
+        Ok(Anchor { incarnation: self.header().incarnation, state, size: head.size })
+    }
+
+    /// How this store relates to what was seen of it before.
+    ///
+    /// # Errors
+    /// When the store refuses, or the anchor was not made by this vault.
+    pub fn standing(&self, anchor: &Anchor) -> Result<Standing, Error> {
+        if anchor.incarnation != self.header().incarnation {
+            return Ok(Standing::OtherLife);
+        }
+        let keys = std::slice::from_ref(self.verifier());
+        let (seen, _) = Head::open(&anchor.state, keys)?;
+        let now = self.store.log_head()?;
+        let state = now.state.ok_or(Error::Damaged("the log has no head"))?;
+        let (now, _) = Head::open(&state, keys)?;
+        let mut frontier = seen.frontier;
+        if now.frontier.size() < frontier.size() {
+            return Ok(Standing::Older);
+        }
+        while frontier.size() < now.frontier.size() {
+            let rows = self.store.log(frontier.size(), 1024)?;
+            if rows.is_empty() {
+                return Ok(Standing::Forked);
+            }
+            rows.iter().for_each(|row| frontier.push(leaf_hash(&row.public)));
+        }
+        Ok(if frontier.root() == now.frontier.root() { Standing::Continues } else { Standing::Forked })
+    }
+
+    /// The newest signed checkpoint.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn checkpoint(&self) -> Result<String, Error> {
+        let state = self.store.log_head()?.state.ok_or(Error::Damaged("the log has no head"))?;
+        Ok(Head::decode(&state)?.checkpoint)
     }
 }

@@ -130,7 +130,7 @@ impl Vault {
     fn check_log_head(&self) -> Result<(), Error> {
         let head = self.store.log_head()?;
         let state = head.state.ok_or(Error::Damaged("the log has no head"))?;
-        let (_, checkpoint) = keyward_audit::head::Head::open(&state, &[self.verifier.clone()])?;
+        let (_, checkpoint) = keyward_audit::head::Head::open(&state, std::slice::from_ref(&self.verifier))?;
         if checkpoint.size == head.size {
             Ok(())
         } else {

@@ -1,0 +1,138 @@
+//! Every call, listed once.
+
+use keyward_types::{EnvironmentName, ProjectName, SecretName, SlotId, Version};
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{
+    BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LogLineInfo, NewSecret, NewSlotInfo, ProjectInfo,
+    Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
+};
+use crate::{Failure, Result};
+
+/// Makes the trait, the wire form and the dispatcher from one list.
+macro_rules! desk {
+    ($($(#[$doc:meta])* $name:ident / $variant:ident ( $($arg:ident : $type:ty),* $(,)? ) -> $out:ty;)*) => {
+        /// The calls that commands make. Each is checked, carried out and recorded where the vault
+        /// is; a command only asks and shows.
+        pub trait Desk {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// A [`Failure`] that says what happened and what to do.
+                fn $name(&self, $($arg: $type),*) -> Result<$out>;
+            )*
+        }
+
+        /// A call as it crosses a socket.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Call {
+            $(
+                $(#[$doc])*
+                $variant {
+                    $(#[doc = stringify!($arg)] $arg: $type),*
+                },
+            )*
+        }
+
+        /// Carries out a call that came over a socket; the answer is JSON.
+        ///
+        /// # Errors
+        /// What the desk answers.
+        pub fn dispatch(desk: &dyn Desk, call: Call) -> Result<serde_json::Value> {
+            match call {
+                $(Call::$variant { $($arg),* } => to_json(&desk.$name($($arg),*)?),)*
+            }
+        }
+
+        impl<T: Transport> Desk for T {
+            $(
+                fn $name(&self, $($arg: $type),*) -> Result<$out> {
+                    let answer = self.send(Call::$variant { $($arg),* })?;
+                    serde_json::from_value(answer).map_err(|error| Failure::internal(format!(
+                        "the answer to `{}` cannot be read: {error}", stringify!($name)
+                    )).hint("the process that owns the vault may be another version of keyward: `keyward lock` ends it"))
+                }
+            )*
+        }
+    };
+}
+
+/// Brings a call to the process that carries it out.
+pub(crate) trait Transport {
+    fn send(&self, call: Call) -> Result<serde_json::Value>;
+}
+
+fn to_json<T: Serialize>(answer: &T) -> Result<serde_json::Value> {
+    serde_json::to_value(answer).map_err(|error| Failure::internal(format!("the answer cannot be written: {error}")))
+}
+
+desk! {
+    /// What the vault is and who acts.
+    status / Status () -> Status;
+    /// Every project with its environments.
+    projects / Projects () -> Vec<ProjectInfo>;
+    /// Makes a project with these environments.
+    create_project / CreateProject (name: ProjectName, environments: Vec<EnvironmentName>) -> ProjectInfo;
+    /// Gives a project another name.
+    rename_project / RenameProject (from: ProjectName, to: ProjectName) -> ProjectInfo;
+    /// Deletes a project and shreds its values; answers how many secrets it had.
+    delete_project / DeleteProject (name: ProjectName) -> u64;
+    /// Adds an environment.
+    add_environment / AddEnvironment (project: ProjectName, name: EnvironmentName, parent: Option<EnvironmentName>) -> EnvironmentInfo;
+    /// Removes an environment; answers how many secrets it had.
+    remove_environment / RemoveEnvironment (at: Where, with_secrets: bool) -> u64;
+
+    /// Stores values, all or none.
+    write / Write (at: Where, secrets: Vec<NewSecret>) -> Vec<Stored>;
+    /// Changes metadata.
+    edit / Edit (at: Where, name: SecretName, edit: EditInfo) -> SecretInfo;
+    /// Opens values: each is recorded first.
+    read / Read (at: Where, selection: Selection, purpose: Purpose) -> Vec<Disclosed>;
+    /// The secrets of an environment, deleted ones too; nothing is opened.
+    list / List (at: Where) -> Vec<SecretInfo>;
+    /// One secret, with who has it.
+    show / Show (at: Where, name: SecretName) -> Detail;
+    /// Hides a secret, reversibly.
+    delete / Delete (at: Where, name: SecretName) -> SecretInfo;
+    /// Brings a deleted secret back.
+    undelete / Undelete (at: Where, name: SecretName) -> SecretInfo;
+    /// Makes an older version active.
+    rollback / Rollback (at: Where, name: SecretName, version: Version) -> SecretInfo;
+    /// Destroys one version's value for ever.
+    destroy / Destroy (at: Where, name: SecretName, version: Version) -> SecretInfo;
+    /// Closes holdings whose holder has the value no longer.
+    close_holdings / CloseHoldings (ids: Vec<String>) -> u64;
+
+    /// Binds a folder to a project.
+    trust / Trust (path: String, origin: Option<String>, project: ProjectName) -> BindingInfo;
+    /// Ends a folder's binding.
+    untrust / Untrust (path: String) -> bool;
+    /// The binding of exactly this folder.
+    binding / Binding (path: String) -> Option<BindingInfo>;
+
+    /// Adds a way into the vault.
+    add_slot / AddSlot (slot: NewSlotInfo, label: String) -> SlotInfo;
+    /// Removes a way into the vault.
+    remove_slot / RemoveSlot (id: SlotId) -> SlotInfo;
+    /// A new root; answers its generation.
+    rekey / Rekey () -> u32;
+    /// A new generation of a project's key; answers it and how many values were sealed anew.
+    rekey_data / RekeyData (project: ProjectName) -> (u32, u64);
+    /// Ends safe mode.
+    accept / Accept () -> ();
+    /// Writes a consistent encrypted copy to a file that must not exist.
+    backup / Backup (path: String) -> u64;
+
+    /// Entries of the log from `first` on.
+    log / Log (first: u64, limit: u64) -> Vec<LogLineInfo>;
+    /// Replays the log against the store, and against an outside checkpoint.
+    verify / Verify (against: Option<String>) -> Verdict;
+    /// The newest signed checkpoint.
+    checkpoint / Checkpoint () -> String;
+    /// A proof (C2SP tlog-proof) that an entry is in the log.
+    prove / Prove (index: u64) -> String;
+    /// Writes the log into a folder: `native` (tiles, for the offline verifier) or `ocsf`.
+    export_log / ExportLog (format: String, folder: String) -> u64;
+}

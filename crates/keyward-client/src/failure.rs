@@ -1,0 +1,148 @@
+use std::fmt;
+
+use keyward_vault::Error as VaultError;
+use serde::{Deserialize, Serialize};
+
+/// What a call gives.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Why a call was not carried out: a code for programs, a message that says what happened, and
+/// where there is one, the remedy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What sort of failure.
+    pub code: Code,
+    /// What happened: lower case, no full stop.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Sorts of failure. Each has an exit code, which users' scripts depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// The answer is no: findings, a failed check, drift.
+    No,
+    /// The call or its input is wrong.
+    Usage,
+    /// The policy says no, or the folder is not trusted.
+    Denied,
+    /// What was asked for is not there.
+    NotFound,
+    /// The vault is locked, or there is none.
+    Locked,
+    /// The store or the machine failed.
+    Internal,
+}
+
+impl Code {
+    /// The process's exit code.
+    pub fn exit(self) -> u8 {
+        match self {
+            Self::No => 1,
+            Self::Usage => 2,
+            Self::Denied => 3,
+            Self::NotFound => 4,
+            Self::Locked => 5,
+            Self::Internal => 70,
+        }
+    }
+}
+
+impl Failure {
+    /// A failure without a remedy.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    /// Wrong input.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, message)
+    }
+
+    /// The machine failed at something.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Code::Internal, message)
+    }
+
+    /// The same with a remedy.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A file that could not be read or written.
+    pub fn file(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        let code = match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::InvalidInput => Code::Usage,
+            _ => Code::Internal,
+        };
+        Self::new(code, format!("cannot {doing} `{}`: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        let message = error.to_string();
+        match error {
+            VaultError::Denied(_) => Self::new(Code::Denied, message),
+            VaultError::NoProject(_) => {
+                Self::new(Code::NotFound, message).hint("`keyward project list` shows what there is")
+            }
+            VaultError::NoEnvironment { .. } => {
+                Self::new(Code::NotFound, message).hint("`keyward environment list` shows what there is")
+            }
+            VaultError::NoSecret { .. } => {
+                Self::new(Code::NotFound, message).hint("`keyward list --all` shows what there is")
+            }
+            VaultError::NoVersion { .. } => {
+                Self::new(Code::NotFound, message).hint("`keyward history NAME` shows the versions")
+            }
+            VaultError::WrongCredential(_) => Self::new(Code::Locked, message),
+            VaultError::Credential { .. }
+            | VaultError::Exists { .. }
+            | VaultError::Refused(_)
+            | VaultError::TooLarge { .. } => Self::new(Code::Usage, message),
+            VaultError::SafeMode(_) => Self::new(Code::Denied, message)
+                .hint("compare `keyward audit log` with what you expect, then `keyward store accept`"),
+            VaultError::FutureFormat(_) => Self::internal(message).hint("update keyward"),
+            VaultError::Raced(_) => Self::internal(message).hint("run the command again"),
+            VaultError::Damaged(_) => {
+                Self::internal(message).hint("`keyward audit verify` says more; `keyward restore` brings a backup back")
+            }
+            VaultError::Store(error) => error.into(),
+            _ => Self::internal(message),
+        }
+    }
+}
+
+impl From<keyward_store::Error> for Failure {
+    fn from(error: keyward_store::Error) -> Self {
+        use keyward_store::Error as Store;
+        let message = error.to_string();
+        match error {
+            Store::NotFound { .. } => Self::new(Code::Locked, message).hint("`keyward init` makes a vault"),
+            Store::Tampered { .. } => Self::internal(message).hint("`keyward audit verify` names everything that was altered"),
+            Store::Damaged { .. } | Store::Foreign { .. } => {
+                Self::internal(message).hint("`keyward restore FILE` brings a backup back")
+            }
+            Store::FutureFormat { .. } => Self::internal(message).hint("update keyward"),
+            Store::NetworkFilesystem { .. } => {
+                Self::new(Code::Usage, message).hint("set `KEYWARD_HOME` to a folder on a local disk")
+            }
+            _ => Self::internal(message),
+        }
+    }
+}

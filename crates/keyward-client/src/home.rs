@@ -1,0 +1,371 @@
+//! Where a local vault lives, and how it is opened: the process lock, the key slots in their
+//! order, and the anchor outside the store.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keyward_store_sqlite::Sqlite;
+use keyward_store_sqlite::lock::{Error as LockError, Lock};
+use keyward_types::{Secret, VaultId};
+use keyward_vault::{
+    Anchor, Credential, Error as VaultError, Header, KeyFile, NewVault, Protection, RecoveryCode, Standing, Vault,
+};
+
+use crate::system::{SystemClock, tools};
+use crate::{Code, Desk, Failure, LocalDesk, Occasion, Result, SocketDesk};
+
+/// The folders of a local vault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The database, its lock and its socket.
+    pub folder: PathBuf,
+    /// Key files and anchors; never the same folder as the database's.
+    pub keys: PathBuf,
+}
+
+/// What may be asked to open a vault.
+pub trait Ask {
+    /// The passphrase or recovery code that the environment names, if it names one.
+    ///
+    /// # Errors
+    /// When a file that should hold it cannot be read.
+    fn given(&self) -> Result<Option<Secret<String>>>;
+
+    /// A passphrase or recovery code from whoever sits there; `None` without a terminal.
+    ///
+    /// # Errors
+    /// When the terminal fails.
+    fn prompt(&self) -> Result<Option<Secret<String>>>;
+
+    /// What the operating system's keyring holds for this vault.
+    fn keyring(&self, vault: VaultId) -> Option<Secret<String>>;
+}
+
+/// An open way to a vault.
+pub struct Connection {
+    desk: Box<dyn Desk>,
+    owned: Option<Owned>,
+}
+
+/// A vault that this process owns, and the lock that says so. Dropping it leaves an anchor.
+pub struct Owned {
+    vault: Arc<Vault>,
+    home: Home,
+    anchored: Option<u64>,
+    /// Warnings that came up while it was opened.
+    pub warnings: Vec<String>,
+    lock: Lock,
+}
+
+/// How long a command waits for another one that owns the store.
+const WAIT: Duration = Duration::from_secs(15);
+
+impl Home {
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("vault.db")
+    }
+
+    /// The socket of the process that owns the store.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("keyward.sock")
+    }
+
+    /// The key file of a vault.
+    pub fn key_file(&self, vault: VaultId) -> PathBuf {
+        self.keys.join(format!("{vault}.key"))
+    }
+
+    /// Whether there is a vault.
+    pub fn exists(&self) -> bool {
+        self.database().exists()
+    }
+
+    /// What can be known of the vault without opening it.
+    ///
+    /// # Errors
+    /// When there is none or it cannot be read.
+    pub fn peek(&self) -> Result<Header> {
+        Ok(Vault::peek(&Sqlite::open(&self.database(), clock)?)?)
+    }
+
+    /// A desk: over the socket of whoever owns the store, or over the vault in this process.
+    ///
+    /// # Errors
+    /// [`Code::Locked`] when there is no vault, nothing opens it, or its owner stays busy.
+    pub fn connect(&self, ask: &dyn Ask, occasion: &Occasion) -> Result<Connection> {
+        if !self.exists() {
+            return Err(Failure::new(Code::Locked, format!("there is no vault in `{}`", self.folder.display()))
+                .hint("`keyward init` makes one"));
+        }
+        match self.own(ask)? {
+            Owner::Us(owned) => Connection::over(owned, occasion),
+            Owner::Other(socket) => {
+                let desk = Box::new(SocketDesk::connect(&socket, occasion)?);
+                Ok(Connection { desk, owned: None })
+            }
+        }
+    }
+
+    /// Opens the vault in this process, whoever else may answer for it.
+    ///
+    /// # Errors
+    /// [`Code::Locked`] when nothing opens it or its owner stays busy.
+    pub fn open(&self, ask: &dyn Ask) -> Result<Owned> {
+        match self.own(ask)? {
+            Owner::Us(owned) => Ok(*owned),
+            Owner::Other(_) => Err(Failure::new(Code::Locked, "another process owns the vault")
+                .hint("`keyward lock` ends the one that `keyward unlock` started")),
+        }
+    }
+
+    fn own(&self, ask: &dyn Ask) -> Result<Owner> {
+        let started = Instant::now();
+        loop {
+            // Short waits, so that an owner who announces his socket meanwhile is asked instead.
+            match Lock::acquire(&self.folder, Duration::from_millis(50)) {
+                Ok(lock) => return self.unlock(lock, ask).map(|owned| Owner::Us(Box::new(owned))),
+                Err(LockError::Held { owner }) => {
+                    if let Some(socket) = owner.socket {
+                        return Ok(Owner::Other(socket));
+                    }
+                    if started.elapsed() > WAIT {
+                        let who = owner.pid.map_or("another process".into(), |pid| format!("process {pid}"));
+                        return Err(Failure::new(Code::Locked, format!("the vault is in use by {who}"))
+                            .hint("wait for it to end, or end it"));
+                    }
+                }
+                Err(error) => return Err(Failure::internal(error.to_string())),
+            }
+        }
+    }
+
+    fn unlock(&self, lock: Lock, ask: &dyn Ask) -> Result<Owned> {
+        let header = self.peek()?;
+        let vault = self.try_slots(&header, ask)?;
+        Ok(Owned::new(vault, self.clone(), lock))
+    }
+
+    /// Tries the slots that need nobody first.
+    fn try_slots(&self, header: &Header, ask: &dyn Ask) -> Result<Vault> {
+        let open = |credential: &Credential<'_>| {
+            Vault::unlock(Box::new(Sqlite::open(&self.database(), clock)?), credential, tools())
+        };
+        let has = |test: fn(&Protection) -> bool| header.slots.iter().any(|slot| test(&slot.protection));
+        let mut reason = None;
+        if has(|p| matches!(p, Protection::KeyFile { .. })) {
+            match self.read_key_file(header.vault) {
+                Ok(Some(file)) => match open(&Credential::KeyFile(&file)) {
+                    Err(VaultError::WrongCredential(_)) => reason = Some("the key file is not this vault's".to_owned()),
+                    done => return Ok(done?),
+                },
+                Ok(None) => reason = Some(format!("its key file `{}` is missing", self.key_file(header.vault).display())),
+                Err(failure) => reason = Some(failure.message),
+            }
+        }
+        if has(|p| matches!(p, Protection::Keyring { .. }))
+            && let Some(text) = ask.keyring(header.vault)
+        {
+            match open(&Credential::Keyring(&KeyFile::parse(text.expose())?)) {
+                Err(VaultError::WrongCredential(_)) => reason = Some("the keyring's entry is not this vault's".to_owned()),
+                done => return Ok(done?),
+            }
+        }
+        if let Some(text) = ask.given()? {
+            return open_with_text(&text, open);
+        }
+        if has(|p| matches!(p, Protection::Passphrase { .. } | Protection::RecoveryCode { .. }))
+            && let Some(text) = ask.prompt()?
+        {
+            return open_with_text(&text, open);
+        }
+        let message = match reason {
+            Some(reason) => format!("the vault is locked: {reason}"),
+            None => "the vault is locked".to_owned(),
+        };
+        Err(Failure::new(Code::Locked, message)
+            .hint("`keyward unlock` in a terminal, or `KEYWARD_PASSPHRASE` or `KEYWARD_PASSPHRASE_FILE` without one; a recovery code serves too"))
+    }
+
+    fn read_key_file(&self, vault: VaultId) -> Result<Option<KeyFile>> {
+        let path = self.key_file(vault);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(KeyFile::parse(&text)?)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::file("read", &path, &error)),
+        }
+    }
+
+    /// Makes a vault here.
+    ///
+    /// # Errors
+    /// When there is one already or the store refuses.
+    pub fn create(&self, new: &NewVault<'_>) -> Result<Owned> {
+        private_folder(&self.folder)?;
+        let lock = Lock::acquire(&self.folder, WAIT).map_err(|error| Failure::internal(error.to_string()))?;
+        if self.exists() {
+            return Err(Failure::usage(format!("there is a vault in `{}` already", self.folder.display())));
+        }
+        let vault = Vault::create(Box::new(Sqlite::create(&self.database(), clock)?), new, tools())?;
+        Ok(Owned::new(vault, self.clone(), lock))
+    }
+
+    /// Writes a key file, readable by its owner alone.
+    ///
+    /// # Errors
+    /// When there is one already or the folder cannot be written.
+    pub fn write_key_file(&self, vault: VaultId, file: &KeyFile) -> Result<PathBuf> {
+        private_folder(&self.keys)?;
+        let path = self.key_file(vault);
+        let text = file.text(vault);
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(&path).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|error| Failure::file("write", &path, &error))?;
+        Ok(path)
+    }
+
+    fn anchor_file(&self, vault: VaultId) -> PathBuf {
+        self.keys.join("anchors").join(format!("{vault}.json"))
+    }
+
+    fn read_anchor(&self, vault: VaultId) -> Option<Anchor> {
+        Anchor::parse(&fs::read(self.anchor_file(vault)).ok()?)
+    }
+
+    /// Losing an anchor loses a means of detection, no data, so that failures are passed over.
+    fn write_anchor(&self, vault: VaultId, anchor: &Anchor) {
+        let path = self.anchor_file(vault);
+        let Some(folder) = path.parent() else { return };
+        if private_folder(folder).is_ok() {
+            let draft = path.with_extension("new");
+            let _ = fs::write(&draft, anchor.bytes()).and_then(|()| fs::rename(&draft, &path));
+        }
+    }
+}
+
+enum Owner {
+    Us(Box<Owned>),
+    Other(PathBuf),
+}
+
+impl Connection {
+    /// A desk over a vault that this process owns.
+    ///
+    /// # Errors
+    /// When the owner's record cannot be read.
+    pub fn over(owned: Box<Owned>, occasion: &Occasion) -> Result<Self> {
+        let desk = Box::new(owned.desk(occasion.clone())?);
+        Ok(Self { desk, owned: Some(*owned) })
+    }
+
+    /// The desk.
+    pub fn desk(&self) -> &dyn Desk {
+        &*self.desk
+    }
+
+    /// Warnings that came up while the vault was opened.
+    pub fn warnings(&self) -> &[String] {
+        self.owned.as_ref().map_or(&[], |owned| &owned.warnings)
+    }
+}
+
+impl Owned {
+    fn new(vault: Vault, home: Home, lock: Lock) -> Self {
+        let mut owned = Self { vault: Arc::new(vault), home, anchored: None, warnings: Vec::new(), lock };
+        if let Err(failure) = owned.compare_with_anchor() {
+            owned.warnings.push(format!("the store could not be compared with its anchor: {failure}"));
+        }
+        owned
+    }
+
+    fn compare_with_anchor(&mut self) -> Result<()> {
+        let Some(anchor) = self.home.read_anchor(self.vault.id()) else { return Ok(()) };
+        let why = match self.vault.standing(&anchor)? {
+            Standing::Continues => {
+                self.anchored = Some(anchor.size());
+                return Ok(());
+            }
+            Standing::Older => "the store is older than when this machine last saw it",
+            Standing::Forked => "the store's log is not the one that this machine last saw",
+            Standing::OtherLife => "the store is of another incarnation than the one this machine last saw",
+        };
+        if self.vault.safe_mode().is_none() {
+            let occasion = Occasion { agent: "keyward".into(), reason: None };
+            self.desk(occasion)?.enter_safe_mode(why)?;
+        }
+        self.warnings.push(format!("{why}; nothing irreversible is done until `keyward store accept`"));
+        Ok(())
+    }
+
+    /// A desk for an occasion.
+    ///
+    /// # Errors
+    /// When the owner's record cannot be read.
+    pub fn desk(&self, occasion: Occasion) -> Result<LocalDesk> {
+        LocalDesk::new(Arc::clone(&self.vault), occasion)
+    }
+
+    /// The vault.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.vault
+    }
+
+    /// Tells other processes where this one answers.
+    ///
+    /// # Errors
+    /// When the lock file cannot be written.
+    pub fn announce(&mut self, socket: &Path) -> Result<()> {
+        self.lock.announce(socket).map_err(|error| Failure::internal(error.to_string()))
+    }
+
+    /// Leaves an anchor of the present state outside the store.
+    pub fn leave_anchor(&mut self) {
+        if self.vault.safe_mode().is_some() {
+            return;
+        }
+        if let Ok(anchor) = self.vault.anchor()
+            && self.anchored != Some(anchor.size())
+        {
+            self.home.write_anchor(self.vault.id(), &anchor);
+            self.anchored = Some(anchor.size());
+        }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.leave_anchor();
+    }
+}
+
+/// A passphrase and a recovery code come in by the same ways; a code is recognised by its form.
+fn open_with_text(
+    text: &Secret<String>,
+    open: impl Fn(&Credential<'_>) -> Result<Vault, VaultError>,
+) -> Result<Vault> {
+    if text.expose().trim_start().to_ascii_uppercase().starts_with("KWR-") {
+        return Ok(open(&Credential::Recovery(&RecoveryCode::parse(text.expose())?))?);
+    }
+    Ok(open(&Credential::Passphrase(text))?)
+}
+
+fn private_folder(path: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| Failure::file("make the folder", path, &error))
+}
+
+fn clock() -> i64 {
+    keyward_types::Clock::now(&SystemClock).0
+}

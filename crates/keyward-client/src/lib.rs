@@ -1,0 +1,23 @@
+//! The desk: the calls that commands make, in forms that answer alike.
+//!
+//! [`Desk`] lists every call once; from that list come the wire form, the dispatcher that a
+//! process which owns the store answers with, and the desk that sends calls to it
+//! ([`SocketDesk`]). [`LocalDesk`] carries them out over a vault in this process.
+
+mod bytes;
+mod desk;
+mod failure;
+mod home;
+mod local;
+mod socket;
+mod system;
+mod wire;
+
+pub use bytes::Bytes;
+pub use desk::{Call, Desk, dispatch};
+pub use failure::{Code, Failure, Result};
+pub use home::{Ask, Found, Home, KeySource};
+pub use local::LocalDesk;
+pub use socket::{Occasion, SocketDesk, serve};
+pub use system::{SystemClock, SystemRandom, tools};
+pub use wire::*;

@@ -1,0 +1,406 @@
+//! The desk over a vault in this process.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use keyward_types::{EnvironmentName, Head, ProjectName, Secret, SecretName, SlotId, Version};
+use keyward_vault::{
+    Actor, Edit, Error, HoldingKind, KeyFile, LogLine, NewSlot, NewValue, Opened, Project, RecoveryCode, Scope, Slot,
+    ValueChange, Vault, Via,
+};
+
+use crate::wire::{
+    BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LogLineInfo, NewSecret, NewSlotInfo,
+    ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored, StoredChange, Verdict,
+    VersionInfo, Where,
+};
+use crate::{Bytes, Desk, Failure, Occasion, Result};
+
+/// Carries calls out for the owner of a local vault.
+pub struct LocalDesk {
+    vault: Arc<Vault>,
+    actor: Actor,
+    owner: String,
+}
+
+impl LocalDesk {
+    /// A desk for whoever unlocked the vault, on this occasion.
+    ///
+    /// # Errors
+    /// When the owner's record cannot be read.
+    pub fn new(vault: Arc<Vault>, occasion: Occasion) -> Result<Self> {
+        let (identity, caller) = vault.owner()?;
+        let actor = Actor { caller, reason: occasion.reason, agent: occasion.agent };
+        Ok(Self { vault, actor, owner: identity.name })
+    }
+
+    fn scope(&self, at: &Where) -> Result<Scope> {
+        Ok(self.vault.scope(&at.project, &at.environment)?)
+    }
+
+    fn project_info(&self, project: &Project) -> Result<ProjectInfo> {
+        let environments = self.vault.environments(project)?;
+        let names: HashMap<_, _> = environments.iter().map(|e| (e.id, e.name.clone())).collect();
+        let environments = environments
+            .iter()
+            .map(|e| EnvironmentInfo { name: e.name.clone(), parent: e.parent.and_then(|id| names.get(&id).cloned()) });
+        let environments = environments.collect();
+        Ok(ProjectInfo { name: project.name.clone(), created_at: project.created_at, environments })
+    }
+
+    fn head(&self, scope: &Scope, name: &SecretName) -> Result<Head> {
+        let found = self.vault.heads(&self.actor, scope)?.into_iter().find(|head| head.name == *name);
+        Ok(found.ok_or_else(|| Error::NoSecret {
+            project: scope.project.name.clone(),
+            environment: scope.environment.name.clone(),
+            name: name.clone(),
+        })?)
+    }
+}
+
+impl Desk for LocalDesk {
+    fn status(&self) -> Result<Status> {
+        let header = self.vault.header();
+        Ok(Status {
+            vault: header.vault,
+            principal: self.actor.principal().to_string(),
+            name: self.owner.clone(),
+            incarnation: header.incarnation,
+            created_at: header.created_at,
+            safe_mode: header.safe_mode,
+            slots: header.slots.iter().map(slot_info).collect(),
+            log_size: self.vault.log_size()?,
+            log_key: self.vault.verifier().to_string(),
+        })
+    }
+
+    fn projects(&self) -> Result<Vec<ProjectInfo>> {
+        self.vault.projects()?.iter().map(|project| self.project_info(project)).collect()
+    }
+
+    fn create_project(&self, name: ProjectName, environments: Vec<EnvironmentName>) -> Result<ProjectInfo> {
+        let project = self.vault.create_project(&self.actor, &name, &environments)?;
+        self.project_info(&project)
+    }
+
+    fn rename_project(&self, from: ProjectName, to: ProjectName) -> Result<ProjectInfo> {
+        let project = self.vault.rename_project(&self.actor, &from, &to)?;
+        self.project_info(&project)
+    }
+
+    fn delete_project(&self, name: ProjectName) -> Result<u64> {
+        Ok(self.vault.delete_project(&self.actor, &name)?)
+    }
+
+    fn add_environment(
+        &self,
+        project: ProjectName,
+        name: EnvironmentName,
+        parent: Option<EnvironmentName>,
+    ) -> Result<EnvironmentInfo> {
+        let made = self.vault.add_environment(&self.actor, &project, &name, parent.as_ref())?;
+        Ok(EnvironmentInfo { name: made.name, parent })
+    }
+
+    fn remove_environment(&self, at: Where, with_secrets: bool) -> Result<u64> {
+        Ok(self.vault.remove_environment(&self.actor, &self.scope(&at)?, with_secrets)?)
+    }
+
+    fn write(&self, at: Where, secrets: Vec<NewSecret>) -> Result<Vec<Stored>> {
+        let values = secrets.into_iter().map(new_value).collect();
+        let written = self.vault.write(&self.actor, &self.scope(&at)?, values)?;
+        let stored = written.into_iter().map(|one| Stored {
+            name: one.name,
+            version: one.version,
+            kind: one.kind,
+            change: match one.change {
+                ValueChange::Added => StoredChange::Added,
+                ValueChange::Changed => StoredChange::Changed,
+                ValueChange::Unchanged => StoredChange::Unchanged,
+            },
+            same_as: one.same_as,
+        });
+        Ok(stored.collect())
+    }
+
+    fn edit(&self, at: Where, name: SecretName, edit: EditInfo) -> Result<SecretInfo> {
+        let head = self.vault.edit(&self.actor, &self.scope(&at)?, &name, &edit_of(edit))?;
+        Ok(secret_info(&head, &at.environment))
+    }
+
+    fn read(&self, at: Where, selection: Selection, purpose: Purpose) -> Result<Vec<Disclosed>> {
+        let scope = self.scope(&at)?;
+        let loaded = match selection {
+            Selection::All => self.vault.load_all(&self.actor, &scope)?,
+            Selection::Names(names) => names
+                .iter()
+                .map(|name| self.vault.load(&self.actor, &scope, name, None))
+                .collect::<Result<_, _>>()?,
+            Selection::Version(name, version) => vec![self.vault.load(&self.actor, &scope, &name, Some(version))?],
+        };
+        let via = match purpose {
+            Purpose::Read => Via::Read,
+            Purpose::Run => Via::Run,
+            Purpose::Export => Via::Export,
+            Purpose::Copy => Via::Copy,
+        };
+        Ok(self.vault.read(&self.actor, loaded, via)?.into_iter().map(disclosed).collect())
+    }
+
+    fn list(&self, at: Where) -> Result<Vec<SecretInfo>> {
+        let heads = self.vault.heads(&self.actor, &self.scope(&at)?)?;
+        Ok(heads.iter().map(|head| secret_info(head, &at.environment)).collect())
+    }
+
+    fn show(&self, at: Where, name: SecretName) -> Result<Detail> {
+        let head = self.head(&self.scope(&at)?, &name)?;
+        let secret = head.place.secret;
+        let holdings = self.vault.holdings(secret)?.into_iter().map(|holding| HoldingInfo {
+            principal: holding.principal.to_string(),
+            version: holding.version,
+            kind: holding_kind(holding.kind).to_owned(),
+            since: holding.since,
+            until: holding.until,
+        });
+        let reads = self.vault.reads(secret)?.into_iter().map(|reads| ReadsInfo {
+            principal: reads.principal.to_string(),
+            version: reads.version,
+            first: reads.first,
+            last: reads.last,
+            n: reads.n,
+        });
+        Ok(Detail {
+            secret: secret_info(&head, &at.environment),
+            same_as: self.vault.same_value_elsewhere(&head)?,
+            holdings: holdings.collect(),
+            reads: reads.collect(),
+        })
+    }
+
+    fn delete(&self, at: Where, name: SecretName) -> Result<SecretInfo> {
+        let head = self.vault.delete(&self.actor, &self.scope(&at)?, &name)?;
+        Ok(secret_info(&head, &at.environment))
+    }
+
+    fn undelete(&self, at: Where, name: SecretName) -> Result<SecretInfo> {
+        let head = self.vault.undelete(&self.actor, &self.scope(&at)?, &name)?;
+        Ok(secret_info(&head, &at.environment))
+    }
+
+    fn rollback(&self, at: Where, name: SecretName, version: Version) -> Result<SecretInfo> {
+        let head = self.vault.rollback(&self.actor, &self.scope(&at)?, &name, version)?;
+        Ok(secret_info(&head, &at.environment))
+    }
+
+    fn destroy(&self, at: Where, name: SecretName, version: Version) -> Result<SecretInfo> {
+        let head = self.vault.destroy(&self.actor, &self.scope(&at)?, &name, version)?;
+        Ok(secret_info(&head, &at.environment))
+    }
+
+    fn close_holdings(&self, ids: Vec<String>) -> Result<u64> {
+        Ok(self.vault.close_holdings(&self.actor, &ids)?)
+    }
+
+    fn trust(&self, path: String, origin: Option<String>, project: ProjectName) -> Result<BindingInfo> {
+        let project = self.vault.project(&project)?;
+        let binding = self.vault.trust(&self.actor, &path, origin.as_deref(), &project)?;
+        Ok(BindingInfo { path, origin, project: project.name, created_at: binding.created_at })
+    }
+
+    fn untrust(&self, path: String) -> Result<bool> {
+        Ok(self.vault.untrust(&self.actor, &path)?)
+    }
+
+    fn binding(&self, path: String) -> Result<Option<BindingInfo>> {
+        let found = self.vault.binding(&path)?;
+        Ok(found.map(|(binding, project)| BindingInfo {
+            path,
+            origin: binding.origin,
+            project: project.name,
+            created_at: binding.created_at,
+        }))
+    }
+
+    fn add_slot(&self, slot: NewSlotInfo, label: String) -> Result<SlotInfo> {
+        let text = |bytes: &Bytes| {
+            String::from_utf8(bytes.expose().to_vec()).map_err(|_| Failure::usage("a slot's credential is not text"))
+        };
+        let added = match &slot {
+            NewSlotInfo::KeyFile(file) => {
+                self.vault.add_slot(&self.actor, &NewSlot::KeyFile(&KeyFile::parse(&text(file)?)?), label)?
+            }
+            NewSlotInfo::Keyring(file) => {
+                self.vault.add_slot(&self.actor, &NewSlot::Keyring(&KeyFile::parse(&text(file)?)?), label)?
+            }
+            NewSlotInfo::Passphrase(passphrase) => {
+                let passphrase = Secret::new("passphrase", text(passphrase)?);
+                let new = NewSlot::Passphrase(&passphrase, keyward_vault::Cost::STANDARD);
+                self.vault.add_slot(&self.actor, &new, label)?
+            }
+            NewSlotInfo::RecoveryCode(code) => {
+                self.vault.add_slot(&self.actor, &NewSlot::Recovery(&RecoveryCode::parse(&text(code)?)?), label)?
+            }
+        };
+        Ok(slot_info(&added))
+    }
+
+    fn remove_slot(&self, id: SlotId) -> Result<SlotInfo> {
+        Ok(slot_info(&self.vault.remove_slot(&self.actor, id)?))
+    }
+
+    fn rekey(&self) -> Result<u32> {
+        Ok(self.vault.rekey(&self.actor)?)
+    }
+
+    fn rekey_data(&self, project: ProjectName) -> Result<(u32, u64)> {
+        Ok(self.vault.rekey_data(&self.actor, &project)?)
+    }
+
+    fn accept(&self) -> Result<()> {
+        Ok(self.vault.accept(&self.actor)?)
+    }
+
+    fn backup(&self, path: String) -> Result<u64> {
+        Ok(self.vault.backup(&self.actor, std::path::Path::new(&path))?)
+    }
+
+    fn log(&self, first: u64, limit: u64) -> Result<Vec<LogLineInfo>> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.vault.log(first, limit)?.into_iter().map(log_line).collect())
+    }
+
+    fn verify(&self, against: Option<String>) -> Result<Verdict> {
+        let report = self.vault.verify(against.as_deref())?;
+        Ok(Verdict {
+            entries: report.entries,
+            records: report.records,
+            checkpoint: report.checkpoint,
+            faults: report.faults,
+        })
+    }
+
+    fn checkpoint(&self) -> Result<String> {
+        Ok(self.vault.checkpoint()?)
+    }
+
+    fn prove(&self, index: u64) -> Result<String> {
+        Ok(self.vault.prove(index)?)
+    }
+
+    fn export_log(&self, format: String, folder: String) -> Result<u64> {
+        Ok(self.vault.export_log(&self.actor, &format, std::path::Path::new(&folder))?)
+    }
+}
+
+fn slot_info(slot: &Slot) -> SlotInfo {
+    SlotInfo {
+        id: slot.id,
+        kind: slot.protection.kind().to_owned(),
+        label: slot.label.clone(),
+        created_at: slot.created_at,
+        portable: slot.is_portable(),
+    }
+}
+
+fn new_value(secret: NewSecret) -> NewValue {
+    NewValue {
+        value: Secret::new(secret.name.to_string(), secret.value.expose().to_vec()),
+        name: secret.name,
+        bits: secret.bits,
+        edit: edit_of(secret.edit),
+    }
+}
+
+fn edit_of(edit: EditInfo) -> Edit {
+    Edit {
+        kind: edit.kind,
+        provider: edit.provider,
+        owner: edit.owner,
+        description: edit.description,
+        access: edit.access,
+        expires_at: edit.expires_at,
+        rotate_every_days: edit.rotate_every_days,
+        tags: edit.tags,
+        as_file: edit.as_file,
+        max_versions: edit.max_versions,
+    }
+}
+
+fn disclosed(opened: Opened) -> Disclosed {
+    let head = opened.loaded.head();
+    let version = opened.loaded.version();
+    Disclosed {
+        name: head.name.clone(),
+        value: Bytes::new(opened.value.expose().clone()),
+        version,
+        kind: head.kind,
+        bits: head.version(version).map_or(0, |version| version.bits),
+        environment: opened.loaded.environment().clone(),
+        as_file: head.as_file,
+        holding: opened.holding,
+    }
+}
+
+fn secret_info(head: &Head, environment: &EnvironmentName) -> SecretInfo {
+    let active = head.active();
+    let shown = active.or(head.versions.last());
+    SecretInfo {
+        name: head.name.clone(),
+        kind: head.kind,
+        environment: environment.clone(),
+        version: active.map(|active| active.version),
+        created_at: shown.map_or(head.created_at, |version| version.created_at),
+        expires_at: head.expires_at,
+        provider: head.provider.clone(),
+        owner: head.owner.clone(),
+        tags: head.tags.clone(),
+        description: head.description.clone(),
+        access: head.access,
+        rotate_every_days: head.rotate_every_days,
+        bits: shown.map_or(0, |version| version.bits),
+        size: shown.map_or(0, |version| version.size),
+        as_file: head.as_file,
+        same: active.filter(|_| head.kind.is_secret()).map(|active| active.fingerprint.clone()),
+        versions: head.versions.iter().map(|version| version_info(head, version)).collect(),
+    }
+}
+
+fn version_info(head: &Head, version: &keyward_types::VersionHead) -> VersionInfo {
+    let labels = head.labels.iter().filter(|(_, labelled)| **labelled == version.version);
+    VersionInfo {
+        version: version.version,
+        state: version.state,
+        created_at: version.created_at,
+        created_by: version.created_by.to_string(),
+        labels: labels.map(|(label, _)| label.to_string()).collect(),
+        size: version.size,
+    }
+}
+
+fn holding_kind(kind: HoldingKind) -> &'static str {
+    match kind {
+        HoldingKind::Read => "read",
+        HoldingKind::Run => "run",
+        HoldingKind::Export => "export",
+        HoldingKind::Target => "target",
+        HoldingKind::Gateway => "gateway",
+    }
+}
+
+fn log_line(line: LogLine) -> LogLineInfo {
+    let private = line.private.unwrap_or_default();
+    let names = [private.names.project, private.names.environment, private.names.secret];
+    let about = names.into_iter().flatten().collect::<Vec<_>>().join("/");
+    LogLineInfo {
+        index: line.index,
+        time: line.entry.time,
+        action: line.entry.action.to_string(),
+        outcome: line.entry.outcome.to_string(),
+        principal: line.entry.principal,
+        about: (!about.is_empty()).then_some(about),
+        version: line.entry.version,
+        agent: private.agent,
+        reason: private.reason,
+        more: private.more,
+    }
+}
