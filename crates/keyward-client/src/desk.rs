@@ -133,6 +133,4 @@ desk! {
     checkpoint / Checkpoint () -> String;
     /// A proof (C2SP tlog-proof) that an entry is in the log.
     prove / Prove (index: u64) -> String;
-    /// Writes the log into a folder: `native` (tiles, for the offline verifier) or `ocsf`.
-    export_log / ExportLog (format: String, folder: String) -> u64;
 }

@@ -134,7 +134,9 @@ impl From<keyward_store::Error> for Failure {
         let message = error.to_string();
         match error {
             Store::NotFound { .. } => Self::new(Code::Locked, message).hint("`keyward init` makes a vault"),
-            Store::Tampered { .. } => Self::internal(message).hint("`keyward audit verify` names everything that was altered"),
+            Store::Tampered { .. } => {
+                Self::internal(message).hint("`keyward audit verify` names everything that was altered")
+            }
             Store::Damaged { .. } | Store::Foreign { .. } => {
                 Self::internal(message).hint("`keyward restore FILE` brings a backup back")
             }

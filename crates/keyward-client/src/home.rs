@@ -162,7 +162,9 @@ impl Home {
                     Err(VaultError::WrongCredential(_)) => reason = Some("the key file is not this vault's".to_owned()),
                     done => return Ok(done?),
                 },
-                Ok(None) => reason = Some(format!("its key file `{}` is missing", self.key_file(header.vault).display())),
+                Ok(None) => {
+                    reason = Some(format!("its key file `{}` is missing", self.key_file(header.vault).display()))
+                }
                 Err(failure) => reason = Some(failure.message),
             }
         }
@@ -170,7 +172,9 @@ impl Home {
             && let Some(text) = ask.keyring(header.vault)
         {
             match open(&Credential::Keyring(&KeyFile::parse(text.expose())?)) {
-                Err(VaultError::WrongCredential(_)) => reason = Some("the keyring's entry is not this vault's".to_owned()),
+                Err(VaultError::WrongCredential(_)) => {
+                    reason = Some("the keyring's entry is not this vault's".to_owned())
+                }
                 done => return Ok(done?),
             }
         }
@@ -348,10 +352,7 @@ impl Drop for Owned {
 }
 
 /// A passphrase and a recovery code come in by the same ways; a code is recognised by its form.
-fn open_with_text(
-    text: &Secret<String>,
-    open: impl Fn(&Credential<'_>) -> Result<Vault, VaultError>,
-) -> Result<Vault> {
+fn open_with_text(text: &Secret<String>, open: impl Fn(&Credential<'_>) -> Result<Vault, VaultError>) -> Result<Vault> {
     if text.expose().trim_start().to_ascii_uppercase().starts_with("KWR-") {
         return Ok(open(&Credential::Recovery(&RecoveryCode::parse(text.expose())?))?);
     }

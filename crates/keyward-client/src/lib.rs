@@ -16,7 +16,7 @@ mod wire;
 pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};
 pub use failure::{Code, Failure, Result};
-pub use home::{Ask, Found, Home, KeySource};
+pub use home::{Ask, Connection, Home, Owned};
 pub use local::LocalDesk;
 pub use socket::{Occasion, SocketDesk, serve};
 pub use system::{SystemClock, SystemRandom, tools};

@@ -58,6 +58,16 @@ impl LocalDesk {
     }
 }
 
+impl LocalDesk {
+    /// Puts the vault into safe mode, because the store is not the one that was last seen.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub(crate) fn enter_safe_mode(&self, why: &str) -> Result<()> {
+        Ok(self.vault.enter_safe_mode(&self.actor, why)?)
+    }
+}
+
 impl Desk for LocalDesk {
     fn status(&self) -> Result<Status> {
         let header = self.vault.header();
@@ -132,10 +142,9 @@ impl Desk for LocalDesk {
         let scope = self.scope(&at)?;
         let loaded = match selection {
             Selection::All => self.vault.load_all(&self.actor, &scope)?,
-            Selection::Names(names) => names
-                .iter()
-                .map(|name| self.vault.load(&self.actor, &scope, name, None))
-                .collect::<Result<_, _>>()?,
+            Selection::Names(names) => {
+                names.iter().map(|name| self.vault.load(&self.actor, &scope, name, None)).collect::<Result<_, _>>()?
+            }
             Selection::Version(name, version) => vec![self.vault.load(&self.actor, &scope, &name, Some(version))?],
         };
         let via = match purpose {
@@ -261,7 +270,11 @@ impl Desk for LocalDesk {
     }
 
     fn backup(&self, path: String) -> Result<u64> {
-        Ok(self.vault.backup(&self.actor, std::path::Path::new(&path))?)
+        let reopen = |path: &std::path::Path| {
+            let engine = keyward_store_sqlite::Sqlite::open(path, || keyward_types::Clock::now(&crate::SystemClock).0)?;
+            Ok(Box::new(engine) as Box<dyn keyward_store::Engine>)
+        };
+        Ok(self.vault.backup(&self.actor, std::path::Path::new(&path), reopen)?)
     }
 
     fn log(&self, first: u64, limit: u64) -> Result<Vec<LogLineInfo>> {
@@ -285,10 +298,6 @@ impl Desk for LocalDesk {
 
     fn prove(&self, index: u64) -> Result<String> {
         Ok(self.vault.prove(index)?)
-    }
-
-    fn export_log(&self, format: String, folder: String) -> Result<u64> {
-        Ok(self.vault.export_log(&self.actor, &format, std::path::Path::new(&folder))?)
     }
 }
 

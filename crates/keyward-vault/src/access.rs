@@ -47,6 +47,13 @@ impl Vault {
         Ok(slot)
     }
 
+    /// Leaves these slots alone in a copy of the store.
+    pub(crate) fn keep_slots(&self, actor: &Actor, slots: Vec<Slot>) -> Result<(), Error> {
+        let changed = Header { slots, ..self.header() };
+        let names = Names::default().with("copy", "slots of this machine were left out");
+        self.replace_header(actor, ActionName::Backup, names, changed)
+    }
+
     /// Ends safe mode: somebody has looked.
     ///
     /// # Errors

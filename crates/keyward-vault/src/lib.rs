@@ -32,6 +32,7 @@ mod slot;
 mod testing;
 mod value;
 mod vault;
+mod verify;
 mod write;
 
 pub use actor::Actor;
@@ -44,6 +45,7 @@ pub use record::{Recorded, Via};
 pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Sealed};
 pub use slot::{Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Slot};
 pub use vault::{NewVault, Tools, Vault};
+pub use verify::Verified;
 pub use write::{Edit, NewValue, ValueChange, Written};
 
 /// Largest value, in bytes.

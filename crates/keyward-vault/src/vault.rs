@@ -118,7 +118,7 @@ impl Vault {
         Ok(vault)
     }
 
-    fn assemble(engine: Box<dyn Engine>, header: Header, root: Key, tools: Tools) -> Result<Self, Error> {
+    pub(crate) fn assemble(engine: Box<dyn Engine>, header: Header, root: Key, tools: Tools) -> Result<Self, Error> {
         let ring = Arc::new(KeyRing::open(&header, root, Arc::clone(&tools.random))?);
         let signer = ring.log_signer(&keyward_audit::checkpoint::origin(&header.vault.to_string()))?;
         let verifier = keyward_audit::Signer::verifier(&signer).clone();
