@@ -14,6 +14,7 @@ mod campaigns;
 mod dist;
 mod guide;
 mod machine;
+mod pictures;
 mod process;
 mod prove;
 mod report;
@@ -37,6 +38,7 @@ usage: cargo xtask <command>
   prove NAME|all   a campaign at full size, into docs/proof/ (--seed N repeats one)
   bench NAME|all   a benchmark, into BENCHMARKS.md
   dist [--check]   the packages, into target/dist/; --check installs and runs them
+  pictures [NAME…] the terminal pictures in docs/pictures/, from real runs
   walls            which crate may import which
 ";
 
@@ -66,6 +68,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "prove" => prove::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
         "dist" => dist::run(&workspace, rest),
+        "pictures" => pictures::run(&workspace, rest),
         "walls" => walls::check(&workspace).map(drop),
         other => bail!("no command `{other}`\n\n{USAGE}"),
     }
