@@ -83,7 +83,8 @@ fn announce(command: &Command) {
 fn shown(command: &Command) -> String {
     let mut line = String::new();
     for (name, value) in command.get_envs() {
-        if let Some(value) = value {
+        // The search path is long and says nothing about what is run.
+        if let Some(value) = value.filter(|_| name != "PATH") {
             let _ = write!(line, "{}={} ", name.display(), quoted(value));
         }
     }

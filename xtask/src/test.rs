@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::machine;
 use crate::report::{self, Line, Report, Tally, Verdict};
 use crate::steps::{self, Context, Step};
+use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
 
 /// What a cold run may take on a machine with two cores, tools apart.
@@ -44,22 +45,27 @@ fn choose(names: &[String]) -> Result<Vec<&'static Step>> {
 
 /// Makes every tool of the chosen steps usable; what had to be installed gets a line of its own.
 fn install(chosen: &[&Step], workspace: &Workspace, report: &mut Report) -> Result<()> {
-    let mut seen = Vec::new();
+    let mut tools: Vec<Tool> = Vec::new();
     for tool in chosen.iter().flat_map(|step| step.tools) {
-        if seen.contains(tool) {
-            continue;
+        if !tools.contains(tool) {
+            tools.push(*tool);
         }
-        seen.push(*tool);
-        let start = Instant::now();
-        if tool.ensure(workspace).with_context(|| format!("tool `{}`", tool.name()))? {
-            report.lines.push(Line {
-                name: tool.name().to_owned(),
-                took: start.elapsed(),
-                tests: Tally::default(),
-                note: "tool, installed once; not in the total".to_owned(),
-                apart: true,
-            });
-        }
+    }
+    let program = |tool: &Tool| if let Tool::Program(program) = tool { Some(*program) } else { None };
+    let programs: Vec<_> = tools.iter().filter_map(program).collect();
+    installed("packages", report, || tools::ensure_programs(&programs))?;
+    for tool in tools {
+        installed(tool.name(), report, || tool.ensure(workspace))?;
+    }
+    Ok(())
+}
+
+fn installed(name: &str, report: &mut Report, ensure: impl FnOnce() -> Result<bool>) -> Result<()> {
+    let start = Instant::now();
+    if ensure().with_context(|| format!("tool `{name}`"))? {
+        let note = "tool, installed once; not in the total".to_owned();
+        let took = start.elapsed();
+        report.lines.push(Line { name: name.to_owned(), took, tests: Tally::default(), note, apart: true });
     }
     Ok(())
 }

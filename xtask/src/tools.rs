@@ -65,7 +65,7 @@ impl Tool {
     /// Makes the tool usable; gives whether anything had to be installed.
     pub(crate) fn ensure(self, workspace: &Workspace) -> Result<bool> {
         match self {
-            Self::Program(program) => ensure_program(program),
+            Self::Program(program) => ensure_programs(&[program]),
             Self::CargoDeny => ensure_cargo_deny(workspace),
             Self::PythonPeers | Self::NodePeers if !workspace.root().join(PEERS).is_dir() => Ok(false),
             Self::PythonPeers => ensure_python_peers(workspace),
@@ -97,20 +97,25 @@ pub(crate) fn peers_path(workspace: &Workspace) -> Result<std::ffi::OsString> {
     Ok(std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path)))?)
 }
 
-fn ensure_program(program: Program) -> Result<bool> {
-    if process::find(program.name).is_some() {
+/// Installs the programs that are missing, all at once; gives whether there were any.
+pub(crate) fn ensure_programs(programs: &[Program]) -> Result<bool> {
+    let missing: Vec<&Program> = programs.iter().filter(|program| process::find(program.name).is_none()).collect();
+    if missing.is_empty() {
         return Ok(false);
     }
-    install_packages(&[program.package]).with_context(|| {
+    let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
+    let packages: Vec<&str> = missing.iter().map(|program| program.package).collect();
+    install_packages(&packages).with_context(|| {
         format!(
-            "`{}` is needed and cannot be installed from here; please install it (on Debian: apt-get install {})",
-            program.name, program.package
+            "needed and not to be installed from here: {}; please install them (on Debian: apt-get install {})",
+            names.join(", "),
+            packages.join(" ")
         )
     })?;
-    if process::find(program.name).is_none() {
-        bail!("package `{}` is installed, but there is no `{}` on PATH", program.package, program.name);
+    match missing.iter().find(|program| process::find(program.name).is_none()) {
+        Some(program) => bail!("package `{}` is installed, but no `{}` is on PATH", program.package, program.name),
+        None => Ok(true),
     }
-    Ok(true)
 }
 
 /// Installs Debian packages as root, or by a sudo that asks nothing.
@@ -124,7 +129,7 @@ fn install_packages(packages: &[&str]) -> Result<()> {
         if !root {
             command.args(["-n", "env"]);
         }
-        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]);
+        command.args(["DEBIAN_FRONTEND=noninteractive", "DEBCONF_NOWARNINGS=yes", "apt-get", "-qq"]);
         command
     };
     if !root && !process::succeeds(Command::new("sudo").args(["-n", "true"])) {
@@ -132,7 +137,8 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     }
     println!("installing Debian packages: {}", packages.join(" "));
     process::run(apt_get().arg("update"))?;
-    process::run(apt_get().args(["install", "-y", "--no-install-recommends"]).args(packages))
+    let quietly = ["-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Progress-Fancy=0"];
+    process::run(apt_get().args(quietly).args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
 fn ensure_cargo_deny(workspace: &Workspace) -> Result<bool> {
@@ -226,7 +232,7 @@ fn node_is_recent(version: &str) -> bool {
 /// A new virtual environment; Debian keeps what it takes in a package of its own.
 pub(crate) fn make_venv(folder: &Path) -> Result<()> {
     let _ = fs::remove_dir_all(folder);
-    ensure_program(PYTHON3)?;
+    ensure_programs(&[PYTHON3])?;
     if !process::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
         install_packages(&["python3-venv"])
             .context("python3 has no `venv`; please install it (on Debian: apt-get install python3-venv)")?;
@@ -297,6 +303,6 @@ mod tests {
     #[test]
     fn a_program_that_is_there_is_not_installed() {
         let shell = Program { name: "sh", package: "no-such-package" };
-        assert!(!ensure_program(shell).expect("sh is everywhere"));
+        assert!(!ensure_programs(&[shell]).expect("sh is everywhere"));
     }
 }

@@ -21,18 +21,24 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-access", &["keyward-types", "keyward-store"]),
     ("keyward-audit", &["keyward-types", "keyward-store"]),
     ("keyward-vault", &["keyward-types", "keyward-store", "keyward-access", "keyward-audit"]),
-    ("keyward-client", &["keyward-types", "keyward-vault", "keyward-providers", "keyward-dotenv", "keyward-exec"]),
     (
-        "keyward",
+        "keyward-client",
         &[
             "keyward-types",
-            "keyward-client",
-            "keyward-providers",
             "keyward-dotenv",
             "keyward-exec",
-            // The binary picks the engine.
+            "keyward-providers",
+            "keyward-store",
+            // The desk's local form opens the embedded engine.
             "keyward-store-sqlite",
+            "keyward-access",
+            "keyward-audit",
+            "keyward-vault",
         ],
+    ),
+    (
+        "keyward",
+        &["keyward-types", "keyward-dotenv", "keyward-exec", "keyward-providers", "keyward-verify", "keyward-client"],
     ),
     ("xtask", &[]),
 ];
@@ -84,6 +90,7 @@ mod tests {
     #[test]
     fn the_table_goes_downward_only() {
         for (row, (name, below)) in MAY_IMPORT.iter().enumerate() {
+            assert!(MAY_IMPORT[..row].iter().all(|(other, _)| other != name), "`{name}` has two rows");
             for import in *below {
                 let place = MAY_IMPORT.iter().position(|(name, _)| name == import);
                 assert!(place.is_some_and(|place| place < row), "`{name}` imports `{import}` from above");
