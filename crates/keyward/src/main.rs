@@ -1,3 +1,17 @@
-//! The `keyward` binary.
+//! The `keyward` binary: commands, each thin over the calls of a desk.
 
-fn main() {}
+mod cli;
+mod commands;
+mod config;
+mod context;
+mod folder;
+mod harden;
+mod output;
+mod terminal;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    harden::this_process();
+    cli::run()
+}

@@ -1,0 +1,110 @@
+//! The command line. Every command is a module of `commands` with its arguments and a few lines
+//! over calls of the desk; here they are listed.
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use keyward_client::{Failure, Result};
+use keyward_types::{EnvironmentName, ProjectName};
+
+use crate::commands;
+use crate::config::Config;
+use crate::context::Context;
+use crate::output::{self, Exit};
+
+/// Keeps API keys out of code: an encrypted vault per environment, handed to programs without
+/// being shown, every use on record.
+#[derive(Debug, Parser)]
+#[command(name = "keyward", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// Project; default: that of the nearest trusted `keyward.toml` [env: KEYWARD_PROJECT]
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(crate) project: Option<ProjectName>,
+    /// Environment; default: development [env: KEYWARD_ENV]
+    #[arg(short, long = "env", global = true, value_name = "ENV")]
+    pub(crate) environment: Option<EnvironmentName>,
+    /// Why; goes on record
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Results and errors as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The vault on this machine, whatever else is set
+    #[arg(long, global = true)]
+    pub(crate) local: bool,
+}
+
+macro_rules! commands {
+    ($($(#[$meta:meta])* $variant:ident => $module:ident,)*) => {
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Command {
+            $($(#[$meta])* $variant(commands::$module::Args),)*
+        }
+
+        impl Command {
+            /// The name that the log and messages use.
+            fn name(&self) -> String {
+                match self {
+                    $(Self::$variant(_) => stringify!($module).trim_end_matches('_').replace('_', "-"),)*
+                }
+            }
+
+            fn run(self, context: &Context) -> Result<Exit> {
+                match self {
+                    $(Self::$variant(args) => args.run(context),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    Init => init,
+    Set => set,
+    Get => get,
+    List => list,
+    Show => show,
+    History => history,
+    Rollback => rollback,
+    Delete => delete,
+    Undelete => undelete,
+    Destroy => destroy,
+    Project => project,
+    Environment => environment,
+    Trust => trust,
+    Untrust => untrust,
+    Whoami => whoami,
+}
+
+/// Runs the command that was asked for.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let as_json = cli.global.json;
+    let context = Context {
+        config: Config::read(),
+        global: cli.global,
+        command: cli.command.name(),
+        current: std::env::current_dir().unwrap_or_default(),
+    };
+    match cli.command.run(&context) {
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(Exit::No) => ExitCode::from(1),
+        Ok(Exit::Code(code)) => ExitCode::from(code),
+        Err(failure) => fail(&failure, as_json),
+    }
+}
+
+fn fail(failure: &Failure, as_json: bool) -> ExitCode {
+    output::failure(failure, as_json);
+    ExitCode::from(failure.code.exit())
+}

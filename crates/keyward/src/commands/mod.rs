@@ -1,0 +1,19 @@
+//! One module a command: its arguments, and a few lines over calls of the desk.
+
+mod shown;
+
+pub(crate) mod delete;
+pub(crate) mod destroy;
+pub(crate) mod environment;
+pub(crate) mod get;
+pub(crate) mod history;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod project;
+pub(crate) mod rollback;
+pub(crate) mod set;
+pub(crate) mod show;
+pub(crate) mod trust;
+pub(crate) mod undelete;
+pub(crate) mod untrust;
+pub(crate) mod whoami;

@@ -1,0 +1,73 @@
+use keyward_client::{Detail, Purpose, Result, Selection};
+use keyward_types::SecretName;
+
+use crate::commands::shown;
+use crate::context::Context;
+use crate::output::{self, Exit};
+
+/// Show what is known of a secret, and who has it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: keyward show OPENAI_API_KEY -e production")]
+pub(crate) struct Args {
+    /// The secret
+    name: SecretName,
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let connection = context.connect()?;
+        let place = context.place(&connection)?;
+        let desk = connection.desk();
+        let detail = desk.show(place.at.clone(), self.name)?;
+        if context.global.json {
+            output::json(&detail)?;
+            return Ok(Exit::Done);
+        }
+        let value = if detail.secret.kind.is_secret() || detail.secret.version.is_none() {
+            "hidden".to_owned()
+        } else {
+            let selection = Selection::Names(vec![detail.secret.name.clone()]);
+            let values = desk.read(place.at.clone(), selection, Purpose::Read)?;
+            values.first().map_or_else(String::new, |one| String::from_utf8_lossy(one.value.expose()).into_owned())
+        };
+        let title = format!("{}/{}/{}", place.at.project, place.at.environment, detail.secret.name);
+        output::line(text(&title, &value, &detail))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn text(title: &str, value: &str, detail: &Detail) -> String {
+    let secret = &detail.secret;
+    let none = || "-".to_owned();
+    let mut lines = vec![title.to_owned()];
+    let mut add = |label: &str, value: String| lines.push(format!("  {label:<12} {value}"));
+    add("value", value.to_owned());
+    add("kind", secret.kind.to_string());
+    add("version", format!("{} of {}", shown::version(secret), secret.versions.len()));
+    add("written", secret.created_at.to_string());
+    add("size", format!("{}, about {} bits", shown::counted(u64::from(secret.size), "byte"), secret.bits));
+    add("provider", secret.provider.clone().unwrap_or_else(none));
+    add("access", secret.access.map_or_else(none, |access| access.to_string()));
+    add("expires", secret.expires_at.map_or_else(none, |moment| moment.to_string()));
+    add("rotate", secret.rotate_every_days.map_or_else(none, |days| format!("every {days} days")));
+    add("owner", secret.owner.clone().unwrap_or_else(none));
+    add("description", secret.description.clone().unwrap_or_else(none));
+    add("tags", if secret.tags.is_empty() { none() } else { secret.tags.join(", ") });
+    if secret.as_file {
+        add("as file", "`run` hands it over as a private file".into());
+    }
+    if !detail.same_as.is_empty() {
+        add("same value", detail.same_as.join(", "));
+    }
+    for reads in &detail.reads {
+        let times = shown::counted(reads.n, "time");
+        add("read", format!("version {} by {}, {times}, last {}", reads.version, reads.principal, reads.last));
+    }
+    for holding in detail.holdings.iter().filter(|holding| holding.until.is_none()) {
+        add(
+            "held",
+            format!("version {} by {} ({}) since {}", holding.version, holding.principal, holding.kind, holding.since),
+        );
+    }
+    lines.join("\n")
+}

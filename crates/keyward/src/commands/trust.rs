@@ -1,0 +1,30 @@
+use std::path::PathBuf;
+
+use keyward_client::{Failure, Result};
+
+use crate::context::Context;
+use crate::folder::{self, Folder};
+use crate::output::{self, Exit};
+
+/// Allow a folder's keyward.toml to name its project
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: keyward trust ~/src/shop")]
+pub(crate) struct Args {
+    /// The folder; default: the nearest with a `keyward.toml`
+    path: Option<PathBuf>,
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let start = self.path.unwrap_or_else(|| context.current.clone());
+        let folder = Folder::nearest(&start)?.ok_or_else(|| {
+            Failure::usage(format!("there is no `{}` in `{}` or above", folder::FILE, start.display()))
+                .hint("`keyward init` makes one")
+        })?;
+        let connection = context.connect()?;
+        let (path, origin) = (folder.key()?, folder::git_origin(&folder.path));
+        let binding = connection.desk().trust(path, origin, folder.manifest.project)?;
+        output::note(format!("`{}` may have the secrets of project `{}`", binding.path, binding.project));
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,46 @@
+use keyward_client::Result;
+
+use crate::commands::shown;
+use crate::context::Context;
+use crate::output::{self, Exit};
+
+/// Show the vault, who acts, and where this folder belongs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: keyward whoami")]
+pub(crate) struct Args {}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let connection = context.connect()?;
+        let status = connection.desk().status()?;
+        let folder = context.home()?.folder;
+        let place = context.place(&connection);
+        if context.global.json {
+            let (project, environment) = match &place {
+                Ok(place) => (Some(place.at.project.as_str()), Some(place.at.environment.as_str())),
+                Err(_) => (None, None),
+            };
+            output::json(&serde_json::json!({
+                "place": "local", "home": folder, "project": project, "environment": environment, "vault": status,
+            }))?;
+            return Ok(Exit::Done);
+        }
+        let mut lines = vec![
+            format!("you      {} ({})", status.name, status.principal),
+            format!("place    local vault {} in {}", status.vault, folder.display()),
+            format!("log      {}", shown::counted(status.log_size, "entry").replace("entrys", "entries")),
+        ];
+        match &place {
+            Ok(place) => lines.push(format!("project  {}, environment {}", place.at.project, place.at.environment)),
+            Err(failure) => lines.push(format!("project  none: {failure}")),
+        }
+        for slot in &status.slots {
+            lines.push(format!("slot     {} `{}` since {}", slot.kind, slot.label, shown::day(slot.created_at)));
+        }
+        if let Some(why) = &status.safe_mode {
+            lines.push(format!("safe     nothing irreversible is done: {why}"));
+        }
+        output::line(lines.join("\n"))?;
+        Ok(Exit::Done)
+    }
+}

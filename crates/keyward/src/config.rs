@@ -1,0 +1,90 @@
+//! What the environment says. The one place where it is read.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use keyward_client::{Failure, Home, Result};
+use keyward_types::Secret;
+
+/// The environment, read once.
+#[derive(Debug)]
+pub(crate) struct Config {
+    home: Option<PathBuf>,
+    keys: Option<PathBuf>,
+    data_folder: Option<PathBuf>,
+    config_folder: Option<PathBuf>,
+    /// `KEYWARD_PROJECT`.
+    pub(crate) project: Option<String>,
+    /// `KEYWARD_ENV`.
+    pub(crate) environment: Option<String>,
+    passphrase: Option<Secret<String>>,
+    passphrase_file: Option<PathBuf>,
+    /// `NO_COLOR` is set and not empty.
+    pub(crate) no_color: bool,
+    /// The name of whoever is signed in to this machine.
+    pub(crate) user: String,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the binary's config, where the environment is read")]
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn text(name: &str) -> Option<String> {
+    variable(name).and_then(|value| value.into_string().ok())
+}
+
+fn folder(name: &str) -> Option<PathBuf> {
+    variable(name).map(PathBuf::from)
+}
+
+impl Config {
+    pub(crate) fn read() -> Self {
+        let user_folder = |name, below: &str| {
+            folder(name).filter(|path| path.is_absolute()).or_else(|| folder("HOME").map(|home| home.join(below)))
+        };
+        Self {
+            home: folder("KEYWARD_HOME"),
+            keys: folder("KEYWARD_KEYS"),
+            data_folder: user_folder("XDG_DATA_HOME", ".local/share"),
+            config_folder: user_folder("XDG_CONFIG_HOME", ".config"),
+            project: text("KEYWARD_PROJECT"),
+            environment: text("KEYWARD_ENV"),
+            passphrase: text("KEYWARD_PASSPHRASE").map(|text| Secret::new("passphrase", text)),
+            passphrase_file: folder("KEYWARD_PASSPHRASE_FILE"),
+            no_color: variable("NO_COLOR").is_some(),
+            user: text("USER").or_else(|| text("LOGNAME")).unwrap_or_else(|| "owner".into()),
+        }
+    }
+
+    /// The folders of the local vault.
+    pub(crate) fn home(&self) -> Result<Home> {
+        let nowhere =
+            || Failure::usage("there is no home folder to keep the vault in").hint("set `KEYWARD_HOME` to a folder");
+        let folder = match (&self.home, &self.data_folder) {
+            (Some(home), _) => home.clone(),
+            (None, Some(data)) => data.join("keyward"),
+            (None, None) => return Err(nowhere()),
+        };
+        let keys = match (&self.keys, &self.home, &self.config_folder) {
+            (Some(keys), ..) => keys.clone(),
+            (None, Some(home), _) => home.join("keys"),
+            (None, None, Some(config)) => config.join("keyward"),
+            (None, None, None) => return Err(nowhere()),
+        };
+        let absolute = |path: PathBuf| std::path::absolute(&path).map_err(|error| Failure::file("find", &path, &error));
+        Ok(Home { folder: absolute(folder)?, keys: absolute(keys)? })
+    }
+
+    /// The passphrase or recovery code that the environment gives or names a file for.
+    pub(crate) fn passphrase(&self) -> Result<Option<Secret<String>>> {
+        if let Some(passphrase) = &self.passphrase {
+            return Ok(Some(passphrase.clone()));
+        }
+        let Some(path) = &self.passphrase_file else { return Ok(None) };
+        let mut text = std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))?;
+        text.truncate(text.trim_end_matches(['\n', '\r']).len());
+        Ok(Some(Secret::new("passphrase", text)))
+    }
+}
