@@ -15,7 +15,7 @@ use crate::output::{self, Exit};
 /// Keeps API keys out of code: an encrypted vault per environment, handed to programs without
 /// being shown, every use on record.
 #[derive(Debug, Parser)]
-#[command(name = "keyward", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "keyward", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
