@@ -1,6 +1,7 @@
 //! What developers and CI run, in one place: `cargo xtask <command>`.
 //!
 //! - `test` is what CI runs, step by step, with a time budget;
+//! - `demo` shows the main job on a real application;
 //! - `prove` runs the campaigns at full size and writes `docs/proof/`;
 //! - `bench` measures and writes `BENCHMARKS.md`;
 //! - `dist` makes the packages that users install;
@@ -11,6 +12,7 @@
 
 mod bench;
 mod campaigns;
+mod demo;
 mod dist;
 mod guide;
 mod machine;
@@ -35,6 +37,7 @@ usage: cargo xtask <command>
 
   test [STEP…]     what CI runs: every step, or just the named ones
   test --list      the steps of `test`
+  demo             the main job on a copy of examples/chatbot
   prove NAME|all   a campaign at full size, into docs/proof/ (--seed N repeats one)
   bench NAME|all   a benchmark, into BENCHMARKS.md
   dist [--check]   the packages, into target/dist/; --check installs and runs them
@@ -65,6 +68,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     let workspace = Workspace::load()?;
     match command {
         "test" => test::run(&workspace, rest),
+        "demo" => demo::run(&workspace, rest),
         "prove" => prove::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
         "dist" => dist::run(&workspace, rest),

@@ -113,15 +113,12 @@ impl Session {
 fn play(workspace: &Workspace, session: &Session, scratch: &Path) -> Result<Vec<u8>> {
     fs::write(scratch.join("play.sh"), session.script())?;
     let home = scratch.join("home");
-    let mut path = vec![workspace.target().join("debug")];
-    #[allow(clippy::disallowed_methods, reason = "a child gets our PATH with one folder more")]
-    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let mut command = Command::new("script");
     command
         .args(["-q", "-e", "-c", "bash ../play.sh", "../typescript"])
         .current_dir(&home)
         .env_clear()
-        .env("PATH", std::env::join_paths(path)?)
+        .env("PATH", process::path_after(&workspace.target().join("debug"))?)
         .env("HOME", &home)
         .env("KEYWARD_HOME", home.join(".keyward"))
         .env("ROOT", workspace.root())

@@ -1,10 +1,10 @@
 //! Starting other programs: each command line is shown before it runs, and a
 //! failure names it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -63,9 +63,17 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 
 /// The file that `program` would start, looked up along `PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    std::env::split_paths(&search_path()).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// `PATH` for a child, with `first` before all of ours.
+pub(crate) fn path_after(first: &Path) -> Result<OsString> {
+    Ok(std::env::join_paths(std::iter::once(first.to_owned()).chain(std::env::split_paths(&search_path())))?)
+}
+
+fn search_path() -> OsString {
     #[allow(clippy::disallowed_methods, reason = "a job looks for tools where the shell would")]
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+    std::env::var_os("PATH").unwrap_or_default()
 }
 
 /// The `cargo` that started us, so that a job never mixes two toolchains.
@@ -88,7 +96,7 @@ fn shown(command: &Command) -> String {
             let _ = write!(line, "{}={} ", name.display(), quoted(value));
         }
     }
-    let program = std::path::Path::new(command.get_program());
+    let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(command.get_program());
     line.push_str(&name.to_string_lossy());
     for argument in command.get_args() {

@@ -4,6 +4,7 @@
 //! else goes into `.cache/keyward-dev/` in the root, which git ignores and which
 //! may be deleted at any time. What is there already is used as it is.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,9 +34,10 @@ pub(crate) struct Program {
     package: &'static str,
 }
 
-const PYTHON3: Program = Program { name: "python3", package: "python3" };
+pub(crate) const PYTHON3: Program = Program { name: "python3", package: "python3" };
 pub(crate) const PYTHON: Tool = Tool::Program(PYTHON3);
-pub(crate) const GIT: Tool = program("git", "git");
+pub(crate) const GIT_PROGRAM: Program = Program { name: "git", package: "git" };
+pub(crate) const GIT: Tool = Tool::Program(GIT_PROGRAM);
 /// Reads and writes the files of `keyward encrypt`.
 pub(crate) const AGE: Tool = program("age", "age");
 /// A desktop's secret service, started for the tests of the keyring slot.
@@ -90,11 +92,8 @@ pub(crate) fn peers_node_dir(workspace: &Workspace) -> PathBuf {
 }
 
 /// `PATH` with the Node.js first that the peers were installed with.
-pub(crate) fn peers_path(workspace: &Workspace) -> Result<std::ffi::OsString> {
-    let own = workspace.cache().join("node-runtime/bin");
-    #[allow(clippy::disallowed_methods, reason = "a child gets our PATH with one folder more")]
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    Ok(std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path)))?)
+pub(crate) fn peers_path(workspace: &Workspace) -> Result<OsString> {
+    process::path_after(&workspace.cache().join("node-runtime/bin"))
 }
 
 /// Installs the programs that are missing, all at once; gives whether there were any.
