@@ -83,6 +83,7 @@ commands! {
     Environment => environment,
     Trust => trust,
     Untrust => untrust,
+    Audit => audit,
     Whoami => whoami,
 }
 

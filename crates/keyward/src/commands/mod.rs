@@ -2,6 +2,7 @@
 
 mod shown;
 
+pub(crate) mod audit;
 pub(crate) mod delete;
 pub(crate) mod destroy;
 pub(crate) mod environment;

@@ -1,0 +1,137 @@
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use keyward_client::{Desk, Failure, LogLineInfo, Result};
+
+use crate::context::Context;
+use crate::output::{self, Exit};
+
+/// Read, check and prove the log of every use and change
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: keyward audit verify --against last-month.checkpoint")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show the newest entries, the last one last
+    #[command(after_help = "Example: keyward audit log --last 20")]
+    Log {
+        /// How many
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        last: u64,
+        /// Only entries about names that contain this
+        #[arg(long, value_name = "TEXT")]
+        about: Option<String>,
+        /// Only this action, for example secret.read
+        #[arg(long, value_name = "ACTION")]
+        action: Option<String>,
+    },
+    /// Check the log and replay it against the store
+    #[command(after_help = "Example: keyward audit verify --against kept-elsewhere.checkpoint")]
+    Verify {
+        /// A checkpoint that was kept outside the store: finds a store that was put back
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+    },
+    /// Write the newest signed checkpoint; keep it where nobody can change it
+    #[command(after_help = "Example: keyward audit checkpoint > $(date +%F).checkpoint")]
+    Checkpoint,
+    /// Write a proof that an entry is in the log (C2SP tlog-proof)
+    #[command(after_help = "Example: keyward audit prove 41 > 41.tlog-proof")]
+    Prove {
+        /// The entry's place in the log
+        #[arg(value_name = "SEQ")]
+        index: u64,
+    },
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let connection = context.connect()?;
+        let desk = connection.desk();
+        match self.action {
+            Action::Log { last, about, action } => log(context, desk, last, about.as_deref(), action.as_deref()),
+            Action::Verify { against } => verify(context, desk, against),
+            Action::Checkpoint => {
+                output::bytes(desk.checkpoint()?.as_bytes())?;
+                Ok(Exit::Done)
+            }
+            Action::Prove { index } => {
+                output::bytes(desk.prove(index)?.as_bytes())?;
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+/// So many entries are asked for at once.
+const PAGE: u64 = 1000;
+
+fn log(context: &Context, desk: &dyn Desk, last: u64, about: Option<&str>, action: Option<&str>) -> Result<Exit> {
+    let fits = |line: &LogLineInfo| {
+        about.is_none_or(|text| line.about.as_deref().is_some_and(|about| about.contains(text)))
+            && action.is_none_or(|action| line.action == action)
+    };
+    let mut lines: Vec<LogLineInfo> = Vec::new();
+    let mut end = desk.status()?.log_size;
+    // Backwards in pages, so that the newest entries of a long log come at once.
+    while end > 0 && (lines.len() as u64) < last {
+        let first = end.saturating_sub(PAGE);
+        let mut page = desk.log(first, end - first)?;
+        page.retain(fits);
+        page.append(&mut lines);
+        lines = page;
+        end = first;
+    }
+    lines.drain(..lines.len().saturating_sub(usize::try_from(last).unwrap_or(usize::MAX)));
+    if context.global.json {
+        output::listing("entries", &lines)?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = lines.iter().map(row).collect();
+    output::table(&["SEQ", "TIME", "ACTION", "OUTCOME", "WHO", "ABOUT", "WITH"], &rows)?;
+    Ok(Exit::Done)
+}
+
+fn row(line: &LogLineInfo) -> Vec<String> {
+    let mut about = line.about.clone().unwrap_or_else(|| "-".into());
+    if let Some(version) = line.version {
+        about.push_str(&format!("@{version}"));
+    }
+    let mut with = line.agent.clone().unwrap_or_else(|| "-".into());
+    if let Some(reason) = &line.reason {
+        with.push_str(&format!(" ({reason})"));
+    }
+    let who = line.principal.chars().take(13).collect();
+    vec![line.index.to_string(), line.time.clone(), line.action.clone(), line.outcome.clone(), who, about, with]
+}
+
+fn verify(context: &Context, desk: &dyn Desk, against: Option<PathBuf>) -> Result<Exit> {
+    let against = against
+        .map(|path| std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error)))
+        .transpose()?;
+    let compared = against.is_some();
+    let verdict = desk.verify(against)?;
+    if context.global.json {
+        output::json(&verdict)?;
+    } else {
+        for fault in &verdict.faults {
+            output::line(format!("fault: {fault}"))?;
+        }
+        let scope = if compared { " and agree with the checkpoint" } else { "" };
+        if verdict.faults.is_empty() {
+            output::line(format!("{} entries and {} records hold{scope}", verdict.entries, verdict.records))?;
+        }
+    }
+    if verdict.faults.is_empty() {
+        if !compared && !context.global.json {
+            output::hint("a store that was put back whole is found only with `--against` a checkpoint kept elsewhere");
+        }
+        return Ok(Exit::Done);
+    }
+    Err(output::no(format!("{} things are wrong", verdict.faults.len()))
+        .hint("do not trust this store; `keyward restore` brings a backup back"))
+}
