@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: runs a benchmark and puts the table that it prints
 //! between its markers in `BENCHMARKS.md`, with machine, date and commit.
 //!
-//! A benchmark prints its table in Markdown between the lines
-//! `bench-table-begin` and `bench-table-end`.
+//! What goes there is what the benchmark prints in Markdown between the lines
+//! `bench-table-begin` and `bench-table-end`, or all of it where it has no such
+//! lines.
 
 use std::fs;
 
@@ -63,39 +64,38 @@ fn measure(workspace: &Workspace, benchmark: &Benchmark) -> Result<()> {
     Ok(())
 }
 
-/// The lines between the marks of a benchmark's output.
+/// What a benchmark printed, and what of it lies between its marks.
 #[derive(Default)]
 struct Table {
-    lines: String,
-    state: State,
-}
-
-#[derive(Default, PartialEq)]
-enum State {
-    #[default]
-    Before,
-    Within,
-    After,
+    whole: String,
+    marked: Option<String>,
+    within: bool,
 }
 
 impl Table {
     fn read(&mut self, line: &str) {
-        match (line.trim(), &self.state) {
-            ("bench-table-begin", _) => self.state = State::Within,
-            ("bench-table-end", State::Within) => self.state = State::After,
-            (_, State::Within) => {
-                self.lines.push_str(line);
-                self.lines.push('\n');
+        match line.trim() {
+            "bench-table-begin" => {
+                self.within = true;
+                self.marked.get_or_insert_default();
             }
-            _ => {}
+            "bench-table-end" => self.within = false,
+            _ => {
+                let marked = self.marked.as_mut().filter(|_| self.within);
+                for text in marked.into_iter().chain([&mut self.whole]) {
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            }
         }
     }
 
     fn finish(self) -> Result<String> {
-        if self.state != State::After || self.lines.trim().is_empty() {
-            bail!("the benchmark printed no table between `bench-table-begin` and `bench-table-end`");
+        let text = self.marked.unwrap_or(self.whole);
+        if self.within || !text.lines().any(|line| line.starts_with('|')) {
+            bail!("the benchmark printed no whole table");
         }
-        Ok(self.lines)
+        Ok(format!("{}\n", text.trim()))
     }
 }
 
@@ -123,18 +123,26 @@ mod tests {
         assert!(replace_section("# B\n<!-- bench:store -->\n", "store", "new\n").is_err());
     }
 
-    #[test]
-    fn a_benchmark_without_a_table_fails() {
+    fn table(lines: &[&str]) -> Result<String> {
         let mut table = Table::default();
-        for line in ["noise", "bench-table-begin", "| a |", "bench-table-end", "noise"] {
+        for line in lines {
             table.read(line);
         }
-        assert_eq!(table.finish().expect("it is whole"), "| a |\n");
-        let mut cut = Table::default();
-        for line in ["bench-table-begin", "| a |"] {
-            cut.read(line);
-        }
-        assert!(cut.finish().is_err());
+        table.finish()
+    }
+
+    #[test]
+    fn what_lies_between_the_marks_is_taken_or_else_everything() {
+        let marked = table(&["noise", "bench-table-begin", "| a |", "bench-table-end", "noise"]);
+        assert_eq!(marked.expect("it is whole"), "| a |\n");
+        assert_eq!(table(&["of what", "", "| a |", ""]).expect("it is whole"), "of what\n\n| a |\n");
+    }
+
+    #[test]
+    fn a_benchmark_without_a_table_fails() {
+        assert!(table(&["bench-table-begin", "| a |"]).is_err());
+        assert!(table(&["no table"]).is_err());
+        assert!(table(&[]).is_err());
     }
 
     #[test]

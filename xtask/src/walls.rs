@@ -38,7 +38,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "keyward",
-        &["keyward-types", "keyward-dotenv", "keyward-exec", "keyward-providers", "keyward-verify", "keyward-client"],
+        &[
+            "keyward-types",
+            "keyward-dotenv",
+            "keyward-exec",
+            "keyward-providers",
+            "keyward-verify",
+            // Nouns of the vault that the desk hands on: slots, log lines, versions.
+            "keyward-vault",
+            "keyward-client",
+        ],
     ),
     ("xtask", &[]),
 ];
