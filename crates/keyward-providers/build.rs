@@ -1,0 +1,107 @@
+//! Turns `data/*.toml` into constants, so that the binary reads and parses nothing at start-up.
+//! Adding a service is adding one file.
+
+#[path = "src/schema.rs"]
+#[allow(dead_code, missing_docs, unreachable_pub)] // Samples are for the tests; the schema is documented once.
+mod schema;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs};
+
+use schema::{Detect, File};
+
+fn main() {
+    println!("cargo::rerun-if-changed=data");
+    println!("cargo::rerun-if-changed=src/schema.rs");
+    let mut files: Vec<File> = fs::read_dir("data")
+        .expect("the folder `data` is part of the crate")
+        .map(|entry| entry.expect("the folder `data` can be listed").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .map(|path| read(&path))
+        .collect();
+    files.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut out = String::new();
+    for file in &files {
+        detectors(&mut out, file);
+    }
+    writeln!(out, "static PROVIDERS: [Provider; {}] = [", files.len()).expect("writing to a string succeeds");
+    for file in &files {
+        provider(&mut out, file);
+    }
+    out.push_str("];\n");
+    #[allow(clippy::disallowed_methods)] // A build script has no other way to its output folder.
+    let folder = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
+    fs::write(Path::new(&folder).join("catalogue.rs"), out).expect("OUT_DIR can be written");
+}
+
+fn read(path: &Path) -> File {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(path.file_stem().and_then(|stem| stem.to_str()), Some(file.id.as_str()), "id and file name differ");
+    file
+}
+
+fn provider(out: &mut String, file: &File) {
+    let env: Vec<String> = file.env.iter().map(|(name, kind)| format!("({name:?}, Kind::{kind:?})")).collect();
+    writeln!(
+        out,
+        "Provider {{ id: {:?}, name: {:?}, homepage: {:?}, console: {:?}, hosts: &{:?}, schemes: &{:?}, \
+         rotation: RotationClass::{:?}, env: &[{}], detect: &{} }},",
+        file.id,
+        file.name,
+        file.homepage,
+        file.console,
+        file.hosts,
+        file.schemes,
+        file.rotation,
+        env.join(", "),
+        list_name(file),
+    )
+    .expect("writing to a string succeeds");
+}
+
+/// A list of its own, since what is filled lazily needs an address of its own.
+fn detectors(out: &mut String, file: &File) {
+    writeln!(out, "static {}: [Detector; {}] = [", list_name(file), file.detect.len())
+        .expect("writing to a string succeeds");
+    for detect in &file.detect {
+        detector(out, file, detect);
+    }
+    out.push_str("];\n");
+}
+
+fn list_name(file: &File) -> String {
+    format!("DETECT_{}", file.id.to_ascii_uppercase().replace('-', "_"))
+}
+
+fn detector(out: &mut String, file: &File, detect: &Detect) {
+    writeln!(
+        out,
+        "Detector {{ id: {:?}, provider: {:?}, description: {:?}, kind: Kind::{:?}, prefixes: &{:?}, \
+         charset: Charset::{:?}, min_len: {}, max_len: {}, pattern: {:?}, checksum: {}, context: &{:?}, \
+         access: {}, confidence: Confidence::{:?}, confirmed: {:?}, rotation: RotationClass::{:?}, \
+         advice: {:?}, compiled: OnceLock::new() }},",
+        detect.id,
+        file.id,
+        detect.description,
+        detect.kind,
+        detect.prefixes,
+        detect.charset,
+        detect.length[0],
+        detect.length[1],
+        detect.pattern,
+        variant("Checksum", detect.checksum),
+        detect.context,
+        variant("Access", detect.access),
+        detect.confidence,
+        detect.confirmed,
+        detect.rotation.unwrap_or(file.rotation),
+        detect.advice,
+    )
+    .expect("writing to a string succeeds");
+}
+
+fn variant<T: std::fmt::Debug>(name: &str, value: Option<T>) -> String {
+    value.map_or_else(|| String::from("None"), |value| format!("Some({name}::{value:?})"))
+}

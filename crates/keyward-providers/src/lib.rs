@@ -1,0 +1,45 @@
+//! What is known of the services whose keys we keep, and what a value is.
+//!
+//! The catalogue is data: one file a service in `data/`, read while building. It says what a
+//! service's keys look like, which variables usually hold them, and how they are replaced.
+//! [`recognise`] puts it together with what formats tell by themselves: connection strings, JWTs,
+//! PEM, service accounts, and settings that hide nothing.
+//!
+//! Nothing here touches the outside. In doubt a value is secret.
+//!
+//! ```
+//! use keyward_providers::recognise;
+//! use keyward_types::Kind;
+//!
+//! assert_eq!(recognise("PORT", "8080").kind, Kind::Config);
+//! let url = recognise("DATABASE_URL", "postgresql://app:pw@db.example.com/shop?sslmode=require");
+//! assert_eq!((url.kind, url.provider), (Kind::ConnectionString, Some("postgresql")));
+//! assert_eq!(url.notes[0].to_string(), "the connection is encrypted, but the server's certificate is not checked");
+//! ```
+
+mod connection;
+mod connection_tls;
+mod detect;
+mod document;
+mod generate;
+mod jwt;
+mod letters;
+mod name;
+mod note;
+mod placeholder;
+mod plain;
+mod provider;
+mod recognise;
+pub mod strength;
+mod url;
+
+pub use connection::{ConnectionString, Host, Tls};
+pub use generate::{GenerateError, Generated, Profile, Source, generate};
+pub use name::public_prefix;
+pub use note::Note;
+pub use placeholder::{is_placeholder, is_reference};
+pub use provider::{
+    Charset, Checksum, Confidence, Detector, Provider, RotationClass, detectors, provider, provider_of_host,
+    provider_of_scheme, providers,
+};
+pub use recognise::{Recognition, recognise};
