@@ -70,10 +70,15 @@ macro_rules! commands {
 
 commands! {
     Init => init,
+    Import => import,
     Set => set,
+    Edit => edit,
     Get => get,
     List => list,
     Show => show,
+    Diff => diff,
+    Export => export,
+    Generate => generate,
     History => history,
     Rollback => rollback,
     Delete => delete,

@@ -87,4 +87,19 @@ impl Config {
         text.truncate(text.trim_end_matches(['\n', '\r']).len());
         Ok(Some(Secret::new("passphrase", text)))
     }
+
+    /// A variable that a `.env` file refers to.
+    #[expect(clippy::unused_self, reason = "whoever asks has the config, which is where the environment is read")]
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        // `var_os` panics on names that no variable can have.
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return None;
+        }
+        text_even_empty(name)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the binary's config, where the environment is read")]
+fn text_even_empty(name: &str) -> Option<String> {
+    env::var_os(name).and_then(|value| value.into_string().ok())
 }

@@ -4,8 +4,10 @@ mod cli;
 mod commands;
 mod config;
 mod context;
+mod export;
 mod folder;
 mod harden;
+mod intake;
 mod output;
 mod terminal;
 

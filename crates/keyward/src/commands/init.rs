@@ -1,18 +1,36 @@
-use keyward_client::{Failure, Result};
-use keyward_types::ProjectName;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use keyward_client::{Code, Desk, Failure, Result};
+use keyward_types::{ProjectName, SecretName};
 use keyward_vault::{KeyFile, NewSlot, NewVault};
 
+use crate::commands::shown;
 use crate::context::Context;
-use crate::folder::{self, FILE, Folder, Manifest};
+use crate::folder::{self, FILE, Manifest};
+use crate::intake::{adopt, files};
 use crate::output::{self, Exit};
+use crate::terminal;
 
-/// Make the vault and this folder's keyward.toml
+/// Make the vault and this folder's keyward.toml, and bring the .env files in
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: keyward init --yes")]
+#[command(after_help = "Example: keyward init --yes --remove-plaintext --recovery-file ~/keyward-recovery.txt")]
 pub(crate) struct Args {
-    /// Without asking
+    /// Import without asking; nothing is deleted
     #[arg(long)]
     yes: bool,
+    /// Leave .env files alone
+    #[arg(long)]
+    no_import: bool,
+    /// Look for .env files in the folders below, too
+    #[arg(long)]
+    recursive: bool,
+    /// Delete .env files after every name was read back and compared; needs a second key slot
+    #[arg(long, conflicts_with = "no_import")]
+    remove_plaintext: bool,
+    /// Add a recovery code and write it to this new file; keep it elsewhere
+    #[arg(long, value_name = "PATH")]
+    recovery_file: Option<PathBuf>,
 }
 
 impl Args {
@@ -36,23 +54,89 @@ impl Args {
         let connection = context.connect()?;
         let desk = connection.desk();
         let here = context.current.canonicalize().map_err(|error| Failure::file("find", &context.current, &error))?;
-        let project = match &context.global.project {
-            Some(project) => project.clone(),
-            None => name_of(&here)?,
+        let project = match (&context.global.project, Manifest::read(&here)?) {
+            (Some(project), _) => project.clone(),
+            (None, Some(manifest)) => adopt_manifest(desk, &here, manifest)?,
+            (None, None) => name_of(&here)?,
         };
         if !desk.projects()?.iter().any(|known| known.name == project) {
             desk.create_project(project.clone(), super::project::default_environments())?;
             output::note(format!("made project `{project}`"));
         }
-        if Folder::nearest(&here)?.is_none_or(|folder| folder.path != here) {
-            let manifest = Manifest { project: project.clone(), needs: Default::default() };
-            let path = here.join(FILE);
-            std::fs::write(&path, manifest.text()).map_err(|error| Failure::file("write", &path, &error))?;
-            output::note(format!("wrote `{FILE}`"));
+        let found = if self.no_import { files::Found::default() } else { files::find(&here, self.recursive)? };
+        for (path, why) in &found.passed_over {
+            output::note(format!("warning: `{}` was passed over: {why}", path.display()));
         }
-        desk.trust(folder::key(&here)?, folder::git_origin(&here), project)?;
+        let adopted = if self.import(&found)? {
+            adopt::import(context, desk, &project, &found)?
+        } else {
+            adopt::Adopted::default()
+        };
+        write_manifest(&here, &project, adopt::needed(&found, &adopted))?;
+        desk.trust(folder::key(&here)?, folder::git_origin(&here), project.clone())?;
+        adopt::ignore(&here, &adopted)?;
+        adopt::report_exposed(context, &adopted);
+        if self.remove_plaintext {
+            if desk.status()?.slots.len() < 2 {
+                return Err(Failure::usage("plaintext is removed only when a second key slot exists")
+                    .hint("add `--recovery-file PATH`, or `keyward slot add` first"));
+            }
+            adopt::remove_plaintext(context, desk, &project, &adopted)?;
+        } else if !adopted.files.is_empty() {
+            output::hint("the files are still there: `keyward init --remove-plaintext` compares and deletes them");
+        }
         Ok(Exit::Done)
     }
+
+    /// Whether to import, as the flags or the person say.
+    fn import(&self, found: &files::Found) -> Result<bool> {
+        let files = found.values.values().flatten().count() as u64;
+        if files == 0 || self.no_import {
+            return Ok(false);
+        }
+        if self.yes || self.remove_plaintext {
+            return Ok(true);
+        }
+        if !terminal::interactive() {
+            return Err(Failure::usage(format!("there are {} here", shown::counted(files, ".env file")))
+                .hint("`--yes` imports them, `--no-import` leaves them alone"));
+        }
+        Ok(terminal::confirm(&format!("import {} into the vault?", shown::counted(files, ".env file"))))
+    }
+}
+
+/// Writes `keyward.toml`, or adds names to the one that is there for this project.
+fn write_manifest(here: &Path, project: &ProjectName, needs: BTreeSet<SecretName>) -> Result<()> {
+    let before = Manifest::read(here)?;
+    let mut manifest = Manifest { project: project.clone(), needs };
+    if let Some(before) = &before {
+        if before.project == *project {
+            manifest.needs.extend(before.needs.iter().cloned());
+        }
+        if *before == manifest {
+            return Ok(());
+        }
+    }
+    let path = here.join(FILE);
+    std::fs::write(&path, manifest.text()).map_err(|error| Failure::file("write", &path, &error))?;
+    output::note(format!("wrote `{FILE}` (commit it: it holds names, no values)"));
+    Ok(())
+}
+
+/// A `keyward.toml` that came with the folder names a project that does not exist yet, or one that
+/// this folder was bound to. A cloned one that names somebody's project gets nothing.
+fn adopt_manifest(desk: &dyn Desk, here: &Path, manifest: Manifest) -> Result<ProjectName> {
+    let project = manifest.project;
+    let exists = desk.projects()?.iter().any(|known| known.name == project);
+    let bound = desk.binding(folder::key(here)?)?.is_some_and(|binding| binding.project == project);
+    if exists && !bound {
+        return Err(Failure::new(
+            Code::Denied,
+            format!("the `{FILE}` here names project `{project}`, which exists, and you have not said that it may"),
+        )
+        .hint(format!("`keyward trust` allows this folder, `keyward init --project {project}` too")));
+    }
+    Ok(project)
 }
 
 fn name_of(folder: &std::path::Path) -> Result<ProjectName> {

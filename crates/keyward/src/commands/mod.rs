@@ -1,13 +1,19 @@
 //! One module a command: its arguments, and a few lines over calls of the desk.
 
+mod metadata;
 mod shown;
 
 pub(crate) mod audit;
 pub(crate) mod delete;
 pub(crate) mod destroy;
+pub(crate) mod diff;
+pub(crate) mod edit;
 pub(crate) mod environment;
+pub(crate) mod export;
+pub(crate) mod generate;
 pub(crate) mod get;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod project;

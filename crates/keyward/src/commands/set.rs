@@ -1,39 +1,28 @@
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
-use keyward_client::{Bytes, EditInfo, Failure, NewSecret, Result, StoredChange};
-use keyward_types::{Access, Kind, SecretName};
+use keyward_client::{Bytes, Failure, Result, Stored, StoredChange, SystemClock, SystemRandom, Where, examine};
+use keyward_providers::Profile;
+use keyward_types::{Random, SecretName};
 
+use super::metadata::Metadata;
 use crate::context::Context;
 use crate::output::{self, Exit};
 use crate::terminal;
 
 /// Store a value: from standard input, a hidden prompt or a file, never from an argument
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: printf %s \"$KEY\" | keyward set OPENAI_API_KEY -e staging")]
+#[command(after_help = "Example: printf %s \"$KEY\" | keyward set OPENAI_API_KEY -e staging --expires 90d")]
 pub(crate) struct Args {
     /// The secret
     name: String,
-    /// What it is; recognised where it can be
-    #[arg(long)]
-    kind: Option<Kind>,
-    /// The service it belongs to; recognised where it can be
-    #[arg(long, value_name = "ID")]
-    provider: Option<String>,
-    /// What it allows at its service
-    #[arg(long)]
-    access: Option<Access>,
-    /// Who answers for it
-    #[arg(long)]
-    owner: Option<String>,
-    /// What it is for
-    #[arg(long, value_name = "TEXT")]
-    description: Option<String>,
-    /// A word to find it by; may be given more than once
-    #[arg(long = "tag", value_name = "WORD")]
-    tags: Vec<String>,
+    #[command(flatten)]
+    metadata: Metadata,
+    /// Make the value: password, hex, base64, base62, signing-key or uuid
+    #[arg(long, value_name = "PROFILE", num_args = 0..=1, require_equals = true, default_missing_value = "signing-key")]
+    generate: Option<Profile>,
     /// Read the value from a file, every byte of it
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "generate")]
     file: Option<PathBuf>,
     /// Keep the final line break of standard input
     #[arg(long)]
@@ -44,31 +33,20 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let name = name(&self.name)?;
         let value = self.value(&name)?;
+        let mut edit = self.metadata.edit(&SystemClock)?;
+        if let (Some(profile), None) = (self.generate, edit.kind) {
+            // What is made here is a secret, whatever it may look like.
+            edit.kind = Some(match profile {
+                Profile::Password => keyward_types::Kind::Password,
+                _ => keyward_types::Kind::SigningKey,
+            });
+        }
+        let examined = examine(name, value, edit);
         let connection = context.connect()?;
         let place = context.place(&connection)?;
-        let edit = EditInfo {
-            kind: self.kind,
-            provider: self.provider.map(Some),
-            access: self.access.map(Some),
-            owner: self.owner.map(Some),
-            description: self.description.map(Some),
-            tags: (!self.tags.is_empty()).then_some(self.tags),
-            ..EditInfo::default()
-        };
-        let secret = NewSecret { name, value, bits: 0, edit };
-        let stored = connection.desk().write(place.at.clone(), vec![secret])?;
+        let stored = connection.desk().write(place.at.clone(), vec![examined.secret])?;
         for one in &stored {
-            let at = format!("{}/{}/{}", place.at.project, place.at.environment, one.name);
-            match one.change {
-                StoredChange::Unchanged => {
-                    output::note(format!("`{at}` has this value already (version {})", one.version))
-                }
-                _ => output::note(format!("`{at}` is stored as {} version {}", one.kind, one.version)),
-            }
-            if !one.same_as.is_empty() {
-                output::note(format!("warning: the same value is stored as `{}`", one.same_as.join("`, `")));
-                output::hint("a key of its own for each environment limits what a leak costs");
-            }
+            say(&place.at, one, &examined.advice);
         }
         if context.global.json {
             output::listing("secrets", &stored)?;
@@ -77,16 +55,11 @@ impl Args {
     }
 
     fn value(&self, name: &SecretName) -> Result<Bytes> {
+        if let Some(profile) = self.generate {
+            return generated(profile);
+        }
         if let Some(path) = &self.file {
-            let too_large = std::fs::metadata(path).map(|found| found.len() > keyward_vault::MAX_VALUE as u64);
-            if too_large.map_err(|error| Failure::file("read", path, &error))? {
-                return Err(Failure::usage(format!(
-                    "`{}` is larger than {} bytes",
-                    path.display(),
-                    keyward_vault::MAX_VALUE
-                )));
-            }
-            return std::fs::read(path).map(Bytes::new).map_err(|error| Failure::file("read", path, &error));
+            return from_file(path);
         }
         if std::io::stdin().is_terminal() {
             let typed = terminal::hidden(&format!("Value of {name}"))?;
@@ -104,6 +77,39 @@ impl Args {
         }
         Ok(Bytes::new(bytes))
     }
+}
+
+fn say(at: &Where, one: &Stored, advice: &[String]) {
+    let place = format!("{}/{}/{}", at.project, at.environment, one.name);
+    match one.change {
+        StoredChange::Unchanged => output::note(format!("`{place}` has this value already (version {})", one.version)),
+        _ => output::note(format!("`{place}` is stored as {} version {}", one.kind, one.version)),
+    }
+    for sentence in advice {
+        output::note(format!("warning: `{}`: {sentence}", one.name));
+    }
+    if !one.same_as.is_empty() {
+        output::note(format!("warning: the same value is stored as `{}`", one.same_as.join("`, `")));
+        output::hint("a key of its own for each environment limits what a leak costs");
+    }
+}
+
+fn generated(profile: Profile) -> Result<Bytes> {
+    let made = keyward_providers::generate(profile, None, &mut |bytes| SystemRandom.fill(bytes))
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    output::note(format!("made a {} of {:.0} bits", profile.as_str(), made.bits));
+    Ok(Bytes::new(made.value.expose().clone().into_bytes()))
+}
+
+fn from_file(path: &std::path::Path) -> Result<Bytes> {
+    let failed = |error: std::io::Error| Failure::file("read", path, &error);
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(keyward_vault::MAX_VALUE as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() > keyward_vault::MAX_VALUE {
+        return Err(Failure::usage(format!("`{}` is larger than {} bytes", path.display(), keyward_vault::MAX_VALUE)));
+    }
+    Ok(Bytes::new(bytes))
 }
 
 /// `set NAME=VALUE` is a habit from elsewhere; the value must not be repeated.

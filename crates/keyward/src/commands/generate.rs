@@ -1,0 +1,41 @@
+use std::io::IsTerminal;
+
+use keyward_client::{Failure, Result, SystemRandom};
+use keyward_providers::Profile;
+use keyward_types::Random;
+
+use crate::context::Context;
+use crate::output::{self, Exit};
+
+/// Make a random secret and write it to a pipe; it says how many bits it has
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: keyward generate --profile signing-key | keyward set SESSION_SECRET -e staging")]
+pub(crate) struct Args {
+    /// password, hex, base64, base62, signing-key or uuid
+    #[arg(long, default_value = "password")]
+    profile: Profile,
+    /// How many bits of entropy; default 256 (a uuid has 122)
+    #[arg(long)]
+    bits: Option<u32>,
+    /// Show it on a terminal too
+    #[arg(long)]
+    reveal: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self, _context: &Context) -> Result<Exit> {
+        let to_terminal = std::io::stdout().is_terminal();
+        if to_terminal && !self.reveal {
+            return Err(Failure::usage("this is a terminal, and the value would be seen")
+                .hint("pipe it, add `--reveal`, or store one at once with `keyward set NAME --generate`"));
+        }
+        let made = keyward_providers::generate(self.profile, self.bits, &mut |bytes| SystemRandom.fill(bytes))
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        output::bytes(made.value.expose().as_bytes())?;
+        if to_terminal {
+            output::line("")?;
+        }
+        output::note(format!("{} of {:.0} bits", self.profile.as_str(), made.bits));
+        Ok(Exit::Done)
+    }
+}
