@@ -41,10 +41,9 @@ fn extend(c: &mut Criterion) {
     for count in [1usize, 64, 256] {
         let leaves: Vec<&[u8]> = rows[..count].iter().map(|row| row.public.as_slice()).collect();
         let integrator = integrator();
-        integrator.extend(Some(&head), size, &[]).expect("the head is authentic");
+        let mut state = integrator.extend(Some(&head), size, &[]).expect("the head is authentic");
+        let mut at = size;
         c.bench_function(&format!("extend by {count}, head known"), |b| {
-            let mut state = integrator.extend(Some(&head), size, &[]).expect("the head is authentic");
-            let mut at = size;
             b.iter(|| {
                 state = integrator.extend(Some(&state), at, &leaves).expect("it goes on");
                 at += count as u64;

@@ -17,7 +17,9 @@
 pub mod canonical;
 pub mod checkpoint;
 pub mod entry;
+pub mod epoch;
 pub mod error;
+pub mod export;
 pub mod head;
 pub mod merkle;
 pub mod note;
@@ -31,6 +33,7 @@ mod log_proof;
 pub use action::{Action, Outcome, Via};
 pub use checkpoint::Checkpoint;
 pub use entry::{Entry, RecordChange};
+pub use epoch::Epoch;
 pub use error::Error;
 pub use head::Integrator;
 pub use log_proof::LogProof;

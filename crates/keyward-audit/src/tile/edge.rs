@@ -1,8 +1,8 @@
 //! Writing tiles in one pass over the entries.
 
 use super::{Kind, Tile, WIDTH};
-use crate::Hash;
 use crate::merkle::{Frontier, leaf_hash, node_hash};
+use crate::{Error, Hash};
 
 /// Takes the files of a tiled log.
 pub trait TileSink {
@@ -88,6 +88,45 @@ impl TileWriter {
             sink.tile(Tile { kind: Kind::Entries, index: self.size / WIDTH, width }, &self.bundle)?;
         }
         Ok(())
+    }
+
+    /// The unfinished tiles as bytes, to go on from when the entries before are dropped. None
+    /// where a bundle is unfinished too: the cut must lie at a multiple of 256 entries.
+    pub fn encode(&self) -> Option<Vec<u8>> {
+        if !self.bundle.is_empty() {
+            return None;
+        }
+        let mut bytes = self.size.to_be_bytes().to_vec();
+        for hashes in &self.levels {
+            bytes.push(u8::try_from(hashes.len()).expect("an unfinished tile has at most 255"));
+            bytes.extend(concat(hashes));
+        }
+        Some(bytes)
+    }
+
+    /// Reads what [`TileWriter::encode`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Tile`] when bytes are missing or do not fit the size.
+    pub fn decode(bytes: &[u8]) -> Result<TileWriter, Error> {
+        const MALFORMED: Error = Error::Tile("the edge does not fit its size");
+        let (size, mut rest) = bytes.split_first_chunk::<8>().ok_or(MALFORMED)?;
+        let size = u64::from_be_bytes(*size);
+        let mut levels = Vec::new();
+        while let Some((width, after)) = rest.split_first() {
+            let fits = levels.len() < 8 && u64::from(*width) == size >> (8 * levels.len()) & 0xff;
+            let (hashes, after) = after.split_at_checked(usize::from(*width) * 32).ok_or(MALFORMED)?;
+            if !fits {
+                return Err(MALFORMED);
+            }
+            levels.push(hashes.chunks_exact(32).map(|hash| Hash(hash.try_into().expect("32 bytes"))).collect());
+            rest = after;
+        }
+        let covered = levels.len() == 8 || size >> (8 * levels.len()) == 0;
+        if !covered || !size.is_multiple_of(WIDTH) {
+            return Err(MALFORMED);
+        }
+        Ok(TileWriter { size, levels, bundle: Vec::new() })
     }
 
     /// The right edge of the tree so far.

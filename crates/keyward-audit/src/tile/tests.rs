@@ -114,6 +114,26 @@ fn bundles_hold_the_entries() {
     assert_eq!(read, (0..600).map(entry).collect::<Vec<_>>());
 }
 
+#[test]
+fn a_writer_goes_on_from_its_encoded_edge() {
+    for size in [0, 256, 1024, 65_536, 66_048] {
+        let (_, writer) = tiled(size);
+        let bytes = writer.encode().unwrap();
+        let mut read = TileWriter::decode(&bytes).unwrap();
+        assert_eq!(read.frontier(), writer.frontier());
+        let (mut files, mut expected) = (Files::default(), writer.clone());
+        read.push(b"next", &mut files).unwrap();
+        expected.push(b"next", &mut Files::default()).unwrap();
+        assert_eq!(read.frontier(), expected.frontier());
+        for cut in 0..bytes.len().min(300) {
+            assert!(TileWriter::decode(&bytes[..cut]).is_err(), "{size}: {cut}");
+        }
+        assert!(TileWriter::decode(&[bytes.as_slice(), &[1]].concat()).is_err());
+    }
+    assert_eq!(tiled(257).1.encode(), None);
+    assert!(TileWriter::decode(&257u64.to_be_bytes()).is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
