@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::process;
+use crate::tools::Tool;
 use crate::workspace::Workspace;
 
 /// One campaign.
@@ -24,12 +25,22 @@ pub(crate) struct Campaign {
     /// Cargo features of the crate that the target requires. A target without
     /// any is run by plain `cargo test` already, at its small size.
     pub(crate) features: &'static [&'static str],
+    pub(crate) tools: &'static [Tool],
     pub(crate) small: &'static [(&'static str, &'static str)],
     pub(crate) full: &'static [(&'static str, &'static str)],
 }
 
 /// Every campaign there is.
-pub(crate) const ALL: &[Campaign] = &[];
+pub(crate) const ALL: &[Campaign] = &[Campaign {
+    name: "differential",
+    title: "Six `.env` dialects read as their libraries read them",
+    package: "keyward-dotenv",
+    test: "differential",
+    features: &["differential"],
+    tools: &[Tool::PythonPeers, Tool::NodePeers],
+    small: &[("KEYWARD_CASES", "5000")],
+    full: &[("KEYWARD_CASES", "100000")],
+}];
 
 /// How much of a campaign is run.
 #[derive(Clone, Copy)]
@@ -57,7 +68,7 @@ impl Campaign {
 
     /// The command that runs it. The whole workspace is named, so that
     /// dependencies have the features that every other step built them with.
-    pub(crate) fn command(&self, size: Size, seed: u64) -> Command {
+    pub(crate) fn command(&self, workspace: &Workspace, size: Size, seed: u64) -> Result<Command> {
         let mut command = process::cargo();
         command.args(["test", "--workspace", "--test", self.test]);
         if !self.features.is_empty() {
@@ -67,7 +78,10 @@ impl Campaign {
         }
         command.args(["--", "--nocapture"]);
         command.env("KEYWARD_SEED", seed.to_string()).envs(self.variables(size).iter().copied());
-        command
+        for tool in self.tools {
+            tool.offer_to(&mut command, workspace)?;
+        }
+        Ok(command)
     }
 }
 
@@ -97,6 +111,7 @@ mod tests {
         package: "keyward-store",
         test: "crash",
         features: &["campaigns"],
+        tools: &[],
         small: &[("KILLS", "25")],
         full: &[("KILLS", "500")],
     };
@@ -119,7 +134,7 @@ mod tests {
 
     #[test]
     fn size_and_seed_go_in_by_the_environment() {
-        let command = CRASH.command(Size::Small, 7);
+        let command = CRASH.command(&Workspace::of(&[]), Size::Small, 7).expect("it needs no tools");
         let set: Vec<_> = command.get_envs().filter_map(|(name, value)| Some((name, value?))).collect();
         assert_eq!(set, [("KEYWARD_SEED".as_ref(), "7".as_ref()), ("KILLS".as_ref(), "25".as_ref())]);
         assert!(command.get_args().any(|argument| argument == "keyward-store/campaigns"));

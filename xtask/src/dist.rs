@@ -43,7 +43,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask dist [--check]"),
     };
     tools::PYTHON.ensure(workspace)?;
-    tools::ensure_node(workspace)?;
+    tools::ensure_npm(workspace)?;
     let dist = Dist::new(workspace)?;
     let built = dist.build()?;
     if check {

