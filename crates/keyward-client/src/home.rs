@@ -323,6 +323,18 @@ impl Owned {
         &self.vault
     }
 
+    /// Takes back a vault that was just made and that nothing would open.
+    ///
+    /// # Errors
+    /// When the files cannot be removed.
+    pub fn discard(mut self) -> Result<()> {
+        // The vault that is no more needs no anchor.
+        self.anchored = self.vault.log_size().ok();
+        let database = self.home.database();
+        drop(self);
+        std::fs::remove_file(&database).map_err(|error| Failure::file("remove", &database, &error))
+    }
+
     /// Tells other processes where this one answers.
     ///
     /// # Errors

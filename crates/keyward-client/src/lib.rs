@@ -23,3 +23,5 @@ pub use local::LocalDesk;
 pub use socket::{Occasion, SocketDesk, serve};
 pub use system::{SystemClock, SystemRandom, tools};
 pub use wire::*;
+
+pub use keyward_vault::{Cost, KeyFile, NewSlot, NewVault, RecoveryCode};

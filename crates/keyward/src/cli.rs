@@ -86,6 +86,8 @@ commands! {
     Destroy => destroy,
     Project => project,
     Environment => environment,
+    Slot => slot,
+    Rekey => rekey,
     Trust => trust,
     Untrust => untrust,
     Audit => audit,

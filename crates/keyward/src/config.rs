@@ -24,6 +24,10 @@ pub(crate) struct Config {
     pub(crate) no_color: bool,
     /// The name of whoever is signed in to this machine.
     pub(crate) user: String,
+    /// What this machine is called.
+    pub(crate) machine: String,
+    /// Where the session's message bus listens, if there is one.
+    session_bus: Option<String>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the binary's config, where the environment is read")]
@@ -37,6 +41,20 @@ fn text(name: &str) -> Option<String> {
 
 fn folder(name: &str) -> Option<PathBuf> {
     variable(name).map(PathBuf::from)
+}
+
+fn machine() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "this machine".into() } else { name }
+}
+
+/// The address that the session names, or the socket where systemd's user bus listens. Only files
+/// are looked at; nothing is started.
+fn session_bus() -> Option<String> {
+    text("DBUS_SESSION_BUS_ADDRESS").or_else(|| {
+        let socket = folder("XDG_RUNTIME_DIR")?.join("bus");
+        socket.exists().then(|| format!("unix:path={}", socket.display()))
+    })
 }
 
 impl Config {
@@ -55,6 +73,8 @@ impl Config {
             passphrase_file: folder("KEYWARD_PASSPHRASE_FILE"),
             no_color: variable("NO_COLOR").is_some(),
             user: text("USER").or_else(|| text("LOGNAME")).unwrap_or_else(|| "owner".into()),
+            machine: machine(),
+            session_bus: session_bus(),
         }
     }
 
@@ -75,6 +95,11 @@ impl Config {
         };
         let absolute = |path: PathBuf| std::path::absolute(&path).map_err(|error| Failure::file("find", &path, &error));
         Ok(Home { folder: absolute(folder)?, keys: absolute(keys)? })
+    }
+
+    /// Where the session's message bus listens, if there is one.
+    pub(crate) fn session_bus(&self) -> Option<&str> {
+        self.session_bus.as_deref()
     }
 
     /// The passphrase or recovery code that the environment gives or names a file for.

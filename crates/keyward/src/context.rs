@@ -8,6 +8,7 @@ use keyward_types::{EnvironmentName, ProjectName, Secret, VaultId};
 use crate::cli::Global;
 use crate::config::Config;
 use crate::folder::Folder;
+use crate::keyring::Keyring;
 use crate::{output, terminal};
 
 /// The surroundings of one command.
@@ -37,6 +38,11 @@ impl Context {
     /// The folders of the local vault.
     pub(crate) fn home(&self) -> Result<Home> {
         self.config.home()
+    }
+
+    /// The keyring of this session, if there is one.
+    pub(crate) fn keyring(&self) -> Option<Keyring> {
+        Keyring::open(self.config.session_bus())
     }
 
     /// On what occasion the vault is called.
@@ -132,7 +138,11 @@ impl Ask for Context {
         terminal::hidden("Passphrase or recovery code").map(Some)
     }
 
-    fn keyring(&self, _vault: VaultId) -> Option<Secret<String>> {
-        None
+    fn keyring(&self, vault: VaultId) -> Option<Secret<String>> {
+        let loaded = Context::keyring(self)?.load(vault);
+        loaded.unwrap_or_else(|failure| {
+            output::note(format!("warning: the keyring cannot be used: {failure}"));
+            None
+        })
     }
 }

@@ -5,10 +5,14 @@ mod commands;
 mod config;
 mod context;
 mod export;
+mod first_start;
 mod folder;
 mod harden;
 mod intake;
+mod keyring;
 mod output;
+mod passphrase;
+mod recovery;
 mod terminal;
 
 use std::process::ExitCode;

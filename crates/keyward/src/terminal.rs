@@ -28,6 +28,15 @@ pub(crate) fn hidden(prompt: &str) -> Result<Secret<String>> {
     Ok(secret)
 }
 
+/// Asks for a line that may be seen.
+pub(crate) fn ask(prompt: &str) -> Result<String> {
+    eprint_line(&format!("{prompt}: "), false);
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.map_err(|error| Failure::internal(format!("the terminal cannot be used: {error}")))?;
+    Ok(answer.trim_end_matches(['\n', '\r']).to_owned())
+}
+
 /// Asks a question that is answered by `y` or `n`; anything else is no.
 pub(crate) fn confirm(question: &str) -> bool {
     eprint_line(&format!("{question} [y/N] "), false);

@@ -3,10 +3,10 @@ use std::path::{Path, PathBuf};
 
 use keyward_client::{Code, Desk, Failure, Result};
 use keyward_types::{ProjectName, SecretName};
-use keyward_vault::{KeyFile, NewSlot, NewVault};
 
 use crate::commands::shown;
 use crate::context::Context;
+use crate::first_start;
 use crate::folder::{self, FILE, Manifest};
 use crate::intake::{adopt, files};
 use crate::output::{self, Exit};
@@ -35,23 +35,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let home = context.home()?;
-        if !home.exists() {
-            let key = KeyFile::generate(&keyward_client::SystemRandom)?;
-            let new = NewVault {
-                slots: vec![(NewSlot::KeyFile(&key), "this machine".into())],
-                owner: context.config.user.clone(),
-                agent: context.occasion().agent,
-            };
-            let owned = home.create(&new)?;
-            let path = home.write_key_file(owned.vault().id(), &key)?;
-            output::note(format!(
-                "made a vault in `{}`, opened by the key file `{}`",
-                home.folder.display(),
-                path.display()
-            ));
-        }
-        let connection = context.connect()?;
+        let connection = first_start::connect(context, self.recovery_file.as_deref())?;
         let desk = connection.desk();
         let here = context.current.canonicalize().map_err(|error| Failure::file("find", &context.current, &error))?;
         let project = match (&context.global.project, Manifest::read(&here)?) {
@@ -77,10 +61,7 @@ impl Args {
         adopt::ignore(&here, &adopted)?;
         adopt::report_exposed(context, &adopted);
         if self.remove_plaintext {
-            if desk.status()?.slots.len() < 2 {
-                return Err(Failure::usage("plaintext is removed only when a second key slot exists")
-                    .hint("add `--recovery-file PATH`, or `keyward slot add` first"));
-            }
+            first_start::ensure_second_slot(desk)?;
             adopt::remove_plaintext(context, desk, &project, &adopted)?;
         } else if !adopted.files.is_empty() {
             output::hint("the files are still there: `keyward init --remove-plaintext` compares and deletes them");

@@ -1,0 +1,5 @@
+//! Opening the vault, its keys and its copies, as a user meets them.
+
+mod first_start;
+mod kit;
+mod slots;
