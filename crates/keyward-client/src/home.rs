@@ -102,7 +102,7 @@ impl Home {
                 .hint("`keyward init` makes one"));
         }
         match self.own(ask)? {
-            Owner::Us(owned) => Connection::over(owned, occasion),
+            Owner::Us(owned) => Connection::over(*owned, occasion),
             Owner::Other(socket) => {
                 let desk = Box::new(SocketDesk::connect(&socket, occasion)?);
                 Ok(Connection { desk, owned: None })
@@ -266,9 +266,9 @@ impl Connection {
     ///
     /// # Errors
     /// When the owner's record cannot be read.
-    pub fn over(owned: Box<Owned>, occasion: &Occasion) -> Result<Self> {
+    pub fn over(owned: Owned, occasion: &Occasion) -> Result<Self> {
         let desk = Box::new(owned.desk(occasion.clone())?);
-        Ok(Self { desk, owned: Some(*owned) })
+        Ok(Self { desk, owned: Some(owned) })
     }
 
     /// The desk.
