@@ -91,6 +91,7 @@ commands! {
     Trust => trust,
     Untrust => untrust,
     Audit => audit,
+    Check => check,
     Whoami => whoami,
 }
 

@@ -4,6 +4,7 @@ mod metadata;
 mod shown;
 
 pub(crate) mod audit;
+pub(crate) mod check;
 pub(crate) mod delete;
 pub(crate) mod destroy;
 pub(crate) mod diff;
