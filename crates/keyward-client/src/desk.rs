@@ -133,4 +133,7 @@ desk! {
     checkpoint / Checkpoint () -> String;
     /// A proof (C2SP tlog-proof) that an entry is in the log.
     prove / Prove (index: u64) -> String;
+    /// Writes the log into a folder that must not exist: `native` for the offline verifier, or
+    /// `ocsf`; answers how many entries.
+    export_log / ExportLog (format: String, folder: String) -> u64;
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use keyward_types::{EnvironmentName, Head, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
-    Actor, Edit, Error, HoldingKind, KeyFile, LogLine, NewSlot, NewValue, Opened, Project, RecoveryCode, Scope, Slot,
-    ValueChange, Vault, Via,
+    Actor, Edit, Error, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened, Project, RecoveryCode,
+    Scope, Slot, ValueChange, Vault, Via,
 };
 
 use crate::wire::{
@@ -298,6 +298,15 @@ impl Desk for LocalDesk {
 
     fn prove(&self, index: u64) -> Result<String> {
         Ok(self.vault.prove(index)?)
+    }
+
+    fn export_log(&self, format: String, folder: String) -> Result<u64> {
+        let format = match format.as_str() {
+            "native" => LogFormat::Native,
+            "ocsf" => LogFormat::Ocsf,
+            _ => return Err(Failure::usage("the log can be exported as `native` or `ocsf`")),
+        };
+        Ok(self.vault.export_log(&self.actor, format, std::path::Path::new(&folder))?)
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod access;
 mod actor;
+mod carry;
 mod change;
 mod crypto;
 mod error;
@@ -36,6 +37,7 @@ mod verify;
 mod write;
 
 pub use actor::Actor;
+pub use carry::LogFormat;
 pub use error::Error;
 pub use header::Header;
 pub use log::{Anchor, LogLine, Standing};

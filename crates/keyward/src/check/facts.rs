@@ -27,6 +27,8 @@ pub(crate) struct Facts {
     pub(crate) needs: BTreeSet<SecretName>,
     /// Plaintext files of the folder and those below it.
     pub(crate) files: Vec<PlainFile>,
+    /// Such files that some commit holds or held, whether they are still there or not.
+    pub(crate) committed: Vec<String>,
 }
 
 /// A file that holds, or may hold, values in plaintext.
@@ -68,11 +70,11 @@ impl Facts {
             }
         }
         let key_file_mode = mode(&home.key_file(status.vault));
-        let (files, needs) = match folder {
-            Some((path, needs)) => (plain_files(path), needs),
-            None => (Vec::new(), BTreeSet::new()),
+        let (files, committed, needs) = match folder {
+            Some((path, needs)) => (plain_files(path), committed(path), needs),
+            None => (Vec::new(), Vec::new(), BTreeSet::new()),
         };
-        Ok(Self { now, status, home, key_file_mode, secrets, needs, files })
+        Ok(Self { now, status, home, key_file_mode, secrets, needs, files, committed })
     }
 }
 
@@ -118,6 +120,12 @@ fn plain_files(root: &Path) -> Vec<PlainFile> {
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
+}
+
+fn committed(folder: &Path) -> Vec<String> {
+    let mut names = git::ever_committed(folder, &[":(glob)**/.env*"]);
+    names.retain(|name| may_hold_values(name.rsplit('/').next().unwrap_or(name)));
+    names
 }
 
 fn secrets_in(path: &Path) -> Option<usize> {

@@ -23,7 +23,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "a key in an old commit is as public as one in the newest",
         mend: "new keys at their providers, `keyward set NAME`, revoke the old ones; then rewrite the history if you must",
         guide: &["3.2", "12.1"],
-        test: |facts| files(facts, |file| file.git.is_some_and(|git| git.in_history), "is in git's history"),
+        test: |facts| facts.committed.iter().map(|name| format!("`{name}` is in git's history")).collect(),
     },
     Rule {
         id: "KW103",

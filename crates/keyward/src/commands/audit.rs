@@ -46,6 +46,16 @@ enum Action {
         #[arg(value_name = "SEQ")]
         index: u64,
     },
+    /// Write the whole log into a new folder
+    #[command(after_help = "Example: keyward audit export ./log && keyward-verify ./log --key KEY")]
+    Export {
+        /// The folder; it must not exist
+        folder: PathBuf,
+        /// native: tiles, entries and the signed checkpoint for the offline verifier;
+        /// ocsf: one event a line for a SIEM
+        #[arg(long, default_value = "native", value_parser = ["native", "ocsf"])]
+        format: String,
+    },
 }
 
 impl Args {
@@ -57,6 +67,13 @@ impl Args {
             Action::Verify { against } => verify(context, desk, against),
             Action::Checkpoint => {
                 output::bytes(desk.checkpoint()?.as_bytes())?;
+                Ok(Exit::Done)
+            }
+            Action::Export { folder, format } => {
+                let absolute = std::path::absolute(&folder).map_err(|error| Failure::file("find", &folder, &error))?;
+                let n = desk.export_log(format, crate::folder::key(&absolute)?)?;
+                output::note(format!("{n} entries are in `{}`", folder.display()));
+                output::hint(format!("others verify it with the key {}", desk.status()?.log_key));
                 Ok(Exit::Done)
             }
             Action::Prove { index } => {

@@ -34,9 +34,28 @@ fn command(folder: &Path) -> Command {
     for setting in ["core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "log.showSignature=false"] {
         command.args(["-c", setting]);
     }
-    command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0").env("GIT_LITERAL_PATHSPECS", "1");
+    command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
     command.stdin(Stdio::null()).stderr(Stdio::null());
     command
+}
+
+/// Files named like these that some commit of the repository above `folder` holds or held, as
+/// paths from the repository's root.
+pub(crate) fn ever_committed(folder: &Path, patterns: &[&str]) -> Vec<String> {
+    if !folder.ancestors().any(|path| path.join(".git").exists()) {
+        return Vec::new();
+    }
+    let mut args = vec!["log", "--all", "--diff-filter=A", "--no-renames", "--format=", "--name-only", "-z", "--"];
+    args.extend(patterns);
+    let names = output(folder, &args).unwrap_or_default();
+    let mut names: Vec<String> = names
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+        .map(|name| String::from_utf8_lossy(name).into_owned())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn git(folder: &Path, args: &[&str]) -> Option<bool> {
