@@ -126,7 +126,8 @@ fn split_userinfo<'a>(scheme: &str, rest: &'a str) -> (Option<&'a str>, &'a str)
 /// none, or nobody writes a URL like that (`db://app:12/34@host`, `//app:12?34@host`). An `@` in
 /// the path of a web page or behind a parameter (`?mail=a@b`) is no such sign.
 fn hides_credentials(scheme: &str, rest: &str, end: usize, at: usize) -> bool {
-    let port = |host: &'_ str| host.rsplit(']').next().and_then(|host| Some(host.split_once(':')?.1.to_owned()));
+    let name_ends = |host: &str| if host.starts_with('[') { host.find(']').unwrap_or(0) } else { 0 };
+    let port = |host: &'_ str| Some(host[name_ends(host)..].split_once(':')?.1.to_owned());
     let ports: Vec<String> = rest[..end].split(',').filter_map(port).collect();
     let numeric = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) || port.starts_with(['$', '{', '<']);
     let web = matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https" | "ws" | "wss");
