@@ -47,6 +47,9 @@ pub enum Error {
         /// Index that it was given.
         found: u64,
     },
+    /// The log cannot be read.
+    #[error("the log cannot be read: {0}")]
+    Log(String),
     /// Bytes are not canonical JSON.
     #[error("not canonical JSON at byte {at}: {why}")]
     Canonical {

@@ -12,6 +12,31 @@
 //!   beside the log, sealed under the subject's key; the entry holds only a commitment to it.
 //! - **No I/O, no clock, no randomness.** Callers bring entries, times, salts and the signer.
 //!
+//! ```
+//! use keyward_audit::note::{Ed25519Signer, Signer};
+//! use keyward_audit::{Action, Checkpoint, Entry, Integrator, LogProof, Outcome, PrivatePart, checkpoint, head};
+//!
+//! # fn main() -> Result<(), keyward_audit::Error> {
+//! let signer = Ed25519Signer::new(&checkpoint::origin("v_1"), &[7; 32])?; // a random seed in earnest
+//! let keys = [signer.verifier().clone()];
+//! let log = Integrator::new(signer);
+//!
+//! let private = PrivatePart { reason: Some("on call".into()), ..PrivatePart::default() };
+//! let commit = private.salted(&[9; 32]).commitment(); // a random salt in earnest
+//! let time = "2026-11-23T21:43:00.123Z";
+//! let entry = Entry::new(Action::SecretRead, Outcome::Allowed, "p_1", "v_1", time, commit).canonical()?;
+//!
+//! let state = log.extend(None, 0, &[&entry])?; // stored with the entry, in one transaction
+//! let note = head::Head::decode(&state)?.checkpoint;
+//! assert_eq!(Checkpoint::open(&note, &keys)?.size, 1);
+//!
+//! let leaves = [keyward_audit::merkle::leaf_hash(&entry)];
+//! let proof = LogProof::new(&leaves[..], &entry, 0, &note, &keys)?;
+//! assert_eq!(proof.verify(&keys)?.0, entry);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Formats: C2SP signed-note, tlog-checkpoint, tlog-tiles and tlog-proof (<https://c2sp.org>).
 
 pub mod canonical;

@@ -7,8 +7,9 @@ use std::str::FromStr;
 use data_encoding::BASE64;
 
 use crate::checkpoint::decimal;
-use crate::merkle::{HashSource, leaf_hash, verify_inclusion};
+use crate::merkle::{HashSource, RangeHasher, inclusion_ranges, leaf_hash, verify_inclusion};
 use crate::note::VerifierKey;
+use crate::verify::Log;
 use crate::{Checkpoint, Error, Hash};
 
 /// The proof; written and read as text, by custom in a file `*.tlog-proof`.
@@ -44,6 +45,28 @@ impl LogProof {
         let size = Checkpoint::open(checkpoint, keys)?.size;
         let hashes = crate::merkle::inclusion(source, index, size)?;
         let proof = LogProof { extra: Some(entry.to_vec()), index, hashes, checkpoint: checkpoint.to_owned() };
+        proof.verify(keys)?;
+        Ok(proof)
+    }
+
+    /// The same from the log's entries, in one pass that keeps nothing but the proof. The log must
+    /// be whole, from entry 0 on; where epochs were dropped, take [`crate::tile::TileHashes`].
+    ///
+    /// # Errors
+    /// Those of [`LogProof::new`]; [`Error::Log`] when the log cannot be read.
+    pub fn from_log(log: &dyn Log, index: u64, checkpoint: &str, keys: &[VerifierKey]) -> Result<LogProof, Error> {
+        let size = Checkpoint::open(checkpoint, keys)?.size;
+        let mut hasher = RangeHasher::new(inclusion_ranges(index, size)?);
+        let mut entry = None;
+        for (place, row) in (0..size).zip(log.entries()) {
+            let row = row.map_err(Error::Log)?;
+            hasher.push(leaf_hash(&row.public));
+            if place == index {
+                entry = Some(row.public);
+            }
+        }
+        let hashes = hasher.finish()?;
+        let proof = LogProof { extra: entry, index, hashes, checkpoint: checkpoint.to_owned() };
         proof.verify(keys)?;
         Ok(proof)
     }
@@ -119,6 +142,8 @@ const MAX_HASHES: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use keyward_store::LogRow;
+
     use super::*;
     use crate::checkpoint::origin;
     use crate::note::{Ed25519Signer, Signer};
@@ -131,12 +156,18 @@ mod tests {
         (leaves, note, [signer.verifier().clone()])
     }
 
+    fn row(index: u64) -> LogRow {
+        LogRow { index, public: index.to_string().into_bytes(), private: Vec::new() }
+    }
+
     #[test]
     fn a_proof_is_written_read_and_verified() {
         let (leaves, note, keys) = log(11);
         for index in 0..11 {
             let entry = index.to_string();
             let proof = LogProof::new(leaves.as_slice(), entry.as_bytes(), index, &note, &keys).unwrap();
+            let rows: Vec<LogRow> = (0..11).map(row).collect();
+            assert_eq!(LogProof::from_log(&rows, index, &note, &keys), Ok(proof.clone()));
             let text = proof.to_string();
             let head = format!("c2sp.org/tlog-proof@v1\nextra {}\nindex {index}\n", BASE64.encode(entry.as_bytes()));
             assert!(text.starts_with(&head) && text.ends_with(&format!("\n\n{note}")), "{text}");
@@ -153,6 +184,9 @@ mod tests {
         let make = |leaves: &[Hash], entry: &[u8], index| LogProof::new(leaves, entry, index, &note, &keys);
         assert_eq!(make(&leaves, b"3", 4), Err(Error::Proof));
         assert_eq!(make(&leaves, b"11", 11), Err(Error::OutsideTree { index: 11, size: 11 }));
+        let rows: Vec<LogRow> = (0..10).map(row).collect();
+        assert!(LogProof::from_log(&rows, 3, &note, &keys).is_err());
+        assert!(LogProof::from_log(&rows, 11, &note, &keys).is_err());
         leaves[9] = leaf_hash(b"damaged");
         assert_eq!(make(&leaves, b"3", 3), Err(Error::Proof));
     }

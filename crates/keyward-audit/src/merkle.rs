@@ -14,6 +14,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use sha2::{Digest, Sha256};
 
 pub use frontier::Frontier;
+pub(crate) use prove::subtree_range;
 pub use prove::{HashSource, RangeHasher, consistency, consistency_ranges, inclusion, inclusion_ranges, range_hash};
 pub use verify::{verify_consistency, verify_inclusion};
 

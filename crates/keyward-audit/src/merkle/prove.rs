@@ -27,15 +27,21 @@ impl HashSource for [Hash] {
 
     fn subtree(&self, level: u32, index: u64) -> Result<Hash, Error> {
         let len = self.len() as u64;
-        let first = index.checked_shl(level).ok_or(outside(index, len))?;
-        let end = first.checked_add(1 << level).filter(|end| *end <= len);
-        let end = end.ok_or(outside(index, len))?;
+        let range = subtree_range(level, index).filter(|range| range.end <= len);
+        let range = range.ok_or(outside(index, len))?;
         let mut frontier = Frontier::new();
-        for leaf in &self[first as usize..end as usize] {
+        for leaf in &self[range.start as usize..range.end as usize] {
             frontier.push(*leaf);
         }
         Ok(frontier.root())
     }
+}
+
+/// The leaves of a perfect subtree; none where no tree has it.
+pub(crate) fn subtree_range(level: u32, index: u64) -> Option<Range<u64>> {
+    let width = 1u64.checked_shl(level)?;
+    let start = index.checked_mul(width)?;
+    Some(start..start.checked_add(width)?)
 }
 
 /// The ranges whose hashes prove that leaf `index` is in the tree of `size` leaves, in the order

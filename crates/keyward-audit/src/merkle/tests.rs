@@ -122,6 +122,9 @@ fn what_lies_outside_the_tree_has_no_proof() {
     assert_eq!(inclusion_ranges(4, 4), Err(outside(4, 4)));
     assert_eq!(consistency_ranges(5, 4), Err(outside(5, 4)));
     assert_eq!(inclusion(all.as_slice(), 0, 5), Err(outside(4, 4)));
+    for (level, index) in [(1, 1 << 63), (63, 2), (64, 0), (3, 1)] {
+        assert_eq!(all.as_slice().subtree(level, index), Err(outside(index, 4)));
+    }
     let mut hasher = RangeHasher::new(inclusion_ranges(0, 5).unwrap());
     all.iter().for_each(|leaf| hasher.push(*leaf));
     assert_eq!(hasher.finish(), Err(outside(4, 4)));

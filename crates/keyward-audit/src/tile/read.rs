@@ -2,7 +2,7 @@
 
 use super::edge::full_root;
 use super::{Kind, Tile, WIDTH};
-use crate::merkle::HashSource;
+use crate::merkle::{HashSource, subtree_range};
 use crate::{Error, Hash};
 
 /// Hashes of a log of `size` entries, taken from its tiles. The tiles are not trusted: a proof
@@ -24,13 +24,11 @@ impl<F: Fn(&Tile) -> Result<Vec<u8>, Error>> HashSource for TileHashes<F> {
     type Error = Error;
 
     fn subtree(&self, level: u32, index: u64) -> Result<Hash, Error> {
-        let outside = Error::OutsideTree { index, size: self.size };
+        let range = subtree_range(level, index).filter(|range| range.end <= self.size);
+        let range = range.ok_or(Error::OutsideTree { index, size: self.size })?;
         let (tile_level, rest) = (level / 8, level % 8);
         let hashes = self.size >> (8 * tile_level);
-        let first = index << rest;
-        if first + (1 << rest) > hashes {
-            return Err(outside);
-        }
+        let first = range.start >> (8 * tile_level);
         let number = first / WIDTH;
         let width = WIDTH.min(hashes - number * WIDTH);
         let kind = Kind::Hashes(tile_level as u8);

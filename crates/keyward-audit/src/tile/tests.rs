@@ -102,6 +102,17 @@ fn the_writer_writes_exactly_these_tiles() {
 }
 
 #[test]
+fn no_hash_is_read_from_outside_the_tree() {
+    let tiles = TileHashes::new(300, |_: &Tile| Ok(vec![0; 8192]));
+    for (level, index) in [(0, 300), (8, 1), (9, 0), (1, 1 << 63), (64, 0), (200, 0)] {
+        assert_eq!(
+            merkle::HashSource::subtree(&tiles, level, index),
+            Err(crate::Error::OutsideTree { index, size: 300 })
+        );
+    }
+}
+
+#[test]
 fn bundles_hold_the_entries() {
     let (files, _) = tiled(600);
     let mut read = Vec::new();
