@@ -95,6 +95,13 @@ impl Generator {
         }
         match self.below(8) {
             0 => {
+                let characters =
+                    ["A", "A", "=", "=", "\n", "'", "\"", "`", "\\", "#", " ", "$", "{", "}", ":", "-", "\r"];
+                for _ in 0..1 + self.below(12) {
+                    text.push_str(self.pick(&characters));
+                }
+            }
+            1 => {
                 for _ in 0..1 + self.below(14) {
                     self.token(&mut text);
                 }

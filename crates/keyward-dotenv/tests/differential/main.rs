@@ -17,9 +17,10 @@ use keyward_dotenv::{Dialect, Error, Reason, parse, write};
 use peer::Peer;
 use serde_json::{Value, json};
 
-/// The dialects of each peer. Python's process also runs models of the two that are not installed.
-const PYTHON: [Dialect; 3] = [Dialect::Python, Dialect::Ruby, Dialect::Compose];
-const NODE: [Dialect; 3] = [Dialect::Node, Dialect::NodeBuiltin, Dialect::Dotenvx];
+/// The dialects that each peer answers for. The other two cannot be installed where this runs; their
+/// recorded results are in `tests/recorded.rs`.
+const PYTHON: &[Dialect] = &[Dialect::Python];
+const NODE: &[Dialect] = &[Dialect::Node, Dialect::NodeBuiltin, Dialect::Dotenvx];
 
 #[test]
 fn generated_texts_are_read_alike() {
@@ -31,7 +32,7 @@ fn generated_texts_are_read_alike() {
     for (peer, dialects) in [(python(), PYTHON), (node(), NODE)] {
         let answers = peer.answers(cases.iter().map(request).collect());
         assert_eq!(answers.len(), cases.len(), "every case is answered");
-        failures.extend(dialects.into_iter().filter_map(|dialect| compare(dialect, &cases, &answers)));
+        failures.extend(dialects.iter().filter_map(|&dialect| compare(dialect, &cases, &answers)));
     }
     assert!(failures.is_empty(), "{failures:?}");
 }
