@@ -10,9 +10,9 @@ use keyward_vault::{
 };
 
 use crate::wire::{
-    BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LogLineInfo, NewSecret, NewSlotInfo,
-    ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored, StoredChange, Verdict,
-    VersionInfo, Where,
+    BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LogLineInfo, NamedVersion, NewSecret,
+    NewSlotInfo, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored, StoredChange,
+    Verdict, VersionInfo, Where,
 };
 use crate::{Bytes, Desk, Failure, Occasion, Result};
 
@@ -159,6 +159,13 @@ impl Desk for LocalDesk {
     fn list(&self, at: Where) -> Result<Vec<SecretInfo>> {
         let heads = self.vault.heads(&self.actor, &self.scope(&at)?)?;
         Ok(heads.iter().map(|head| secret_info(head, &at.environment)).collect())
+    }
+
+    fn names(&self, at: Where) -> Result<Vec<NamedVersion>> {
+        let loaded = self.vault.load_all(&self.actor, &self.scope(&at)?)?;
+        let named =
+            loaded.into_iter().map(|one| NamedVersion { name: one.head().name.clone(), version: one.version() });
+        Ok(named.collect())
     }
 
     fn show(&self, at: Where, name: SecretName) -> Result<Detail> {

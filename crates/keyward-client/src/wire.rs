@@ -214,6 +214,15 @@ pub struct Disclosed {
     pub holding: Option<String>,
 }
 
+/// A name that can be read, and the version that answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedVersion {
+    /// The name.
+    pub name: SecretName,
+    /// The active version.
+    pub version: Version,
+}
+
 /// One line of a list: what scripts read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SecretInfo {

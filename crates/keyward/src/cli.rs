@@ -77,6 +77,7 @@ commands! {
     List => list,
     Show => show,
     Diff => diff,
+    Run => run,
     Export => export,
     Generate => generate,
     History => history,

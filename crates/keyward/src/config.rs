@@ -124,6 +124,24 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What a child inherits.
+    #[expect(clippy::disallowed_methods, reason = "this is the binary's config, where the environment is read")]
+    pub(crate) fn inherited() -> Vec<(OsString, OsString)> {
+        env::vars_os().collect()
+    }
+
+    /// Where programs are looked up.
+    pub(crate) fn search_path() -> Option<OsString> {
+        variable("PATH")
+    }
+
+    /// A folder of this user alone that lives in memory, where the session has one.
+    pub(crate) fn runtime_folder() -> Option<PathBuf> {
+        folder("XDG_RUNTIME_DIR").filter(|path| path.is_absolute())
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the binary's config, where the environment is read")]
 fn text_even_empty(name: &str) -> Option<String> {
     env::var_os(name).and_then(|value| value.into_string().ok())

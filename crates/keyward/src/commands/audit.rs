@@ -47,7 +47,7 @@ enum Action {
         index: u64,
     },
     /// Write the whole log into a new folder
-    #[command(after_help = "Example: keyward audit export ./log && keyward-verify ./log --key KEY")]
+    #[command(after_help = "Example: keyward audit export ./log && keyward-verify --key KEY export ./log")]
     Export {
         /// The folder; it must not exist
         folder: PathBuf,

@@ -20,6 +20,7 @@ pub(crate) mod list;
 pub(crate) mod project;
 pub(crate) mod rekey;
 pub(crate) mod rollback;
+pub(crate) mod run;
 pub(crate) mod set;
 pub(crate) mod show;
 pub(crate) mod slot;
