@@ -65,11 +65,6 @@ impl Name {
         self.words.iter().any(|own| own == word)
     }
 
-    /// Whether one of these words (upper case) is among the name's.
-    pub(crate) fn has_any(&self, words: &[&str]) -> bool {
-        self.words.iter().any(|own| words.contains(&own.as_str()))
-    }
-
     /// The words after `variable` (`OPENAI_API_KEY`), where the name has it as a whole.
     pub(crate) fn after<'a>(&'a self, variable: &str) -> Option<&'a str> {
         let framed = |(at, _): &(usize, &str)| {
@@ -81,12 +76,12 @@ impl Name {
 
     /// Whether the name is about a setting of something: `TOKEN_LIMIT`, `KEY_FILE`.
     pub(crate) fn is_setting(&self) -> bool {
-        self.subject().is_some_and(|word| SETTINGS.binary_search(&word).is_ok())
+        self.subject().is_some_and(|word| is_one_of(SETTINGS, word))
     }
 
     /// Whether its last word is for an identifier, which is often random and rarely secret.
     pub(crate) fn is_identifier(&self) -> bool {
-        self.subject().is_some_and(|word| IDENTIFIERS.contains(&word)) && self.hint() == Hint::Nothing
+        self.subject().is_some_and(|word| is_one_of(IDENTIFIERS, word)) && self.hint() == Hint::Nothing
     }
 
     /// What the name leads one to expect.
@@ -109,13 +104,13 @@ impl Name {
     /// The last word that is neither a number nor a stage (`…_2`, `…_PROD`, `…_OLD`).
     fn subject(&self) -> Option<&str> {
         let words = self.words.iter().rev().map(String::as_str);
-        words.into_iter().find(|word| !STAGES.contains(word) && !word.bytes().all(|byte| byte.is_ascii_digit()))
+        words.into_iter().find(|word| !is_one_of(STAGES, word) && !word.bytes().all(|byte| byte.is_ascii_digit()))
     }
 
     /// `PARTITION_KEY` and its like: keys of tables and lists.
     fn is_harmless_key(&self) -> bool {
         let keys = self.words.iter().position(|word| word == "KEY" || word == "KEYS");
-        keys.and_then(|at| at.checked_sub(1)).is_some_and(|at| HARMLESS_KEYS.contains(&self.words[at].as_str()))
+        keys.and_then(|at| at.checked_sub(1)).is_some_and(|at| is_one_of(HARMLESS_KEYS, &self.words[at]))
     }
 
     fn kind_of(&self, word: &str) -> Option<Kind> {
@@ -127,8 +122,8 @@ impl Name {
             "SECRET" | "SECRETS" | "KEY" | "KEYS" | "APIKEY" | "APIKEYS" if self.signs() => Kind::SigningKey,
             "SECRET" | "SECRETS" | "KEY" | "KEYS" | "APIKEY" | "APIKEYS" | "WEBHOOK" | "LICENSE" => Kind::ApiKey,
             "DSN" => Kind::ConnectionString,
-            glued if GLUED_PASSWORDS.iter().any(|end| glued.ends_with(end)) => Kind::Password,
-            glued if GLUED_KEYS.iter().any(|end| glued.ends_with(end)) => Kind::ApiKey,
+            glued if GLUED_PASSWORDS.split(' ').any(|end| glued.ends_with(end)) => Kind::Password,
+            glued if GLUED_KEYS.split(' ').any(|end| glued.ends_with(end)) => Kind::ApiKey,
             glued if glued.ends_with("TOKEN") => Kind::BearerToken,
             _ => return None,
         })
@@ -136,235 +131,46 @@ impl Name {
 
     /// Whether a secret of this name signs or encrypts the application's own data.
     fn signs(&self) -> bool {
-        const WORDS: [&str; 22] = [
-            "SIGNING",
-            "SIGN",
-            "SIGNATURE",
-            "SESSION",
-            "SESSIONS",
-            "COOKIE",
-            "COOKIES",
-            "JWT",
-            "HMAC",
-            "CSRF",
-            "ENCRYPTION",
-            "ENCRYPT",
-            "PRIVATE",
-            "MASTER",
-            "WEBHOOK",
-            "NEXTAUTH",
-            "DJANGO",
-            "FLASK",
-            "RAILS",
-            "STATE",
-            "SALT",
-            "VAPID",
-        ];
         let alone = matches!(self.phrase.as_str(), "_SECRET_" | "_SECRETS_");
         let framework = ["_APP_KEY_", "_APP_SECRET_", "_AUTH_SECRET_", "_SECRET_KEY_BASE_"];
         alone
             || self.phrase.starts_with("_SECRET_KEY_")
             || self.phrase.ends_with("_APP_SECRET_KEY_")
             || framework.iter().any(|end| self.phrase.ends_with(end))
-            || self.has_any(&WORDS)
+            || self.words.iter().any(|word| is_one_of(SIGNING, word))
     }
 }
 
-const GLUED_PASSWORDS: [&str; 4] = ["PASSWORD", "PASSWD", "PASSPHRASE", "DBPASS"];
-const GLUED_KEYS: [&str; 5] = ["APIKEY", "SECRET", "SECRETKEY", "ACCESSKEY", "PRIVATEKEY"];
+/// Whether a list of words, parted by spaces, has this one.
+fn is_one_of(list: &str, word: &str) -> bool {
+    list.split(' ').any(|own| own == word)
+}
 
-const STAGES: [&str; 24] = [
-    "PROD",
-    "PRODUCTION",
-    "STAGING",
-    "STAGE",
-    "DEV",
-    "DEVELOPMENT",
-    "TEST",
-    "TESTING",
-    "CI",
-    "LOCAL",
-    "LIVE",
-    "SANDBOX",
-    "PRIMARY",
-    "SECONDARY",
-    "CURRENT",
-    "PREVIOUS",
-    "NEXT",
-    "OLD",
-    "NEW",
-    "BACKUP",
-    "DEFAULT",
-    "MAIN",
-    "V1",
-    "V2",
-];
+/// Words that make a secret one that signs or encrypts.
+const SIGNING: &str = "SIGNING SIGN SIGNATURE SESSION SESSIONS COOKIE COOKIES JWT HMAC CSRF ENCRYPTION ENCRYPT PRIVATE \
+    MASTER WEBHOOK NEXTAUTH DJANGO FLASK RAILS STATE SALT VAPID";
+const GLUED_PASSWORDS: &str = "PASSWORD PASSWD PASSPHRASE DBPASS";
+const GLUED_KEYS: &str = "APIKEY SECRET SECRETKEY ACCESSKEY PRIVATEKEY";
 
-const HARMLESS_KEYS: [&str; 16] = [
-    "PARTITION",
-    "SORT",
-    "PRIMARY",
-    "FOREIGN",
-    "CACHE",
-    "HOT",
-    "ROUTING",
-    "INDEX",
-    "PUBLIC",
-    "SHARD",
-    "HASH",
-    "RANGE",
-    "DEDUP",
-    "TRANSLATION",
-    "OBJECT",
-    "SHORTCUT",
-];
+const STAGES: &str = "PROD PRODUCTION STAGING STAGE DEV DEVELOPMENT TEST TESTING CI LOCAL LIVE SANDBOX PRIMARY SECONDARY \
+    CURRENT PREVIOUS NEXT OLD NEW BACKUP DEFAULT MAIN V1 V2";
 
-const IDENTIFIERS: [&str; 16] = [
-    "ID", "IDS", "UUID", "GUID", "SHA", "COMMIT", "REVISION", "REV", "DIGEST", "CHECKSUM", "BUILD", "SID", "REF",
-    "TENANT", "ETAG", "TAG",
-];
+const HARMLESS_KEYS: &str = "PARTITION SORT PRIMARY FOREIGN CACHE HOT ROUTING INDEX PUBLIC SHARD HASH RANGE DEDUP TRANSLATION \
+    OBJECT SHORTCUT";
 
-/// Last words of names of settings. Sorted, for binary search.
-const SETTINGS: [&str; 138] = [
-    "ADDR",
-    "ADDRESS",
-    "AGE",
-    "ALG",
-    "ALGO",
-    "ALGORITHM",
-    "ALGORITHMS",
-    "ALLOWED",
-    "ARN",
-    "ATTEMPTS",
-    "AUDIENCE",
-    "BACKEND",
-    "BUCKET",
-    "CALLBACK",
-    "CHANNEL",
-    "CHARSET",
-    "CLASS",
-    "COLLECTION",
-    "COLOR",
-    "COLUMN",
-    "COMMAND",
-    "COST",
-    "COUNT",
-    "DATABASE",
-    "DAYS",
-    "DB",
-    "DEBUG",
-    "DELAY",
-    "DESCRIPTION",
-    "DIALECT",
-    "DIR",
-    "DIRECTORY",
-    "DISABLE",
-    "DISABLED",
-    "DOMAIN",
-    "DOMAINS",
-    "DRIVER",
-    "EMAIL",
-    "ENABLE",
-    "ENABLED",
-    "ENCODING",
-    "ENDPOINT",
-    "ENGINE",
-    "ENV",
-    "ENVIRONMENT",
-    "EXPIRATION",
-    "EXPIRE",
-    "EXPIRES",
-    "EXPIRY",
-    "FIELD",
-    "FILE",
-    "FILENAME",
-    "FORMAT",
-    "HASHER",
-    "HEADER",
-    "HOST",
-    "HOSTNAME",
-    "HOSTS",
-    "HOURS",
-    "HTTPONLY",
-    "INTERVAL",
-    "ISSUER",
-    "ITERATIONS",
-    "KIND",
-    "LANG",
-    "LANGUAGE",
-    "LEEWAY",
-    "LEN",
-    "LENGTH",
-    "LEVEL",
-    "LIFETIME",
-    "LIMIT",
-    "LOCALE",
-    "LOCATION",
-    "MAX",
-    "MESSAGE",
-    "METHOD",
-    "MIN",
-    "MINUTES",
-    "MODE",
-    "MODEL",
-    "MS",
-    "NAME",
-    "NAMES",
-    "NAMESPACE",
-    "ORIGIN",
-    "ORIGINS",
-    "PATH",
-    "PATHS",
-    "PERMISSIONS",
-    "POLICY",
-    "PORT",
-    "PREFIX",
-    "PROJECT",
-    "PROVIDER",
-    "QUEUE",
-    "RATE",
-    "REALM",
-    "REDIRECT",
-    "REGION",
-    "REQUIRED",
-    "RETRIES",
-    "ROLE",
-    "ROTATION",
-    "ROUNDS",
-    "SAMESITE",
-    "SCHEMA",
-    "SCHEME",
-    "SCOPE",
-    "SCOPES",
-    "SECONDS",
-    "SECS",
-    "SECURE",
-    "SERVER",
-    "SERVICE",
-    "SIZE",
-    "STORE",
-    "STRATEGY",
-    "SUFFIX",
-    "TABLE",
-    "TEMPLATE",
-    "TIMEOUT",
-    "TIMEZONE",
-    "TITLE",
-    "TOPIC",
-    "TTL",
-    "TYPE",
-    "TZ",
-    "URI",
-    "URL",
-    "URLS",
-    "URN",
-    "USER",
-    "USERNAME",
-    "VERSION",
-    "VIEW",
-    "WINDOW",
-    "ZONE",
-];
+const IDENTIFIERS: &str = "ID IDS UUID GUID SHA COMMIT REVISION REV DIGEST CHECKSUM BUILD SID REF TENANT ETAG TAG";
+
+/// Last words of names of settings.
+const SETTINGS: &str = "ADDR ADDRESS AGE ALG ALGO ALGORITHM ALGORITHMS ALLOWED ARN ATTEMPTS AUDIENCE BACKEND BUCKET CALLBACK \
+    CHANNEL CHARSET CLASS COLLECTION COLOR COLUMN COMMAND COST COUNT DATABASE DAYS DB DEBUG DELAY \
+    DESCRIPTION DIALECT DIR DIRECTORY DISABLE DISABLED DOMAIN DOMAINS DRIVER EMAIL ENABLE ENABLED \
+    ENCODING ENDPOINT ENGINE ENV ENVIRONMENT EXPIRATION EXPIRE EXPIRES EXPIRY FIELD FILE FILENAME FORMAT \
+    HASHER HEADER HOST HOSTNAME HOSTS HOURS HTTPONLY INTERVAL ISSUER ITERATIONS KIND LANG LANGUAGE \
+    LEEWAY LEN LENGTH LEVEL LIFETIME LIMIT LOCALE LOCATION MAX MESSAGE METHOD MIN MINUTES MODE MODEL MS \
+    NAME NAMES NAMESPACE ORIGIN ORIGINS PATH PATHS PERMISSIONS POLICY PORT PREFIX PROJECT PROVIDER QUEUE \
+    RATE REALM REDIRECT REGION REQUIRED RETRIES ROLE ROTATION ROUNDS SAMESITE SCHEMA SCHEME SCOPE SCOPES \
+    SECONDS SECS SECURE SERVER SERVICE SIZE STORE STRATEGY SUFFIX TABLE TEMPLATE TIMEOUT TIMEZONE TITLE \
+    TOPIC TTL TYPE TZ URI URL URLS URN USER USERNAME VERSION VIEW WINDOW ZONE";
 
 #[cfg(test)]
 mod tests {
@@ -410,10 +216,5 @@ mod tests {
         assert_eq!(public_prefix("NEXT_PUBLIC_URL"), Some("NEXT_PUBLIC_"));
         assert_eq!(public_prefix("INVITE_KEY"), None);
         assert_eq!(public_prefix("vite_key"), None);
-    }
-
-    #[test]
-    fn settings_are_sorted() {
-        assert!(SETTINGS.is_sorted());
     }
 }

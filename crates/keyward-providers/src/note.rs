@@ -27,8 +27,6 @@ pub enum Note {
         /// Whose value it is.
         found: &'static str,
     },
-    /// The format is known from an unconfirmed source.
-    Unconfirmed,
     /// The checksum inside the key does not fit: mistyped or cut.
     ChecksumMismatch,
     /// The token limits nothing, and so may do everything.
@@ -55,7 +53,6 @@ impl Note {
             Self::Encoded => "encoded",
             Self::UnexpectedFormat(_) => "unexpected-format",
             Self::OtherProvider { .. } => "other-provider",
-            Self::Unconfirmed => "unconfirmed",
             Self::ChecksumMismatch => "checksum-mismatch",
             Self::FullAccess => "full-access",
             Self::PublicByDesign => "public-by-design",
@@ -79,7 +76,6 @@ impl fmt::Display for Note {
             Self::OtherProvider { named, found } => {
                 write!(f, "the name says `{named}`, the value looks like a key of `{found}`")
             }
-            Self::Unconfirmed => f.write_str("the format is known from an unconfirmed source"),
             Self::ChecksumMismatch => f.write_str("its checksum does not fit, so it was mistyped or cut"),
             Self::FullAccess => f.write_str("it limits nothing, so it may do everything"),
             Self::PublicByDesign => f.write_str("it is meant to be seen by everybody"),

@@ -82,9 +82,6 @@ fn by_format(name: &Name, text: &str) -> Option<Recognition> {
     if let Some((named, _)) = variable(name).filter(|(named, _)| named.id != detector.provider) {
         notes.push(Note::OtherProvider { named: named.id, found: detector.provider });
     }
-    if !detector.confirmed {
-        notes.push(Note::Unconfirmed);
-    }
     if hit.checksum == Some(false) {
         notes.push(Note::ChecksumMismatch);
     }

@@ -14,11 +14,19 @@ use std::sync::LazyLock;
 use keyward_types::Kind;
 
 use crate::letters::bits_after;
+use crate::url::{Url, decode};
 use crate::{detect, jwt};
 
-/// The estimated entropy of a value, in bits. What is public in it (a provider's prefix, a
-/// token's claims) does not count.
+/// The estimated entropy of a value, in bits. What is public in it does not count: a provider's
+/// prefix, a token's claims, all of a connection string but its password.
 pub fn bits(value: &str) -> f64 {
+    match Url::parse(value).and_then(|url| url.password) {
+        Some(password) => bits_of_text(&decode(password)),
+        None => bits_of_text(value),
+    }
+}
+
+fn bits_of_text(value: &str) -> f64 {
     let secret = jwt::signature(value).unwrap_or(value);
     let secret = &secret[detect::public_part(secret).len()..];
     let chars: Vec<char> = secret.chars().take(EXAMINED).collect();
@@ -30,12 +38,12 @@ pub fn bits(value: &str) -> f64 {
 
 /// The fewest bits that a value of this kind should have; 0 where strength is no question.
 ///
-/// Signing keys: 112 bits (NIST SP 800-131A's floor since 2014). Passwords and what providers
-/// issue: 64 bits, beyond guessing at an interface.
+/// Signing keys: 112 bits (NIST SP 800-131A's floor since 2014). Passwords, those in
+/// connection strings too, and what providers issue: 64 bits, beyond guessing at an interface.
 pub const fn floor(kind: Kind) -> f64 {
     match kind {
         Kind::SigningKey => 112.0,
-        Kind::Password | Kind::ApiKey | Kind::BearerToken => 64.0,
+        Kind::Password | Kind::ConnectionString | Kind::ApiKey | Kind::BearerToken => 64.0,
         _ => 0.0,
     }
 }

@@ -54,7 +54,7 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_name_and_value_get_an_answer(name in any::<String>(), value in prop_oneof![any::<String>(), pieces()]) {
@@ -100,7 +100,7 @@ proptest! {
 
 #[test]
 fn time_grows_with_length_only() {
-    let long = 256 * 1024;
+    let long = 64 * 1024;
     for piece in [
         "a",
         "a1",
@@ -122,7 +122,7 @@ fn time_grows_with_length_only() {
             let started = Instant::now();
             recognise("VALUE", &value);
             ConnectionString::parse(&value);
-            assert!(started.elapsed().as_millis() < 2000, "`{piece}` took {:?}", started.elapsed());
+            assert!(started.elapsed().as_millis() < 1000, "`{piece}` took {:?}", started.elapsed());
         }
     }
 }

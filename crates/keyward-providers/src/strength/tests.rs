@@ -69,6 +69,9 @@ fn floors_part_the_weak_from_the_strong() {
     assert!(!is_weak(Kind::Password, &drawn(BASE62, 16, 7)));
     assert!(!is_weak(Kind::SigningKey, &drawn("0123456789abcdef", 64, 7)));
     assert!(!is_weak(Kind::Config, "a"));
+    assert!(is_weak(Kind::ConnectionString, "postgresql://somebody:hunter2@db.example.com:5432/shop"));
+    let strong = format!("postgresql://app:{}@h/d", drawn(BASE62, 20, 7));
+    assert!(!is_weak(Kind::ConnectionString, &strong));
 }
 
 #[test]
