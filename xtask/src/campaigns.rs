@@ -31,16 +31,28 @@ pub(crate) struct Campaign {
 }
 
 /// Every campaign there is.
-pub(crate) const ALL: &[Campaign] = &[Campaign {
-    name: "differential",
-    title: "Six `.env` dialects read as their libraries read them",
-    package: "keyward-dotenv",
-    test: "differential",
-    features: &["differential"],
-    tools: &[Tool::PythonPeers, Tool::NodePeers],
-    small: &[("KEYWARD_CASES", "5000")],
-    full: &[("KEYWARD_CASES", "100000")],
-}];
+pub(crate) const ALL: &[Campaign] = &[
+    Campaign {
+        name: "differential",
+        title: "Six `.env` dialects read as their libraries read them",
+        package: "keyward-dotenv",
+        test: "differential",
+        features: &["differential"],
+        tools: &[Tool::PythonPeers, Tool::NodePeers],
+        small: &[("KEYWARD_CASES", "5000")],
+        full: &[("KEYWARD_CASES", "100000")],
+    },
+    Campaign {
+        name: "tamper",
+        title: "No alteration goes unnoticed",
+        package: "keyward-testing",
+        test: "tamper",
+        features: &[],
+        tools: &[],
+        small: &[("KEYWARD_TAMPER_ROUNDS", "50")],
+        full: &[("KEYWARD_TAMPER_ROUNDS", "1000")],
+    },
+];
 
 /// How much of a campaign is run.
 #[derive(Clone, Copy)]

@@ -122,15 +122,16 @@ impl<'a> Verifier<'a> {
     /// store is in use.
     ///
     /// # Errors
-    /// When the store's head or indexes cannot be read.
+    /// When the store's head cannot be read.
     pub fn store(&self, reader: &Reader<'_>) -> keyward_store::Result<Report> {
         let head = reader.log_head()?;
         let mut report = self.run(reader, head.state.as_deref(), Some(reader));
         if head.size != report.size {
             report.add(Fault::Size { entries: report.size, counted: head.size });
         }
-        for defect in reader.index_defects()? {
-            report.add(Fault::Index(defect));
+        match reader.index_defects() {
+            Ok(defects) => defects.into_iter().for_each(|defect| report.add(Fault::Index(defect))),
+            Err(why) => report.add(Fault::RecordsUnreadable { why: why.to_string() }),
         }
         Ok(report)
     }

@@ -1,4 +1,5 @@
-//! Reading rows. What cannot be decoded is handed on as such: the store names it as tampered.
+//! Reading rows. What cannot be decoded is handed on as such: the store names it as tampered. Names
+//! that are no text are an error: pages are asked for by them, and would never end.
 
 use keyward_store::{Head, IndexHit, IndexRow, KeyRange, LogRow, Record, StoredRecord, decode_indexes};
 use rusqlite::types::ValueRef;
@@ -57,7 +58,7 @@ pub(crate) fn rows(
     after: Option<(&str, &[u8])>,
     limit: usize,
 ) -> Result<Vec<(String, StoredRecord)>> {
-    let to_row = |row: &Row<'_>| Ok((text(row, 0), stored(row, 1)));
+    let to_row = |row: &Row<'_>| Ok((row.get(0)?, stored(row, 1)));
     let limit = limit_of(limit);
     let Some((collection, key)) = after else {
         let sql = "SELECT collection, key, generation, value, indexes, mac FROM record \
@@ -71,7 +72,7 @@ pub(crate) fn rows(
 
 pub(crate) fn index_rows(connection: &Connection, after: Option<&IndexRow>, limit: usize) -> Result<Vec<IndexRow>> {
     let to_row = |row: &Row<'_>| {
-        Ok(IndexRow { collection: text(row, 0), index: text(row, 1), value: bytes(row, 2), key: bytes(row, 3) })
+        Ok(IndexRow { collection: row.get(0)?, index: row.get(1)?, value: bytes(row, 2), key: bytes(row, 3) })
     };
     let limit = limit_of(limit);
     let Some(IndexRow { collection, index, value, key }) = after else {
@@ -135,10 +136,6 @@ fn bytes(row: &Row<'_>, column: usize) -> Vec<u8> {
         Ok(ValueRef::Blob(bytes) | ValueRef::Text(bytes)) => bytes.to_vec(),
         _ => Vec::new(),
     }
-}
-
-fn text(row: &Row<'_>, column: usize) -> String {
-    String::from_utf8_lossy(&bytes(row, column)).into_owned()
 }
 
 fn limit_of(limit: usize) -> i64 {

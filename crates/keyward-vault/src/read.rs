@@ -222,7 +222,10 @@ impl Vault {
             name: name.clone(),
         };
         for scope in self.lineage(scope)? {
-            let Some(row) = self.head_row(&scope, name)? else { continue };
+            let Some(row) = self.head_row(&scope, name)? else {
+                self.confirm_absent(&scope, name)?;
+                continue;
+            };
             match pick(&row.record, version) {
                 Ok(version) => return Ok(loaded(row, version, &scope)),
                 Err(Error::NoSecret { .. }) => continue,
@@ -233,6 +236,19 @@ impl Vault {
             }
         }
         Err(self.not_found(actor, object, ActionName::SecretRead, names, missing))
+    }
+
+    /// Before a parent answers in a name's place: the index of names is not authentic by itself,
+    /// and whoever takes a row out of it must not be able to choose which value is read.
+    fn confirm_absent(&self, scope: &Scope, name: &SecretName) -> Result<(), Error> {
+        if scope.environment.parent.is_none() {
+            return Ok(());
+        }
+        let heads = records::scan::<Head>(&self.store, &scope.prefix())?;
+        match heads.iter().any(|row| row.record.name == *name) {
+            true => Err(Error::Damaged("the index of names does not list a secret that is there")),
+            false => Ok(()),
+        }
     }
 
     /// Loads the active version of every secret of the environment and its parents; where both

@@ -1,4 +1,5 @@
 //! The vault over its embedded engine: what callers see.
+#![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -1,0 +1,25 @@
+//! The test kit: what tests of several rooms share. Never part of what is shipped.
+//!
+//! - [`Seed`]: the one source of chance of a test, printed so that a run can be repeated.
+//! - [`TestVault`]: a vault over the embedded engine in a folder of its own, with a clock that the
+//!   test moves and randomness that it can repeat.
+//! - [`Brittle`]: an engine that stops committing when it is told to.
+//! - [`Program`]: the `keyward` binary in surroundings that are all fresh folders.
+//! - [`Markers`]: secrets whose every spelling is searched for where it must not be.
+//! - [`tamper`]: alterations of a database behind the store's back.
+//!
+//! The campaigns lie in `tests/`: random tests that grow with their size, run small by `cargo test`
+//! and at full size by `cargo xtask prove`.
+
+mod brittle;
+mod marker;
+mod program;
+mod seed;
+pub mod tamper;
+pub mod vault;
+
+pub use brittle::{Brittle, Switch};
+pub use marker::Markers;
+pub use program::{Home, Program, Ran};
+pub use seed::{Seed, proof, size};
+pub use vault::TestVault;
