@@ -47,7 +47,9 @@ pub trait Ask {
 /// An open way to a vault.
 pub struct Connection {
     desk: Box<dyn Desk>,
-    owned: Option<Owned>,
+    warnings: Vec<String>,
+    /// Keeps the lock.
+    _owned: Option<Owned>,
 }
 
 /// A vault that this process owns, and the lock that says so. Dropping it leaves an anchor.
@@ -97,15 +99,20 @@ impl Home {
     /// # Errors
     /// [`Code::Locked`] when there is no vault, nothing opens it, or its owner stays busy.
     pub fn connect(&self, ask: &dyn Ask, occasion: &Occasion) -> Result<Connection> {
-        if !self.exists() {
-            return Err(Failure::new(Code::Locked, format!("there is no vault in `{}`", self.folder.display()))
-                .hint("`keyward init` makes one"));
-        }
-        match self.own(ask)? {
-            Owner::Us(owned) => Connection::over(*owned, occasion),
-            Owner::Other(socket) => {
-                let desk = Box::new(SocketDesk::connect(&socket, occasion)?);
-                Ok(Connection { desk, owned: None })
+        self.must_exist()?;
+        let started = Instant::now();
+        loop {
+            let socket = match self.own(ask)? {
+                Owner::Us(owned) => return Connection::over(*owned, occasion),
+                Owner::Other(socket) => socket,
+            };
+            match SocketDesk::connect(&socket, occasion) {
+                Ok(desk) => return Ok(Connection::across(desk)),
+                // It may just be ending: then the store is free in a moment.
+                Err(failure) if failure.code == Code::Locked && started.elapsed() < WAIT => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(failure) => return Err(failure),
             }
         }
     }
@@ -115,11 +122,20 @@ impl Home {
     /// # Errors
     /// [`Code::Locked`] when nothing opens it or its owner stays busy.
     pub fn open(&self, ask: &dyn Ask) -> Result<Owned> {
+        self.must_exist()?;
         match self.own(ask)? {
             Owner::Us(owned) => Ok(*owned),
             Owner::Other(_) => Err(Failure::new(Code::Locked, "another process owns the vault")
                 .hint("`keyward lock` ends the one that `keyward unlock` started")),
         }
+    }
+
+    fn must_exist(&self) -> Result<()> {
+        if self.exists() {
+            return Ok(());
+        }
+        Err(Failure::new(Code::Locked, format!("there is no vault in `{}`", self.folder.display()))
+            .hint("`keyward init` makes one"))
     }
 
     fn own(&self, ask: &dyn Ask) -> Result<Owner> {
@@ -268,7 +284,11 @@ impl Connection {
     /// When the owner's record cannot be read.
     pub fn over(owned: Owned, occasion: &Occasion) -> Result<Self> {
         let desk = Box::new(owned.desk(occasion.clone())?);
-        Ok(Self { desk, owned: Some(owned) })
+        Ok(Self { desk, warnings: owned.warnings.clone(), _owned: Some(owned) })
+    }
+
+    fn across(desk: SocketDesk) -> Self {
+        Self { warnings: desk.warnings().to_vec(), desk: Box::new(desk), _owned: None }
     }
 
     /// The desk.
@@ -278,7 +298,7 @@ impl Connection {
 
     /// Warnings that came up while the vault was opened.
     pub fn warnings(&self) -> &[String] {
-        self.owned.as_ref().map_or(&[], |owned| &owned.warnings)
+        &self.warnings
     }
 }
 
@@ -316,6 +336,11 @@ impl Owned {
     /// When the owner's record cannot be read.
     pub fn desk(&self, occasion: Occasion) -> Result<LocalDesk> {
         LocalDesk::new(Arc::clone(&self.vault), occasion)
+    }
+
+    /// Where it lives.
+    pub fn home(&self) -> &Home {
+        &self.home
     }
 
     /// The vault.

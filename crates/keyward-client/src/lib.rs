@@ -4,6 +4,7 @@
 //! process which owns the store answers with, and the desk that sends calls to it
 //! ([`SocketDesk`]). [`LocalDesk`] carries them out over a vault in this process.
 
+mod agent;
 mod bytes;
 mod desk;
 mod failure;
@@ -14,13 +15,14 @@ mod socket;
 mod system;
 mod wire;
 
+pub use agent::{Agent, End};
 pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};
 pub use failure::{Code, Failure, Result};
 pub use home::{Ask, Connection, Home, Owned};
 pub use intake::{Examined, bits, can_be_masked, examine};
 pub use local::LocalDesk;
-pub use socket::{Occasion, SocketDesk, serve};
+pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
 pub use wire::*;
 

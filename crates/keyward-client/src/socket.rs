@@ -2,9 +2,10 @@
 //! user. A message is its length (u32, big-endian) and JSON.
 
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, RwLock};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,15 @@ pub struct Occasion {
 /// A desk in another process.
 pub struct SocketDesk {
     stream: Mutex<UnixStream>,
+    warnings: Vec<String>,
+}
+
+/// What one connection is given.
+pub(crate) struct Served {
+    /// The desk for the connection's occasion.
+    pub(crate) desk: Box<dyn Desk>,
+    /// What the caller should be warned of.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What is sent to the owner of the store.
@@ -67,11 +77,23 @@ impl SocketDesk {
         let unreachable = |error: std::io::Error| {
             Failure::new(Code::Locked, format!("the process that owns the vault does not answer: {error}"))
         };
-        let stream = UnixStream::connect(socket).map_err(unreachable)?;
+        let (_folder, address) = reachable(socket).map_err(unreachable)?;
+        let mut stream = UnixStream::connect(address).map_err(unreachable)?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(unreachable)?;
-        let desk = Self { stream: Mutex::new(stream) };
-        desk.exchange(&Message::Hello { protocol: PROTOCOL, occasion: occasion.clone() })?;
-        Ok(desk)
+        // Its owner may be ending: nothing was asked yet, so that this is no more than silence.
+        let hello = Message::Hello { protocol: PROTOCOL, occasion: occasion.clone() };
+        send(&mut stream, &hello).map_err(unreachable)?;
+        let greeting = match receive::<Answer>(&mut stream).map_err(unreachable)? {
+            Answer::Done(greeting) => greeting,
+            Answer::Failed(failure) => return Err(failure),
+        };
+        let warnings = serde_json::from_value(greeting).unwrap_or_default();
+        Ok(Self { stream: Mutex::new(stream), warnings })
+    }
+
+    /// What the owner of the store warns of.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Asks the owner to give up the store and end.
@@ -102,11 +124,16 @@ impl Transport for SocketDesk {
 }
 
 /// Answers one connection until it closes; `true` when it asked the owner to end. `open` gives
-/// the desk for an occasion. Only processes of the same user are answered.
+/// the desk for an occasion; `calls` is held for reading while a call is carried out. Only
+/// processes of the same user are answered.
 ///
 /// # Errors
 /// When the peer belongs to somebody else or the connection breaks.
-pub fn serve(mut stream: UnixStream, open: impl FnOnce(Occasion) -> Result<Box<dyn Desk>>) -> std::io::Result<bool> {
+pub(crate) fn serve(
+    mut stream: UnixStream,
+    calls: &RwLock<()>,
+    open: impl FnOnce(Occasion) -> Result<Served>,
+) -> std::io::Result<bool> {
     let peer = rustix::net::sockopt::socket_peercred(&stream)?;
     if peer.uid != rustix::process::getuid() {
         return Err(std::io::Error::other("the peer is another user"));
@@ -120,27 +147,48 @@ pub fn serve(mut stream: UnixStream, open: impl FnOnce(Occasion) -> Result<Box<d
             return Ok(false);
         }
     };
-    let desk = match open(occasion) {
-        Ok(desk) => desk,
+    let served = match open(occasion) {
+        Ok(served) => served,
         Err(failure) => {
             send(&mut stream, &Answer::Failed(failure))?;
             return Ok(false);
         }
     };
-    send(&mut stream, &Answer::Done(serde_json::Value::Null))?;
+    send(&mut stream, &Answer::Done(served.warnings.into()))?;
     loop {
         let answer = match receive::<Message>(&mut stream) {
-            Ok(Message::Call(call)) => dispatch(&*desk, *call),
+            Ok(Message::Call(call)) => {
+                let _under_way = calls.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let answer = dispatch(&*served.desk, *call);
+                // Within the guard, so that an owner who ends has answered.
+                send(&mut stream, &answer.map_or_else(Answer::Failed, Answer::Done))?;
+                continue;
+            }
             Ok(Message::Stop) => {
                 send(&mut stream, &Answer::Done(serde_json::Value::Null))?;
                 return Ok(true);
             }
-            Ok(Message::Hello { .. }) => Err(Failure::internal("the second greeting on one connection")),
+            Ok(Message::Hello { .. }) => Failure::internal("the second greeting on one connection"),
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
             Err(error) => return Err(error),
         };
-        send(&mut stream, &answer.map_or_else(Answer::Failed, Answer::Done))?;
+        send(&mut stream, &Answer::Failed(answer))?;
     }
+}
+
+/// An address that fits into what the system allows for sockets (108 bytes with the final zero,
+/// unix(7)): a longer path is reached through its open folder, which has to stay open meanwhile.
+pub(crate) fn reachable(socket: &Path) -> std::io::Result<(Option<OwnedFd>, PathBuf)> {
+    let (Some(folder), Some(name)) = (socket.parent(), socket.file_name()) else {
+        return Ok((None, socket.to_owned()));
+    };
+    if socket.as_os_str().len() < 108 || !cfg!(target_os = "linux") {
+        return Ok((None, socket.to_owned()));
+    }
+    let folder: OwnedFd = std::fs::File::open(folder)?.into();
+    let number = std::os::fd::AsRawFd::as_raw_fd(&folder);
+    let address = Path::new("/proc/self/fd").join(number.to_string()).join(name);
+    Ok((Some(folder), address))
 }
 
 fn send<T: Serialize>(stream: &mut impl Write, message: &T) -> std::io::Result<()> {

@@ -28,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) machine: String,
     /// Where the session's message bus listens, if there is one.
     session_bus: Option<String>,
+    session_folder: Option<PathBuf>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the binary's config, where the environment is read")]
@@ -75,6 +76,7 @@ impl Config {
             user: text("USER").or_else(|| text("LOGNAME")).unwrap_or_else(|| "owner".into()),
             machine: machine(),
             session_bus: session_bus(),
+            session_folder: folder("XDG_RUNTIME_DIR").filter(|folder| folder.is_dir()),
         }
     }
 
@@ -95,6 +97,24 @@ impl Config {
         };
         let absolute = |path: PathBuf| std::path::absolute(&path).map_err(|error| Failure::file("find", &path, &error));
         Ok(Home { folder: absolute(folder)?, keys: absolute(keys)? })
+    }
+
+    /// The folder that lives as long as the user is signed in, if there is one.
+    pub(crate) fn session_folder(&self) -> Option<PathBuf> {
+        self.session_folder.clone()
+    }
+
+    /// All of the environment that an agent gets: nothing that was exported for other programs.
+    pub(crate) fn agent_environment(&self) -> Result<Vec<(&'static str, OsString)>> {
+        let home = self.home()?;
+        let mut kept = vec![
+            ("KEYWARD_HOME", home.folder.into_os_string()),
+            ("KEYWARD_KEYS", home.keys.into_os_string()),
+            ("USER", self.user.clone().into()),
+        ];
+        kept.extend(self.session_bus.clone().map(|bus| ("DBUS_SESSION_BUS_ADDRESS", bus.into())));
+        kept.extend(self.session_folder.clone().map(|folder| ("XDG_RUNTIME_DIR", folder.into_os_string())));
+        Ok(kept)
     }
 
     /// Where the session's message bus listens, if there is one.

@@ -3,6 +3,7 @@
 mod metadata;
 mod shown;
 
+pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod delete;
@@ -17,6 +18,7 @@ pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod list;
+pub(crate) mod lock;
 pub(crate) mod project;
 pub(crate) mod rekey;
 pub(crate) mod rollback;
@@ -26,5 +28,6 @@ pub(crate) mod show;
 pub(crate) mod slot;
 pub(crate) mod trust;
 pub(crate) mod undelete;
+pub(crate) mod unlock;
 pub(crate) mod untrust;
 pub(crate) mod whoami;

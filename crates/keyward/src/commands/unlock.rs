@@ -1,0 +1,138 @@
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use keyward_client::{Code, Failure, Result};
+use keyward_types::Secret;
+
+use crate::commands::agent::{Answer, Request};
+use crate::context::Context;
+use crate::output::{self, Exit};
+use crate::terminal;
+
+/// Keep the vault open for a while, for you alone
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: keyward unlock --for 8h")]
+pub(crate) struct Args {
+    /// How long: 45m, 8h, 1d, 1h30m
+    #[arg(long = "for", value_name = "TIME", value_parser = time)]
+    lasts: Option<Duration>,
+}
+
+const DEFAULT: Duration = Duration::from_secs(8 * 3600);
+const LONGEST: Duration = Duration::from_secs(31 * 86400);
+/// Mistyped passphrases before it gives up.
+const TRIES: u32 = 3;
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let home = context.home()?;
+        if home.agent()?.is_some() {
+            if self.lasts.is_none() {
+                output::note("the vault is open already");
+                output::hint("`keyward unlock --for 8h` changes how long, `keyward lock` closes it");
+                return Ok(Exit::Done);
+            }
+            home.lock(&context.occasion())?;
+        }
+        let lasts = self.lasts.unwrap_or(DEFAULT);
+        let given = context.config.passphrase()?;
+        let mut opened = open(context, given.as_ref(), lasts);
+        for _ in 0..TRIES {
+            match &opened {
+                Err(failure) if failure.code == Code::Locked && given.is_none() && terminal::interactive() => {}
+                _ => break,
+            }
+            if !home.exists() {
+                break;
+            }
+            let typed = terminal::hidden("Passphrase or recovery code")?;
+            opened = open(context, Some(&typed), lasts);
+            if let Err(failure) = &opened {
+                output::note(&failure.message);
+            }
+        }
+        opened?;
+        let seconds = lasts.as_secs();
+        if context.global.json {
+            output::json(&serde_json::json!({ "seconds": seconds }))?;
+        } else {
+            output::note(format!("the vault is open for {}; `keyward lock` closes it", spoken(lasts)));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Starts an agent and waits until it answers. What opens the vault goes through a pipe: arguments
+/// and environment can be read by others.
+fn open(context: &Context, given: Option<&Secret<String>>, lasts: Duration) -> Result<()> {
+    let failed = |error: std::io::Error| Failure::internal(format!("the agent cannot be started: {error}"));
+    let program = std::env::current_exe().map_err(failed)?;
+    let mut command = Command::new(program);
+    command.arg("agent").env_clear().envs(context.config.agent_environment()?);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(failed)?;
+    let request = Request { given: given.cloned(), lasts };
+    // An agent that has ended already says why on its standard output.
+    let _ = child.stdin.take().map(|stdin| request.send(stdin));
+    let answer = child.stdout.take().map(Answer::receive);
+    match answer {
+        Some(Some(Answer::Open)) => Ok(()),
+        Some(Some(Answer::Failed(failure))) => {
+            let _ = child.wait();
+            Err(failure)
+        }
+        _ => {
+            let ended = child.wait().map_err(failed)?;
+            Err(Failure::internal(format!("the agent ended before it answered: {ended}")))
+        }
+    }
+}
+
+/// `8h`, `1h30m`: a number and a unit, as often as needed.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || "write 45m, 8h, 1d or 1h30m".to_owned();
+    let mut total = Duration::ZERO;
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let number: u64 = rest[..end].parse().map_err(|_| wrong())?;
+        let mut after = rest[end..].chars();
+        let unit = match after.next() {
+            Some('s') => 1,
+            Some('m') => 60,
+            Some('h') => 3600,
+            Some('d') => 86400,
+            _ => return Err(wrong()),
+        };
+        let part = number.checked_mul(unit).ok_or_else(wrong)?;
+        total = total.checked_add(Duration::from_secs(part)).ok_or_else(wrong)?;
+        rest = after.as_str();
+    }
+    if total.is_zero() || total > LONGEST {
+        return Err(format!("between one second and {}", spoken(LONGEST)));
+    }
+    Ok(total)
+}
+
+fn spoken(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let parts = [("d", seconds / 86400), ("h", seconds / 3600 % 24), ("m", seconds / 60 % 60), ("s", seconds % 60)];
+    let parts: Vec<String> =
+        parts.iter().filter(|(_, number)| *number > 0).map(|(unit, number)| format!("{number}{unit}")).collect();
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_and_said() {
+        assert_eq!(time("8h").unwrap(), DEFAULT);
+        assert_eq!(time("1h30m").unwrap(), Duration::from_secs(5400));
+        assert_eq!(spoken(time("1d2h3m4s").unwrap()), "1d 2h 3m 4s");
+        for wrong in ["", "8", "h", "0s", "8 hours", "-1h", "32d", "99999999999999999999d"] {
+            assert!(time(wrong).is_err(), "`{wrong}` was taken");
+        }
+    }
+}
