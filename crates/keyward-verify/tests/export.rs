@@ -103,6 +103,39 @@ fn an_older_checkpoint_must_agree() {
     let fork = common::signed(public).checkpoint_at(100);
     assert_eq!(against(&log, &[fork]), [Fault::Root { what }]);
     assert!(matches!(against(&log, &["not a note".into()])[..], [Fault::Malformed { .. }]));
+    let text = format!("keyward.local/w\n1\n{}\n", keyward_audit::Hash::EMPTY);
+    let of_another = keyward_audit::note::sign(&text, &common::signer()).unwrap();
+    assert!(matches!(against(&log, &[of_another])[..], [Fault::Origin { .. }]));
+}
+
+/// To ask for less than there is must not make less count as all.
+#[test]
+fn an_export_without_entries_does_not_hold_whatever_is_asked_for() {
+    let mut files = log(300).export(None);
+    files.0.retain(|path, _| path == "checkpoint" || path.starts_with("tile/1/"));
+    let keys = keys().1;
+    let options = Options { keys: &keys, against: &[], first: 1000 };
+    let faults = verify_export(&files, &options).unwrap().faults;
+    assert_eq!(faults, [Fault::Root { what: "the checkpoint".into() }]);
+}
+
+#[test]
+fn an_exported_private_part_must_be_the_one_committed_to() {
+    let open = |_: &Entry, sealed: &[u8]| Ok(Some(Zeroizing::new(sealed.to_vec())));
+    let good = log(3).export(Some(&open));
+    let text = String::from_utf8(good.0["entries.jsonl"].clone()).unwrap();
+    for (from, to) in [
+        ("reason", "season"),
+        ("\"salt\":\"05", "\"salt\":\"06"),
+        ("\"salt\":\"05", "\"salt\":\""),
+        ("\"json\":", "\"other\":1,\"json\":"),
+        (",\"private\":{", ",\"private\": {"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let mut bad = good.clone();
+        bad.0.insert("entries.jsonl".into(), text.replacen(from, to, 1).into_bytes());
+        assert!(matches!(verdict(&bad)[..], [Fault::Entry { .. }]), "{to}");
+    }
 }
 
 struct Nowhere;
