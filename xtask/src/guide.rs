@@ -1,12 +1,13 @@
 //! The `guide` step: `docs/guide.md` has a row for everything that the guide
 //! asks, and no page names a command, a check or a page that does not exist.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::process;
 use crate::workspace::Workspace;
@@ -21,8 +22,8 @@ const ROWS: [u32; 13] = [1, 5, 7, 4, 10, 4, 6, 5, 8, 9, 4, 6, 4];
 struct Offer {
     /// Command paths such as `audit verify`, from `keyward commands`.
     commands: BTreeSet<String>,
-    /// Ids such as `KW101`, from `keyward check --list`.
-    checks: BTreeSet<String>,
+    /// Ids such as `KW101` and the rows of the guide that each answers, from `keyward check --list`.
+    checks: BTreeMap<String, Vec<String>>,
 }
 
 /// Checks the guide's page and the commands named in every other page.
@@ -31,6 +32,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<String> {
     let rows = rows(&page);
     let mut faults = faults_of_rows(&rows);
     let offer = Offer::of_binary(workspace)?;
+    faults.extend(faults_of_checks(&rows, &offer.checks));
     if offer.commands.is_empty() {
         println!("NOT CHECKED: the binary lists no commands yet");
     }
@@ -103,10 +105,29 @@ fn faults_of_rows(rows: &[Row<'_>]) -> Vec<String> {
     faults
 }
 
-/// The pages that people read: those in the root and those below `docs/`.
+/// A check that answers a row is named there.
+fn faults_of_checks(rows: &[Row<'_>], checks: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (check, answers) in checks {
+        for id in answers {
+            match rows.iter().find(|row| row.id == id) {
+                None => faults.push(format!("{check} answers {id}, which is not in {PAGE}")),
+                Some(row) if !row.answer.contains(check.as_str()) => {
+                    faults.push(format!("{PAGE}: {id} does not name {check}, which answers it"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    faults
+}
+
+/// The pages that people read: those in the root and those in these folders.
+const FOLDERS: [&str; 3] = ["docs", "examples", "packaging"];
+
 fn pages(root: &Path) -> Result<Vec<PathBuf>> {
     let mut pages = Vec::new();
-    let mut folders = vec![root.join("docs")];
+    let mut folders = FOLDERS.map(|folder| root.join(folder)).to_vec();
     let markdown = |path: &Path| path.extension().is_some_and(|extension| extension == "md");
     for entry in fs::read_dir(root)? {
         let path = entry?.path();
@@ -136,7 +157,7 @@ fn faults_of_page(name: &str, text: &str, file: &Path, offer: &Offer) -> Vec<Str
         }
     }
     for id in check_ids_in(text) {
-        if !offer.checks.contains(&id) {
+        if !offer.checks.contains_key(&id) {
             faults.push(format!("{name}: there is no check {id}"));
         }
     }
@@ -188,7 +209,13 @@ impl Offer {
         let lines = |arguments: &[&str]| process::capture(Command::new(&binary).args(arguments));
         let commands = lines(&["commands"]).unwrap_or_default();
         let commands = commands.lines().map(|line| line.trim().to_owned()).collect();
-        let checks = check_ids_in(&lines(&["check", "--list"]).unwrap_or_default());
+        let checks: Value = serde_json::from_str(&lines(&["check", "--list", "--json"])?)?;
+        let checks = checks["checks"].as_array().context("`keyward check --list` has no checks")?;
+        let texts = |value: &Value| -> Vec<String> {
+            value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let checks = checks.iter().filter_map(|check| Some((check["id"].as_str()?.to_owned(), texts(&check["guide"]))));
+        let checks = checks.collect();
         Ok(Self { commands, checks })
     }
 
@@ -219,7 +246,8 @@ mod tests {
 
     fn offer() -> Offer {
         let set = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-        Offer { commands: set(&["audit", "audit verify", "run"]), checks: set(&["KW101"]) }
+        let checks = BTreeMap::from([("KW101".to_owned(), vec!["3.1".to_owned(), "9.1".to_owned()])]);
+        Offer { commands: set(&["audit", "audit verify", "run"]), checks }
     }
 
     #[test]
@@ -270,6 +298,15 @@ mod tests {
         assert!(fault("done", "surely").is_some());
         assert!(fault("not yet", "`keyward scan`").is_some());
         assert!(fault("soon", "`keyward run`").is_some());
+    }
+
+    #[test]
+    fn a_check_that_its_row_does_not_name_is_named() {
+        let rows = [Row { id: "3.1", state: "done", answer: "KW101" }, Row { id: "9.1", state: "done", answer: "?" }];
+        assert_eq!(
+            faults_of_checks(&rows, &offer().checks),
+            ["docs/guide.md: 9.1 does not name KW101, which answers it"]
+        );
     }
 
     #[test]

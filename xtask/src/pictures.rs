@@ -45,7 +45,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 
 fn draw(workspace: &Workspace, file: &Path) -> Result<()> {
     let session = Session::parse(&fs::read_to_string(file)?)?;
-    let scratch = workspace.target().join("pictures").join(file.file_stem().context("a session has a name")?);
+    // Its path is in the picture where a program names its files: a short one.
+    let scratch = std::env::temp_dir().join("keyward").join(file.file_stem().context("a session has a name")?);
     let _ = fs::remove_dir_all(&scratch);
     fs::create_dir_all(scratch.join("home"))?;
     let recording = play(workspace, &session, &scratch)?;
@@ -94,13 +95,16 @@ impl Session {
 
     /// A shell script that plays it. A failing unseen line ends it; a shown one may fail.
     fn script(&self) -> String {
-        let mut script = format!("stty cols {} rows 50\n", self.width);
+        let mut script = format!("stty cols {} rows 50\nshown=\n", self.width);
         for line in &self.lines {
             let _ = match line {
-                Line::Unseen(command) => writeln!(script, "{{ {command}\n}} >>setup.log 2>&1 </dev/null || exit 99"),
+                Line::Unseen(command) => writeln!(script, "{{ {command}\n}} >>$SETUP_LOG 2>&1 </dev/null || exit 99"),
                 Line::Shown(command) => {
                     let quoted = command.replace('\'', r"'\''");
-                    writeln!(script, "printf '\\033[1;32m$\\033[0m \\033[1m%s\\033[0m\\n' '{quoted}'\n{command}")
+                    writeln!(
+                        script,
+                        "printf \"$shown\"'\\033[1;32m$\\033[0m \\033[1m%s\\033[0m\\n' '{quoted}'\nshown='\\n'\n{command}"
+                    )
                 }
             };
         }
@@ -113,26 +117,28 @@ impl Session {
 fn play(workspace: &Workspace, session: &Session, scratch: &Path) -> Result<Vec<u8>> {
     fs::write(scratch.join("play.sh"), session.script())?;
     let home = scratch.join("home");
-    let mut command = Command::new("script");
+    // A command that asks for something would wait for ever.
+    let mut command = Command::new("timeout");
     command
-        .args(["-q", "-e", "-c", "bash ../play.sh", "../typescript"])
+        .args(["60", "script", "-q", "-e", "-c", "bash ../play.sh", "../typescript"])
         .current_dir(&home)
         .env_clear()
         .env("PATH", process::path_after(&workspace.target().join("debug"))?)
         .env("HOME", &home)
-        .env("KEYWARD_HOME", home.join(".keyward"))
+        .env("SETUP_LOG", scratch.join("setup.log"))
         .env("ROOT", workspace.root())
         .env("TERM", "xterm-256color")
         .env("LANG", "C.UTF-8")
         .stdin(Stdio::null())
         .stdout(Stdio::null());
-    let status = command.status().context("cannot start `script`, which comes with Debian's bsdutils")?;
+    let status =
+        command.status().context("cannot start `script`, which comes with Debian's bsdutils, under `timeout`")?;
     let recording = fs::read(scratch.join("typescript"))?;
     ensure!(
         status.success(),
         "the session ended with {status}:\n{}{}",
         String::from_utf8_lossy(&recording),
-        fs::read_to_string(home.join("setup.log")).unwrap_or_default()
+        fs::read_to_string(scratch.join("setup.log")).unwrap_or_default()
     );
     Ok(without_frame(&recording))
 }
