@@ -9,6 +9,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 use rustix::termios::{OptionalActions, Termios};
@@ -208,7 +209,49 @@ fn send(link: impl AsFd, [kind, number]: [i32; 2]) {
 /// The next message; none when the other end is gone.
 fn receive(link: impl AsFd, flags: RecvFlags) -> Option<[i32; 2]> {
     let mut message = [0; 8];
-    let (_, length) = rustix::net::recv(link, &mut message, flags).ok()?;
+    let length = loop {
+        match rustix::net::recv(&link, &mut message, flags) {
+            Ok((_, length)) => break length,
+            // The other end was closed with messages of ours unread; those for us are still there.
+            Err(Errno::CONNRESET | Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    };
     let [a, b, c, d, e, f, g, h] = message;
     (length == 8).then(|| [i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_survives_a_link_that_is_closed_with_orders_unread() {
+        let (ours, theirs) = link().expect("a socket pair");
+        Order::Continue.send(ours.as_fd());
+        Report::Ended(7 << 8).send(theirs.as_fd());
+        drop(theirs);
+        assert_eq!(Report::receive(ours.as_fd()), Some(Report::Ended(7 << 8)));
+        assert_eq!(Report::receive(ours.as_fd()), Some(Report::Ended(libc::SIGKILL)), "the monitor is dead");
+    }
+
+    #[test]
+    fn orders_and_reports_arrive_as_sent() {
+        let (ours, theirs) = link().expect("a socket pair");
+        let orders = [
+            Order::Signal(15),
+            Order::SignalJob(9),
+            Order::SignalForeground(2),
+            Order::Foreground,
+            Order::Background,
+            Order::Continue,
+        ];
+        for order in orders {
+            order.send(ours.as_fd());
+            assert_eq!(Order::receive(theirs.as_fd()), Some(order));
+        }
+        assert_eq!(Report::receive(ours.as_fd()), None);
+        Report::Stopped(20).send(theirs.as_fd());
+        assert_eq!(Report::receive(ours.as_fd()), Some(Report::Stopped(20)));
+    }
 }

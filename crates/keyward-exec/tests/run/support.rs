@@ -60,9 +60,10 @@ impl Screen {
         rustix::pty::unlockpt(&master).unwrap();
         let slave = rustix::pty::ioctl_tiocgptpeer(&master, flags).unwrap();
         set_size(&master, 24, 80);
-        // `setsid --ctty` makes standard input the controlling terminal.
+        // `setsid --ctty` makes standard input the controlling terminal. Whoever runs the tests in
+        // the background has some signals ignored.
         let child = Command::new("setsid")
-            .args(["--ctty", "--wait"])
+            .args(["--ctty", "--wait", "env", "--default-signal=INT,QUIT,TSTP"])
             .args(command)
             .env("PS1", "prompt> ")
             .env("TERM", "dumb")

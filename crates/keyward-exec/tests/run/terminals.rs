@@ -67,7 +67,7 @@ fn control_c_interrupts_the_child() {
 #[test]
 fn control_c_kills_as_after_a_plain_exec() {
     let mut screen = Screen::shell();
-    screen.type_in(&format!("{STARTER} --secret {SECRET} -- sh -c 'echo re\"\"ady; sleep 60'; echo code=$?\r"));
+    screen.type_in(&format!("{STARTER} --secret {SECRET} -- sh -c 'echo re\"\"ady; exec sleep 60'; echo code=$?\r"));
     screen.expect("ready\r\n");
     screen.type_in("\x03");
     // An interactive shell gives up the rest of the line when a job dies of SIGINT.
@@ -159,7 +159,7 @@ fn control_c_reaches_a_child_that_never_asked_for_the_keyboard() {
     let mut screen = Screen::new(&[
         "sh",
         "-c",
-        &format!("exec {STARTER} --secret {SECRET} -- sh -c 'echo ready; sleep 60' </dev/null"),
+        &format!("exec {STARTER} --secret {SECRET} -- sh -c 'echo ready; exec sleep 60' </dev/null"),
     ]);
     screen.expect("ready");
     screen.type_in("\x03");
@@ -177,7 +177,9 @@ fn a_shell_on_the_terminal_has_job_control() {
     std::thread::sleep(std::time::Duration::from_millis(200));
     screen.type_in("\x1a");
     screen.expect("Stopped");
-    screen.type_in("kill -9 %1; wait; exit 5\r");
+    screen.type_in("kill -9 %1; sleep 0.5\r");
+    screen.expect("Killed");
+    screen.type_in("exit 5\r");
     assert_eq!(screen.rest().1.code(), Some(5));
 }
 
