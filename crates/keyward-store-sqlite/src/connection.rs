@@ -22,7 +22,9 @@ pub(crate) fn writer(path: &Path) -> Result<Connection> {
         return Err(Error::Io { action: "open the database".into(), detail: format!("journal mode is `{mode}`") });
     }
     // Pages of a group's random keys stay at hand.
-    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;").map_err(failed)?;
+    connection
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 16777216;")
+        .map_err(failed)?;
     Ok(connection)
 }
 
@@ -30,7 +32,7 @@ pub(crate) fn writer(path: &Path) -> Result<Connection> {
 pub(crate) fn reader(path: &Path) -> Result<Connection> {
     let connection = open(path)?;
     connection
-        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096;")
+        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384;")
         .map_err(|e| error::sqlite(path, "open the database", &e))?;
     Ok(connection)
 }

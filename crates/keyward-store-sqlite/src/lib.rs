@@ -11,6 +11,7 @@
 #[macro_use]
 mod reads;
 
+mod checkpoint;
 mod connection;
 mod create;
 mod engine;

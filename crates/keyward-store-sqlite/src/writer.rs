@@ -8,12 +8,15 @@
 //! database, flushes it, and compares the head of the log with the last one it acknowledged.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyward_store::{Batch, Clock, Committed, Error, LogHead, RecordMac, Result};
+use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB, Transaction, TransactionBehavior};
 
+use crate::checkpoint::{self, Checkpointer, Progress};
 use crate::transaction::{Failure, Group};
 use crate::{connection, error, rows};
 
@@ -24,13 +27,24 @@ pub(crate) struct Writer {
     suspect: bool,
     /// Length of the log after the last group that was acknowledged here.
     acknowledged: u64,
+    progress: Arc<Progress>,
+    checkpointer: Checkpointer,
 }
 
 impl Writer {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let connection = connection::writer(path)?;
-        let acknowledged = rows::log_head(&connection).map_err(|e| error::sqlite(path, "read the log", &e))?.size;
-        Ok(Self { connection, path: path.into(), suspect: false, acknowledged })
+        let mut connection = connection::writer(path)?;
+        let failed = |e: rusqlite::Error| error::sqlite(path, "read the log", &e);
+        let acknowledged = rows::log_head(&connection).map_err(failed)?.size;
+        let progress = Arc::<Progress>::default();
+        let watched = Arc::clone(&progress);
+        let hook = move |_: &mut Wal, pages| {
+            watched.committed(usize::try_from(pages).unwrap_or(0));
+            Ok(())
+        };
+        connection.wal_hook(Some(hook)).map_err(failed)?;
+        let checkpointer = Checkpointer::new(path, Arc::clone(&progress));
+        Ok(Self { connection, path: path.into(), suspect: false, acknowledged, progress, checkpointer })
     }
 
     pub(crate) fn apply(
@@ -88,6 +102,10 @@ impl Writer {
         head: &dyn LogHead,
         clock: &dyn Clock,
     ) -> Result<Vec<Result<Committed>>, Failure> {
+        if self.progress.take_nearly_done() {
+            // A failure leaves the log longer; the group's own writes find out what is wrong.
+            let _ = checkpoint::copy_frames(&self.connection);
+        }
         let transaction = self.begin()?;
         let mut group = Group::begin(&transaction, mac, clock.now_ms())?;
         let mut answers = Vec::with_capacity(batches.len());
@@ -103,6 +121,7 @@ impl Writer {
         let size = group.finish(head)?;
         transaction.commit()?;
         self.acknowledged = size;
+        self.checkpointer.poke();
         Ok(answers)
     }
 

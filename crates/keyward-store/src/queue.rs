@@ -67,7 +67,12 @@ struct Term<'a> {
 
 impl Drop for Term<'_> {
     fn drop(&mut self) {
-        // The successor first: it can write while the others are being woken.
+        // The answers first: whoever comes back with his next batch while the others are being woken
+        // joins the next group, and groups of all callers need half the flushes of groups of half.
+        let mut answers = self.answers.drain(..);
+        for request in &self.requests {
+            request.finish(answers.next().unwrap_or(Err(Error::Interrupted)));
+        }
         let successor = {
             let mut state = self.queue.state();
             state.led = !state.waiting.is_empty();
@@ -75,10 +80,6 @@ impl Drop for Term<'_> {
         };
         if let Some(successor) = successor {
             successor.promote();
-        }
-        let mut answers = self.answers.drain(..);
-        for request in &self.requests {
-            request.finish(answers.next().unwrap_or(Err(Error::Interrupted)));
         }
     }
 }

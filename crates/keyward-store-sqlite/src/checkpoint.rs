@@ -1,0 +1,141 @@
+//! Emptying the write-ahead log into the database, off the writer's path.
+//!
+//! A thread of its own copies the log's frames while commits go on. Under load it never sees the last
+//! of them, so it leaves the few that are new to the writer, between two commits: then the log starts
+//! over in the same blocks of the disk, and a flush has no file growth to record. A process that
+//! writes little (a single command) never starts the thread; it empties the log when it closes.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, MAIN_DB};
+
+use crate::connection;
+
+/// What the writer tells, and is told.
+#[derive(Default)]
+pub(crate) struct Progress {
+    /// Frames in the log after the last commit.
+    frames: AtomicUsize,
+    /// Frames that are taken for many: more than usual after an attempt that a long read stood in the
+    /// way of, as the log cannot start over while somebody reads from it.
+    many: AtomicUsize,
+    /// Few frames are left: the writer copies them before its next group.
+    nearly_done: AtomicBool,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+impl Progress {
+    /// To be called after each commit, by SQLite's hook.
+    pub(crate) fn committed(&self, frames: usize) {
+        if frames < self.frames.swap(frames, Ordering::Relaxed) {
+            self.many.store(DUE_FRAMES, Ordering::Relaxed);
+        }
+    }
+
+    /// Is the log long enough to be emptied?
+    pub(crate) fn is_due(&self) -> bool {
+        self.frames.load(Ordering::Relaxed) >= self.many.load(Ordering::Relaxed).max(DUE_FRAMES)
+    }
+
+    /// Should the writer copy the rest now? Says so once.
+    pub(crate) fn take_nearly_done(&self) -> bool {
+        let done = self.nearly_done.load(Ordering::Relaxed) && self.nearly_done.swap(false, Ordering::Relaxed);
+        if done {
+            self.many.store(self.frames.load(Ordering::Relaxed) + DUE_FRAMES, Ordering::Relaxed);
+        }
+        done
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    wanted: bool,
+    stopped: bool,
+}
+
+/// The thread; started when it is first needed, stopped when this is dropped.
+pub(crate) struct Checkpointer {
+    path: PathBuf,
+    progress: Arc<Progress>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    pub(crate) fn new(path: &Path, progress: Arc<Progress>) -> Self {
+        Self { path: path.into(), progress, thread: None }
+    }
+
+    /// Wakes the thread when the log has become long.
+    pub(crate) fn poke(&mut self) {
+        if !self.progress.is_due() {
+            return;
+        }
+        self.progress.state().wanted = true;
+        self.progress.wake.notify_one();
+        if self.thread.is_none() {
+            let (path, progress) = (self.path.clone(), Arc::clone(&self.progress));
+            let builder = std::thread::Builder::new().name("keyward-checkpoint".into());
+            // Without a thread the log only grows; the next poke tries again.
+            self.thread = builder.spawn(move || run(&path, &progress)).ok();
+        }
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.progress.state().stopped = true;
+        self.progress.wake.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // It had a panic of its own; the log is whole whatever it did.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Copies what can be copied without waiting for anyone: frames in the log, and those left in it.
+pub(crate) fn copy_frames(connection: &Connection) -> rusqlite::Result<(usize, usize)> {
+    let (frames, copied) = connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::PASSIVE)?;
+    let frames = usize::try_from(frames).unwrap_or(0);
+    Ok((frames, frames - usize::try_from(copied).unwrap_or(0).min(frames)))
+}
+
+fn run(path: &Path, progress: &Progress) {
+    let Ok(connection) = connection::writer(path) else { return };
+    while wait(progress) {
+        // A failure leaves the log as it is: nothing is lost, and the next commit wakes us again.
+        while let Ok((_, left)) = copy_frames(&connection) {
+            if left <= FEW_FRAMES {
+                progress.nearly_done.store(true, Ordering::Relaxed);
+                break;
+            }
+            if progress.state().stopped {
+                return;
+            }
+        }
+    }
+}
+
+/// Until there is work; no more when stopped.
+fn wait(progress: &Progress) -> bool {
+    let mut state = progress.state();
+    while !state.wanted && !state.stopped {
+        state = progress.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+    }
+    state.wanted = false;
+    !state.stopped
+}
+
+/// 8 MiB of pages: within the first block of SQLite's frame index, so that lookups stay short.
+const DUE_FRAMES: usize = 2_000;
+
+/// Few enough to be copied between two commits.
+const FEW_FRAMES: usize = 200;
