@@ -78,6 +78,7 @@ commands! {
     Show => show,
     Diff => diff,
     Run => run,
+    Copy => copy,
     Export => export,
     Generate => generate,
     History => history,
@@ -97,6 +98,10 @@ commands! {
     Audit => audit,
     Check => check,
     Whoami => whoami,
+    Completions => completions,
+    Man => man,
+    #[command(hide = true)]
+    Commands => commands,
 }
 
 /// Runs the command that was asked for.

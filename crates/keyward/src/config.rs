@@ -20,8 +20,7 @@ pub(crate) struct Config {
     pub(crate) environment: Option<String>,
     passphrase: Option<Secret<String>>,
     passphrase_file: Option<PathBuf>,
-    /// `NO_COLOR` is set and not empty.
-    pub(crate) no_color: bool,
+
     /// The name of whoever is signed in to this machine.
     pub(crate) user: String,
     /// What this machine is called.
@@ -72,7 +71,6 @@ impl Config {
             environment: text("KEYWARD_ENV"),
             passphrase: text("KEYWARD_PASSPHRASE").map(|text| Secret::new("passphrase", text)),
             passphrase_file: folder("KEYWARD_PASSPHRASE_FILE"),
-            no_color: variable("NO_COLOR").is_some(),
             user: text("USER").or_else(|| text("LOGNAME")).unwrap_or_else(|| "owner".into()),
             machine: machine(),
             session_bus: session_bus(),
