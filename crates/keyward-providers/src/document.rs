@@ -17,6 +17,9 @@ pub(crate) fn recognise(text: &str) -> Option<Recognition> {
     if text.contains("-----BEGIN ") {
         return pem(text);
     }
+    if is_ssh_public_key(text) {
+        return Some(Recognition::of(Kind::Config));
+    }
     encoded(text)
 }
 
@@ -45,6 +48,14 @@ fn pem(text: &str) -> Option<Recognition> {
     };
     found.notes.push(Note::AsFile);
     Some(found)
+}
+
+/// `ssh-ed25519 AAAA… comment`, with a host before it in a list of known hosts.
+fn is_ssh_public_key(text: &str) -> bool {
+    let mut words = text
+        .split_ascii_whitespace()
+        .skip_while(|word| !["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384"].contains(word));
+    words.next().is_some() && words.next().is_some_and(|key| key.starts_with("AAAA")) && !text.contains('\n')
 }
 
 fn json(text: &str) -> Option<Recognition> {

@@ -117,7 +117,7 @@ impl Name {
         Some(match word {
             "PASSWORD" | "PASSWORDS" | "PASSWD" | "PASS" | "PWD" | "PASSPHRASE" | "PASSCODE" | "PIN" | "MNEMONIC"
             | "CREDENTIAL" | "CREDENTIALS" | "CREDS" | "AUTH" => Kind::Password,
-            "TOKEN" | "TOKENS" | "JWT" | "BEARER" | "PAT" | "COOKIE" => Kind::BearerToken,
+            "TOKEN" | "TOKENS" | "JWT" | "AUTHORIZATION" | "BEARER" | "PAT" | "COOKIE" => Kind::BearerToken,
             "SALT" | "PEPPER" | "PRIVATE" | "SIGNING" | "HMAC" => Kind::SigningKey,
             "SECRET" | "SECRETS" | "KEY" | "KEYS" | "APIKEY" | "APIKEYS" if self.signs() => Kind::SigningKey,
             "SECRET" | "SECRETS" | "KEY" | "KEYS" | "APIKEY" | "APIKEYS" | "WEBHOOK" | "LICENSE" => Kind::ApiKey,

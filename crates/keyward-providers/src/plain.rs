@@ -33,7 +33,16 @@ pub(crate) fn plainness(text: &str) -> Option<Plainness> {
     if text.contains("://") && urls_hide(text) {
         return None;
     }
+    if names_a_secret(text) {
+        return None;
+    }
     whole(text).or_else(|| list(text))
+}
+
+/// Whether it gives a secret its name itself: `X-Api-Key:abc`, `password=abc`.
+fn names_a_secret(text: &str) -> bool {
+    let (name, value) = text.split_once([':', '=']).unwrap_or((text, ""));
+    !value.trim().is_empty() && !value.starts_with("//") && matches!(Name::parse(name).hint(), Hint::Secret(_))
 }
 
 /// Without one pair of quotes around it.
@@ -109,8 +118,7 @@ fn list(text: &str) -> Option<Plainness> {
         }
     }
     let (name, value) = text.split_once('=')?;
-    let harmless = Name::parse(name).hint() == Hint::Nothing && is_word(name.trim_start_matches('-'));
-    if !harmless {
+    if !is_word(name.trim_start_matches('-')) {
         None
     } else if value.is_empty() {
         Some(Plainness::Words)
@@ -122,7 +130,8 @@ fn list(text: &str) -> Option<Plainness> {
 fn word_of_sentence(part: &str) -> Option<Plainness> {
     let bare =
         part.trim_matches(['.', ',', '!', '?', ':', '(', ')', '[', ']', '"', '\'', '<', '>', '*', '&', '-', '–', '%']);
-    if bare.is_empty() { Some(Plainness::Words) } else { plainness(bare) }
+    // The apostrophe of "don't".
+    bare.split(['\'', '’']).filter(|part| !part.is_empty()).map(plainness).min().unwrap_or(Some(Plainness::Words))
 }
 
 fn is_switch(text: &str) -> bool {

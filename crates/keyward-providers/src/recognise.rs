@@ -148,7 +148,7 @@ fn by_variable(name: &Name, text: &str) -> Option<Recognition> {
     let setting = kind == Kind::Config || name.is_setting();
     let plain = plainness(text);
     let kind = match kind {
-        _ if is_path(text) => Kind::Config,
+        _ if is_path(text) || is_switch(text) => Kind::Config,
         Kind::Config if plain.is_some() || is_public_identifier(text) => Kind::Config,
         _ if setting => by_name(name, text),
         kind => kind,

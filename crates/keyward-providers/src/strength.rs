@@ -179,7 +179,13 @@ fn words(chars: &[char], plain: &[char], at: usize, take: &mut impl FnMut(usize,
         if len < 3 {
             continue;
         }
-        let Some(base) = word_bits(&text) else { continue };
+        let (first, word) = (listed(&FIRST, &text), listed(&WORDS, &text));
+        let base = match (first, word) {
+            (None, None) => return,
+            (Some(true), _) => FIRST_BITS,
+            (_, Some(true)) => WORD_BITS,
+            _ => continue,
+        };
         let own = &chars[at..at + len];
         let capitals = own.iter().filter(|c| c.is_ascii_uppercase()).count();
         let case = match capitals {
@@ -193,9 +199,10 @@ fn words(chars: &[char], plain: &[char], at: usize, take: &mut impl FnMut(usize,
     }
 }
 
-fn word_bits(word: &str) -> Option<f64> {
-    let listed = |list: &[&str]| list.binary_search(&word).is_ok();
-    if listed(&FIRST) { Some(FIRST_BITS) } else { listed(&WORDS).then_some(WORD_BITS) }
+/// Whether the list has this word; `None` where no word of it even begins so.
+fn listed(list: &[&str], text: &str) -> Option<bool> {
+    let at = list.partition_point(|word| *word < text);
+    list.get(at).filter(|word| word.starts_with(text)).map(|word| *word == text)
 }
 
 /// The length of the run that begins here: `aaaa`, `abcd`, `4321`, `qwert`; at least three.

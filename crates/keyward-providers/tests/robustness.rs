@@ -122,7 +122,7 @@ fn time_grows_with_length_only() {
             let started = Instant::now();
             recognise("VALUE", &value);
             ConnectionString::parse(&value);
-            assert!(started.elapsed().as_millis() < 1000, "`{piece}` took {:?}", started.elapsed());
+            assert!(started.elapsed().as_secs() < 5, "`{piece}` took {:?}", started.elapsed());
         }
     }
 }
@@ -134,5 +134,5 @@ fn the_first_recognition_is_quick() {
     let started = Instant::now();
     let value = format!("sk-proj-{}T3BlbkFJ{}", "aB3_".repeat(18) + "xy", "Zz9-".repeat(18) + "xy");
     assert_eq!(recognise("OPENAI_API_KEY", value).provider, Some("openai"));
-    assert!(started.elapsed().as_millis() < 50, "{:?}", started.elapsed());
+    assert!(started.elapsed().as_millis() < 250, "{:?}", started.elapsed());
 }
