@@ -43,6 +43,16 @@ pub(crate) const ALL: &[Campaign] = &[
         full: &[("KEYWARD_CASES", "100000")],
     },
     Campaign {
+        name: "crash",
+        title: "Nothing acknowledged is lost",
+        package: "keyward-testing",
+        test: "crash",
+        features: &[],
+        tools: &[],
+        small: &[("KEYWARD_KILLS", "25")],
+        full: &[("KEYWARD_KILLS", "500")],
+    },
+    Campaign {
         name: "tamper",
         title: "No alteration goes unnoticed",
         package: "keyward-testing",

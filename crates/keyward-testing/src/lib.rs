@@ -6,12 +6,14 @@
 //! - [`Brittle`]: an engine that stops committing when it is told to.
 //! - [`Program`]: the `keyward` binary in surroundings that are all fresh folders.
 //! - [`Markers`]: secrets whose every spelling is searched for where it must not be.
+//! - [`crash`]: what the crash campaign and its victim agree on.
 //! - [`tamper`]: alterations of a database behind the store's back.
 //!
 //! The campaigns lie in `tests/`: random tests that grow with their size, run small by `cargo test`
 //! and at full size by `cargo xtask prove`.
 
 mod brittle;
+pub mod crash;
 mod marker;
 mod program;
 mod seed;
