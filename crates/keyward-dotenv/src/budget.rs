@@ -4,7 +4,8 @@
 //! even replaces some references by themselves for ever. A file that needs more than the bound is
 //! no file of variables.
 
-/// How many bytes all references of one text may be expanded to, and be searched for, together.
+/// How many bytes all references of one text may expand to and be searched for, together and beyond
+/// four times the text itself.
 pub const EXPANSION_LIMIT: usize = 32 << 20;
 
 /// What is left of [`EXPANSION_LIMIT`].
@@ -15,8 +16,8 @@ pub(crate) struct Budget(usize);
 pub(crate) struct Exhausted;
 
 impl Budget {
-    pub(crate) fn new() -> Self {
-        Self(EXPANSION_LIMIT)
+    pub(crate) fn of(text: &str) -> Self {
+        Self(EXPANSION_LIMIT.saturating_add(text.len().saturating_mul(4)))
     }
 
     pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Exhausted> {

@@ -19,7 +19,7 @@ use crate::{Environment, Parsed};
 pub(crate) fn parse(text: &str, env: Environment<'_>) -> Result<Parsed, Rejection> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = Lines::of(text);
-    let mut reader = Reader { rest: text, env, entries: Entries::default(), budget: Budget::new() };
+    let mut reader = Reader { rest: text, env, entries: Entries::default(), budget: Budget::of(text) };
     while reader.skip_to_statement() {
         let line = lines.at(text.len() - reader.rest.len());
         reader.statement(line).map_err(|reason| reason.at(line))?;

@@ -8,7 +8,9 @@ use crate::Error;
 /// A library, in the version that the tests compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dialect {
-    /// PyPI `python-dotenv` 1.2: `dotenv_values(stream=…)`, interpolation on.
+    /// PyPI `python-dotenv` 1.2: `dotenv_values(stream=…)`, interpolation on. Given a path instead of
+    /// a stream, Python itself turns `\r\n` and `\r` into `\n` before the library reads; that is the
+    /// caller's to do.
     Python,
     /// npm `dotenv` 18: `dotenv.parse(text)`.
     Node,
@@ -16,7 +18,8 @@ pub enum Dialect {
     NodeBuiltin,
     /// npm `@dotenvx/dotenvx` 2: `dotenvx.parse(text)`.
     Dotenvx,
-    /// Ruby gem `dotenv` 3.2: `Dotenv::Parser.call(text, overwrite: true)`.
+    /// Ruby gem `dotenv` 3.2: `Dotenv::Parser.call(text, overwrite: true)`. The gem's loader of files
+    /// drops a byte order mark first; its parser does not.
     Ruby,
     /// Go `compose-spec/compose-go` 2.13: `dotenv.ParseWithLookup`, which Docker Compose uses.
     Compose,

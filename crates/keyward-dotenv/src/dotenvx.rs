@@ -42,7 +42,7 @@ pub(crate) fn parse(text: &str, env: Environment<'_>) -> Result<Parsed, Rejectio
     if let Some(statement) = statements(&text, &GRAMMAR).find(|statement| PROTOTYPE.contains(&statement.name)) {
         return Err(Reason::Prototype.at(lines.at(statement.at)));
     }
-    let mut reading = Reading { entries: Entries::default(), literals: HashMap::new(), env, budget: Budget::new() };
+    let mut reading = Reading { entries: Entries::default(), literals: HashMap::new(), env, budget: Budget::of(&text) };
     for statement in statements(&text, &GRAMMAR) {
         let line = lines.at(statement.at);
         let written = Written::of(statement.value.unwrap_or_default());

@@ -63,7 +63,7 @@ pub enum Reason {
     /// (`dotenvx`).
     #[error("a name that every JavaScript object has")]
     Prototype,
-    /// The library would not come to an end, or would need more than [`EXPANSION_LIMIT`].
+    /// The library would not come to an end, or would expand to more than [`EXPANSION_LIMIT`].
     #[error("references expand without end, or past {} MiB", EXPANSION_LIMIT >> 20)]
     Endless,
     /// References inside the defaults of references, deeper than any file needs.

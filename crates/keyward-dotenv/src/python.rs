@@ -18,7 +18,7 @@ pub(crate) fn parse(text: &str, env: Environment<'_>) -> Result<Parsed, Rejectio
     let lines = Lines::of(text);
     let mut reader = Reader { text, at: 0, unclosed: [false; 2] };
     let mut entries = Entries::default();
-    let mut budget = Budget::new();
+    let mut budget = Budget::of(text);
     while reader.at < text.len() {
         reader.skip(is_space);
         let line = lines.at(reader.at);

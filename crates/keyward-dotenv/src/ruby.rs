@@ -27,7 +27,7 @@ pub(crate) fn parse(text: &str, env: Environment<'_>) -> Result<Parsed, Rejectio
     let text = unify_line_breaks(text);
     let lines = Lines::of(&text);
     let mut entries = Entries::default();
-    let mut budget = Budget::new();
+    let mut budget = Budget::of(&text);
     for Statement { exported, name, at, value } in statements(&text, &GRAMMAR) {
         let line = lines.at(at);
         match value {
@@ -124,7 +124,6 @@ impl Reading<'_> {
             }
             rest = left;
         }
-        self.budget.spend(rest.len())?;
         out.push_str(rest);
         Ok(())
     }

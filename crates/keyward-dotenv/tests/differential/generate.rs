@@ -34,6 +34,39 @@ const ODD_NAMES: &[&str] = &[
 ];
 const SPACES: &[&str] =
     &[" ", "  ", "\t", "\u{b}", "\u{c}", "\u{a0}", "\u{85}", "\u{2028}", "\u{3000}", "\u{feff}", "\u{1c}", "\r", "\0"];
+/// Characters of which some reader may think that they are space, a letter, a digit or nothing.
+const ODD: &[&str] = &[
+    "\u{1d}",
+    "\u{1e}",
+    "\u{1f}",
+    "\u{7f}",
+    "\u{ad}",
+    "\u{1680}",
+    "\u{180e}",
+    "\u{2000}",
+    "\u{200a}",
+    "\u{200b}",
+    "\u{2029}",
+    "\u{202f}",
+    "\u{205f}",
+    "\u{2060}",
+    "\u{fffe}",
+    "\u{10ffff}",
+    "½",
+    "Ⅷ",
+    "²",
+    "٣",
+    "ß",
+    "ǅ",
+    "ʰ",
+    "\u{301}",
+    "一",
+    "ª",
+    "＝",
+    "“",
+    "–",
+    "ａ",
+];
 const BREAKS: &[&str] = &["\n", "\n", "\n", "\n", "\r\n", "\r\n", "\r", "\n\n", "\n \n", "\u{2028}", "\r\r\n"];
 const WORDS: &[&str] = &[
     "x", "xy", "abc", "0", "1", "true", "é", "日本", "😀", "null", "n", "A=1", "B=2", "K", "-", ".", "/", "@", "%",
@@ -177,6 +210,9 @@ impl Generator {
             }
         }
         text.push_str(if self.one_in(12) { self.pick(ODD_NAMES) } else { self.pick(NAMES) });
+        if self.one_in(20) {
+            text.push_str(self.pick(ODD));
+        }
         if self.one_in(10) {
             return;
         }
@@ -276,12 +312,14 @@ impl Generator {
             5 => text.push_str("A="),
             6 => text.push_str(self.pick(&["export", "export ", "export\t", ": ", "=\""])),
             7 => self.reference(text, 1),
+            _ if self.one_in(4) => text.push_str(self.pick(ODD)),
             _ => text.push_str(self.pick(WORDS)),
         }
     }
 
     fn space(&mut self, text: &mut String) {
-        text.push_str(if self.one_in(3) { self.pick(SPACES) } else { " " });
+        let from = if self.one_in(8) { ODD } else { SPACES };
+        text.push_str(if self.one_in(3) { self.pick(from) } else { " " });
     }
 
     fn some_space(&mut self, text: &mut String) {

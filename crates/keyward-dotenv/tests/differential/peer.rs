@@ -10,7 +10,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts `program` with an environment of its own, and prints the versions that it says it has.
+    /// Starts `program`.
     pub(crate) fn start(program: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(program);
         command.args(arguments).env_remove("NODE_OPTIONS").stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -18,7 +18,7 @@ impl Peer {
         Self { process }
     }
 
-    /// All answers, in the order of the cases.
+    /// All answers, in the order of the cases, of a peer that has the versions it is meant to have.
     pub(crate) fn answers(mut self, cases: Vec<Value>) -> Vec<Value> {
         let mut to = self.process.stdin.take().expect("standard input is piped");
         let from = self.process.stdout.take().expect("standard output is piped");
@@ -31,7 +31,9 @@ impl Peer {
             }
         });
         let mut lines = BufReader::new(from).lines().map(|line| line.expect("answers are UTF-8"));
-        println!("peer: {}", lines.next().unwrap_or_default());
+        let first: Value = lines.next().and_then(|line| serde_json::from_str(&line).ok()).unwrap_or_default();
+        assert!(first["versions"].is_object(), "the peer does not start");
+        assert_eq!(first["versions"], first["wanted"], "the peer has other versions than are compared with");
         let answers = lines.map(|line| serde_json::from_str(&line).expect("an answer is JSON")).collect();
         asking.join().expect("the asking thread ends");
         let status = self.process.wait().expect("the peer ends");

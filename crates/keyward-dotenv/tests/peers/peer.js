@@ -39,11 +39,10 @@ function withCommands (values) {
   return values && Object.fromEntries(Object.entries(values).map(named))
 }
 
-write(JSON.stringify({
-  node: process.version,
-  dotenv: installed('dotenv/package.json').version,
-  dotenvx: installed('@dotenvx/dotenvx/package.json').version
-}) + '\n')
+const wanted = require('./package.json')
+const versions = { node: process.version.match(/\d+/)[0] }
+for (const name of Object.keys(wanted.dependencies)) versions[name] = installed(`${name}/package.json`).version
+write(JSON.stringify({ versions, wanted: { ...wanted.engines, ...wanted.dependencies } }) + '\n')
 
 readline.createInterface({ input: process.stdin, crlfDelay: 0 }).on('line', line => {
   const { text, env, dotenvx: ends } = JSON.parse(line)

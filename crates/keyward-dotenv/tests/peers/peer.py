@@ -1,7 +1,7 @@
 """Answers cases on standard input with what python-dotenv reads.
 
 A case is a JSON line {"text", "env"}; the answer is a JSON line {"python": an object name -> value}.
-The first line of the output says which version answers.
+The first line of the output says which version answers, and which one is wanted.
 """
 
 import importlib.metadata
@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import os
+import pathlib
 import sys
 
 import dotenv
@@ -22,7 +23,9 @@ def read(text, env):
     return dotenv.dotenv_values(stream=io.StringIO(text))
 
 
-print(json.dumps({"python-dotenv": importlib.metadata.version("python-dotenv")}))
+pins = (pathlib.Path(__file__).parent / "requirements.txt").read_text().split()
+wanted = dict(pin.split("==") for pin in pins)
+print(json.dumps({"versions": {name: importlib.metadata.version(name) for name in wanted}, "wanted": wanted}))
 for line in sys.stdin:
     case = json.loads(line)
     print(json.dumps({"python": read(case["text"], case["env"])}))
