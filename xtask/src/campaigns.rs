@@ -54,7 +54,7 @@ pub(crate) const ALL: &[Campaign] = &[
     },
     Campaign {
         name: "tamper",
-        title: "No alteration goes unnoticed",
+        title: "No altered store serves a wrong value or passes verification",
         package: "keyward-testing",
         test: "tamper",
         features: &[],

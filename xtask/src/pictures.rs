@@ -129,10 +129,14 @@ fn play(workspace: &Workspace, session: &Session, scratch: &Path) -> Result<Vec<
         .env("ROOT", workspace.root())
         .env("TERM", "xterm-256color")
         .env("LANG", "C.UTF-8")
-        .stdin(Stdio::null())
+        // Held open and never written to: at its end `script` would type an end of file.
+        .stdin(Stdio::piped())
         .stdout(Stdio::null());
-    let status =
-        command.status().context("cannot start `script`, which comes with Debian's bsdutils, under `timeout`")?;
+    let mut child =
+        command.spawn().context("cannot start `script`, which comes with Debian's bsdutils, under `timeout`")?;
+    let stdin = child.stdin.take();
+    let status = child.wait()?;
+    drop(stdin);
     let recording = fs::read(scratch.join("typescript"))?;
     ensure!(
         status.success(),

@@ -111,7 +111,11 @@ fn differential(context: &Context<'_>) -> Result<String> {
 
 fn small_campaigns(context: &Context<'_>) -> Result<String> {
     // Without features of its own a campaign was among the tests.
-    small(context, |campaign| campaign.name != DIFFERENTIAL && !campaign.features.is_empty())
+    let (own, among): (Vec<&Campaign>, Vec<&Campaign>) =
+        campaigns::ALL.iter().filter(|c| c.name != DIFFERENTIAL).partition(|c| !c.features.is_empty());
+    let ran = small(context, |campaign| own.iter().any(|other| other.name == campaign.name))?;
+    let among: Vec<&str> = among.iter().map(|campaign| campaign.name).collect();
+    Ok(format!("{ran} (among the tests: {})", among.join(", ")).trim_start().to_owned())
 }
 
 fn small(context: &Context<'_>, chosen: impl Fn(&Campaign) -> bool) -> Result<String> {
@@ -134,7 +138,7 @@ fn guide_holds(context: &Context<'_>) -> Result<String> {
 fn deny(context: &Context<'_>) -> Result<String> {
     let deny = |checks: &[&str]| {
         let mut command = Command::new(tools::cargo_deny(context.workspace));
-        command.args(["--all-features", "check"]).args(checks);
+        command.args(["--workspace", "--all-features", "check"]).args(checks);
         command
     };
     process::run(&mut deny(&["bans", "licenses", "sources"]))?;
