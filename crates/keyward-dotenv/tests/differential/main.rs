@@ -39,7 +39,7 @@ fn generated_texts_are_read_alike() {
 
 #[test]
 fn what_is_written_is_read_back_by_the_libraries() {
-    let (seed, count) = (setting("KEYWARD_SEED", 0x5eed), setting("KEYWARD_CASES", 5_000));
+    let (seed, count) = (setting("KEYWARD_SEED", 0x5eed), setting("KEYWARD_CASES", 5_000) / 5);
     let mut generator = Generator::new(seed);
     let values = (0..count).map(|_| generator.value());
     let written: Vec<(String, Case)> = values
