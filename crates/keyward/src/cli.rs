@@ -100,8 +100,8 @@ commands! {
     Whoami => whoami,
     Completions => completions,
     Man => man,
-    #[command(hide = true)]
-    Commands => commands,
+    #[command(name = "commands", hide = true)]
+    CommandList => command_list,
 }
 
 /// Runs the command that was asked for.

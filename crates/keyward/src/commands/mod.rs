@@ -6,7 +6,7 @@ mod shown;
 pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod check;
-pub(crate) mod commands;
+pub(crate) mod command_list;
 pub(crate) mod completions;
 pub(crate) mod copy;
 pub(crate) mod delete;
