@@ -53,6 +53,7 @@ pub mod tile;
 pub mod verify;
 
 mod action;
+mod base64;
 mod log_proof;
 
 pub use action::{Action, Outcome, Via};

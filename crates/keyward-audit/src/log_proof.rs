@@ -4,13 +4,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::BASE64;
-
 use crate::checkpoint::decimal;
 use crate::merkle::{HashSource, RangeHasher, inclusion_ranges, leaf_hash, verify_inclusion};
 use crate::note::VerifierKey;
 use crate::verify::Log;
-use crate::{Checkpoint, Error, Hash};
+use crate::{Checkpoint, Error, Hash, base64};
 
 /// The proof; written and read as text, by custom in a file `*.tlog-proof`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +94,7 @@ impl fmt::Display for LogProof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEADER}")?;
         if let Some(extra) = &self.extra {
-            writeln!(f, "extra {}", BASE64.encode(extra))?;
+            writeln!(f, "extra {}", base64::encode(extra))?;
         }
         writeln!(f, "index {}", self.index)?;
         for hash in &self.hashes {
@@ -120,8 +118,7 @@ impl FromStr for LogProof {
         let mut line = lines.next();
         let mut extra = None;
         if let Some(encoded) = line.and_then(|line| line.strip_prefix("extra ")) {
-            let bytes = BASE64.decode(encoded.as_bytes());
-            extra = Some(bytes.map_err(|_| bad("its extra data is not base64"))?);
+            extra = Some(base64::decode(encoded).ok_or(bad("its extra data is not base64"))?);
             line = lines.next();
         }
         let index = line.and_then(|line| line.strip_prefix("index ")).and_then(decimal);
@@ -169,7 +166,7 @@ mod tests {
             let rows: Vec<LogRow> = (0..11).map(row).collect();
             assert_eq!(LogProof::from_log(&rows, index, &note, &keys), Ok(proof.clone()));
             let text = proof.to_string();
-            let head = format!("c2sp.org/tlog-proof@v1\nextra {}\nindex {index}\n", BASE64.encode(entry.as_bytes()));
+            let head = format!("c2sp.org/tlog-proof@v1\nextra {}\nindex {index}\n", base64::encode(entry.as_bytes()));
             assert!(text.starts_with(&head) && text.ends_with(&format!("\n\n{note}")), "{text}");
             let read: LogProof = text.parse().unwrap();
             assert_eq!(read, proof);

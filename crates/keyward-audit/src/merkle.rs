@@ -10,7 +10,7 @@ mod verify;
 
 use std::fmt;
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 pub use frontier::Frontier;
@@ -18,7 +18,7 @@ pub(crate) use prove::subtree_range;
 pub use prove::{HashSource, RangeHasher, consistency, consistency_ranges, inclusion, inclusion_ranges, range_hash};
 pub use verify::{verify_consistency, verify_inclusion};
 
-use crate::Error;
+use crate::{Error, base64};
 
 /// A SHA-256 hash: of a leaf, a node, a root or a record. Shown in base64, as checkpoints do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,12 +38,12 @@ impl Hash {
 
     /// Standard base64 with padding, 44 characters.
     pub fn to_base64(self) -> String {
-        BASE64.encode(&self.0)
+        base64::encode(&self.0)
     }
 
     /// Reads the form that [`Hash::to_base64`] writes, and no other.
     pub fn from_base64(text: &str) -> Option<Hash> {
-        BASE64.decode(text.as_bytes()).ok()?.try_into().ok().map(Hash)
+        base64::decode(text)?.try_into().ok().map(Hash)
     }
 
     /// Lower-case hex, 64 characters.

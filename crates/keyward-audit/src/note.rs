@@ -7,11 +7,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::BASE64;
 use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
-use crate::Error;
+use crate::{Error, base64};
 
 /// Public half of a key that signs notes, with the name it signs under.
 ///
@@ -102,7 +101,7 @@ impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut encoded = vec![ED25519];
         encoded.extend_from_slice(&self.public());
-        write!(f, "{}+{:08x}+{}", self.name, self.id, BASE64.encode(&encoded))
+        write!(f, "{}+{:08x}+{}", self.name, self.id, base64::encode(&encoded))
     }
 }
 
@@ -120,8 +119,7 @@ impl FromStr for VerifierKey {
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(Error::VerifierKey("it needs the form `name+id+key`"));
         };
-        let key = BASE64.decode(key.as_bytes());
-        let key = key.map_err(|_| Error::VerifierKey("its last part is not base64"))?;
+        let key = base64::decode(key).ok_or(Error::VerifierKey("its last part is not base64"))?;
         let Some((&ED25519, public)) = key.split_first() else {
             return Err(Error::VerifierKey("it is not an Ed25519 key"));
         };
@@ -214,7 +212,7 @@ impl<'a> NoteSignature<'a> {
         const MALFORMED: Error = Error::Note("a signature line does not have its form");
         let line = line.strip_prefix("— ").ok_or(MALFORMED)?;
         let (name, encoded) = line.split_once(' ').ok_or(MALFORMED)?;
-        let bytes = BASE64.decode(encoded.as_bytes()).map_err(|_| MALFORMED)?;
+        let bytes = base64::decode(encoded).ok_or(MALFORMED)?;
         let (id, bytes) = bytes.split_first_chunk::<4>().ok_or(MALFORMED)?;
         if !is_key_name(name) || bytes.is_empty() {
             return Err(MALFORMED);
@@ -237,7 +235,7 @@ pub fn sign(text: &str, signer: &dyn Signer) -> Result<String, Error> {
     let mut bytes = [0; 68];
     bytes[..4].copy_from_slice(&key.id.to_be_bytes());
     bytes[4..].copy_from_slice(&signature);
-    Ok(format!("{text}\n— {} {}\n", key.name, BASE64.encode(&bytes)))
+    Ok(format!("{text}\n— {} {}\n", key.name, base64::encode(&bytes)))
 }
 
 /// Names may hold neither spaces nor `+`, which separate the parts of a line or a key.
