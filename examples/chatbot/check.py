@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -39,6 +40,8 @@ def serves(values):
     line = process.stdout.readline()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     page = opener.open(re.search(r"http://\S+", line)[0], timeout=10).read().decode()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     rest = "".join(process.communicate(timeout=10))
     assert process.returncode == 0, rest

@@ -9,6 +9,7 @@ Every value comes from the environment; `keyward run -- python3 backend/app.py` 
 """
 
 import dataclasses
+import signal
 import sys
 
 import selftest
@@ -47,10 +48,12 @@ def serve(settings):
         return 1
     mode = "stand-in services" if double else "live services"
     print(f"chatbot ({settings.app_env}, {mode}) listens on http://127.0.0.1:{web.server_address[1]}", flush=True)
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     try:
         web.serve_forever()
     except KeyboardInterrupt:
-        pass
+        # Ctrl-C reaches every process of the terminal; whoever passes it on makes it two.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     finally:
         web.server_close()
         if double:

@@ -25,7 +25,7 @@ def run(settings):
     """Runs every check and gives a line for each; raises `Failed` at the first that fails."""
     double = Double(settings)
     try:
-        local = dataclasses.replace(settings, provider_mode="double", port=0, **double.overrides())
+        local = dataclasses.replace(settings, provider_mode="double", log_level="info", port=0, **double.overrides())
         lines = [signing(local), *requests(local, double), page(local)]
         lines.append("database    " + Database(local).describe())
     finally:
