@@ -23,7 +23,12 @@ struct Benchmark {
 }
 
 /// Every benchmark there is.
-const ALL: &[Benchmark] = &[];
+const ALL: &[Benchmark] = &[
+    Benchmark { name: "commit", package: "keyward-store-sqlite", bench: "commit" },
+    Benchmark { name: "command", package: "keyward", bench: "command" },
+    Benchmark { name: "mask", package: "keyward-exec", bench: "mask" },
+    Benchmark { name: "audit", package: "keyward-audit", bench: "audit" },
+];
 
 const PAGE: &str = "BENCHMARKS.md";
 
