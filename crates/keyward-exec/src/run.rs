@@ -4,6 +4,7 @@ use std::process::Command;
 use crate::error::Error;
 use crate::lookup;
 use crate::mask::Masker;
+use crate::private_files::PrivateFiles;
 
 /// A child to be started. Plain data: nothing is read from the surroundings but the three standard
 /// streams.
@@ -18,6 +19,8 @@ pub struct Run {
     pub search_path: Option<OsString>,
     /// What to mask in the output; none for `--no-mask`.
     pub masker: Option<Masker>,
+    /// The files that variables point to. They are removed when the child has ended.
+    pub files: Option<PrivateFiles>,
 }
 
 /// How a child ended.
@@ -71,14 +74,14 @@ pub enum Next {
 impl Run {
     /// Runs the child to its end.
     ///
-    /// Where nothing is to be masked this process *becomes* the program and the call does not
-    /// return. Otherwise the program is a child of ours that cannot tell: terminal, window size,
+    /// Where nothing is to be masked and no file to be removed, this process *becomes* the program
+    /// and the call does not return. Otherwise the program is a child of ours that cannot tell: terminal, window size,
     /// signals, job control and exit status are as they would be.
     ///
     /// # Errors
     /// [`Error::exit_code`] is what `keyward run` should then exit with.
     pub fn run(self) -> Result<Ending, Error> {
-        if self.masker.as_ref().is_none_or(Masker::is_empty) {
+        if self.masker.as_ref().is_none_or(Masker::is_empty) && self.files.is_none() {
             return self.replace_process();
         }
         self.supervise(None)

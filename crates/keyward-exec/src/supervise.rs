@@ -11,6 +11,7 @@
 //! terminal EIO), since there is nobody left to mask it.
 
 mod child;
+mod janitor;
 mod monitor;
 mod relay;
 mod streams;
@@ -29,9 +30,11 @@ use rustix::event::{PollFd, PollFlags};
 
 use crate::error::{Error, system};
 use crate::mask::Masker;
+use crate::private_files::PrivateFiles;
 use crate::run::{Ending, Next, Run, Status};
 
 use child::Child;
+use janitor::Janitor;
 use monitor::Report;
 use relay::{Gauge, wait_for};
 use streams::{Outside, Streams};
@@ -230,6 +233,8 @@ impl Supervisor {
 /// One child with all that belongs to it.
 struct Job {
     child: Child,
+    /// Removed with the job, or by the janitor if we do not come to that.
+    files: Option<(PrivateFiles, Option<Janitor>)>,
     keyboard: Option<Keyboard>,
     relays: Vec<JoinHandle<Masker>>,
     /// Closed to make the relays finish.
@@ -250,6 +255,10 @@ impl Job {
         if let (Some(terminal), Some(pty)) = (&supervisor.terminal, &streams.pty) {
             child::rename_terminal(&mut run.env, terminal.name(), pty.name());
         }
+        let files = run.files.take().map(|files| {
+            let janitor = Janitor::of(&files).ok();
+            (files, janitor)
+        });
         let keyboard = streams.pty.is_some() && supervisor.gives_keyboard();
         let child = Child::start(&run, &mut streams, supervisor.terminal.as_ref(), &supervisor.signals, keyboard)?;
         let Streams { pty, relays, .. } = streams;
@@ -273,7 +282,7 @@ impl Job {
         });
         let relays = relays.collect::<Result<_, _>>()?;
         // The slave is dropped here, so that the end of the last process that has it shows.
-        Ok(Self { child, keyboard: pty.map(|pty| Keyboard::new(pty.master)), relays, leave, done, gauges })
+        Ok(Self { child, files, keyboard: pty.map(|pty| Keyboard::new(pty.master)), relays, leave, done, gauges })
     }
 
     /// Waits until what the child has written is through, within reason.
@@ -294,6 +303,7 @@ impl Job {
     /// Delivers the rest of the output and says which secrets were in it. A signal that would end
     /// us ends the wait: whoever reads our output may have stopped reading for good.
     fn finish(self, signals: &Signals) -> Vec<String> {
+        drop(self.files);
         drop(self.leave);
         loop {
             let mut list = [PollFd::new(&self.done, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];

@@ -176,6 +176,21 @@ impl Undo {
     }
 }
 
+/// Forks a process that does `task` and ends. Says its process id.
+///
+/// `task` runs under the module's rule: system calls only.
+pub(super) fn fork_for(task: impl FnOnce()) -> io::Result<i32> {
+    // SAFETY: the forked process makes system calls only and never returns from here.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            task();
+            exit_now(0)
+        }
+        pid => Ok(pid),
+    }
+}
+
 /// Sends a signal; a process that is gone is no error.
 pub(super) fn kill(pid: i32, number: i32) {
     // SAFETY: a plain system call.

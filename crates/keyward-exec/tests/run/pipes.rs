@@ -176,3 +176,52 @@ fn it_is_known_which_secrets_were_shown() {
     assert_eq!(text(&status.stdout), "*******************\n");
     assert_eq!(std::fs::read_to_string(seen).unwrap(), "SECRET_1");
 }
+
+/// What the starter hands over as a file; obviously no key.
+const TEXT: &str = "{\"not\": \"a key\"}";
+
+fn with_file(command: &[&str]) -> Command {
+    let mut starter = Command::new(STARTER);
+    starter.args(["--file", TEXT, "--"]).args(command).stdin(Stdio::null());
+    starter
+}
+
+#[test]
+fn a_private_file_can_be_opened_by_grandchildren_and_goes_with_the_child() {
+    let script = "import os, subprocess, sys
+path = os.environ['FILE']
+print(open(path).read(), oct(os.stat(path).st_mode & 0o777))
+subprocess.run([sys.executable, '-c', 'import os; print(open(os.environ[\"FILE\"]).read())'], close_fds=True)
+print(path)";
+    let out = text(&with_file(&["python3", "-c", script]).output().unwrap().stdout);
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines[..2], [&format!("{TEXT} 0o600"), TEXT]);
+    assert!(!std::path::Path::new(lines[2]).exists());
+    assert!(!std::path::Path::new(lines[2]).parent().unwrap().exists());
+}
+
+#[test]
+fn a_private_file_goes_even_when_we_are_killed() {
+    for number in ["KILL", "TERM"] {
+        let script = "echo $FILE; exec sleep 60";
+        let mut child = with_file(&["sh", "-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut path = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut path).unwrap();
+        let path = std::path::PathBuf::from(path.trim());
+        assert!(path.exists());
+        Command::new("kill").args(["-s", number, &child.id().to_string()]).status().unwrap();
+        child.wait().unwrap();
+        until(|| (!path.parent().unwrap().exists()).then_some(()));
+    }
+}
+
+#[test]
+fn a_private_file_goes_when_the_program_cannot_be_started() {
+    let left = || {
+        let all = std::fs::read_dir("/dev/shm").unwrap().flatten();
+        all.filter(|entry| std::fs::read(entry.path().join("FILE")).is_ok_and(|text| text == b"unstartable")).count()
+    };
+    let out = Command::new(STARTER).args(["--file", "unstartable", "--", "no-such-program-anywhere"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(127));
+    assert_eq!(left(), 0);
+}

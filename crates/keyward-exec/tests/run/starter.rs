@@ -1,11 +1,12 @@
 //! What the tests start: `keyward run` without a vault. `starter [OPTION…] -- COMMAND…` with
 //! `--secret VALUE`, `--search-path PATH`, `--set NAME=VALUE`, `--seen FILE` (names that were
-//! masked), `--watch FILE` (the variable `VALUE` is the file's text, a change restarts).
+//! masked), `--watch FILE` (the variable `VALUE` is the file's text, a change restarts), `--file TEXT`
+//! (the variable `FILE` is the path of a private file).
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use keyward_exec::{Masker, Next, Run};
+use keyward_exec::{Masker, Next, PrivateFiles, Run};
 
 #[derive(Clone, Default)]
 struct Options {
@@ -14,6 +15,7 @@ struct Options {
     set: Vec<(OsString, OsString)>,
     seen: Option<PathBuf>,
     watch: Option<PathBuf>,
+    file: Option<String>,
     command: Vec<OsString>,
 }
 
@@ -63,6 +65,7 @@ impl Options {
                 }
                 Some("--seen") => options.seen = Some(value(&mut args).into()),
                 Some("--watch") => options.watch = Some(value(&mut args).into()),
+                Some("--file") => options.file = Some(text(value(&mut args))),
                 Some("--") => options.command = args.by_ref().collect(),
                 _ => panic!("unknown option {arg:?}"),
             }
@@ -77,6 +80,11 @@ impl Options {
         if let Some(file) = &self.watch {
             env.push(("VALUE".into(), read(file).into()));
         }
+        let files = self.file.as_ref().map(|text| {
+            let mut files = PrivateFiles::new(None).expect("a folder in memory");
+            env.push(("FILE".into(), files.add("FILE", text.as_bytes()).expect("room for a file").into()));
+            files
+        });
         let names = self.secrets.iter().enumerate();
         Run {
             program: self.command[0].clone(),
@@ -84,6 +92,7 @@ impl Options {
             env,
             search_path: self.search_path.clone().or_else(|| std::env::var_os("PATH")),
             masker: Some(Masker::new(names.map(|(i, value)| (format!("SECRET_{i}"), value)))),
+            files,
         }
     }
 }

@@ -41,7 +41,6 @@ struct Prepared {
     run: Run,
     versions: BTreeMap<SecretName, Version>,
     holdings: Vec<String>,
-    files: Option<keyward_exec::PrivateFiles>,
 }
 
 /// `run`'s own failures.
@@ -61,13 +60,12 @@ impl Args {
 
     fn start(self, context: &Context) -> Result<Exit> {
         let prepared = self.prepare(context, &context.connect()?, true)?;
-        let Prepared { run, mut versions, mut holdings, mut files } = prepared;
+        let Prepared { run, mut versions, mut holdings } = prepared;
         let ended = if self.watch {
             run.run_watched(|| match self.changed(context, &versions) {
                 Some(next) => {
                     versions = next.versions;
                     holdings.extend(next.holdings);
-                    files = next.files;
                     Next::Restart(Box::new(next.run))
                 }
                 None => Next::Keep,
@@ -75,7 +73,6 @@ impl Args {
         } else {
             run.run()
         };
-        drop(files);
         close(context, holdings);
         match ended {
             Ok(ending) => match ending.status {
@@ -107,16 +104,13 @@ impl Args {
             say(&composed, &values, self.no_mask);
         }
         let masker = (!self.no_mask).then(|| masker(&values));
-        // A private file has to be removed afterwards, so that this process has to stay.
-        let masker = if files.is_some() { Some(masker.unwrap_or_else(empty_masker)) } else { masker };
         let mut command = self.command.iter().cloned();
         let program = command.next().ok_or_else(|| Failure::usage("no program is named"))?;
         let search_path = Config::search_path();
         Ok(Prepared {
-            run: Run { program, args: command.collect(), env: composed.env, search_path, masker },
+            run: Run { program, args: command.collect(), env: composed.env, search_path, masker, files },
             versions: values.iter().map(|value| (value.name.clone(), value.version)).collect(),
             holdings: values.into_iter().filter_map(|value| value.holding).collect(),
-            files,
         })
     }
 
@@ -204,10 +198,6 @@ fn masker(values: &[Disclosed]) -> Masker {
     Masker::new(
         values.iter().filter(|value| maskable(value)).map(|value| (value.name.to_string(), value.value.expose())),
     )
-}
-
-fn empty_masker() -> Masker {
-    Masker::new(std::iter::empty::<(String, &[u8])>())
 }
 
 /// What the user should know before the program starts, once.
