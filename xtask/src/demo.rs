@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -30,6 +30,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         .arg("demo.sh")
         .current_dir(&application)
         .env("PATH", process::path_after(&workspace.target().join("debug"))?)
+        // Nobody is asked for a passphrase: without a terminal a key file opens the vault.
+        .stdin(Stdio::null())
         .env("KEYWARD_HOME", folder.join("vault"))
         .env("KEYWARD_KEYS", folder.join("keys"));
     process::run(&mut command)?;
