@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p keyward-store-sqlite --bench commit [-- --seconds 2 --rounds 5 --callers 1,64]`
 
+#![expect(clippy::print_stdout, reason = "the table is what it is run for")]
+
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};

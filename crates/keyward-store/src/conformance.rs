@@ -13,6 +13,8 @@ mod kit;
 mod reading;
 mod tampering;
 
+pub use kit::{HashChain, KeyedMac};
+
 use crate::Engine;
 
 /// Runs every case, each on a fresh, empty engine.

@@ -7,6 +7,7 @@
 //! - [`Program`]: the `keyward` binary in surroundings that are all fresh folders.
 //! - [`Markers`]: secrets whose every spelling is searched for where it must not be.
 //! - [`crash`]: what the crash campaign and its victim agree on.
+//! - `faults`: a disk that is full, broken or read-only when the test says so.
 //! - [`tamper`]: alterations of a database behind the store's back.
 //!
 //! The campaigns lie in `tests/`: random tests that grow with their size, run small by `cargo test`
@@ -14,6 +15,8 @@
 
 mod brittle;
 pub mod crash;
+#[cfg(target_os = "linux")]
+pub mod faults;
 mod marker;
 mod program;
 mod seed;

@@ -7,7 +7,11 @@ use sha2::{Digest, Sha256};
 use crate::{Batch, Delete, Engine, Expect, LogEntry, LogHead, Put, RecordMac, Result, Store, mac_input};
 
 /// Keyed hash, enough for a suite that attacks rows and not the MAC.
-pub(super) struct KeyedMac(pub(super) u8);
+#[derive(Debug)]
+pub struct KeyedMac(
+    /// The key.
+    pub u8,
+);
 
 impl RecordMac for KeyedMac {
     fn mac(
@@ -25,8 +29,9 @@ impl RecordMac for KeyedMac {
     }
 }
 
-/// Chains a hash over the entries; refuses the entry `refuse`, panics at the entry `panic`.
-pub(super) struct HashChain;
+/// Chains a hash over the entries; refuses at the entry `refuse`, panics at the entry `panic`.
+#[derive(Debug)]
+pub struct HashChain;
 
 impl LogHead for HashChain {
     fn extend(&self, state: Option<&[u8]>, first_index: u64, public: &[&[u8]]) -> Result<Vec<u8>, String> {
