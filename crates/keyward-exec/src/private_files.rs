@@ -132,7 +132,9 @@ fn lock(_: &Path) -> io::Result<File> {
 fn is_in_memory(folder: &Path) -> bool {
     const TMPFS: i64 = 0x0102_1994;
     const RAMFS: i64 = 0x8584_58f6;
-    rustix::fs::statfs(folder).is_ok_and(|found| matches!(i64::from(found.f_type), TMPFS | RAMFS))
+    #[allow(clippy::useless_conversion, reason = "the field is 32 bits wide on some systems")]
+    let lives_in_memory = |found: rustix::fs::StatFs| matches!(i64::from(found.f_type), TMPFS | RAMFS);
+    rustix::fs::statfs(folder).is_ok_and(lives_in_memory)
 }
 
 /// macOS has no such folder by default; a RAM disk named as the runtime folder is taken at its word.

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use keyward_access::Object;
 use keyward_audit::Action as ActionName;
-use keyward_audit::Hash;
 use keyward_audit::LogProof;
-use keyward_audit::merkle::leaf_hash;
 use keyward_audit::private::SealPrivate;
 use keyward_audit::verify::{ReadCounter, Verifier};
 use keyward_store::Engine;
@@ -81,18 +79,8 @@ impl Vault {
         }
         let state = head.state.ok_or(Error::Damaged("the log has no head"))?;
         let checkpoint = keyward_audit::head::Head::decode(&state)?.checkpoint;
-        let short = || Error::Damaged("the log is shorter than its head says");
-        let mut leaves: Vec<Hash> = Vec::new();
-        while (leaves.len() as u64) < head.size {
-            let rows = reader.log(leaves.len() as u64, 1024)?;
-            if rows.is_empty() {
-                return Err(short());
-            }
-            leaves.extend(rows.iter().map(|row| leaf_hash(&row.public)));
-        }
-        let entry = reader.log(index, 1)?.into_iter().next().ok_or_else(short)?;
         let keys = std::slice::from_ref(self.verifier());
-        Ok(LogProof::new(&leaves[..], &entry.public, index, &checkpoint, keys)?.to_string())
+        Ok(LogProof::from_log(&reader, index, &checkpoint, keys)?.to_string())
     }
 
     /// Writes a consistent copy of the store to a file that must not exist, without the slots that

@@ -99,7 +99,11 @@ fn peers(project: &Path) -> Vec<Contestant> {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             command
         };
-        peers.push(Contestant { name: "`dotenvx run` (npm), 20 plaintext values", command: Box::new(command), times: vec![] });
+        peers.push(Contestant {
+            name: "`dotenvx run` (npm), 20 plaintext values",
+            command: Box::new(command),
+            times: vec![],
+        });
     }
     if let Some(python) = variable("KEYWARD_PEERS_PYTHON") {
         let command = move || {
@@ -108,7 +112,11 @@ fn peers(project: &Path) -> Vec<Contestant> {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             command
         };
-        peers.push(Contestant { name: "`dotenv run` (python-dotenv), 20 plaintext values", command: Box::new(command), times: vec![] });
+        peers.push(Contestant {
+            name: "`dotenv run` (python-dotenv), 20 plaintext values",
+            command: Box::new(command),
+            times: vec![],
+        });
     }
     peers
 }
