@@ -88,16 +88,21 @@ impl Checkpointer {
             self.thread = builder.spawn(move || run(&path, &progress)).ok();
         }
     }
-}
 
-impl Drop for Checkpointer {
-    fn drop(&mut self) {
+    /// Ends the thread, once what it is copying is copied.
+    pub(crate) fn stop(&mut self) {
         self.progress.state().stopped = true;
         self.progress.wake.notify_one();
         if let Some(thread) = self.thread.take() {
             // It had a panic of its own; the log is whole whatever it did.
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -7,6 +7,7 @@ use keyward_store::{Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::create::with_suffix;
 use crate::{error, schema};
 
 /// A connection that may write.
@@ -64,7 +65,15 @@ pub(crate) fn check_format(connection: &Connection, path: &Path) -> Result<()> {
     if found > schema::FORMAT {
         return Err(Error::FutureFormat { found, known: schema::FORMAT });
     }
-    check_tables(connection).map_err(failed)?
+    check_tables(connection).map_err(failed)??;
+    // SQLite reads what is missing of the last page as zeros. After a crash the log beside the file
+    // has that page; without one the file was cut.
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let page = u64::try_from(pragma("page_size")?).unwrap_or(0).max(1);
+    if length(path) % page != 0 && length(&with_suffix(path, "-wal")) == 0 {
+        return Err(Error::Damaged { detail: "it ends within a page".into() });
+    }
+    Ok(())
 }
 
 fn check_tables(connection: &Connection) -> rusqlite::Result<Result<()>> {

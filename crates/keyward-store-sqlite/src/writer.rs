@@ -88,6 +88,7 @@ impl Writer {
     /// Empties the write-ahead log into the database, so that the file alone is the whole store. Does
     /// not wait for other processes at it.
     pub(crate) fn close(&mut self) -> Result<()> {
+        self.checkpointer.stop();
         self.recover()?;
         let at_once = self.connection.busy_timeout(Duration::ZERO);
         at_once.map_err(|e| error::sqlite(&self.path, "close the database", &e))?;

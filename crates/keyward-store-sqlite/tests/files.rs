@@ -1,0 +1,179 @@
+//! Files: what is refused and how it is called, who may read them, backups, restores.
+#![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
+
+mod kit;
+
+use std::fs;
+
+use keyward_store::{Engine, Error};
+use keyward_store_sqlite::{Sqlite, restore, set_aside};
+use kit::{Home, keys, put};
+
+#[test]
+fn what_is_not_a_database_of_ours_is_called_by_its_name() {
+    let home = Home::new();
+    let path = home.path().display().to_string();
+    assert_eq!(home.refusal(), Error::NotFound { path: path.clone() });
+    fs::write(home.path(), "").unwrap();
+    assert!(matches!(home.refusal(), Error::Damaged { .. }), "an empty file was once a database");
+    fs::write(home.path(), "OPENAI_API_KEY=not a database\n".repeat(300)).unwrap();
+    assert_eq!(home.refusal(), Error::Foreign { path: path.clone() });
+    fs::write(home.path(), "short").unwrap();
+    assert_eq!(home.refusal(), Error::Foreign { path: path.clone() });
+    fs::remove_file(home.path()).unwrap();
+    home.alter("CREATE TABLE somebody_elses (x)");
+    assert_eq!(home.refusal(), Error::Foreign { path: path.clone() });
+    fs::remove_file(home.path()).unwrap();
+    fs::create_dir(home.path()).unwrap();
+    assert_eq!(home.refusal(), Error::Foreign { path });
+}
+
+#[test]
+fn a_format_from_the_future_is_refused() {
+    let home = Home::with_records();
+    home.alter("PRAGMA user_version = 2");
+    assert_eq!(home.refusal(), Error::FutureFormat { found: 2, known: 1 });
+}
+
+#[test]
+fn a_schema_that_is_not_ours_never_runs() {
+    let planted = [
+        "CREATE TRIGGER forget AFTER INSERT ON log BEGIN DELETE FROM log; END",
+        "CREATE VIEW spy AS SELECT * FROM record",
+        "CREATE INDEX more ON log (public)",
+        "DROP TABLE deleted",
+        "ALTER TABLE record ADD COLUMN note TEXT",
+    ];
+    for sql in planted {
+        let home = Home::with_records();
+        home.alter(sql);
+        assert!(matches!(home.refusal(), Error::Damaged { .. }), "{sql}");
+    }
+}
+
+#[test]
+fn a_cut_database_is_damaged_not_shorter() {
+    let home = Home::with_records();
+    let whole = fs::read(home.path()).unwrap();
+    for parts in [1, 2, 5, 9] {
+        fs::write(home.path(), &whole[..whole.len() * parts / 10]).unwrap();
+        let found = match Sqlite::open(&home.path(), || 0) {
+            Ok(engine) => keys(&kit::store(engine)),
+            Err(error) => Err(error),
+        };
+        assert!(matches!(found, Err(Error::Damaged { .. })), "{parts} tenths: {found:?}");
+    }
+}
+
+#[test]
+fn creating_takes_nobodys_place() {
+    let home = Home::with_records();
+    let refused = Sqlite::create(&home.path(), || 0).map(drop);
+    assert_eq!(refused, Err(Error::Exists { path: home.path().display().to_string() }));
+    assert_eq!(keys(&home.open()).unwrap(), ["a", "b", "c"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let path = home.file("new/folder/store.db");
+    let engine = Sqlite::create(&path, || 0).unwrap();
+    engine.put_meta("some", Some(b"fact")).unwrap();
+    let mode = |name: &str| fs::metadata(home.file(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("new/folder"), 0o700);
+    for name in ["new/folder/store.db", "new/folder/store.db-wal", "new/folder/store.db-shm"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    drop(engine);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    drop(Sqlite::open(&path, || 0).unwrap());
+    assert_eq!(mode("new/folder/store.db"), 0o600, "rights of others are taken back");
+}
+
+#[test]
+fn a_closed_database_is_whole_in_one_file() {
+    let home = Home::with_records();
+    let copy = Home::new();
+    fs::copy(home.path(), copy.path()).unwrap();
+    assert_eq!(keys(&copy.open()).unwrap(), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_backup_is_a_store_of_its_own() {
+    let home = Home::with_records();
+    let store = home.open();
+    let backup = home.file("backup.db");
+    store.backup_to(&backup).unwrap();
+    store.commit(put("later", b"")).unwrap();
+    assert!(matches!(store.backup_to(&backup), Err(Error::Exists { .. })), "backups are not overwritten");
+    let copy = kit::store(Sqlite::open(&backup, || 0).unwrap());
+    assert_eq!(keys(&copy).unwrap(), ["a", "b", "c"]);
+    assert_eq!(copy.log_head().unwrap().size, 3);
+    assert_eq!(copy.engine().check(), Ok(Vec::new()));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_restore_overwrites_nothing() {
+    let home = Home::with_records();
+    let backup = home.file("backup.db");
+    home.open().backup_to(&backup).unwrap();
+    home.open().commit(put("later", b"")).unwrap();
+    assert!(matches!(restore(&backup, &home.path()), Err(Error::Exists { .. })));
+    let aside = set_aside(&home.path()).unwrap();
+    restore(&backup, &home.path()).unwrap();
+    assert_eq!(keys(&home.open()).unwrap(), ["a", "b", "c"]);
+    let before = kit::store(Sqlite::open(&aside, || 0).unwrap());
+    assert_eq!(keys(&before).unwrap(), ["a", "b", "c", "later"], "what was replaced is still there");
+}
+
+#[test]
+fn only_a_sound_backup_is_restored() {
+    let home = Home::with_records();
+    let backup = home.file("backup.db");
+    home.open().backup_to(&backup).unwrap();
+    let whole = fs::read(&backup).unwrap();
+    let target = home.file("restored.db");
+    fs::write(&backup, &whole[..whole.len() / 2]).unwrap();
+    assert!(matches!(restore(&backup, &target), Err(Error::Damaged { .. })));
+    fs::write(&backup, "not a backup at all").unwrap();
+    assert_eq!(restore(&backup, &target), Err(Error::Foreign { path: backup.display().to_string() }));
+    let missing = home.file("missing.db");
+    assert_eq!(restore(&missing, &target), Err(Error::NotFound { path: missing.display().to_string() }));
+    let left: Vec<_> = fs::read_dir(home.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("restored")), "{left:?}");
+}
+
+/// Somebody copied the files of a store in use, with `cp`.
+#[test]
+fn a_plain_copy_is_restored_with_its_log() {
+    let home = Home::with_records();
+    let store = home.open();
+    store.commit(put("later", b"")).unwrap();
+    for name in ["store.db", "store.db-wal"] {
+        fs::copy(home.file(name), home.file(&format!("copy-{name}"))).unwrap();
+    }
+    let target = home.file("restored.db");
+    restore(&home.file("copy-store.db"), &target).unwrap();
+    let restored = kit::store(Sqlite::open(&target, || 0).unwrap());
+    assert_eq!(keys(&restored).unwrap(), ["a", "b", "c", "later"]);
+}
+
+/// The log of a database that was removed must not be read into the one that comes after it.
+#[test]
+fn a_left_over_log_is_not_taken_for_ours() {
+    let home = Home::with_records();
+    let store = home.open();
+    store.commit(put("later", b"")).unwrap();
+    let log = fs::read(home.file("store.db-wal")).unwrap();
+    drop(store);
+    fs::remove_file(home.path()).unwrap();
+    fs::write(home.file("store.db-wal"), log).unwrap();
+    assert_eq!(home.create().log_head().unwrap().size, 0);
+}
