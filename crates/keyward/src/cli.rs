@@ -101,7 +101,7 @@ commands! {
     Completions => completions,
     Man => man,
     #[command(name = "commands", hide = true)]
-    CommandList => command_list,
+    Catalog => command_list,
 }
 
 /// Runs the command that was asked for.
