@@ -33,16 +33,16 @@ def app(values, *arguments):
     return subprocess.run([*APP, *arguments], env=environment, capture_output=True, text=True, timeout=60)
 
 
-def serves(values):
-    """Starts the server, reads its line and its page, ends it as Ctrl-C does."""
+def serves(values, end):
+    """Starts the server, reads its line and its page, ends it by a signal that arrives twice."""
     environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **values, "PORT": "0"}
     process = subprocess.Popen(APP, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     line = process.stdout.readline()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     page = opener.open(re.search(r"http://\S+", line)[0], timeout=10).read().decode()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(end)
     time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(end)
     rest = "".join(process.communicate(timeout=10))
     assert process.returncode == 0, rest
     return line + page + rest
@@ -60,7 +60,7 @@ def main():
     for stage, values in files.items():
         result = app(values, "--self-test")
         assert result.returncode == 0, result.stderr
-        shown = result.stdout + result.stderr + serves(values)
+        shown = result.stdout + result.stderr + serves(values, signal.SIGINT) + serves(values, signal.SIGTERM)
         leaked = [name for name in SECRETS if values[name] in shown]
         assert not leaked, f"{leaked} shown"
         assert "FAKE" not in shown

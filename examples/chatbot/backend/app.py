@@ -46,14 +46,15 @@ def serve(settings):
     except OSError as error:
         print(f"chatbot: cannot listen on port {settings.port}: {error.strerror}", file=sys.stderr)
         return 1
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     mode = "stand-in services" if double else "live services"
     print(f"chatbot ({settings.app_env}, {mode}) listens on http://127.0.0.1:{web.server_address[1]}", flush=True)
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     try:
         web.serve_forever()
     except KeyboardInterrupt:
         # Ctrl-C reaches every process of the terminal; whoever passes it on makes it two.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
     finally:
         web.server_close()
         if double:
