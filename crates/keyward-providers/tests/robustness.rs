@@ -128,7 +128,7 @@ fn time_grows_with_length_only() {
 }
 
 /// The start of the binary must not pay for the catalogue: the first recognition of a process is
-/// as quick as any. The tests run unoptimised, so the bound is wide; optimised, it is 0.1 ms.
+/// as quick as any. The tests run unoptimised, so the bound is wide; optimised, it takes 0.1 to 0.2 ms.
 #[test]
 fn the_first_recognition_is_quick() {
     let started = Instant::now();
