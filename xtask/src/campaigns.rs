@@ -62,6 +62,26 @@ pub(crate) const ALL: &[Campaign] = &[
         small: &[("KEYWARD_TAMPER_ROUNDS", "50")],
         full: &[("KEYWARD_TAMPER_ROUNDS", "1000")],
     },
+    Campaign {
+        name: "crash",
+        title: "A process that is killed loses nothing that it acknowledged",
+        package: "keyward-testing",
+        test: "crash",
+        features: &[],
+        tools: &[],
+        small: &[("KEYWARD_KILLS", "25")],
+        full: &[("KEYWARD_KILLS", "500")],
+    },
+    Campaign {
+        name: "durability",
+        title: "A store that is killed, full or on a failing disk keeps what it acknowledged",
+        package: "keyward-testing",
+        test: "durability",
+        features: &[],
+        tools: &[],
+        small: &[("KEYWARD_CRASHES", "25")],
+        full: &[("KEYWARD_CRASHES", "500")],
+    },
 ];
 
 /// How much of a campaign is run.
