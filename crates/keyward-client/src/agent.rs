@@ -164,7 +164,9 @@ fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
 fn answer(stream: UnixStream, shared: &Shared) {
     let open = |occasion: Occasion| {
         let desk = LocalDesk::new(Arc::clone(&shared.vault), occasion)?;
-        let warnings = if shared.vault.safe_mode().is_some() { shared.warnings.clone() } else { Vec::new() };
+        let mut warnings = shared.warnings.clone();
+        // Somebody has looked since.
+        warnings.retain(|warning| shared.vault.safe_mode().is_some() || !warning.contains("store accept"));
         Ok(Served { desk: Box::new(desk) as Box<dyn Desk>, warnings })
     };
     // A connection that breaks is its caller's affair.

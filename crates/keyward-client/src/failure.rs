@@ -144,6 +144,11 @@ impl From<keyward_store::Error> for Failure {
             Store::NetworkFilesystem { .. } => {
                 Self::new(Code::Usage, message).hint("set `KEYWARD_HOME` to a folder on a local disk")
             }
+            Store::Exists { .. } => Self::usage(message),
+            Store::ReadOnly { .. } => {
+                Self::internal(message).hint("nothing was changed; the vault needs a folder that can be written")
+            }
+            Store::Full => Self::internal(message).hint("nothing was changed; make room, then run the command again"),
             _ => Self::internal(message),
         }
     }

@@ -11,7 +11,8 @@ use keyward_store_sqlite::Sqlite;
 use keyward_store_sqlite::lock::{Error as LockError, Lock};
 use keyward_types::{Secret, VaultId};
 use keyward_vault::{
-    Anchor, Credential, Error as VaultError, Header, KeyFile, NewVault, Protection, RecoveryCode, Standing, Vault,
+    AgeIdentity, Anchor, Credential, Error as VaultError, Header, KeyFile, NewVault, Protection, RecoveryCode, Share,
+    Standing, Vault,
 };
 
 use crate::system::{SystemClock, tools};
@@ -28,7 +29,8 @@ pub struct Home {
 
 /// What may be asked to open a vault.
 pub trait Ask {
-    /// The passphrase or recovery code that the environment names, if it names one.
+    /// What the environment names to open the vault with, if it names anything: a passphrase, a
+    /// recovery code, shares (one a line) or the text of an identity; each is known by its form.
     ///
     /// # Errors
     /// When a file that should hold it cannot be read.
@@ -39,6 +41,14 @@ pub trait Ask {
     /// # Errors
     /// When the terminal fails.
     fn prompt(&self) -> Result<Option<Secret<String>>>;
+
+    /// The text of an age or SSH identity, where one is named for slots of that kind.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    fn identity(&self) -> Result<Option<Secret<String>>> {
+        Ok(None)
+    }
 
     /// What the operating system's keyring holds for this vault.
     fn keyring(&self, vault: VaultId) -> Option<Secret<String>>;
@@ -63,7 +73,7 @@ pub struct Owned {
 }
 
 /// How long a command waits for another one that owns the store.
-const WAIT: Duration = Duration::from_secs(15);
+pub(crate) const WAIT: Duration = Duration::from_secs(15);
 
 impl Home {
     /// The database.
@@ -162,11 +172,28 @@ impl Home {
     fn unlock(&self, lock: Lock, ask: &dyn Ask) -> Result<Owned> {
         let header = self.peek()?;
         let vault = self.try_slots(&header, ask)?;
-        Ok(Owned::new(vault, self.clone(), lock))
+        let mut owned = Owned::new(vault, self.clone(), lock);
+        owned.warnings.extend(self.warn_of_key_file(header.vault));
+        Ok(owned)
+    }
+
+    /// Others on this machine who may read the key file need the database only.
+    fn warn_of_key_file(&self, vault: VaultId) -> Option<String> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let path = self.key_file(vault);
+            let mode = fs::metadata(&path).ok()?.permissions().mode() & 0o777;
+            if mode & 0o077 != 0 {
+                let path = path.display();
+                return Some(format!("others may read the key file `{path}` (mode {mode:o}); `chmod 600` ends that"));
+            }
+        }
+        None
     }
 
     /// Tries the slots that need nobody first.
-    fn try_slots(&self, header: &Header, ask: &dyn Ask) -> Result<Vault> {
+    pub(crate) fn try_slots(&self, header: &Header, ask: &dyn Ask) -> Result<Vault> {
         let open = |credential: &Credential<'_>| {
             Vault::unlock(Box::new(Sqlite::open(&self.database(), clock)?), credential, tools())
         };
@@ -196,6 +223,14 @@ impl Home {
         }
         if let Some(text) = ask.given()? {
             return open_with_text(&text, open);
+        }
+        if has(|p| matches!(p, Protection::Age { .. }))
+            && let Some(text) = ask.identity()?
+        {
+            match open_with_text(&text, open) {
+                Err(failure) if failure.code == Code::Locked => reason = Some(failure.message),
+                done => return done,
+            }
         }
         if has(|p| matches!(p, Protection::Passphrase { .. } | Protection::RecoveryCode { .. }))
             && let Some(text) = ask.prompt()?
@@ -388,15 +423,24 @@ impl Drop for Owned {
     }
 }
 
-/// A passphrase and a recovery code come in by the same ways; a code is recognised by its form.
+/// All that opens a vault comes in by the same ways and is known by its form; what has no other is a
+/// passphrase.
 fn open_with_text(text: &Secret<String>, open: impl Fn(&Credential<'_>) -> Result<Vault, VaultError>) -> Result<Vault> {
-    if text.expose().trim_start().to_ascii_uppercase().starts_with("KWR-") {
+    let form = text.expose().trim_start().get(..4).unwrap_or_default().to_ascii_uppercase();
+    if form == "KWR-" {
         return Ok(open(&Credential::Recovery(&RecoveryCode::parse(text.expose())?))?);
+    }
+    if form == "KWS-" {
+        let shares = text.expose().lines().filter(|line| !line.trim().is_empty()).map(Share::parse);
+        return Ok(open(&Credential::Shares(&shares.collect::<Result<Vec<_>, _>>()?))?);
+    }
+    if AgeIdentity::is_like(text.expose()) {
+        return Ok(open(&Credential::Age(&AgeIdentity::parse(text.expose())?))?);
     }
     Ok(open(&Credential::Passphrase(text))?)
 }
 
-fn private_folder(path: &Path) -> Result<()> {
+pub(crate) fn private_folder(path: &Path) -> Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

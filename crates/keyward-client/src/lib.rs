@@ -11,6 +11,7 @@ mod failure;
 mod home;
 mod intake;
 mod local;
+mod restore;
 mod socket;
 mod system;
 mod wire;
@@ -22,8 +23,9 @@ pub use failure::{Code, Failure, Result};
 pub use home::{Ask, Connection, Home, Owned};
 pub use intake::{Examined, bits, can_be_masked, examine};
 pub use local::LocalDesk;
+pub use restore::Restored;
 pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
 pub use wire::*;
 
-pub use keyward_vault::{Cost, KeyFile, NewSlot, NewVault, RecoveryCode};
+pub use keyward_vault::{AgeIdentity, AgeRecipient, Cost, KeyFile, NewSlot, NewVault, RecoveryCode, Share};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use keyward_types::{EnvironmentName, Head, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
-    Actor, Edit, Error, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened, Project, RecoveryCode,
-    Scope, Slot, ValueChange, Vault, Via,
+    Actor, AgeRecipient, Edit, Error, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened, Project,
+    RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
 };
 
 use crate::wire::{
@@ -65,6 +65,14 @@ impl LocalDesk {
     /// When the store refuses.
     pub(crate) fn enter_safe_mode(&self, why: &str) -> Result<()> {
         Ok(self.vault.enter_safe_mode(&self.actor, why)?)
+    }
+
+    /// Begins a new life of the vault in a store that was made from a backup.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub(crate) fn begin_restored(&self) -> Result<()> {
+        Ok(self.vault.begin_restored(&self.actor)?)
     }
 }
 
@@ -256,6 +264,14 @@ impl Desk for LocalDesk {
             NewSlotInfo::RecoveryCode(code) => {
                 self.vault.add_slot(&self.actor, &NewSlot::Recovery(&RecoveryCode::parse(&text(code)?)?), label)?
             }
+            NewSlotInfo::Age(recipient) => {
+                self.vault.add_slot(&self.actor, &NewSlot::Age(&recipient.parse::<AgeRecipient>()?), label)?
+            }
+            NewSlotInfo::Shamir(shares) => {
+                let text = Secret::new("shares", text(shares)?);
+                let shares = text.expose().lines().map(Share::parse).collect::<Result<Vec<_>, _>>()?;
+                self.vault.add_slot(&self.actor, &NewSlot::Shamir(&shares), label)?
+            }
         };
         Ok(slot_info(&added))
     }
@@ -277,11 +293,17 @@ impl Desk for LocalDesk {
     }
 
     fn backup(&self, path: String) -> Result<u64> {
+        let target = std::path::Path::new(&path);
+        if target.exists() {
+            return Err(Failure::usage(format!("`{path}` exists already")).hint("name a file that does not exist yet"));
+        }
         let reopen = |path: &std::path::Path| {
             let engine = keyward_store_sqlite::Sqlite::open(path, || keyward_types::Clock::now(&crate::SystemClock).0)?;
             Ok(Box::new(engine) as Box<dyn keyward_store::Engine>)
         };
-        Ok(self.vault.backup(&self.actor, std::path::Path::new(&path), reopen)?)
+        let written = self.vault.backup(&self.actor, target, reopen);
+        // What could not be finished may still open with a key of this machine.
+        Ok(written.inspect_err(|_| drop(std::fs::remove_file(target)))?)
     }
 
     fn log(&self, first: u64, limit: u64) -> Result<Vec<LogLineInfo>> {

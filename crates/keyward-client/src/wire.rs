@@ -387,4 +387,8 @@ pub enum NewSlotInfo {
     Passphrase(Bytes),
     /// A recovery code, which the caller shows.
     RecoveryCode(Bytes),
+    /// A public key of age or SSH.
+    Age(String),
+    /// Every share, one a line, which the caller shows.
+    Shamir(Bytes),
 }

@@ -45,7 +45,7 @@ pub use matching::{MatchRecord, MatchRow, RollingKey, WINDOW};
 pub use read::{Lease, Loaded, Opened, Scope};
 pub use record::{Recorded, Via};
 pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Sealed};
-pub use slot::{Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Slot};
+pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Share, Slot};
 pub use vault::{NewVault, Tools, Vault};
 pub use verify::Verified;
 pub use write::{Edit, NewValue, ValueChange, Written};

@@ -20,7 +20,7 @@ pub(crate) struct Config {
     pub(crate) environment: Option<String>,
     passphrase: Option<Secret<String>>,
     passphrase_file: Option<PathBuf>,
-
+    identity_file: Option<PathBuf>,
     /// The name of whoever is signed in to this machine.
     pub(crate) user: String,
     /// What this machine is called.
@@ -71,6 +71,7 @@ impl Config {
             environment: text("KEYWARD_ENV"),
             passphrase: text("KEYWARD_PASSPHRASE").map(|text| Secret::new("passphrase", text)),
             passphrase_file: folder("KEYWARD_PASSPHRASE_FILE"),
+            identity_file: folder("KEYWARD_AGE_IDENTITY"),
             user: text("USER").or_else(|| text("LOGNAME")).unwrap_or_else(|| "owner".into()),
             machine: machine(),
             session_bus: session_bus(),
@@ -115,6 +116,11 @@ impl Config {
         Ok(kept)
     }
 
+    /// The identity file that `KEYWARD_AGE_IDENTITY` names.
+    pub(crate) fn identity(&self) -> Result<Option<Secret<String>>> {
+        self.identity_file.as_deref().map(read_secret).transpose()
+    }
+
     /// Where the session's message bus listens, if there is one.
     pub(crate) fn session_bus(&self) -> Option<&str> {
         self.session_bus.as_deref()
@@ -126,9 +132,7 @@ impl Config {
             return Ok(Some(passphrase.clone()));
         }
         let Some(path) = &self.passphrase_file else { return Ok(None) };
-        let mut text = std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))?;
-        text.truncate(text.trim_end_matches(['\n', '\r']).len());
-        Ok(Some(Secret::new("passphrase", text)))
+        read_secret(path).map(Some)
     }
 
     /// A variable that a `.env` file refers to.
@@ -163,4 +167,11 @@ impl Config {
 #[expect(clippy::disallowed_methods, reason = "this is the binary's config, where the environment is read")]
 fn text_even_empty(name: &str) -> Option<String> {
     env::var_os(name).and_then(|value| value.into_string().ok())
+}
+
+/// What a file says that opens the vault, without its final line break.
+pub(crate) fn read_secret(path: &std::path::Path) -> Result<Secret<String>> {
+    let mut text = std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))?;
+    text.truncate(text.trim_end_matches(['\n', '\r']).len());
+    Ok(Secret::new("passphrase", text))
 }

@@ -138,6 +138,10 @@ impl Ask for Context {
         terminal::hidden("Passphrase or recovery code").map(Some)
     }
 
+    fn identity(&self) -> Result<Option<Secret<String>>> {
+        self.config.identity()
+    }
+
     fn keyring(&self, vault: VaultId) -> Option<Secret<String>> {
         let loaded = Context::keyring(self)?.load(vault);
         loaded.unwrap_or_else(|failure| {

@@ -91,7 +91,7 @@ fn make(context: &Context, recovery_file: Option<&Path>) -> Result<Owned> {
 }
 
 fn choose(context: &Context) -> Result<Way> {
-    if let Some(keyring) = context.keyring() {
+    if let Some(keyring) = context.keyring().filter(keyring::Keyring::is_usable) {
         return Ok(Way::Keyring(keyring, KeyFile::generate(&SystemRandom)?));
     }
     if let Some(given) = context.config.passphrase()? {

@@ -42,15 +42,28 @@ pub(crate) fn save_code(path: &Path, code: &Secret<String>) -> Result<()> {
     Ok(())
 }
 
+/// Refuses where there is neither somebody to show a code to nor a pipe to write it to.
+pub(crate) fn can_hand_out() -> Result<()> {
+    if terminal::interactive() || !std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::usage("there is nobody to show this to").hint("hand its output to a file or a program"))
+}
+
 /// Hands a code out where no file was named: shown once on a terminal, or to a pipe.
 pub(crate) fn hand_out(code: &Secret<String>) -> Result<()> {
-    if terminal::interactive() {
-        return show(code);
+    if terminal::interactive() { show(code) } else { output::line(code.expose()) }
+}
+
+/// Shows shares once on a terminal, or writes them to a pipe, one a line.
+pub(crate) fn hand_out_shares(shares: &str, threshold: u8) -> Result<()> {
+    if !terminal::interactive() {
+        return output::line(shares);
     }
-    if std::io::stdout().is_terminal() {
-        return Err(Failure::usage("there is nobody to show the code to").hint("`--file PATH` writes it to a new file"));
-    }
-    output::line(code.expose())
+    output::note(format!("{threshold} of these shares open the vault together. They are shown once, now:"));
+    let lines: Vec<String> = shares.lines().enumerate().map(|(n, share)| format!("  {}  {share}", n + 1)).collect();
+    terminal::eprint_line(&format!("\n{}\n", lines.join("\n")), true);
+    terminal::ask("Give each to somebody else, then press enter").map(drop)
 }
 
 /// Shows a code once, and makes sure that it was written down.

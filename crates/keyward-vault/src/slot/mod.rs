@@ -3,9 +3,12 @@
 //! recovery code, keyring or shares protect is the private half. So a new root can be sealed to
 //! every slot with nobody present.
 
+mod age;
+mod base32;
 mod key_file;
 mod passphrase;
 mod recovery;
+mod shamir;
 
 use std::fmt;
 
@@ -18,9 +21,11 @@ use keyward_types::{Random, Secret, SlotId, Timestamp, VaultId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub use self::age::{AgeIdentity, AgeRecipient};
 pub use self::key_file::KeyFile;
 pub use self::passphrase::Cost;
 pub use self::recovery::RecoveryCode;
+pub use self::shamir::Share;
 use crate::Error;
 use crate::crypto::{Key, context};
 
@@ -80,6 +85,20 @@ pub enum Protection {
         /// X25519 public key, base64.
         recipient: String,
     },
+    /// The root itself is an age file for somebody's key.
+    Age {
+        /// `age1…` or `ssh-…`.
+        recipient: String,
+    },
+    /// The private half is split into shares.
+    Shamir {
+        /// X25519 public key, base64.
+        recipient: String,
+        /// How many there are.
+        shares: u8,
+        /// How many are needed.
+        threshold: u8,
+    },
 }
 
 /// What somebody brings to open a slot.
@@ -92,6 +111,10 @@ pub enum Credential<'a> {
     Passphrase(&'a Secret<String>),
     /// A recovery code, as it was written down.
     Recovery(&'a RecoveryCode),
+    /// Private keys of age or SSH.
+    Age(&'a AgeIdentity),
+    /// Enough shares.
+    Shares(&'a [Share]),
 }
 
 impl Credential<'_> {
@@ -102,6 +125,8 @@ impl Credential<'_> {
             Self::Keyring(_) => "keyring entry",
             Self::Passphrase(_) => "passphrase",
             Self::Recovery(_) => "recovery code",
+            Self::Age(_) => "identity",
+            Self::Shares(_) => "set of shares",
         }
     }
 }
@@ -116,6 +141,10 @@ pub enum NewSlot<'a> {
     Passphrase(&'a Secret<String>, Cost),
     /// A code, which the caller shows once.
     Recovery(&'a RecoveryCode),
+    /// A public key of age or SSH.
+    Age(&'a AgeRecipient),
+    /// Every share, which the caller shows once.
+    Shamir(&'a [Share]),
 }
 
 /// A private half on its way between a slot and its protection.
@@ -130,20 +159,21 @@ impl Slot {
         random: &dyn Random,
     ) -> Result<Self, Error> {
         let id = SlotId::random(random)?;
-        let (private, protection) = match new {
-            NewSlot::KeyFile(file) => (file.private(), Protection::KeyFile { recipient: file.private().recipient()? }),
-            NewSlot::Keyring(file) => (file.private(), Protection::Keyring { recipient: file.private().recipient()? }),
-            NewSlot::Passphrase(passphrase, cost) => passphrase::protect(passphrase, *cost, root.vault, random)?,
-            NewSlot::Recovery(code) => recovery::protect(code, root.vault, random)?,
+        let protection = match new {
+            NewSlot::KeyFile(file) => Protection::KeyFile { recipient: file.private().recipient()? },
+            NewSlot::Keyring(file) => Protection::Keyring { recipient: file.private().recipient()? },
+            NewSlot::Passphrase(passphrase, cost) => passphrase::protect(passphrase, *cost, root.vault, random)?.1,
+            NewSlot::Recovery(code) => recovery::protect(code, root.vault, random)?.1,
+            NewSlot::Age(recipient) => Protection::Age { recipient: recipient.text().to_owned() },
+            NewSlot::Shamir(shares) => shamir::protect(shares)?,
         };
-        drop(private);
-        let sealed_root = seal_root(protection.recipient(), id, root, random)?;
+        let sealed_root = protection.seal(id, root, random)?;
         Ok(Self { id, label, created_at: now, protection, sealed_root })
     }
 
     /// The same slot with another root sealed to it; nobody has to be present.
     pub(crate) fn reseal(&self, root: &RootFor<'_>, random: &dyn Random) -> Result<Self, Error> {
-        let sealed_root = seal_root(self.protection.recipient(), self.id, root, random)?;
+        let sealed_root = self.protection.seal(self.id, root, random)?;
         Ok(Self { sealed_root, ..self.clone() })
     }
 
@@ -163,6 +193,13 @@ impl Slot {
                     Some(private) => private,
                     None => return Ok(None),
                 }
+            }
+            (Protection::Shamir { .. }, Credential::Shares(shares)) => match shamir::combine(shares)? {
+                Some(private) => private,
+                None => return Ok(None),
+            },
+            (Protection::Age { .. }, Credential::Age(identity)) => {
+                return Ok(age::open_root(identity, &self.sealed_root, self.id, vault, generation));
             }
             _ => return Ok(None),
         };
@@ -184,6 +221,17 @@ impl Protection {
             Self::Passphrase { .. } => "passphrase",
             Self::RecoveryCode { .. } => "recovery-code",
             Self::Keyring { .. } => "keyring",
+            Self::Age { .. } => "age",
+            Self::Shamir { .. } => "shamir",
+        }
+    }
+
+    /// The root for whoever has what this protects.
+    fn seal(&self, slot: SlotId, root: &RootFor<'_>, random: &dyn Random) -> Result<String, Error> {
+        match self {
+            // The age library draws its randomness from the operating system itself.
+            Self::Age { recipient } => age::seal_root(&recipient.parse()?, slot, root),
+            _ => seal_root(self.recipient(), slot, root, random),
         }
     }
 
@@ -191,7 +239,9 @@ impl Protection {
         match self {
             Self::KeyFile { recipient }
             | Self::Keyring { recipient }
+            | Self::Age { recipient }
             | Self::Passphrase { recipient, .. }
+            | Self::Shamir { recipient, .. }
             | Self::RecoveryCode { recipient, .. } => recipient,
         }
     }
@@ -246,7 +296,7 @@ fn seal_root(recipient: &str, slot: SlotId, root: &RootFor<'_>, random: &dyn Ran
     let recipient = BASE64.decode(recipient.as_bytes()).map_err(|_| damaged())?;
     let recipient = PublicKey::from_bytes(&recipient).map_err(|_| damaged())?;
     let info = context("keyward/slot/1", &[root.vault.as_bytes()]);
-    let mut rng = HpkeRandom::draw(random)?;
+    let mut rng = Drawn::of(random, 256)?;
     let (encapsulated, mut sender) =
         hpke::setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, Suite>(&OpModeS::Base, &recipient, &info, &mut rng)
             .map_err(|_| damaged())?;
@@ -258,22 +308,22 @@ fn slot_aad(slot: SlotId, generation: u32) -> Vec<u8> {
     context("keyward/slot-root/1", &[slot.as_bytes(), &generation.to_be_bytes()])
 }
 
-/// Our source of randomness in the form that HPKE takes: drawn beforehand, because that form
-/// cannot fail.
-struct HpkeRandom {
-    bytes: Zeroizing<[u8; 256]>,
+/// Our source of randomness in the form that HPKE and Shamir take: drawn beforehand, because that
+/// form cannot fail.
+struct Drawn {
+    bytes: Zeroizing<Vec<u8>>,
     used: usize,
 }
 
-impl HpkeRandom {
-    fn draw(random: &dyn Random) -> Result<Self, Error> {
-        let mut bytes = Zeroizing::new([0; 256]);
-        random.fill(&mut *bytes)?;
+impl Drawn {
+    fn of(random: &dyn Random, length: usize) -> Result<Self, Error> {
+        let mut bytes = Zeroizing::new(vec![0; length]);
+        random.fill(&mut bytes)?;
         Ok(Self { bytes, used: 0 })
     }
 }
 
-impl hpke::rand_core::TryRng for HpkeRandom {
+impl hpke::rand_core::TryRng for Drawn {
     type Error = std::convert::Infallible;
     fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
         let mut bytes = [0; 4];
@@ -287,12 +337,14 @@ impl hpke::rand_core::TryRng for HpkeRandom {
     }
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
         let end = self.used + out.len();
-        out.copy_from_slice(self.bytes.get(self.used..end).expect("HPKE draws one 32-byte key a sender"));
+        out.copy_from_slice(
+            self.bytes.get(self.used..end).expect("HPKE draws one 32-byte key a sender, Shamir a number a coefficient"),
+        );
         self.used = end;
         Ok(())
     }
 }
-impl hpke::rand_core::TryCryptoRng for HpkeRandom {}
+impl hpke::rand_core::TryCryptoRng for Drawn {}
 
 impl fmt::Debug for Private {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

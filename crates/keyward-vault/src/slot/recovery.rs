@@ -3,7 +3,7 @@ use keyward_types::{Random, Secret, VaultId};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Private, Protection};
+use super::{Private, Protection, base32};
 use crate::Error;
 use crate::crypto::{Key, context, derive};
 
@@ -12,7 +12,7 @@ use crate::crypto::{Key, context, derive};
 /// that look alike.
 pub struct RecoveryCode(Zeroizing<[u8; 20]>);
 
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const PREFIX: &str = "KWR";
 
 impl RecoveryCode {
     /// A fresh code.
@@ -31,26 +31,12 @@ impl RecoveryCode {
     /// [`Error::Credential`] when it was mistyped.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let wrong = |why| Error::Credential { what: "recovery code", why };
-        let text = Zeroizing::new(text.trim().to_ascii_uppercase());
-        let body = text.strip_prefix("KWR").unwrap_or(&text);
-        let mut digits = Zeroizing::new(Vec::with_capacity(36));
-        for c in body.bytes().filter(|c| !matches!(c, b'-' | b' ' | b'\t')) {
-            let c = match c {
-                b'O' => b'0',
-                b'I' | b'L' => b'1',
-                other => other,
-            };
-            let digit = ALPHABET.iter().position(|a| *a == c);
-            digits.push(digit.ok_or(wrong("it holds a character that codes never have"))? as u8);
-        }
+        let digits = base32::read(PREFIX, text).ok_or(wrong("it holds a character that codes never have"))?;
         if digits.len() != 36 {
             return Err(wrong("it must have nine groups of four"));
         }
         let mut bytes = Zeroizing::new([0; 20]);
-        for (five, group) in digits[..32].chunks(8).zip(bytes.chunks_mut(5)) {
-            let word = five.iter().fold(0u64, |word, digit| word << 5 | u64::from(*digit));
-            group.copy_from_slice(&word.to_be_bytes()[3..]);
-        }
+        bytes.copy_from_slice(&base32::bytes(&digits[..32]));
         if digits[32..] != checksum(&bytes) {
             return Err(wrong("its last group does not fit the others, so it was mistyped"));
         }
@@ -59,19 +45,9 @@ impl RecoveryCode {
 
     /// The text to be shown once.
     pub fn text(&self) -> Secret<String> {
-        let mut digits = Zeroizing::new(Vec::with_capacity(36));
-        for group in self.0.chunks(5) {
-            let word = group.iter().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
-            digits.extend((0..8).rev().map(|i| (word >> (5 * i) & 31) as u8));
-        }
+        let mut digits = base32::digits(&*self.0);
         digits.extend(checksum(&self.0));
-        let mut text = String::with_capacity(48);
-        text.push_str("KWR");
-        for group in digits.chunks(4) {
-            text.push('-');
-            text.extend(group.iter().map(|d| ALPHABET[usize::from(*d)] as char));
-        }
-        Secret::new("recovery code", text)
+        Secret::new("recovery code", base32::write(PREFIX, &digits))
     }
 }
 

@@ -1,9 +1,12 @@
 use std::path::PathBuf;
 
-use keyward_client::{Bytes, Code, Connection, Failure, KeyFile, NewSlotInfo, Result, SlotInfo, SystemRandom};
+use keyward_client::{
+    AgeRecipient, Bytes, Code, Connection, Failure, KeyFile, NewSlotInfo, Result, Share, SlotInfo, SystemRandom,
+};
 
 use crate::commands::shown;
 use crate::context::Context;
+use crate::keyring::Keyring;
 use crate::output::{self, Exit};
 use crate::{first_start, passphrase, recovery};
 
@@ -63,6 +66,25 @@ enum Kind {
         #[arg(long, value_name = "PATH")]
         file: Option<PathBuf>,
     },
+    /// This system's keyring, which opens with your session
+    #[command(after_help = "Example: keyward slot add keyring")]
+    Keyring,
+    /// Somebody's public key: age1…, or an SSH key
+    #[command(after_help = "Example: keyward slot add age \"$(cat ~/.ssh/id_ed25519.pub)\"")]
+    Age {
+        /// age1…, ssh-ed25519 … or ssh-rsa …
+        recipient: String,
+    },
+    /// Shares, of which some are needed together; shown once
+    #[command(after_help = "Example: keyward slot add shamir --shares 5 --threshold 3")]
+    Shamir {
+        /// How many there are
+        #[arg(long, value_name = "N")]
+        shares: u8,
+        /// How many are needed
+        #[arg(long, value_name = "K")]
+        threshold: u8,
+    },
 }
 
 impl Args {
@@ -87,6 +109,14 @@ fn add(context: &Context, connection: &Connection, kind: Kind, label: Option<Str
             connection.desk().add_slot(slot, label.unwrap_or_else(|| "remembered".into()))?
         }
         Kind::RecoveryCode { file } => add_recovery_code(connection, file, label)?,
+        Kind::Keyring => add_keyring(context, connection, label.unwrap_or(machine))?,
+        Kind::Age { recipient } => {
+            let key: AgeRecipient = recipient.parse()?;
+            let comment = recipient.split_whitespace().nth(2).map(str::to_owned);
+            let label = label.or(comment).unwrap_or_else(|| shortened(key.text()));
+            connection.desk().add_slot(NewSlotInfo::Age(key.text().to_owned()), label)?
+        }
+        Kind::Shamir { shares, threshold } => add_shares(connection, shares, threshold, label)?,
     };
     if context.global.json {
         return output::json(&serde_json::json!({ "slot": added }));
@@ -146,6 +176,9 @@ fn set_aside(path: &std::path::Path) -> Result<Option<PathBuf>> {
 }
 
 fn add_recovery_code(connection: &Connection, file: Option<PathBuf>, label: Option<String>) -> Result<SlotInfo> {
+    if file.is_none() {
+        recovery::can_hand_out()?;
+    }
     let (_, code) = recovery::generate()?;
     let slot = NewSlotInfo::RecoveryCode(Bytes::new(code.expose().clone().into_bytes()));
     if let Some(path) = &file {
@@ -161,6 +194,38 @@ fn add_recovery_code(connection: &Connection, file: Option<PathBuf>, label: Opti
         recovery::hand_out(&code)?;
     }
     Ok(added)
+}
+
+/// The entry is written before the slot exists, since a slot whose key was lost opens nothing.
+fn add_keyring(context: &Context, connection: &Connection, label: String) -> Result<SlotInfo> {
+    let keyring = context.keyring().filter(Keyring::is_usable);
+    let keyring = keyring.ok_or_else(|| Failure::usage("there is no keyring in this session that can be used"))?;
+    let status = connection.desk().status()?;
+    if keyring.load(status.vault)?.is_some() && status.slots.iter().any(|slot| slot.kind == "keyring") {
+        return Err(Failure::usage("this system's keyring holds a key of the vault already"));
+    }
+    let key = KeyFile::generate(&SystemRandom)?;
+    let text = key.text(status.vault);
+    keyring.store(status.vault, &text)?;
+    let slot = NewSlotInfo::Keyring(Bytes::new(text.as_bytes().to_vec()));
+    connection.desk().add_slot(slot, label).inspect_err(|_| drop(keyring.delete(status.vault)))
+}
+
+fn add_shares(connection: &Connection, count: u8, threshold: u8, label: Option<String>) -> Result<SlotInfo> {
+    let shares = Share::generate(&SystemRandom, count, threshold)?;
+    let lines: Vec<_> = shares.iter().map(Share::text).collect();
+    let text = zeroize::Zeroizing::new(lines.iter().map(|line| line.expose().as_str()).collect::<Vec<_>>().join("\n"));
+    recovery::can_hand_out()?;
+    let slot = NewSlotInfo::Shamir(Bytes::new(text.as_bytes().to_vec()));
+    let label = label.unwrap_or_else(|| format!("{threshold} of {count} shares"));
+    let added = connection.desk().add_slot(slot, label)?;
+    recovery::hand_out_shares(&text, threshold)?;
+    Ok(added)
+}
+
+fn shortened(key: &str) -> String {
+    let end = key.char_indices().nth(16).map_or(key.len(), |(at, _)| at);
+    if end == key.len() { key.to_owned() } else { format!("{}…", &key[..end]) }
 }
 
 fn list(context: &Context, connection: &Connection) -> Result<()> {
@@ -191,6 +256,12 @@ fn remove(context: &Context, connection: &Connection, id: &str, yes: bool) -> Re
     }
     context.confirm(yes, &format!("{question}?"))?;
     let removed = connection.desk().remove_slot(slot.id)?;
+    if removed.kind == "keyring" && !slots.iter().any(|other| other.kind == "keyring" && other.id != removed.id) {
+        // The entry opens nothing any more; what a keyring of another machine holds stays there.
+        if let Some(keyring) = context.keyring() {
+            keyring.delete(connection.desk().status()?.vault)?;
+        }
+    }
     if context.global.json {
         output::json(&serde_json::json!({ "slot": removed }))?;
     } else {

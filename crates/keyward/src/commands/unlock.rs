@@ -1,10 +1,12 @@
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use keyward_client::{Code, Failure, Result};
+use keyward_client::{Code, Failure, Result, Share};
 use keyward_types::Secret;
 
 use crate::commands::agent::{Answer, Request};
+use crate::config::read_secret;
 use crate::context::Context;
 use crate::output::{self, Exit};
 use crate::terminal;
@@ -16,6 +18,12 @@ pub(crate) struct Args {
     /// How long: 45m, 8h, 1d, 1h30m
     #[arg(long = "for", value_name = "TIME", value_parser = time)]
     lasts: Option<Duration>,
+    /// Open it with shares: typed one after the other, or one a line on standard input
+    #[arg(long, conflicts_with = "identity")]
+    share: bool,
+    /// Open it with an age identity or SSH key [env: KEYWARD_AGE_IDENTITY]
+    #[arg(long, value_name = "PATH")]
+    identity: Option<PathBuf>,
 }
 
 const DEFAULT: Duration = Duration::from_secs(8 * 3600);
@@ -35,7 +43,7 @@ impl Args {
             home.lock(&context.occasion())?;
         }
         let lasts = self.lasts.unwrap_or(DEFAULT);
-        let given = context.config.passphrase()?;
+        let given = self.given(context)?;
         let mut opened = open(context, given.as_ref(), lasts);
         for _ in 0..TRIES {
             match &opened {
@@ -60,6 +68,52 @@ impl Args {
         }
         Ok(Exit::Done)
     }
+}
+
+impl Args {
+    /// What opens the vault, as far as it is known without asking for a passphrase.
+    fn given(&self, context: &Context) -> Result<Option<Secret<String>>> {
+        if let Some(path) = &self.identity {
+            return read_secret(path).map(Some);
+        }
+        if self.share {
+            return shares().map(Some);
+        }
+        Ok(context.config.passphrase()?.or(context.config.identity()?))
+    }
+}
+
+/// As many shares as are needed, one a line.
+fn shares() -> Result<Secret<String>> {
+    let mut shares: Vec<Share> = Vec::new();
+    while shares.first().is_none_or(|first| shares.len() < usize::from(first.threshold())) {
+        let typed = next_share(&shares)?;
+        match Share::parse(typed.expose()) {
+            Ok(share) if shares.iter().all(|other| share.complements(other)) => shares.push(share),
+            Ok(_) if terminal::interactive() => output::note("you gave this share already, or it is another slot's"),
+            Err(error) if terminal::interactive() && !typed.expose().is_empty() => output::note(error.to_string()),
+            Ok(_) => return Err(Failure::usage("a share is there twice, or the shares are not of one slot")),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let lines: Vec<Secret<String>> = shares.iter().map(Share::text).collect();
+    let lines: Vec<&str> = lines.iter().map(|line| line.expose().as_str()).collect();
+    Ok(Secret::new("shares", lines.join("\n")))
+}
+
+fn next_share(known: &[Share]) -> Result<Secret<String>> {
+    let number = known.len() + 1;
+    if terminal::interactive() {
+        let of = known.first().map_or(String::new(), |first| format!(" of {}", first.threshold()));
+        return terminal::hidden(&format!("Share {number}{of}"));
+    }
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    if read.map_err(|error| Failure::usage(format!("no share can be read: {error}")))? == 0 {
+        let needed = known.first().map_or(String::new(), |first| format!(", {} are needed", first.threshold()));
+        return Err(Failure::usage(format!("there are {} shares on standard input{needed}", known.len())));
+    }
+    Ok(Secret::new("share", line.trim().to_owned()))
 }
 
 /// Starts an agent and waits until it answers. What opens the vault goes through a pipe: arguments
