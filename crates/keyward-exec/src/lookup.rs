@@ -15,6 +15,7 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 /// # Errors
 /// [`Error::NotFound`]; [`Error::NotExecutable`] when there is such a file but none that may be
 /// executed.
+#[cfg(unix)]
 pub(crate) fn find(program: &OsStr, search_path: Option<&OsStr>) -> Result<PathBuf, Error> {
     if program.as_encoded_bytes().contains(&b'/') {
         return Ok(PathBuf::from(program));
@@ -37,6 +38,12 @@ pub(crate) fn find(program: &OsStr, search_path: Option<&OsStr>) -> Result<PathB
     } else {
         Error::NotFound { program }
     })
+}
+
+/// Windows searches by itself, with rules of its own.
+#[cfg(not(unix))]
+pub(crate) fn find(program: &OsStr, _: Option<&OsStr>) -> Result<PathBuf, Error> {
+    Ok(PathBuf::from(program))
 }
 
 #[cfg(unix)]

@@ -15,6 +15,9 @@
 //!
 //! So a secret never passes whole, at whatever pace it is written, and within the time limit no
 //! more than three of its bytes do.
+//!
+//! What a program itself breaks up is not recognised: colours in the middle of a value, columns,
+//! encodings that are not on the list, or encodings of encodings.
 
 mod pattern;
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub struct PrivateFiles {
     folder: PathBuf,
     /// Held for as long as the folder is in use; a crash lets it go.
     _lock: File,
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "for the janitor, which only Linux has"))]
     names: Vec<CString>,
 }
 

@@ -78,6 +78,9 @@ impl Run {
     /// and the call does not return. Otherwise the program is a child of ours that cannot tell: terminal, window size,
     /// signals, job control and exit status are as they would be.
     ///
+    /// To be called while this process has one thread: signals that are meant for the child could
+    /// otherwise reach another thread and end us.
+    ///
     /// # Errors
     /// [`Error::exit_code`] is what `keyward run` should then exit with.
     pub fn run(self) -> Result<Ending, Error> {
@@ -111,8 +114,18 @@ impl Run {
         Err(Error::of_exec(self.program, failure))
     }
 
+    #[cfg(not(unix))]
+    fn replace_process(self) -> Result<Ending, Error> {
+        Self { masker: None, ..self }.supervise(None)
+    }
+
     #[cfg(target_os = "linux")]
     fn supervise(self, tick: Option<&mut dyn FnMut() -> Next>) -> Result<Ending, Error> {
         crate::supervise::supervise(self, tick)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn supervise(self, tick: Option<&mut dyn FnMut() -> Next>) -> Result<Ending, Error> {
+        crate::portable::supervise(self, tick)
     }
 }
