@@ -169,6 +169,32 @@ fn control_c_reaches_a_child_that_never_asked_for_the_keyboard() {
 }
 
 #[test]
+fn with_all_output_elsewhere_the_keys_reach_the_child_once() {
+    let script = "import signal, time, sys
+count = 0
+def interrupted(*_):
+    global count; count += 1
+signal.signal(signal.SIGINT, interrupted)
+terminal = open('/dev/tty', 'w'); print('ready', file=terminal, flush=True)
+while not count: time.sleep(0.01)
+time.sleep(0.3); print('count', count, file=terminal, flush=True)
+line = sys.stdin.readline(); print('<' + line.strip() + '>', file=terminal)";
+    let mut screen = Screen::shell();
+    screen.type_in(&format!("{STARTER} --secret {SECRET} -- python3 -c \"{script}\" >/dev/null 2>&1\r"));
+    screen.expect("ready\r\n");
+    screen.type_in("\x03");
+    screen.expect("count 1\r\n");
+    screen.type_in("\x1a");
+    screen.expect("Stopped");
+    screen.expect("prompt> ");
+    screen.type_in("fg\r");
+    screen.expect("\r\n");
+    screen.type_in("on\r");
+    screen.expect("<on>");
+    screen.expect("prompt> ");
+}
+
+#[test]
 fn a_shell_on_the_terminal_has_job_control() {
     let mut screen = Screen::starter(&["bash", "--norc", "--noediting", "-i"]);
     screen.expect("prompt> ");
@@ -190,6 +216,24 @@ fn all_output_before_the_end_is_shown() {
         assert!(shown.ends_with("2000\r\nlast\r\n"));
         assert_eq!(shown.lines().count(), 2001);
     }
+}
+
+#[test]
+fn a_full_screen_program_draws_the_same_bytes() {
+    let script = "import curses
+def draw(screen):
+    screen.addstr(5, 10, 'size %d %d' % screen.getmaxyx()); screen.refresh()
+    screen.addstr(7, 0, 'key %d' % screen.getch()); screen.refresh(); screen.getch()
+curses.wrapper(draw)";
+    let command = ["env", "TERM=xterm", "python3", "-c", script];
+    let drawn = |mut screen: Screen| {
+        let mut all = screen.expect("size 24 80");
+        screen.type_in("a");
+        all += &screen.expect("key 97");
+        screen.type_in("b");
+        all + &screen.rest().0
+    };
+    assert_eq!(drawn(Screen::starter(&command)), drawn(Screen::new(&command)));
 }
 
 #[test]
