@@ -1,5 +1,8 @@
 //! Marker secrets: values that are easy to recognise, in every spelling.
 
+use std::cell::OnceCell;
+
+use aho_corasick::AhoCorasick;
 use keyward_types::forms::forms;
 
 /// Secrets to be searched for, with all encoded forms of each.
@@ -7,6 +10,7 @@ use keyward_types::forms::forms;
 pub struct Markers {
     needles: Vec<(String, Vec<u8>)>,
     values: Vec<String>,
+    search: OnceCell<AhoCorasick>,
 }
 
 /// Shorter forms could stand somewhere by chance.
@@ -22,21 +26,14 @@ impl Markers {
     /// A new marker, made of parts at run time so that no file of ours holds one; answers its value.
     pub fn make(&mut self, number: u64) -> String {
         let value = ["kw", "-", "marker", "/", "+", &format!("{number:08x}"), "&", "zQ9", "=", "s3cr3t"].concat();
-        self.add(&value);
-        value
-    }
-
-    /// Searches for this value too, and for each line of it.
-    pub fn add(&mut self, value: &str) {
-        let lines = value.lines().filter(|line| value.lines().count() > 1 && line.len() >= 2 * SHORTEST);
-        for text in std::iter::once(value).chain(lines) {
-            for form in forms(text.as_bytes()) {
-                if form.bytes.len() >= SHORTEST && !self.needles.iter().any(|(_, known)| *known == **form.bytes) {
-                    self.needles.push((format!("{:?}", form.kind), form.bytes.to_vec()));
-                }
+        for form in forms(value.as_bytes()) {
+            if form.bytes.len() >= SHORTEST && !self.needles.iter().any(|(_, known)| *known == **form.bytes) {
+                self.needles.push((format!("{:?}", form.kind), form.bytes.to_vec()));
             }
         }
-        self.values.push(value.to_owned());
+        self.values.push(value.clone());
+        self.search = OnceCell::new();
+        value
     }
 
     /// The markers' values.
@@ -54,21 +51,16 @@ impl Markers {
     /// What of them is in `hay`: kind of the form, and where.
     #[must_use]
     pub fn found_in(&self, hay: &[u8]) -> Option<(&str, usize)> {
-        self.needles.iter().find_map(|(kind, needle)| Some((kind.as_str(), position(hay, needle)?)))
+        let found = self.search().find(hay)?;
+        Some((self.needles[found.pattern().as_usize()].0.as_str(), found.start()))
     }
-}
 
-fn position(hay: &[u8], needle: &[u8]) -> Option<usize> {
-    let (&first, rest) = needle.split_first()?;
-    let mut from = 0;
-    while let Some(found) = hay.get(from..)?.iter().position(|&byte| byte == first) {
-        let at = from + found;
-        if hay[at + 1..].starts_with(rest) {
-            return Some(at);
-        }
-        from = at + 1;
+    fn search(&self) -> &AhoCorasick {
+        self.search.get_or_init(|| {
+            let needles = self.needles.iter().map(|(_, needle)| needle);
+            AhoCorasick::new(needles).expect("some hundred short needles fit")
+        })
     }
-    None
 }
 
 #[cfg(test)]

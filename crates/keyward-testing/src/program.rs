@@ -81,7 +81,14 @@ impl Program {
     /// # Panics
     /// When the binary cannot be started.
     pub fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
-        let mut command = self.command(arguments);
+        self.run_command(self.command(arguments), arguments, input)
+    }
+
+    /// Runs a command that [`Program::command`] prepared.
+    ///
+    /// # Panics
+    /// When the binary cannot be started.
+    pub fn run_command(&self, mut command: Command, arguments: &[&str], input: &[u8]) -> Ran {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().expect("the binary starts");
         Ran::of(arguments, feed(child, input))

@@ -111,7 +111,10 @@ commands! {
 
 /// Runs the command that was asked for.
 pub(crate) fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     let as_json = cli.global.json;
     let context = Context {
         config: Config::read(),
@@ -125,6 +128,26 @@ pub(crate) fn run() -> ExitCode {
         Ok(Exit::Code(code)) => ExitCode::from(code),
         Err(failure) => fail(&failure, as_json),
     }
+}
+
+/// What the parser says, in the form that every error has. Help and version are no errors.
+fn misused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return ExitCode::from(2);
+    }
+    let text = error.render().to_string();
+    let mut paragraphs = text.trim().split("\n\n");
+    let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
+    // An argument is shown as it was typed, and could do anything to a terminal.
+    let message: String = message.chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect();
+    let rest: Vec<&str> = paragraphs.map(|text| text.trim().trim_end_matches('.')).collect();
+    let as_json = std::env::args_os().any(|argument| argument == "--json");
+    fail(&Failure::usage(message).hint(rest.join("; ")), as_json)
 }
 
 fn fail(failure: &Failure, as_json: bool) -> ExitCode {

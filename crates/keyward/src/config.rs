@@ -57,6 +57,13 @@ fn session_bus() -> Option<String> {
     })
 }
 
+/// Panics where a test asks for it, with whatever is then in memory. Not in release builds.
+pub(crate) fn panic_point(point: &str) {
+    if cfg!(debug_assertions) && text("KEYWARD_PANIC_AT").as_deref() == Some(point) {
+        panic!("forced at `{point}`");
+    }
+}
+
 impl Config {
     pub(crate) fn read() -> Self {
         let user_folder = |name, below: &str| {

@@ -6,7 +6,7 @@ use keyward_client::{Ask, Code, Connection, Failure, Home, Occasion, Result, Whe
 use keyward_types::{EnvironmentName, ProjectName, Secret, VaultId};
 
 use crate::cli::Global;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::folder::Folder;
 use crate::keyring::Keyring;
 use crate::{output, terminal};
@@ -54,6 +54,7 @@ impl Context {
     /// Opens the way to the vault.
     pub(crate) fn connect(&self) -> Result<Connection> {
         let connection = self.home()?.connect(self, &self.occasion())?;
+        config::panic_point("connect");
         for warning in connection.warnings() {
             output::note(format!("warning: {warning}"));
         }

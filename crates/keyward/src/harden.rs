@@ -11,3 +11,15 @@ pub(crate) fn this_process() {
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+
+    #[test]
+    fn memory_goes_into_no_core_dump() {
+        super::this_process();
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert!(matches!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable)));
+    }
+}

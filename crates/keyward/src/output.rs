@@ -34,6 +34,7 @@ pub(crate) fn listing<T: Serialize>(noun: &str, items: &[T]) -> Result<()> {
 
 /// Writes bytes of the result as they are. A reader that has gone away is not an error.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<()> {
+    crate::config::panic_point("output");
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use keyward_testing::crash::Ack;
+#[cfg(target_os = "linux")]
+use keyward_testing::faults::Faults;
 
 /// A running writer.
 pub(crate) struct Writer {
@@ -18,7 +20,19 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts one on a vault.
     pub(crate) fn start(database: &Path, key: &Path, seed: u64) -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_crash-writer")).args([database, key]).arg(seed.to_string()))
+        Self::spawn(&mut Self::command(database, key, seed))
+    }
+
+    /// Starts one on a disk that fails when it is told to.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_under(faults: &Faults, database: &Path, key: &Path, seed: u64) -> Self {
+        Self::spawn(faults.command(&mut Self::command(database, key, seed)))
+    }
+
+    fn command(database: &Path, key: &Path, seed: u64) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crash-writer"));
+        command.args([database, key]).arg(seed.to_string());
+        command
     }
 
     fn spawn(command: &mut Command) -> Self {
@@ -40,9 +54,15 @@ impl Writer {
     /// Waits until it has acknowledged so much.
     pub(crate) fn wait_for(&mut self, acks: usize) {
         while self.seen.len() < acks {
-            let ack = self.acks.recv_timeout(Duration::from_secs(60)).expect("the writer goes on");
-            self.seen.push(ack);
+            self.next();
         }
+    }
+
+    /// The next thing that it says.
+    pub(crate) fn next(&mut self) -> Ack {
+        let ack = self.acks.recv_timeout(Duration::from_secs(60)).expect("the writer goes on");
+        self.seen.push(ack.clone());
+        ack
     }
 
     /// SIGKILL; everything that it had acknowledged.

@@ -16,6 +16,9 @@ use crate::terminal;
 pub(crate) struct Args {
     /// The secret
     name: String,
+    /// Where some type the value: taken in so that no message repeats it
+    #[arg(hide = true)]
+    typed: Vec<std::ffi::OsString>,
     #[command(flatten)]
     metadata: Metadata,
     /// Make the value: password, hex, base64, base62, signing-key or uuid
@@ -32,6 +35,9 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let name = name(&self.name)?;
+        if !self.typed.is_empty() {
+            return Err(value_in_argument(name.as_str()));
+        }
         let value = self.value(&name)?;
         let mut edit = self.metadata.edit(&SystemClock)?;
         if let (Some(profile), None) = (self.generate, edit.kind) {
@@ -115,11 +121,14 @@ fn from_file(path: &std::path::Path) -> Result<Bytes> {
 /// `set NAME=VALUE` is a habit from elsewhere; the value must not be repeated.
 fn name(text: &str) -> Result<SecretName> {
     if let Some((name, _)) = text.split_once('=') {
-        let shown = name.parse::<SecretName>().map_or_else(|_| "NAME".to_owned(), |name| name.to_string());
-        return Err(Failure::usage("a value in an argument is seen by every process and kept by the shell's history")
-            .hint(format!(
-                "type it at the prompt of `keyward set {shown}`, or pipe it there; and replace the one you just typed"
-            )));
+        return Err(value_in_argument(name));
     }
     text.parse().map_err(|error: keyward_types::Error| Failure::usage(error.to_string()))
+}
+
+fn value_in_argument(name: &str) -> Failure {
+    let shown = name.parse::<SecretName>().map_or_else(|_| "NAME".to_owned(), |name| name.to_string());
+    Failure::usage("a value in an argument is seen by every process and kept by the shell's history").hint(format!(
+        "type it at the prompt of `keyward set {shown}`, or pipe it there; and replace the one you just typed"
+    ))
 }

@@ -1,0 +1,169 @@
+//! The commands that markers go through, in an order in which each has something to work on. A new
+//! command belongs here; the campaign fails until it does.
+
+/// One call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) arguments: &'static [&'static str],
+    pub(crate) input: Input,
+    pub(crate) shows: Shows,
+    /// It is tried for what it says when it fails.
+    pub(crate) may_fail: bool,
+    /// Files of the project that the user himself wrote values into, and that are still there.
+    pub(crate) plaintext: &'static [&'static str],
+}
+
+/// What comes in by standard input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Input {
+    None,
+    /// The marker of this number.
+    Marker(usize),
+    Text(&'static str),
+}
+
+/// Whether standard output is where the value belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shows {
+    Nothing,
+    Value,
+}
+
+/// How many markers there are.
+pub(crate) const MARKERS: u64 = 16;
+/// The marker that is the passphrase.
+pub(crate) const PASSPHRASE: usize = 15;
+
+const DOTENV: &[&str] = &[".env", ".env.production", "more.env", "more.json", "more.yaml", "broken.env"];
+/// After `init --remove-plaintext`.
+const OTHER: &[&str] = &["more.env", "more.json", "more.yaml", "broken.env"];
+
+/// What the user has in his project's folder at the beginning.
+pub(crate) fn files(marker: &[String]) -> Vec<(&'static str, String)> {
+    let m = |n: usize| marker[n].as_str();
+    vec![
+        (".env", format!("OPENAI_API_KEY={}\nSESSION_SECRET='{}'\nDEBUG=true\nPORT=3000\n", m(0), m(1))),
+        (
+            ".env.production",
+            format!("OPENAI_API_KEY=\"{}\"\nDATABASE_URL=postgres://app:{}@db.example/shop\n", m(2), m(3)),
+        ),
+        ("more.env", format!("MORE={}\nMULTI=\"{}\n{}\"\n", m(4), m(5), m(6))),
+        ("more.json", format!("{{\"IN_JSON\": \"{}\"}}\n", m(7))),
+        ("more.yaml", format!("IN_YAML: '{}'\n", m(8))),
+        ("broken.env", format!("NO CLOSING='{}\n=also {}\n", m(9), m(10))),
+    ]
+}
+
+const fn step(arguments: &'static [&'static str]) -> Step {
+    Step { arguments, input: Input::None, shows: Shows::Nothing, may_fail: false, plaintext: OTHER }
+}
+
+const fn shows(arguments: &'static [&'static str]) -> Step {
+    Step { shows: Shows::Value, ..step(arguments) }
+}
+
+const fn fails(arguments: &'static [&'static str]) -> Step {
+    Step { may_fail: true, ..step(arguments) }
+}
+
+const fn with(arguments: &'static [&'static str], input: Input) -> Step {
+    Step { input, ..step(arguments) }
+}
+
+pub(crate) fn all() -> Vec<Step> {
+    use Input::{Marker, Text};
+    vec![
+        Step { plaintext: DOTENV, ..step(&["init", "--yes"]) },
+        Step { plaintext: DOTENV, ..step(&["check", "--list"]) },
+        Step { plaintext: DOTENV, ..fails(&["check", "--json"]) },
+        step(&["init", "--yes", "--remove-plaintext", "--recovery-file", "../recovery.txt"]),
+        // In.
+        step(&["import", "more.env", "-e", "staging"]),
+        step(&["import", "more.json", "-e", "staging", "--json"]),
+        step(&["import", "more.yaml", "-e", "staging"]),
+        fails(&["import", "broken.env", "-e", "staging"]),
+        step(&["import", "more.env", "-e", "staging", "--dry-run", "--json"]),
+        shows(&["import", "more.env", "-e", "staging", "--dry-run", "--json", "--reveal"]),
+        with(&["set", "TYPED"], Marker(11)),
+        with(&["set", "TYPED"], Marker(12)),
+        with(&["set", "TYPED", "-e", "staging"], Marker(12)),
+        with(&["set", "a/name/with/segments", "--json"], Marker(13)),
+        with(&["set", "FLAG", "--kind", "config"], Text("on\n")),
+        Step { input: Marker(11), ..fails(&["set", "not a name"]) },
+        Step { input: Marker(11), ..fails(&["set", "TYPED", "-e", "nowhere"]) },
+        Step { input: Marker(11), ..fails(&["set", "TYPED", "-p", "nothing"]) },
+        step(&["edit", "TYPED", "--description", "for tests", "--expires", "90d"]),
+        // Out.
+        shows(&["get", "TYPED"]),
+        shows(&["get", "TYPED", "--version", "1"]),
+        shows(&["get", "OPENAI_API_KEY", "-e", "production", "--reason", "a ticket"]),
+        fails(&["get", "TYPED", "--version", "9"]),
+        fails(&["get", "MISSING"]),
+        step(&["list"]),
+        step(&["list", "--all"]),
+        step(&["list", "--json", "-e", "production"]),
+        step(&["show", "TYPED"]),
+        step(&["show", "DATABASE_URL", "-e", "production", "--json"]),
+        fails(&["diff", "development", "production"]),
+        fails(&["diff", "development", "staging", "--json"]),
+        step(&["history", "TYPED"]),
+        step(&["run", "--", "printenv"]),
+        step(&["run", "--", "sh", "-c", "env | base64; env | od -An -tx1 | tr -d ' \\n'; env >&2"]),
+        step(&["run", "--only", "TYPED", "--", "sh", "-c", "sleep 0.2; printf %s \"$TYPED\""]),
+        shows(&["run", "--no-mask", "--only", "TYPED", "--", "printenv"]),
+        fails(&["run", "--", "no-such-program"]),
+        fails(&["run", "-e", "production", "--", "sh", "-c", "kill -SEGV $$"]),
+        shows(&["export", "--format", "dotenv", "--only", "TYPED"]),
+        shows(&["export", "--format", "json"]),
+        shows(&["export", "--format", "yaml", "-e", "production"]),
+        shows(&["export", "--format", "shell", "--only", "TYPED"]),
+        shows(&["export", "--format", "docker", "--only", "TYPED"]),
+        shows(&["export", "--format", "k8s", "--only", "TYPED"]),
+        shows(&["export", "--format", "github-actions", "--only", "TYPED"]),
+        Step { may_fail: true, ..shows(&["export", "--format", "dotenv", "-e", "staging"]) },
+        fails(&["copy", "TYPED", "--clear-after", "1s"]),
+        step(&["generate"]),
+        // Versions.
+        step(&["rollback", "TYPED", "1"]),
+        step(&["delete", "TYPED", "-e", "development"]),
+        fails(&["get", "TYPED"]),
+        step(&["undelete", "TYPED", "-e", "development"]),
+        step(&["destroy", "TYPED", "--version", "2", "-e", "development", "--yes"]),
+        // Ways in.
+        step(&["slot", "list"]),
+        fails(&["slot", "add", "key-file", "--file", "../other.key"]),
+        with(&["slot", "add", "passphrase"], Marker(14)),
+        step(&["slot", "add", "recovery-code", "--file", "../another-code.txt"]),
+        fails(&["slot", "remove", "nothing", "--yes"]),
+        step(&["rekey"]),
+        step(&["rekey", "--data", "shop"]),
+        step(&["unlock", "--for", "1m"]),
+        shows(&["get", "OPENAI_API_KEY"]),
+        step(&["run", "--", "printenv"]),
+        step(&["lock"]),
+        // Around.
+        step(&["project", "list"]),
+        step(&["project", "create", "blog"]),
+        step(&["project", "rename", "blog", "journal"]),
+        step(&["project", "delete", "journal", "--yes"]),
+        step(&["environment", "list"]),
+        step(&["environment", "add", "preview", "--parent", "staging"]),
+        shows(&["get", "MORE", "-e", "preview"]),
+        step(&["environment", "remove", "preview", "--yes"]),
+        step(&["untrust"]),
+        fails(&["get", "TYPED"]),
+        step(&["trust"]),
+        step(&["whoami"]),
+        fails(&["check"]),
+        step(&["completions", "bash"]),
+        step(&["man", "../man"]),
+        // On record.
+        step(&["audit", "log", "--last", "500"]),
+        step(&["audit", "log", "--json"]),
+        step(&["audit", "verify"]),
+        step(&["audit", "checkpoint"]),
+        step(&["audit", "prove", "3"]),
+        step(&["audit", "export", "../log"]),
+        step(&["audit", "export", "../events", "--format", "ocsf"]),
+    ]
+}
