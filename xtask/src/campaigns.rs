@@ -73,16 +73,6 @@ pub(crate) const ALL: &[Campaign] = &[
         full: &[("KEYWARD_TAMPER_ROUNDS", "1000")],
     },
     Campaign {
-        name: "crash",
-        title: "A process that is killed loses nothing that it acknowledged",
-        package: "keyward-testing",
-        test: "crash",
-        features: &[],
-        tools: &[],
-        small: &[("KEYWARD_KILLS", "25")],
-        full: &[("KEYWARD_KILLS", "500")],
-    },
-    Campaign {
         name: "durability",
         title: "A store that is killed, full or on a failing disk keeps what it acknowledged",
         package: "keyward-testing",
