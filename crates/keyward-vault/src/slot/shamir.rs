@@ -120,7 +120,7 @@ pub(super) fn combine(shares: &[Share]) -> Result<Option<Private>, Error> {
 fn split(private: &Private, shares: u8, threshold: u8, random: &dyn Random) -> Result<Zeroizing<Vec<Vec<u8>>>, Error> {
     // One 32-bit draw a coefficient at most.
     let rng = Drawn::of(random, 32 * usize::from(threshold) * 4)?;
-    let points = Gf256::split_bytes(usize::from(threshold), usize::from(shares), &*private.0, rng);
+    let points = Gf256::split_bytes(usize::from(threshold), usize::from(shares), private.0.as_slice(), rng);
     points.map(Zeroizing::new).map_err(|_| Error::Damaged("the key cannot be split"))
 }
 
