@@ -3,7 +3,7 @@
 //! - [`Masker`] overwrites every spelling of a secret in a stream.
 //! - [`Run`] starts the child; it behaves as after exec(2): exit code, signals, process group,
 //!   terminal.
-//! - [`env`] composes the child's environment and refuses names that change what is executed.
+//! - [`mod@env`] composes the child's environment and refuses names that change what is executed.
 //! - [`PrivateFiles`] hands values over as files in memory.
 //!
 //! Linux is supervised in full. Elsewhere output passes through pipes and the terminal's own
