@@ -60,6 +60,16 @@ fn a_terminal_is_asked_until_the_passphrase_is_right() {
     user.run(&["list"]).ok();
 }
 
+#[test]
+fn a_mistyped_passphrase_is_mended_and_ctrl_c_ends_as_a_signal_does() {
+    let user = User::with_passphrase();
+    let typed = format!("mistyped\u{15}{}\u{e9}x\u{7f}\u{7f}", PASSPHRASE);
+    assert_eq!(user.terminal(&["whoami"], &[("Passphrase", &typed)]).code, 0);
+    let ended = user.terminal(&["whoami"], &[("Passphrase", "orbit\u{3}")]);
+    assert_eq!(ended.code, 130, "{ended:?}");
+    assert!(!ended.out.contains("orbit"), "{ended:?}");
+}
+
 /// Everything that is no word of chance or time.
 fn transcript(user: &User, env: &[(&str, &str)]) -> Vec<Ended> {
     let set = |name: &str, value: &str, environment: &str| {
