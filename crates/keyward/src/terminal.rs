@@ -32,6 +32,7 @@ pub(crate) fn hidden(prompt: &str) -> Result<Secret<String>> {
 const INTERRUPTED: i32 = 130;
 
 /// The keys up to the line's end, edited as a terminal does it; `None` after Ctrl-C.
+#[expect(clippy::unbuffered_bytes, reason = "what is typed after the line belongs to the next prompt")]
 fn keys(terminal: &File) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut line = Zeroizing::new(Vec::with_capacity(1024));
     for byte in terminal.bytes() {
