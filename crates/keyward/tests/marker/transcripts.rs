@@ -32,11 +32,12 @@ pub(crate) enum Shows {
 /// How many markers there are.
 pub(crate) const MARKERS: u64 = 16;
 /// The marker that is the passphrase.
-pub(crate) const PASSPHRASE: usize = 15;
+pub(crate) const PASSPHRASE: usize = 14;
 
-const DOTENV: &[&str] = &[".env", ".env.production", "more.env", "more.json", "more.yaml", "broken.env"];
+const DOTENV: &[&str] =
+    &[".env", ".env.production", "more.env", "more.json", "more.yaml", "broken.env", "passphrase.txt"];
 /// After `init --remove-plaintext`.
-const OTHER: &[&str] = &["more.env", "more.json", "more.yaml", "broken.env"];
+const OTHER: &[&str] = &["more.env", "more.json", "more.yaml", "broken.env", "passphrase.txt"];
 
 /// What the user has in his project's folder at the beginning.
 pub(crate) fn files(marker: &[String]) -> Vec<(&'static str, String)> {
@@ -51,6 +52,7 @@ pub(crate) fn files(marker: &[String]) -> Vec<(&'static str, String)> {
         ("more.json", format!("{{\"IN_JSON\": \"{}\"}}\n", m(7))),
         ("more.yaml", format!("IN_YAML: '{}'\n", m(8))),
         ("broken.env", format!("NO CLOSING='{}\n=also {}\n", m(9), m(10))),
+        ("passphrase.txt", format!("{}\n", m(15))),
     ]
 }
 
@@ -132,8 +134,11 @@ pub(crate) fn all() -> Vec<Step> {
         // Ways in.
         step(&["slot", "list"]),
         fails(&["slot", "add", "key-file", "--file", "../other.key"]),
-        with(&["slot", "add", "passphrase"], Marker(14)),
+        with(&["slot", "add", "passphrase"], Marker(PASSPHRASE)),
         step(&["slot", "add", "recovery-code", "--file", "../another-code.txt"]),
+        step(&["slot", "add", "shamir", "--shares", "3", "--threshold", "2"]),
+        fails(&["slot", "add", "age", "age1notakey"]),
+        fails(&["slot", "add", "keyring"]),
         fails(&["slot", "remove", "nothing", "--yes"]),
         step(&["rekey"]),
         step(&["rekey", "--data", "shop"]),
@@ -141,6 +146,12 @@ pub(crate) fn all() -> Vec<Step> {
         shows(&["get", "OPENAI_API_KEY"]),
         step(&["run", "--", "printenv"]),
         step(&["lock"]),
+        // Files.
+        step(&["encrypt", "more.env", "--passphrase-file", "passphrase.txt", "-o", "../more.age"]),
+        shows(&["decrypt", "../more.age", "--passphrase-file", "passphrase.txt"]),
+        fails(&["decrypt", "more.env", "--passphrase-file", "passphrase.txt"]),
+        step(&["backup", "../copy.db"]),
+        fails(&["restore", "../copy.db"]),
         // Around.
         step(&["project", "list"]),
         step(&["project", "create", "blog"]),
@@ -165,5 +176,10 @@ pub(crate) fn all() -> Vec<Step> {
         step(&["audit", "prove", "3"]),
         step(&["audit", "export", "../log"]),
         step(&["audit", "export", "../events", "--format", "ocsf"]),
+        // Another life. A copy has no key file, so that every command would stretch the passphrase.
+        step(&["restore", "../copy.db", "--force"]),
+        step(&["store", "accept"]),
+        step(&["slot", "add", "key-file"]),
+        shows(&["get", "OPENAI_API_KEY", "-e", "production"]),
     ]
 }
