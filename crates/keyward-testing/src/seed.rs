@@ -10,7 +10,7 @@ pub struct Seed {
 }
 
 impl Seed {
-    /// The seed of `KEYWARD_SEED`, or a fresh one; printed as a fact of the campaign.
+    /// The seed of `KEYWARD_SEED`, or a fresh one, which is printed as a fact of the campaign.
     ///
     /// # Panics
     /// When `KEYWARD_SEED` is no number.
@@ -21,10 +21,11 @@ impl Seed {
             None => {
                 let mut bytes = [0; 8];
                 getrandom::fill(&mut bytes).expect("the operating system gives randomness");
-                u64::from_le_bytes(bytes)
+                let fresh = u64::from_le_bytes(bytes);
+                proof("seed", fresh);
+                fresh
             }
         };
-        proof("seed", first);
         Self::new(first)
     }
 
