@@ -24,6 +24,33 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
+/// An open write transaction; dropped without a commit, it is rolled back. Its statements are kept,
+/// which the ones of `rusqlite` are not.
+pub(crate) struct Transaction<'a> {
+    connection: &'a Connection,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn begin(connection: &'a Connection) -> rusqlite::Result<Self> {
+        // The write lock at once, so that what is read in it stays true until the commit.
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self { connection })
+    }
+
+    pub(crate) fn commit(self) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.connection.is_autocommit() {
+            // SQLite has rolled back by itself where this fails.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+}
+
 /// Makes the changes of a group inside an open transaction.
 pub(crate) struct Group<'a> {
     connection: &'a Connection,
@@ -91,28 +118,25 @@ impl<'a> Group<'a> {
 
     fn put(&self, put: &Put) -> Result<(), PutFailure> {
         let Put { collection, key, value, indexes } = put;
-        let current = self.current(collection, key)?;
-        let before = match &current {
-            Some((generation, _)) => Some(*generation),
-            None => self.generation_of_deleted(collection, key)?,
-        };
-        let generation = before.unwrap_or(0).checked_add(1).filter(|next| *next > 0);
+        let before = self.current_or_deleted(collection, key)?;
+        let generation = before.as_ref().map_or(0, |(generation, _)| *generation);
+        let generation = generation.checked_add(1).filter(|next| *next > 0);
         let generation = generation.ok_or_else(|| tampered(put))?;
         let mac = self.mac.mac(collection, key, generation.unsigned_abs(), value, indexes);
         let encoded = encode_indexes(indexes);
-        match current {
-            Some((_, old)) => {
+        match &before {
+            Some((_, Some(old))) => {
                 self.execute(
                     "UPDATE record SET generation = ?3, value = ?4, indexes = ?5, mac = ?6 \
                      WHERE collection = ?1 AND key = ?2",
                     params![collection, key, generation, value, encoded, mac],
                 )?;
-                if old == encoded {
+                if *old == encoded {
                     return Ok(());
                 }
-                self.unlist(collection, key, &decode_indexes(&old).map_err(|_| tampered(put))?)?;
+                self.unlist(collection, key, &decode_indexes(old).map_err(|_| tampered(put))?)?;
             }
-            None => {
+            None | Some((_, None)) => {
                 self.execute(
                     "INSERT INTO record (collection, key, generation, value, indexes, mac) \
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -157,10 +181,12 @@ impl<'a> Group<'a> {
         Ok(statement.query_row(params![collection, key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     }
 
-    fn generation_of_deleted(&self, collection: &str, key: &[u8]) -> Result<Option<i64>, Failure> {
-        let sql = "SELECT generation FROM deleted WHERE collection = ?1 AND key = ?2";
+    /// The same, else the last generation of the record that was deleted there.
+    fn current_or_deleted(&self, collection: &str, key: &[u8]) -> Result<Option<(i64, Option<Vec<u8>>)>, Failure> {
+        let sql = "SELECT generation, indexes FROM record WHERE collection = ?1 AND key = ?2 \
+            UNION ALL SELECT generation, NULL FROM deleted WHERE collection = ?1 AND key = ?2 LIMIT 1";
         let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row(params![collection, key], |row| row.get(0)).optional()?)
+        Ok(statement.query_row(params![collection, key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     }
 
     fn list(&self, collection: &str, key: &[u8], indexes: &[(String, Vec<u8>)]) -> Result<(), Failure> {

@@ -14,10 +14,10 @@ use std::time::Duration;
 use keyward_store::{Batch, Clock, Committed, Error, LogHead, RecordMac, Result};
 use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, MAIN_DB, Transaction, TransactionBehavior};
+use rusqlite::{Connection, MAIN_DB};
 
 use crate::checkpoint::{self, Checkpointer, Progress};
-use crate::transaction::{Failure, Group};
+use crate::transaction::{Failure, Group, Transaction};
 use crate::{connection, error, rows};
 
 pub(crate) struct Writer {
@@ -78,8 +78,8 @@ impl Writer {
     /// Runs `write` in a transaction of its own: a fact about this copy, not a batch.
     pub(crate) fn write(&mut self, write: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> Result<()> {
         self.recover()?;
-        let done = self.begin().and_then(|transaction| {
-            write(&transaction)?;
+        let done = Transaction::begin(&self.connection).and_then(|transaction| {
+            write(&self.connection)?;
             transaction.commit()
         });
         done.map_err(|e| self.failed("write to the database", &e))
@@ -107,8 +107,8 @@ impl Writer {
             // A failure leaves the log longer; the group's own writes find out what is wrong.
             let _ = checkpoint::copy_frames(&self.connection);
         }
-        let transaction = self.begin()?;
-        let mut group = Group::begin(&transaction, mac, clock.now_ms())?;
+        let transaction = Transaction::begin(&self.connection)?;
+        let mut group = Group::begin(&self.connection, mac, clock.now_ms())?;
         let mut answers = Vec::with_capacity(batches.len());
         for (number, (batch, refused)) in batches.iter().zip(refused).enumerate() {
             answers.push(match refused {
@@ -124,10 +124,6 @@ impl Writer {
         self.acknowledged = size;
         self.checkpointer.poke();
         Ok(answers)
-    }
-
-    fn begin(&mut self) -> rusqlite::Result<Transaction<'_>> {
-        self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
     }
 
     fn failed(&mut self, action: &str, error: &rusqlite::Error) -> Error {

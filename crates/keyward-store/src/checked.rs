@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::verify::{self, MacState};
+
 use crate::{Engine, Error, Head, IndexRow, KeyRange, LogRow, Reads, Record, RecordMac, Result, StoredRecord};
 
 /// Reads a store, live ([`Store::reader`]) or as it was at one moment ([`Store::snapshot`]).
@@ -65,7 +67,10 @@ impl<'a> Reader<'a> {
     /// [`Error::Tampered`] when one does not verify.
     pub fn scan(&self, collection: &str, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Vec<Record>> {
         let rows = self.reads().scan(collection, range, after, limit)?;
-        rows.into_iter().map(|stored| self.verify(collection, stored)).collect()
+        match verify::first_invalid(self.mac.as_ref(), collection, &rows) {
+            Some(stored) => Err(tampered(collection, &stored.record.key)),
+            None => Ok(rows.into_iter().map(|stored| stored.record).collect()),
+        }
     }
 
     /// Size of the log and the state of its head.
@@ -139,17 +144,9 @@ impl<'a> Reader<'a> {
     }
 
     fn verify(&self, collection: &str, stored: StoredRecord) -> Result<Record> {
-        match self.mac_state(collection, &stored) {
+        match verify::mac_state(self.mac.as_ref(), collection, &stored) {
             MacState::Valid => Ok(stored.record),
             MacState::Invalid => Err(tampered(collection, &stored.record.key)),
-        }
-    }
-
-    fn mac_state(&self, collection: &str, stored: &StoredRecord) -> MacState {
-        let Record { key, generation, value, indexes } = &stored.record;
-        match stored.mac {
-            Some(mac) if same(&mac, &self.mac.mac(collection, key, *generation, value, indexes)) => MacState::Valid,
-            _ => MacState::Invalid,
         }
     }
 }
@@ -186,7 +183,7 @@ impl Iterator for AllRecords<'_> {
             return Some(Err(error));
         }
         let (collection, stored) = self.page.pop_front()?;
-        let mac = self.reader.mac_state(&collection, &stored);
+        let mac = verify::mac_state(self.reader.mac.as_ref(), &collection, &stored);
         Some(Ok(CheckedRecord { collection, record: stored.record, mac }))
     }
 }
@@ -200,15 +197,6 @@ pub struct CheckedRecord {
     pub record: Record,
     /// Whether it is what was written under this place.
     pub mac: MacState,
-}
-
-/// Whether a record's MAC verifies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MacState {
-    /// It is authentic.
-    Valid,
-    /// It was altered, or moved here from another place.
-    Invalid,
 }
 
 /// An index that disagrees with the records.
@@ -227,12 +215,6 @@ enum Source<'a> {
 
 fn tampered(collection: &str, key: &[u8]) -> Error {
     Error::Tampered { collection: collection.into(), key: key.into() }
-}
-
-/// Compares without stopping at the first difference, so that time tells nothing about the MAC.
-fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
-    let difference = a.iter().zip(b).fold(0, |seen, (a, b)| seen | (a ^ b));
-    std::hint::black_box(difference) == 0
 }
 
 /// Rows read at once when everything is read.

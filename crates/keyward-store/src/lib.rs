@@ -24,6 +24,7 @@ mod mac;
 mod queue;
 mod record;
 mod store;
+mod verify;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -31,7 +32,7 @@ pub mod conformance;
 pub mod memory;
 
 pub use batch::{Batch, Change, Delete, Expect, LogEntry, NonEmpty, Put};
-pub use checked::{AllRecords, CheckedRecord, IndexDefect, MacState, Reader};
+pub use checked::{AllRecords, CheckedRecord, IndexDefect, Reader};
 pub use clock::Clock;
 pub use encoding::{decode_indexes, encode_indexes, header_hash, mac_input, record_hash};
 pub use engine::{Committed, Engine, Head, IndexHit, IndexRow, LogRow, Reads};
@@ -39,3 +40,4 @@ pub use error::{Error, Result};
 pub use mac::{LogHead, RecordMac};
 pub use record::{Collection, KeyRange, Record, StoredRecord};
 pub use store::{Store, peek_header};
+pub use verify::MacState;
