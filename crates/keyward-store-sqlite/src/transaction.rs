@@ -4,7 +4,7 @@ use keyward_store::{
     Batch, Change, Committed, Delete, Error, Expect, Head, LogHead, Put, RecordMac, Result, decode_indexes,
     encode_indexes, header_hash,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::rows;
 
@@ -119,13 +119,13 @@ impl<'a> Group<'a> {
     fn put(&self, put: &Put) -> Result<(), PutFailure> {
         let Put { collection, key, value, indexes } = put;
         let before = self.current_or_deleted(collection, key)?;
-        let generation = before.as_ref().map_or(0, |(generation, _)| *generation);
+        let generation = before.as_ref().map_or(0, |before| before.generation);
         let generation = generation.checked_add(1).filter(|next| *next > 0);
         let generation = generation.ok_or_else(|| tampered(put))?;
         let mac = self.mac.mac(collection, key, generation.unsigned_abs(), value, indexes);
         let encoded = encode_indexes(indexes);
         match &before {
-            Some((_, Some(old))) => {
+            Some(Before { indexes: Some(old), .. }) => {
                 self.execute(
                     "UPDATE record SET generation = ?3, value = ?4, indexes = ?5, mac = ?6 \
                      WHERE collection = ?1 AND key = ?2",
@@ -136,7 +136,7 @@ impl<'a> Group<'a> {
                 }
                 self.unlist(collection, key, &decode_indexes(old).map_err(|_| tampered(put))?)?;
             }
-            None | Some((_, None)) => {
+            None | Some(Before { indexes: None, .. }) => {
                 self.execute(
                     "INSERT INTO record (collection, key, generation, value, indexes, mac) \
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -182,11 +182,12 @@ impl<'a> Group<'a> {
     }
 
     /// The same, else the last generation of the record that was deleted there.
-    fn current_or_deleted(&self, collection: &str, key: &[u8]) -> Result<Option<(i64, Option<Vec<u8>>)>, Failure> {
+    fn current_or_deleted(&self, collection: &str, key: &[u8]) -> Result<Option<Before>, Failure> {
         let sql = "SELECT generation, indexes FROM record WHERE collection = ?1 AND key = ?2 \
             UNION ALL SELECT generation, NULL FROM deleted WHERE collection = ?1 AND key = ?2 LIMIT 1";
         let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row(params![collection, key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+        let read = |row: &Row<'_>| Ok(Before { generation: row.get(0)?, indexes: row.get(1)? });
+        Ok(statement.query_row(params![collection, key], read).optional()?)
     }
 
     fn list(&self, collection: &str, key: &[u8], indexes: &[(String, Vec<u8>)]) -> Result<(), Failure> {
@@ -203,6 +204,13 @@ impl<'a> Group<'a> {
         self.connection.prepare_cached(sql)?.execute(params)?;
         Ok(())
     }
+}
+
+/// What lies, or lay, under the key of a put.
+struct Before {
+    generation: i64,
+    /// Encoded; none when the record was deleted.
+    indexes: Option<Vec<u8>>,
 }
 
 /// Why a put failed: by its own row, or by SQLite.
