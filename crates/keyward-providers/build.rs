@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use schema::{Detect, File};
+use schema::{Detect, File, Send, Verify};
 
 fn main() {
     println!("cargo::rerun-if-changed=data");
@@ -47,7 +47,8 @@ fn provider(out: &mut String, file: &File) {
     writeln!(
         out,
         "Provider {{ id: {:?}, name: {:?}, homepage: {:?}, console: {:?}, hosts: &{:?}, schemes: &{:?}, \
-         rotation: RotationClass::{:?}, env: &[{}], detect: &{} }},",
+         rotation: RotationClass::{:?}, env: &[{}], send: {}, verify: {}, manage: Manage {{ create: {:?}, list: {:?}, \
+         disable: {:?}, delete: {:?}, note: {:?} }}, detect: &{} }},",
         file.id,
         file.name,
         file.homepage,
@@ -56,9 +57,40 @@ fn provider(out: &mut String, file: &File) {
         file.schemes,
         file.rotation,
         env.join(", "),
+        file.send.as_ref().map_or_else(|| String::from("None"), |one| send(file, one)),
+        file.verify.as_ref().map_or_else(|| String::from("None"), verify),
+        file.manage.create,
+        file.manage.list,
+        file.manage.disable,
+        file.manage.delete,
+        file.manage.note,
         list_name(file),
     )
     .expect("writing to a string succeeds");
+}
+
+fn send(file: &File, send: &Send) -> String {
+    let place = match (&send.header, &send.query, send.basic) {
+        (Some(header), None, None) => format!("Header({header:?}, {:?})", send.prefix),
+        (None, Some(query), None) => format!("Query({query:?})"),
+        (None, None, Some(basic)) => format!("Basic(Basic::{basic:?})"),
+        _ => panic!("{}: `send` needs exactly one of header, query and basic", file.id),
+    };
+    format!("Some(Send {{ base_url: {:?}, place: SendPlace::{place} }})", send.base_url)
+}
+
+fn verify(verify: &Verify) -> String {
+    format!(
+        "Some(Verify {{ request: {:?}, body: {:?}, valid: &{:?}, invalid: &{:?}, insufficient: &{:?}, \
+         invalid_text: {:?}, confirmed: {:?} }})",
+        verify.request,
+        verify.body,
+        verify.valid,
+        verify.invalid,
+        verify.insufficient,
+        verify.invalid_text,
+        verify.confirmed,
+    )
 }
 
 /// A list of its own, since what is filled lazily needs an address of its own.
@@ -78,8 +110,8 @@ fn list_name(file: &File) -> String {
 fn detector(out: &mut String, file: &File, detect: &Detect) {
     writeln!(
         out,
-        "Detector {{ id: {:?}, provider: {:?}, description: {:?}, kind: Kind::{:?}, prefixes: &{:?}, \
-         charset: Charset::{:?}, min_len: {}, max_len: {}, pattern: {:?}, checksum: {}, context: &{:?}, \
+        "Detector {{ id: {:?}, provider: {:?}, description: {:?}, kind: Kind::{:?}, prefixes: &{:?}, anchors: &{:?}, \
+         charset: Charset::{:?}, min_len: {}, max_len: {}, pattern: {:?}, checksum: {}, entropy: {}, context: &{:?}, \
          access: {}, confidence: Confidence::{:?}, confirmed: {:?}, rotation: RotationClass::{:?}, \
          advice: {:?}, compiled: OnceLock::new() }},",
         detect.id,
@@ -87,11 +119,13 @@ fn detector(out: &mut String, file: &File, detect: &Detect) {
         detect.description,
         detect.kind,
         detect.prefixes,
+        detect.anchors,
         detect.charset,
         detect.length[0],
         detect.length[1],
         detect.pattern,
         variant("Checksum", detect.checksum),
+        detect.entropy.map_or_else(|| String::from("None"), |bits| format!("Some({bits:?})")),
         detect.context,
         variant("Access", detect.access),
         detect.confidence,

@@ -39,7 +39,7 @@ pub use name::public_prefix;
 pub use note::Note;
 pub use placeholder::{is_placeholder, is_reference};
 pub use provider::{
-    Charset, Checksum, Confidence, Detector, Provider, RotationClass, detectors, provider, provider_of_host,
+    Basic, Charset, Checksum, Confidence, Detector, Manage, Provider, RotationClass, Send, SendPlace, Verify, detectors, provider, provider_of_host,
     provider_of_scheme, providers,
 };
 pub use recognise::{Recognition, recognise};

@@ -22,8 +22,78 @@ pub struct Provider {
     pub rotation: RotationClass,
     /// Variables that usually hold something of it, in upper case, and what that is.
     pub env: &'static [(&'static str, Kind)],
+    /// How a key is sent with a request.
+    pub send: Option<Send>,
+    /// How the service is asked whether a key lives.
+    pub verify: Option<Verify>,
+    /// How keys are made, held back and ended.
+    pub manage: Manage,
     /// Formats of its keys.
     pub detect: &'static [Detector],
+}
+
+/// How a key is sent with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Send {
+    /// Where requests go; `{name}` stands for a part of the account.
+    pub base_url: Option<&'static str>,
+    /// In which place.
+    pub place: SendPlace,
+}
+
+/// The place of a key in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendPlace {
+    /// A header, and what stands before the key in it.
+    Header(&'static str, &'static str),
+    /// A parameter of the query.
+    Query(&'static str),
+    /// HTTP basic authentication.
+    Basic(Basic),
+}
+
+/// Which part of HTTP basic authentication a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basic {
+    /// The user.
+    User,
+    /// The password.
+    Password,
+}
+
+/// How a service is asked whether a key lives. What is in none of the lists says nothing: no
+/// answer, 429 and 5xx must never count as a dead key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// Method and URL.
+    pub request: &'static str,
+    /// What is sent along.
+    pub body: Option<&'static str>,
+    /// Statuses of a key that works.
+    pub valid: &'static [u16],
+    /// Statuses of a key that does not.
+    pub invalid: &'static [u16],
+    /// Statuses of a key that works, but not for this.
+    pub insufficient: &'static [u16],
+    /// A text in the answer without which an `invalid` status says nothing.
+    pub invalid_text: Option<&'static str>,
+    /// Whether this was read in the service's own sources or documents.
+    pub confirmed: bool,
+}
+
+/// What a service's own interface offers, as method and URL or path below the base URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manage {
+    /// Makes a key.
+    pub create: Option<&'static str>,
+    /// Lists keys.
+    pub list: Option<&'static str>,
+    /// Stops a key reversibly.
+    pub disable: Option<&'static str>,
+    /// Ends a key.
+    pub delete: Option<&'static str>,
+    /// What a person should know before replacing one.
+    pub note: Option<&'static str>,
 }
 
 /// One format of one service's keys.
@@ -40,6 +110,9 @@ pub struct Detector {
     /// Literal beginnings, one of which a value has. Empty: the value alone says nothing, and
     /// `context` decides.
     pub prefixes: &'static [&'static str],
+    /// Literals, one of which stands somewhere inside every such value, where its beginning is no
+    /// good to search for.
+    pub anchors: &'static [&'static str],
     /// The characters after the prefix.
     pub charset: Charset,
     /// Shortest total length in bytes, prefix included.
@@ -51,6 +124,9 @@ pub struct Detector {
     pub pattern: Option<&'static str>,
     /// A checksum that the value ends with.
     pub checksum: Option<Checksum>,
+    /// The fewest bits of Shannon entropy that a character after the prefix has on average, where
+    /// it is not what the alphabet leads one to expect.
+    pub entropy: Option<f32>,
     /// Lower-case words, one of which the variable's name (or the text near it) has to contain.
     /// Empty: none is needed.
     pub context: &'static [&'static str],

@@ -75,6 +75,37 @@ fn a_sample_is_recognised_as_what_it_is() {
 }
 
 #[test]
+fn a_sample_has_one_of_its_anchors() {
+    for file in files() {
+        for detect in file.detect.iter().filter(|detect| !detect.anchors.is_empty()) {
+            for (template, seed) in detect.samples.iter().zip(1..) {
+                let value = expand(template, detector(&detect.id).checksum, seed);
+                assert!(detect.anchors.iter().any(|anchor| value.contains(anchor)), "{}: `{template}`", detect.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn requests_are_to_https_addresses_of_the_service() {
+    for provider in providers() {
+        let urls = [provider.send.and_then(|send| send.base_url), provider.verify.map(|verify| verify.request)];
+        for url in urls.into_iter().flatten() {
+            let url = url.split_once(' ').map_or(url, |(_, url)| url);
+            let host = url.strip_prefix("https://").unwrap_or_else(|| panic!("{}: `{url}`", provider.id));
+            let host = host.split('/').next().unwrap_or_default().split(':').next().unwrap_or_default();
+            let known = provider.hosts.iter().any(|own| host == *own || host.ends_with(&format!(".{own}")));
+            assert!(known || host.contains('{'), "{}: `{host}` is not among its hosts", provider.id);
+        }
+        if let Some(verify) = provider.verify {
+            assert!(!verify.valid.is_empty() && !verify.invalid.is_empty(), "{}", provider.id);
+            let unclear = |status: &u16| *status == 429 || *status >= 500;
+            assert!(!verify.invalid.iter().any(unclear), "{}: 429 and 5xx say nothing of a key", provider.id);
+        }
+    }
+}
+
+#[test]
 fn samples_leave_no_key_in_the_tree() {
     for file in files() {
         for detect in &file.detect {
@@ -101,7 +132,13 @@ fn ids_variables_and_schemes_are_unique() {
     for detector in detectors() {
         assert!(ids.insert(detector.id), "{}", detector.id);
         assert!(detector.min_len <= detector.max_len && detector.min_len >= 8, "{}", detector.id);
-        assert!(!detector.prefixes.is_empty() || !detector.context.is_empty(), "{} matches anything", detector.id);
+        let findable = [detector.prefixes, detector.anchors, detector.context].iter().any(|words| !words.is_empty());
+        assert!(findable, "{} matches anything", detector.id);
+        let pattern_or_prefix = !detector.prefixes.is_empty() || detector.pattern.is_some();
+        assert!(detector.anchors.is_empty() || pattern_or_prefix, "{}: an anchor alone is no format", detector.id);
+        let long = |words: &[&str]| words.iter().all(|word| word.len() >= 3);
+        assert!(long(detector.prefixes) || !detector.anchors.is_empty(), "{}: a prefix is too short", detector.id);
+        assert!(long(detector.anchors) && long(detector.context), "{}: an anchor is too short", detector.id);
         assert!(detector.context.iter().all(|word| *word == word.to_ascii_lowercase()), "{}", detector.id);
     }
 }
