@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use regex_lite::Regex;
 
 use crate::name::Name;
-use crate::provider::{Checksum, Confidence, Detector, detectors};
+use crate::provider::{Checksum, Detector, detectors};
 
 /// A value that has a format of the catalogue.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub(crate) fn find(name: &Name, value: &str) -> Option<Hit> {
 }
 
 /// The literal beginning that a value shares with a format of the catalogue.
-pub(crate) fn public_part(value: &str) -> &'static str {
+pub fn public_part(value: &str) -> &'static str {
     let prefixes = detectors().flat_map(|detector| detector.prefixes);
     prefixes.filter(|prefix| value.starts_with(**prefix)).max_by_key(|prefix| prefix.len()).copied().unwrap_or("")
 }
@@ -96,17 +96,6 @@ impl Detector {
     fn anchored(&self) -> Option<&Regex> {
         let pattern = self.pattern?;
         self.compiled.get_or_init(|| Regex::new(&format!("^(?:{pattern})$")).ok()).as_ref()
-    }
-}
-
-impl Confidence {
-    /// The word in reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
     }
 }
 

@@ -34,12 +34,14 @@ pub mod strength;
 mod url;
 
 pub use connection::{ConnectionString, Host, Tls};
+pub use detect::public_part;
 pub use generate::{GenerateError, Generated, Profile, Source, generate};
+pub use keyward_types::Confidence;
 pub use name::public_prefix;
 pub use note::Note;
 pub use placeholder::{is_placeholder, is_reference};
 pub use provider::{
-    Basic, Charset, Checksum, Confidence, Detector, Manage, Provider, RotationClass, Send, SendPlace, Verify, detectors, provider, provider_of_host,
-    provider_of_scheme, providers,
+    Basic, Charset, Checksum, Detector, Manage, Provider, RotationClass, Send, SendPlace, Verify, detectors, provider,
+    provider_of_host, provider_of_scheme, providers,
 };
 pub use recognise::{Recognition, recognise};

@@ -1,6 +1,6 @@
 use std::sync::OnceLock;
 
-use keyward_types::{Access, Kind};
+use keyward_types::{Access, Confidence, Kind};
 use regex_lite::Regex;
 
 /// A service whose keys we know.
@@ -158,17 +158,6 @@ pub enum RotationClass {
     Keyring,
     /// F: only a person at the service's console can do it.
     Console,
-}
-
-/// How sure a match is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Confidence {
-    /// Other things look like this too.
-    Low,
-    /// Rarely anything else.
-    Medium,
-    /// Nothing else looks like this.
-    High,
 }
 
 /// A set of characters.

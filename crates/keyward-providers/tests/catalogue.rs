@@ -137,7 +137,8 @@ fn ids_variables_and_schemes_are_unique() {
         let pattern_or_prefix = !detector.prefixes.is_empty() || detector.pattern.is_some();
         assert!(detector.anchors.is_empty() || pattern_or_prefix, "{}: an anchor alone is no format", detector.id);
         let long = |words: &[&str]| words.iter().all(|word| word.len() >= 3);
-        assert!(long(detector.prefixes) || !detector.anchors.is_empty(), "{}: a prefix is too short", detector.id);
+        let elsewhere = !detector.anchors.is_empty() || !detector.context.is_empty();
+        assert!(long(detector.prefixes) || elsewhere, "{}: a prefix is too short", detector.id);
         assert!(long(detector.anchors) && long(detector.context), "{}: an anchor is too short", detector.id);
         assert!(detector.context.iter().all(|word| *word == word.to_ascii_lowercase()), "{}", detector.id);
     }

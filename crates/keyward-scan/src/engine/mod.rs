@@ -1,0 +1,124 @@
+//! From a text to candidates: anchors, confirmation, filters.
+
+mod filter;
+mod format;
+mod matcher;
+mod prefilter;
+
+use std::ops::Range;
+
+use keyward_types::Confidence;
+use zeroize::Zeroizing;
+
+pub use matcher::{Hint, Matcher, RawCandidate, RuleInfo, Text};
+pub use prefilter::{Literal, Prefilter};
+
+/// Rules, ready to be run. Made once, used by every thread.
+pub struct Engine {
+    matchers: Vec<Loaded>,
+    /// For each literal of the prefilter, its matcher and its index there.
+    owners: Vec<(u32, u32)>,
+    prefilter: Prefilter,
+    rules: Vec<RuleInfo>,
+}
+
+struct Loaded {
+    matcher: Box<dyn Matcher>,
+    /// Index of its first rule among all.
+    first_rule: usize,
+}
+
+/// Something that a rule found in a text.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Its rule, to be asked of [`Engine::rule`].
+    pub rule: usize,
+    /// Where the value stands in the text.
+    pub range: Range<usize>,
+    /// The value.
+    pub value: Zeroizing<Vec<u8>>,
+    /// How sure the rule is.
+    pub confidence: Confidence,
+    /// Too weak to be reported unless the vault knows it.
+    pub weak: bool,
+}
+
+impl Engine {
+    /// The built-in rules and `extra` ones.
+    pub fn new(extra: Vec<Box<dyn Matcher>>) -> Self {
+        let mut all: Vec<Box<dyn Matcher>> = vec![Box::new(format::Formats::new())];
+        all.extend(extra);
+        Self::of(all)
+    }
+
+    fn of(all: Vec<Box<dyn Matcher>>) -> Self {
+        let (mut matchers, mut owners, mut literals, mut rules) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for matcher in all {
+            let owner = u32::try_from(matchers.len()).unwrap_or(u32::MAX);
+            for (index, literal) in matcher.anchors().into_iter().enumerate() {
+                owners.push((owner, u32::try_from(index).unwrap_or(u32::MAX)));
+                literals.push(literal);
+            }
+            let first_rule = rules.len();
+            rules.extend(matcher.rules());
+            matchers.push(Loaded { matcher, first_rule });
+        }
+        Self { matchers, owners, prefilter: Prefilter::new(literals), rules }
+    }
+
+    /// Every rule.
+    pub fn rules(&self) -> &[RuleInfo] {
+        &self.rules
+    }
+
+    /// One rule.
+    pub fn rule(&self, index: usize) -> &RuleInfo {
+        &self.rules[index]
+    }
+
+    /// Finds candidates, in the order of their places, at most one in each.
+    pub fn scan(&self, text: &Text<'_>) -> Vec<Candidate> {
+        let mut found: Vec<Candidate> = Vec::new();
+        let mut raw = Vec::new();
+        self.prefilter.find(text.bytes, |literal, at| {
+            let (owner, anchor) = self.owners[literal];
+            let loaded = &self.matchers[owner as usize];
+            loaded.matcher.confirm(text, anchor as usize, at, &mut raw);
+            for one in raw.drain(..) {
+                let value = one.value.unwrap_or_else(|| Zeroizing::new(text.bytes[one.range.clone()].to_vec()));
+                if !filter::is_stand_in(&value) {
+                    let rule = loaded.first_rule + one.rule;
+                    found.push(Candidate { rule, range: one.range, value, confidence: one.confidence, weak: one.weak });
+                }
+            }
+        });
+        self.one_in_each_place(found)
+    }
+
+    /// Of candidates that overlap, the one that says most.
+    fn one_in_each_place(&self, mut found: Vec<Candidate>) -> Vec<Candidate> {
+        if found.len() < 2 {
+            return found;
+        }
+        let worth = |one: &Candidate| (!one.weak, self.rules[one.rule].rank, one.confidence, one.range.len());
+        found.sort_by(|a, b| worth(b).cmp(&worth(a)).then(a.range.start.cmp(&b.range.start)));
+        let mut kept: Vec<Candidate> = Vec::new();
+        // Ends of what is kept, by where it begins: places that are kept do not overlap.
+        let mut taken: std::collections::BTreeMap<usize, usize> = std::collections::BTreeMap::new();
+        for one in found {
+            // A misuse is about code, not about the value in it.
+            let misuse = self.rules[one.rule].misuse;
+            let before = taken.range(..one.range.end).next_back();
+            if !misuse && before.is_some_and(|(_, end)| *end > one.range.start) {
+                continue;
+            }
+            if !misuse {
+                taken.insert(one.range.start, one.range.end);
+            }
+            kept.push(one);
+        }
+        kept.sort_by_key(|one| (one.range.start, one.rule));
+        kept.dedup_by(|a, b| a.rule == b.rule && a.range == b.range);
+        kept
+    }
+}

@@ -1,0 +1,179 @@
+//! Files below a folder.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use ignore::{DirEntry, WalkBuilder, WalkState};
+
+use crate::scanner::{Outcome, Scanner, Source};
+use crate::summary::Skipped;
+
+/// Which files of a tree are read.
+#[derive(Clone, Debug)]
+pub struct TreeOptions {
+    /// Folders of dependencies, builds and caches too.
+    pub all: bool,
+    /// Not what `.gitignore` and its like name.
+    pub respect_gitignore: bool,
+    /// Larger files are skipped.
+    pub max_file_size: u64,
+    /// Threads; 0: as many as there are cores.
+    pub threads: usize,
+}
+
+impl Default for TreeOptions {
+    fn default() -> Self {
+        Self { all: false, respect_gitignore: false, max_file_size: 1 << 30, threads: 0 }
+    }
+}
+
+/// Folders that hold what others wrote or a build made. Built browser bundles (`dist`, `build`,
+/// `out`, `.next`, `public`) are not among them: what is in them is published.
+const DEPENDENCIES: [&str; 17] = [
+    "node_modules",
+    "bower_components",
+    "jspm_packages",
+    ".venv",
+    "venv",
+    ".tox",
+    ".nox",
+    "__pycache__",
+    "site-packages",
+    "target",
+    ".gradle",
+    ".m2",
+    ".cargo",
+    ".terraform",
+    "Pods",
+    ".mypy_cache",
+    ".pytest_cache",
+];
+
+/// Scans everything below `roots`; `done` gets what came of each file, from several threads.
+/// `tracked` says whether git tracks a path; paths in reports are as `name` makes them.
+pub fn scan(
+    scanner: &Scanner,
+    roots: &[PathBuf],
+    options: &TreeOptions,
+    tracked: &(dyn Fn(&Path) -> bool + Sync),
+    done: &(dyn Fn(Outcome) + Sync),
+) {
+    let Some((first, rest)) = roots.split_first() else { return };
+    let mut walk = WalkBuilder::new(first);
+    for root in rest {
+        walk.add(root);
+    }
+    let left_out: &'static Mutex<Vec<Skipped>> = Box::leak(Box::new(Mutex::new(Vec::new())));
+    let all = options.all;
+    walk.standard_filters(false)
+        .hidden(false)
+        .follow_links(false)
+        .git_ignore(options.respect_gitignore)
+        .git_exclude(options.respect_gitignore)
+        .git_global(options.respect_gitignore)
+        .ignore(options.respect_gitignore)
+        .parents(options.respect_gitignore)
+        .threads(options.threads)
+        .filter_entry(move |entry| enter(entry, all, left_out));
+    walk.build_parallel().run(|| {
+        let mut buffer = Vec::new();
+        Box::new(move |entry| {
+            match entry {
+                Ok(entry) => visit(scanner, &entry, options, tracked, &mut buffer, done),
+                Err(error) => done(unreadable(&error)),
+            }
+            WalkState::Continue
+        })
+    });
+    let mut skipped = std::mem::take(&mut *left_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    skipped.sort();
+    let mut outcome = Outcome::default();
+    outcome.summary.skipped = skipped;
+    done(outcome);
+}
+
+/// Whether a folder is entered.
+fn enter(entry: &DirEntry, all: bool, left_out: &Mutex<Vec<Skipped>>) -> bool {
+    if entry.depth() == 0 || !entry.file_type().is_some_and(|kind| kind.is_dir()) {
+        return true;
+    }
+    let name = entry.file_name().to_str().unwrap_or_default();
+    let reason = if name == ".git" && entry.path().join("HEAD").exists() {
+        "git internals"
+    } else if all {
+        return true;
+    } else if DEPENDENCIES.contains(&name) {
+        "dependencies"
+    } else if entry.path().join("CACHEDIR.TAG").exists() {
+        "cache"
+    } else {
+        return true;
+    };
+    let skipped = Skipped::new(shown(entry.path()), reason);
+    left_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(skipped);
+    false
+}
+
+fn visit(
+    scanner: &Scanner,
+    entry: &DirEntry,
+    options: &TreeOptions,
+    tracked: &(dyn Fn(&Path) -> bool + Sync),
+    buffer: &mut Vec<u8>,
+    done: &(dyn Fn(Outcome) + Sync),
+) {
+    let path = shown(entry.path());
+    let Some(kind) = entry.file_type() else { return };
+    if kind.is_dir() {
+        return;
+    }
+    if kind.is_symlink() {
+        return done(Scanner::skipped(&path, "link"));
+    }
+    if !kind.is_file() {
+        return done(Scanner::skipped(&path, "not a file"));
+    }
+    match read(entry.path(), options.max_file_size, buffer) {
+        Ok(true) => {}
+        Ok(false) => return done(Scanner::skipped(&path, "too large")),
+        Err(error) => return done(Scanner::skipped(&path, &format!("unreadable: {error}"))),
+    }
+    if is_binary(buffer) {
+        return done(Scanner::skipped(&path, "binary"));
+    }
+    let source = Source { path: &path, tracked: tracked(entry.path()), added: None };
+    let mut outcome = scanner.scan(&source, buffer);
+    outcome.summary.files = 1;
+    done(outcome);
+}
+
+/// Reads a whole file into `buffer`; `false` for one that is larger than `limit`, even if it grew
+/// while it was read.
+fn read(path: &Path, limit: u64, buffer: &mut Vec<u8>) -> std::io::Result<bool> {
+    buffer.clear();
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > limit {
+        return Ok(false);
+    }
+    buffer.reserve(usize::try_from(size).unwrap_or(0) + 1);
+    file.take(limit.saturating_add(1)).read_to_end(buffer)?;
+    Ok(buffer.len() as u64 <= limit)
+}
+
+/// As git judges: a NUL in the first 8,000 bytes.
+pub(crate) fn is_binary(bytes: &[u8]) -> bool {
+    memchr::memchr(0, &bytes[..bytes.len().min(8000)]).is_some()
+}
+
+fn unreadable(error: &ignore::Error) -> Outcome {
+    Scanner::skipped("", &error.to_string())
+}
+
+/// A path for people: `/` between folders, without a leading `./`.
+fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.strip_prefix("./").unwrap_or(&text).to_owned()
+}
