@@ -6,9 +6,8 @@ use keyward_providers::public_part;
 pub fn redact(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.starts_with("-----BEGIN ") {
-        let end = text[11..].find("-----").map_or(11, |at| at + 16);
-        return format!("{}…", &text[..end.min(text.len())]);
+    if let Some((label, _)) = text.strip_prefix("-----BEGIN ").and_then(|rest| rest.split_once("-----")) {
+        return format!("-----BEGIN {label}-----…");
     }
     let prefix = public_part(&text);
     let length = text.chars().count();
