@@ -64,8 +64,8 @@ mod tests {
         let mut lines = Lines::new(text);
         assert_eq!(lines.span(0..2), Span { line: 1, column: 1, end_line: 1, end_column: 3 });
         assert_eq!(lines.span(5..6), Span { line: 2, column: 2, end_line: 2, end_column: 3 });
-        assert_eq!(lines.span(8..11), Span { line: 4, column: 1, end_line: 4, end_column: 4 });
+        assert_eq!(lines.span(9..12), Span { line: 4, column: 1, end_line: 4, end_column: 4 });
         assert_eq!(lines.span(5..6).line, 2, "backwards works too");
-        assert_eq!(lines.line_around(5), 3..7 - 1);
+        assert_eq!(lines.line_around(5), 3..7);
     }
 }
