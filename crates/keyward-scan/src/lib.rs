@@ -10,7 +10,9 @@
 //! left out is said; nothing is executed, no link is followed out of the tree, and nothing here
 //! reaches the network. Values live in wiped memory and leave only inside [`Found`].
 
-mod decode;
+mod archive;
+pub mod container;
+pub mod decode;
 pub mod engine;
 mod fingerprint;
 mod position;

@@ -1,6 +1,6 @@
 //! From a text to findings: candidates with their lines, fingerprints, stored secrets and silences.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -76,6 +76,14 @@ pub struct Outcome {
     pub summary: Summary,
 }
 
+impl Outcome {
+    /// Adds what came of another part of the same input.
+    pub fn merge(&mut self, mut other: Self) {
+        self.found.append(&mut other.found);
+        self.summary.merge(other.summary);
+    }
+}
+
 /// A rule's name for stored values that no rule knows by their form.
 const STORED: &str = "stored-secret";
 /// Source lines are shown up to this many bytes on either side of a value.
@@ -88,14 +96,27 @@ impl Scanner {
         outcome.summary.bytes = bytes.len() as u64;
         let hint = Hint { path: source.path, depth: 0 };
         let mut hits = self.hits(&Text { bytes, hint });
-        decode::each(bytes, &hint, &mut |decoded| {
+        // Hits of decoded texts, by depth, with their places in the text that each was decoded out of.
+        let mut inside: [Vec<Hit>; decode::MAX_DEPTH as usize + 2] = Default::default();
+        let whole = decode::each(bytes, &hint, &mut |decoded| {
             outcome.summary.bytes += decoded.bytes.len() as u64;
-            let hint = Hint { path: source.path, depth: decoded.depth };
-            for mut hit in self.hits(&Text { bytes: &decoded.bytes, hint }) {
-                hit.range = decoded.outer(&hit.range);
-                hits.push(hit);
-            }
+            let depth = usize::from(decoded.depth);
+            let mut own = self.hits(&Text { bytes: &decoded.bytes, hint: Hint { path: source.path, depth: decoded.depth } });
+            // How a program uses a secret is asked of its source as it stands.
+            own.retain(|hit| !self.is_misuse(hit));
+            let (outer, own) = (depth - 1, self.one_in_each_place(own, std::mem::take(&mut inside[depth])));
+            let text = inside[outer].last().map_or(1, |hit| hit.text + 1);
+            inside[outer].extend(own.into_iter().map(|hit| Hit {
+                range: decoded.outer(&hit.range),
+                text,
+                depth: hit.depth.max(decoded.depth),
+                ..hit
+            }));
         });
+        if !whole {
+            outcome.summary.skipped.push(Skipped::new(source.path, "decodes to too much"));
+        }
+        hits = self.one_in_each_place(hits, std::mem::take(&mut inside[0]));
         if !hits.is_empty() {
             self.report(source, bytes, hits, &mut outcome);
         }
@@ -131,6 +152,8 @@ impl Scanner {
                     confidence: Confidence::High,
                     weak: false,
                     vault: Some(secret),
+                    text: 0,
+                    depth: 0,
                 }),
             }
         }
@@ -146,7 +169,46 @@ impl Scanner {
             confidence: candidate.confidence,
             weak: candidate.weak,
             vault: None,
+            text: 0,
+            depth: 0,
         }
+    }
+
+    fn is_misuse(&self, hit: &Hit) -> bool {
+        hit.rule.is_some_and(|rule| self.engine.rule(rule).misuse)
+    }
+
+    /// Of hits of a text and of what was decoded out of it, the one in each place that says most. Hits of the same
+    /// text leave each other alone: the engine has judged them, and what was compressed has one place for all.
+    fn one_in_each_place(&self, mut hits: Vec<Hit>, decoded: Vec<Hit>) -> Vec<Hit> {
+        if decoded.is_empty() {
+            return hits;
+        }
+        hits.extend(decoded);
+        let rank = |hit: &Hit| hit.rule.map_or(0, |rule| self.engine.rule(rule).rank);
+        let worth = |hit: &Hit| (!hit.weak, rank(hit), hit.confidence, hit.depth);
+        hits.sort_by(|a, b| worth(b).cmp(&worth(a)).then(a.range.start.cmp(&b.range.start)));
+        let mut kept: Vec<Hit> = Vec::new();
+        let mut taken = Places::default();
+        for hit in hits {
+            if self.is_misuse(&hit) {
+                kept.push(hit);
+                continue;
+            }
+            match taken.other(&hit) {
+                // The vault may know the encoded form, and a rule the decoded one.
+                Some(index) => kept[index].vault = kept[index].vault.take().or(hit.vault),
+                None => {
+                    taken.add(&hit, kept.len());
+                    kept.push(hit);
+                }
+            }
+        }
+        for hit in &mut kept {
+            hit.weak &= hit.vault.is_none();
+        }
+        kept.sort_by_key(|hit| (hit.range.start, hit.range.end));
+        kept
     }
 
     fn report(&self, source: &Source<'_>, bytes: &[u8], mut hits: Vec<Hit>, outcome: &mut Outcome) {
@@ -231,6 +293,47 @@ struct Hit {
     confidence: Confidence,
     weak: bool,
     vault: Option<KnownSecret>,
+    /// Which text it was found in, among those that are merged; 0: the outer one.
+    text: usize,
+    /// How many decodings lie between it and the input.
+    depth: u8,
+}
+
+/// Places that are taken. Those that overlap are of one text, so that each stretch belongs to one.
+#[derive(Default)]
+struct Places(BTreeMap<usize, Taken>);
+
+#[derive(Clone, Copy)]
+struct Taken {
+    end: usize,
+    text: usize,
+    /// Of the first hit there, among those that are kept.
+    index: usize,
+}
+
+impl Places {
+    /// The hit of another text that has some of this one's place.
+    fn other(&self, hit: &Hit) -> Option<usize> {
+        let taken = self.overlapping(&hit.range).find(|(_, taken)| taken.text != hit.text);
+        taken.map(|(_, taken)| taken.index)
+    }
+
+    fn add(&mut self, hit: &Hit, index: usize) {
+        let (mut start, mut taken) = (hit.range.start, Taken { end: hit.range.end, text: hit.text, index });
+        let own: Vec<usize> = self.overlapping(&hit.range).map(|(start, _)| start).collect();
+        for old in own.iter().filter_map(|start| self.0.remove_entry(start)) {
+            start = start.min(old.0);
+            taken.end = taken.end.max(old.1.end);
+            taken.index = taken.index.min(old.1.index);
+        }
+        self.0.insert(start, taken);
+    }
+
+    fn overlapping(&self, range: &Range<usize>) -> impl Iterator<Item = (usize, Taken)> {
+        let start = range.start;
+        let before = self.0.range(..range.end).rev().map(|(start, taken)| (*start, *taken));
+        before.take_while(move |(_, taken)| taken.end > start)
+    }
 }
 
 /// The line for people, cut around the value, and where the value is in it.
