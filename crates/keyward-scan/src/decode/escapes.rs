@@ -3,11 +3,14 @@
 //! Where several stand near each other, the text around them is decoded as a whole, so that a rule sees the name
 //! before a value too. One escape alone is left: rules know the common ones.
 
+use std::ops::Range;
+
 use zeroize::Zeroizing;
 
 use super::class::hex_value;
 use super::map::{Map, Steps};
 use super::{Budget, Piece, Sink};
+use crate::engine::Hint;
 
 /// Escapes so far from each other belong together.
 const GAP: usize = 64;
@@ -17,22 +20,27 @@ const AROUND: usize = 256;
 const ENOUGH: u32 = 12;
 
 /// Finds regions full of escapes.
-pub(crate) fn each(bytes: &[u8], budget: &mut Budget, found: &mut Sink<'_>) {
+pub(crate) fn each(bytes: &[u8], hint: &Hint<'_>, budget: &mut Budget, found: &mut Sink<'_>) {
     let mut cluster = Cluster::default();
     let mut done = 0;
-    for at in memchr::memchr3_iter(b'%', b'\\', b'&', bytes) {
-        let weight = weight(bytes, at);
+    // Programs are full of `&`; their entities are found by the sign behind it.
+    let markup = matches!(hint.extension().as_str(), "html" | "htm" | "xml" | "xhtml" | "svg" | "vue" | "");
+    for at in memchr::memchr3_iter(b'%', b'\\', if markup { b'&' } else { b'#' }, bytes) {
+        let (at, weight) = match bytes[at] {
+            b'#' if at > 0 && bytes[at - 1] == b'&' => (at - 1, weight(bytes, at - 1)),
+            _ => (at, weight(bytes, at)),
+        };
         if weight == 0 || at < cluster.end {
             continue;
         }
         if at > cluster.end + GAP {
-            done = cluster.decode(bytes, done, budget, found);
+            done = cluster.decode(bytes, done..at, budget, found);
             cluster = Cluster { start: at, end: at, weight: 0 };
         }
         cluster.end = at + 2;
         cluster.weight = cluster.weight.saturating_add(weight);
     }
-    cluster.decode(bytes, done, budget, found);
+    cluster.decode(bytes, done..bytes.len(), budget, found);
 }
 
 /// How much what begins at `at` looks like an escape that somebody had to undo.
@@ -57,14 +65,14 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Decodes the lines around the cluster, but nothing before `done`; gives where it stopped.
-    fn decode(&self, bytes: &[u8], done: usize, budget: &mut Budget, found: &mut Sink<'_>) -> usize {
+    /// Decodes the lines around the cluster that lie in what is `free`; gives where it stopped.
+    fn decode(&self, bytes: &[u8], free: Range<usize>, budget: &mut Budget, found: &mut Sink<'_>) -> usize {
         if self.weight < ENOUGH {
-            return done;
+            return free.start;
         }
-        let low = self.start.saturating_sub(AROUND).max(done);
+        let low = self.start.saturating_sub(AROUND).max(free.start);
         let start = memchr::memrchr(b'\n', &bytes[low..self.start]).map_or(low, |at| low + at + 1);
-        let high = bytes.len().min(self.end + AROUND);
+        let high = free.end.min(self.end + AROUND);
         let end = memchr::memchr(b'\n', &bytes[self.end.min(high)..high]).map_or(high, |at| self.end + at);
         if end - start > budget.left() {
             budget.exceed();

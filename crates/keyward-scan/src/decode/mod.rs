@@ -105,7 +105,7 @@ fn descend(bytes: &[u8], hint: &Hint<'_>, budget: &mut Budget, visit: &mut dyn F
         }
     };
     runs::each(bytes, budget, &mut found);
-    escapes::each(bytes, budget, &mut found);
+    escapes::each(bytes, &hint, budget, &mut found);
     kubernetes::each(bytes, &hint, budget, &mut found);
 }
 

@@ -62,11 +62,23 @@ pub(crate) fn short(bytes: &[u8], lead_at: usize, value: Range<usize>, budget: &
 
 /// Looks at the run around `inside`; gives its end.
 fn run(bytes: &[u8], inside: usize, done: usize, budget: &mut Budget, found: &mut Sink<'_>) -> usize {
-    let before = bytes[done..inside].iter().rev().take_while(|byte| is_base64(**byte)).count();
-    let mut start = inside - before;
-    let end = inside + bytes[inside..].iter().take_while(|byte| is_base64(**byte)).count();
+    let (mut start, mut end) = (inside, inside);
+    loop {
+        start -= bytes[done..start].iter().rev().take_while(|byte| is_base64(**byte)).count();
+        if start <= done + 1 || bytes[start - 1] != b'\\' || bytes[start] != b'/' {
+            break;
+        }
+        start -= 1;
+    }
+    loop {
+        end += bytes[end..].iter().take_while(|byte| is_base64(**byte)).count();
+        if !bytes[end..].starts_with(b"\\/") {
+            break;
+        }
+        end += 1;
+    }
     // The letter of an escape (`\n`, PostgreSQL's `\x`) is no part of it.
-    if start > 0 && bytes[start - 1] == b'\\' {
+    if start > 0 && start < end && bytes[start - 1] == b'\\' {
         start += 1;
     }
     for _ in 0..=STARTS {
@@ -76,7 +88,8 @@ fn run(bytes: &[u8], inside: usize, done: usize, budget: &mut Budget, found: &mu
         if let Some(end) = decode(bytes, start..end, budget, found) {
             return end;
         }
-        let sign = bytes[start..end].iter().position(|byte| matches!(byte, b'-' | b'_' | b'/' | b'+'));
+        let last = end - SHORTEST;
+        let sign = bytes[start..last].iter().position(|byte| matches!(byte, b'-' | b'_' | b'/' | b'+'));
         let Some(sign) = sign else { break };
         start += sign + 1;
     }
@@ -99,7 +112,7 @@ fn decode(bytes: &[u8], run: Range<usize>, budget: &mut Budget, found: &mut Sink
     }
     let decoded = run.base64(bytes);
     if is_compressed(&decoded) {
-        inflated(&run, &decoded, budget, found);
+        inflated(run.start()..run.padded_end(bytes), &decoded, budget, found);
     } else if let Some(kind) = utf16_kind(&decoded) {
         let (text, map) = utf16_to_utf8(&decoded, kind);
         let piece = run.piece(bytes, decoded);
@@ -116,13 +129,12 @@ fn decode(bytes: &[u8], run: Range<usize>, budget: &mut Budget, found: &mut Sink
     Some(run.end)
 }
 
-fn inflated(run: &Run, packed: &[u8], budget: &mut Budget, found: &mut Sink<'_>) {
+fn inflated(range: Range<usize>, packed: &[u8], budget: &mut Budget, found: &mut Sink<'_>) {
     let mut text = Zeroizing::new(Vec::new());
     let whole = inflate_into(packed, budget.left(), &mut text);
     if matches!(whole, Ok(false)) {
         budget.exceed();
     } else if is_mostly_text(&text) {
-        let range = run.start()..run.end;
         found(Piece { bytes: text, range: range.clone(), map: Map::Whole(range) }, budget);
     } else {
         // Work that came to nothing counts too, or many small streams could make much of it.
@@ -158,14 +170,27 @@ fn hex(bytes: &[u8], start: usize, budget: &mut Budget, found: &mut Sink<'_>) ->
     Some(run.end)
 }
 
-/// Whether the first characters of a run decode to the beginning of a text or of something that holds one.
+/// Whether a run, its slashes perhaps escaped, begins with what decodes to more than noise.
 fn is_plausible(run: &[u8]) -> bool {
+    if run[..PROBE].contains(&b'\\') {
+        let plain: Vec<u8> = run.iter().copied().filter(|byte| *byte != b'\\').take(PROBE).collect();
+        return plain.len() == PROBE && begins_well(&plain);
+    }
+    begins_well(&run[..PROBE])
+}
+
+/// Whether the first characters of a run decode to the beginning of a text or of something that holds one.
+fn begins_well(probe: &[u8]) -> bool {
     let mut head = [0u8; PROBE / 4 * 3];
-    for (index, quad) in run[..PROBE].chunks_exact(4).enumerate() {
+    for (index, quad) in probe.chunks_exact(4).enumerate() {
         let bits = quad.iter().fold(0, |bits, one| bits << 6 | u32::from(SIX_BITS[usize::from(*one)]));
         let filled = index * 3 + 3;
         head[index * 3..filled].copy_from_slice(&bits.to_be_bytes()[1..]);
         let head = &head[..filled];
+        // Nine of ten runs are names of something and end here.
+        if head[index * 3..].iter().all(|byte| matches!(byte, b' '..=b'~')) {
+            continue;
+        }
         if !begins_as_text(head) && !is_compressed(head) && !is_wide(head) {
             return false;
         }
@@ -316,5 +341,5 @@ pub(crate) fn is_short_base64(value: &[u8]) -> Option<usize> {
         b"==" => chars % 4 == 2,
         _ => false,
     };
-    (fits && (4..SHORTEST).contains(&chars)).then_some(chars)
+    (fits && (2..SHORTEST).contains(&chars)).then_some(chars)
 }

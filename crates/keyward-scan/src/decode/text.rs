@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn utf16_is_known_with_and_without_its_mark() {
-        let text = "user = müller €😀\n";
+        let text = "[login]\nuser = müller €😀\npassword = something long enough to tell\n";
         for big in [false, true] {
             for mark in [true, false] {
                 let units: Vec<u16> = mark.then_some(0xfeff).into_iter().chain(text.encode_utf16()).collect();
