@@ -187,9 +187,13 @@ fn begins_well(probe: &[u8]) -> bool {
         let filled = index * 3 + 3;
         head[index * 3..filled].copy_from_slice(&bits.to_be_bytes()[1..]);
         let head = &head[..filled];
-        // Nine of ten runs are names of something and end here.
+        // Most of what goes on is plain.
         if head[index * 3..].iter().all(|byte| matches!(byte, b' '..=b'~')) {
             continue;
+        }
+        // Neither a character nor the magic of anything that is read begins so.
+        if matches!(head[0], 1..=8 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1e | 0x7f..=0xc1 | 0xf5..=0xfd) {
+            return false;
         }
         if !begins_as_text(head) && !is_compressed(head) && !is_wide(head) {
             return false;
