@@ -15,6 +15,7 @@ pub mod container;
 pub mod decode;
 pub mod engine;
 mod fingerprint;
+mod places;
 mod position;
 mod redact;
 mod scanner;

@@ -1,6 +1,6 @@
 //! From a text to findings: candidates with their lines, fingerprints, stored secrets and silences.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use keyward_types::{Confidence, Finding, KnownSecret, KnownSecrets, Verified};
 use zeroize::Zeroizing;
 
 use crate::engine::{Candidate, Engine, Hint, Text};
+use crate::places::Places;
 use crate::position::{Lines, Span};
 use crate::summary::{Skipped, Summary};
 use crate::{decode, fingerprint, fingerprint_in_line, redact};
@@ -101,7 +102,8 @@ impl Scanner {
         let whole = decode::each(bytes, &hint, &mut |decoded| {
             outcome.summary.bytes += decoded.bytes.len() as u64;
             let depth = usize::from(decoded.depth);
-            let mut own = self.hits(&Text { bytes: &decoded.bytes, hint: Hint { path: source.path, depth: decoded.depth } });
+            let mut own =
+                self.hits(&Text { bytes: &decoded.bytes, hint: Hint { path: source.path, depth: decoded.depth } });
             // How a program uses a secret is asked of its source as it stands.
             own.retain(|hit| !self.is_misuse(hit));
             let (outer, own) = (depth - 1, self.one_in_each_place(own, std::mem::take(&mut inside[depth])));
@@ -195,11 +197,11 @@ impl Scanner {
                 kept.push(hit);
                 continue;
             }
-            match taken.other(&hit) {
+            match taken.other(&hit.range, hit.text) {
                 // The vault may know the encoded form, and a rule the decoded one.
                 Some(index) => kept[index].vault = kept[index].vault.take().or(hit.vault),
                 None => {
-                    taken.add(&hit, kept.len());
+                    taken.add(&hit.range, hit.text, kept.len());
                     kept.push(hit);
                 }
             }
@@ -297,43 +299,6 @@ struct Hit {
     text: usize,
     /// How many decodings lie between it and the input.
     depth: u8,
-}
-
-/// Places that are taken. Those that overlap are of one text, so that each stretch belongs to one.
-#[derive(Default)]
-struct Places(BTreeMap<usize, Taken>);
-
-#[derive(Clone, Copy)]
-struct Taken {
-    end: usize,
-    text: usize,
-    /// Of the first hit there, among those that are kept.
-    index: usize,
-}
-
-impl Places {
-    /// The hit of another text that has some of this one's place.
-    fn other(&self, hit: &Hit) -> Option<usize> {
-        let taken = self.overlapping(&hit.range).find(|(_, taken)| taken.text != hit.text);
-        taken.map(|(_, taken)| taken.index)
-    }
-
-    fn add(&mut self, hit: &Hit, index: usize) {
-        let (mut start, mut taken) = (hit.range.start, Taken { end: hit.range.end, text: hit.text, index });
-        let own: Vec<usize> = self.overlapping(&hit.range).map(|(start, _)| start).collect();
-        for old in own.iter().filter_map(|start| self.0.remove_entry(start)) {
-            start = start.min(old.0);
-            taken.end = taken.end.max(old.1.end);
-            taken.index = taken.index.min(old.1.index);
-        }
-        self.0.insert(start, taken);
-    }
-
-    fn overlapping(&self, range: &Range<usize>) -> impl Iterator<Item = (usize, Taken)> {
-        let start = range.start;
-        let before = self.0.range(..range.end).rev().map(|(start, taken)| (*start, *taken));
-        before.take_while(move |(_, taken)| taken.end > start)
-    }
 }
 
 /// The line for people, cut around the value, and where the value is in it.

@@ -41,7 +41,8 @@ pub(crate) fn open(path: &str, bytes: &[u8], format: Format, opened: &mut Opened
 /// `data.json.gz` holds `data.json`, and its name says what that is.
 fn inner_name(path: &str) -> String {
     let name = path.rsplit(['/', '!']).next().unwrap_or(path);
-    let inner = name.rsplit_once('.').filter(|(stem, end)| !stem.is_empty() && end.len() <= 4).map_or(name, |(stem, _)| stem);
+    let inner =
+        name.rsplit_once('.').filter(|(stem, end)| !stem.is_empty() && end.len() <= 4).map_or(name, |(stem, _)| stem);
     format!("{path}!{inner}")
 }
 

@@ -65,7 +65,10 @@ pub(crate) fn open_ar(path: &str, bytes: &[u8], opened: &mut Opened<'_>) {
         if !opened.budget.count_entry() {
             return opened.skip(path, "too many entries");
         }
-        let name = inner_path(path, header[..16].trim_ascii_end().strip_suffix(b"/").unwrap_or(&header[..16]).trim_ascii_end());
+        let name = inner_path(
+            path,
+            header[..16].trim_ascii_end().strip_suffix(b"/").unwrap_or(&header[..16]).trim_ascii_end(),
+        );
         if !opened.entry(&name, &mut &bytes[at + 60..end]) {
             return;
         }

@@ -91,7 +91,12 @@ fn every_format_gives_its_entries() {
 
 #[test]
 fn names_that_lead_out_or_act_on_a_terminal_are_shown_harmless() {
-    for (name, shown) in [("../../etc/passwd", "etc/passwd"), ("/etc/passwd", "etc/passwd"), ("a/./..\\b", "a/b"), ("\x1b[31m", "\u{fffd}[31m")] {
+    for (name, shown) in [
+        ("../../etc/passwd", "etc/passwd"),
+        ("/etc/passwd", "etc/passwd"),
+        ("a/./..\\b", "a/b"),
+        ("\x1b[31m", "\u{fffd}[31m"),
+    ] {
         assert_eq!(read("x.tar", &tar_of(&[(name, b"x")]))[0].0, format!("x.tar!{shown}"));
     }
     assert!(inner_path("a", &[b'x'; 5000]).len() < 1100);
@@ -113,7 +118,9 @@ fn archives_in_archives_end_at_the_depth() {
 fn bombs_stop_at_their_bounds() {
     let zeros = vec![b' '; 4 << 20];
     let limits = Limits { floor: 1 << 20, ratio: 2, ..Limits::default() };
-    for bomb in [gz(&zeros), xz(&zeros), zst(&zeros), gz(&tar_of(&[("a", &zeros)])), zip_of(&[("a", &zeros), ("b", b"b")])] {
+    for bomb in
+        [gz(&zeros), xz(&zeros), zst(&zeros), gz(&tar_of(&[("a", &zeros)])), zip_of(&[("a", &zeros), ("b", b"b")])]
+    {
         assert_eq!(reasons(&bomb, &limits), ["unpacks to too much"]);
     }
     let many: Vec<(String, Vec<u8>)> = (0..20).map(|i| (format!("{i}"), gz(&vec![b' '; 1 << 20]))).collect();

@@ -29,13 +29,7 @@ pub fn texts(
     look(path, bytes, &mut Budget::new(limits), visit, skipped);
 }
 
-fn look(
-    path: &str,
-    bytes: &[u8],
-    budget: &mut Budget,
-    visit: &mut dyn FnMut(&str, &[u8]),
-    skipped: &mut Vec<Skipped>,
-) {
+fn look(path: &str, bytes: &[u8], budget: &mut Budget, visit: &mut dyn FnMut(&str, &[u8]), skipped: &mut Vec<Skipped>) {
     if let Some(format) = Format::of(bytes) {
         return open(path, bytes, format, budget, visit, skipped);
     }

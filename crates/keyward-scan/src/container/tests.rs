@@ -4,7 +4,8 @@ use super::*;
 
 fn read(path: &str, bytes: &[u8]) -> (Vec<(String, String)>, Vec<Skipped>) {
     let (mut found, mut skipped) = (Vec::new(), Vec::new());
-    let visit = &mut |path: &str, text: &[u8]| found.push((path.to_owned(), String::from_utf8_lossy(text).into_owned()));
+    let visit =
+        &mut |path: &str, text: &[u8]| found.push((path.to_owned(), String::from_utf8_lossy(text).into_owned()));
     texts(path, bytes, &Limits::default(), visit, &mut skipped);
     (found, skipped)
 }
@@ -64,7 +65,10 @@ fn notebooks_give_their_cells_and_the_rest() {
     });
     let (found, skipped) = read("n.ipynb", notebook.to_string().as_bytes());
     assert_eq!(skipped, []);
-    assert_eq!(found.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["n.ipynb!cell 1", "n.ipynb!cell 2", "n.ipynb!metadata"]);
+    assert_eq!(
+        found.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(),
+        ["n.ipynb!cell 1", "n.ipynb!cell 2", "n.ipynb!metadata"]
+    );
     assert!(found[1].1.starts_with("key = \"abc\"\nprint(key)\n"), "{}", found[1].1);
     assert!(found[1].1.contains("\nabc\n") && found[1].1.contains("<Figure>") && !found[1].1.contains("iVBOR"));
     assert!(found[2].1.contains("kernel: python"));
@@ -77,7 +81,10 @@ fn notebooks_give_their_cells_and_the_rest() {
 fn office_documents_give_words_that_are_whole() {
     let xml = "<?xml version=\"1.0\"?><w:document><w:p><w:r><w:t>token: abc</w:t></w:r><w:r><w:rPr/><w:t>def&amp;&#x67;</w:t></w:r></w:p><w:p><w:t>next</w:t></w:p></w:document>";
     let (found, _) = read("a.docx", &zip_of(&[("word/document.xml", xml), ("docProps/app.xml", "<a b=\"c\"/>")]));
-    assert_eq!(found, [pair("a.docx!word/document.xml", "token: abcdef&g\nnext\n"), pair("a.docx!docProps/app.xml", "<a b=\"c\"/>")]);
+    assert_eq!(
+        found,
+        [pair("a.docx!word/document.xml", "token: abcdef&g\nnext\n"), pair("a.docx!docProps/app.xml", "<a b=\"c\"/>")]
+    );
     let sheet = "<sst><si><t>user</t></si><si><r><t>pass</t></r><r><t>word</t></r></si></sst>";
     assert_eq!(read("a.xlsx", &zip_of(&[("xl/sharedStrings.xml", sheet)])).0[0].1, "user\npassword\n");
 }

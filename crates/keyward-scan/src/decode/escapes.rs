@@ -47,14 +47,14 @@ pub(crate) fn each(bytes: &[u8], hint: &Hint<'_>, budget: &mut Budget, found: &m
 #[inline]
 fn weight(bytes: &[u8], at: usize) -> u32 {
     let Some(next) = bytes.get(at + 1) else { return 0 };
-    match (bytes[at], next) {
-        (b'\\', b'"') => 3,
-        (b'\\', b'u' | b'U' | b'x' | b'0'..=b'3') | (b'%', b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') | (b'&', b'#') => {
-            if escape(&bytes[at..]).is_some() { 4 } else { 0 }
-        }
-        (b'&', b'q') if bytes[at..].starts_with(b"&quot;") => 3,
-        _ => 0,
-    }
+    let numbered = match (bytes[at], next) {
+        (b'\\', b'"') => return 3,
+        (b'&', b'q') if bytes[at..].starts_with(b"&quot;") => return 3,
+        (b'\\', b'u' | b'U' | b'x' | b'0'..=b'3') | (b'&', b'#') => true,
+        (b'%', next) => next.is_ascii_hexdigit(),
+        _ => false,
+    };
+    if numbered && escape(&bytes[at..]).is_some() { 4 } else { 0 }
 }
 
 #[derive(Default)]

@@ -12,6 +12,7 @@ mod class;
 mod escapes;
 mod kubernetes;
 mod map;
+mod run;
 mod runs;
 mod text;
 

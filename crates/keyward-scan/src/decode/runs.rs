@@ -5,14 +5,13 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::class::{self, SIX_BITS, base64_words, hex_value, is_base64, is_hex};
-use super::map::{Base64Map, Map, Steps};
+use super::map::{Map, Steps};
+use super::run::Run;
 use super::text::{begins_as_text, inflate_into, is_compressed, is_mostly_text, utf16_kind, utf16_to_utf8};
 use super::{Budget, Piece, Sink};
 
 /// Shorter runs are words.
 const SHORTEST: usize = 24;
-/// Lines from this width on may go on in the next one; shorter ones are rather a value each.
-const WRAPPED: usize = 60;
 /// Within one run, so many signs are taken for the end of a prefix (`key_`, a folder) at most.
 const STARTS: usize = 4;
 /// Characters that decide whether a run is decoded.
@@ -225,114 +224,6 @@ fn lead(bytes: &[u8], at: usize) -> Option<usize> {
     let name = before[..sign].iter().rev();
     let name = name.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')).count();
     (name > 0).then(|| low + sign - name)
-}
-
-/// Characters of an encoding, in one line or several.
-struct Run {
-    /// Index of a stretch's first character among all, and its place.
-    lines: Vec<(usize, usize)>,
-    chars: usize,
-    end: usize,
-}
-
-impl Run {
-    fn collect(bytes: &[u8], start: usize, belongs: fn(u8) -> bool) -> Self {
-        let mut run = Self { lines: vec![(0, start)], chars: 0, end: start };
-        run.extend(bytes, belongs);
-        let width = run.chars;
-        while width >= WRAPPED {
-            let Some(next) = gap(bytes, run.end) else { break };
-            let mut line = Self { lines: vec![(run.chars, next)], chars: run.chars, end: next };
-            line.extend(bytes, belongs);
-            let length = line.chars - run.chars;
-            if length == 0 || length > width || !ends_line(bytes, line.end) {
-                break;
-            }
-            run.lines.append(&mut line.lines);
-            (run.chars, run.end) = (line.chars, line.end);
-            if length < width {
-                break;
-            }
-        }
-        run
-    }
-
-    /// Goes on to the end of the line; a slash may be escaped, as PHP writes JSON.
-    fn extend(&mut self, bytes: &[u8], belongs: fn(u8) -> bool) {
-        loop {
-            let length = bytes[self.end..].iter().take_while(|byte| belongs(**byte)).count();
-            self.chars += length;
-            self.end += length;
-            if !belongs(b'/') || !bytes[self.end..].starts_with(b"\\/") {
-                return;
-            }
-            self.end += 1;
-            self.lines.push((self.chars, self.end));
-        }
-    }
-
-    fn start(&self) -> usize {
-        self.lines[0].1
-    }
-
-    fn characters<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (usize, u8)> + 'a {
-        self.lines.iter().enumerate().flat_map(move |(index, (first, at))| {
-            let next = self.lines.get(index + 1).map_or(self.chars, |(next, _)| *next);
-            (*at..at + (next - first)).map(|at| (at, bytes[at]))
-        })
-    }
-
-    fn base64(&self, bytes: &[u8]) -> Zeroizing<Vec<u8>> {
-        let mut decoded = Zeroizing::new(Vec::with_capacity(self.chars / 4 * 3 + 3));
-        let (mut bits, mut count) = (0u32, 0);
-        for (_, character) in self.characters(bytes) {
-            bits = bits << 6 | u32::from(SIX_BITS[usize::from(character)] & 63);
-            count += 6;
-            if count >= 8 {
-                count -= 8;
-                decoded.push((bits >> count) as u8);
-            }
-        }
-        decoded
-    }
-
-    fn piece(&self, bytes: &[u8], decoded: Zeroizing<Vec<u8>>) -> Piece {
-        let end = self.padded_end(bytes);
-        let (start, length) = (self.start(), decoded.len());
-        let map = Base64Map { lead: 0, lead_at: start, decoded: length, lines: self.lines.clone(), end };
-        Piece { bytes: decoded, range: start..end, map: Map::Base64(map) }
-    }
-
-    /// With the name before it, and the quote behind it.
-    fn with_lead(&self, bytes: &[u8], decoded: Zeroizing<Vec<u8>>, lead_at: usize) -> Piece {
-        let (end, lead) = (self.padded_end(bytes), &bytes[lead_at..self.start()]);
-        let quote = bytes.get(end..end + 1).filter(|next| matches!(next[0], b'"' | b'\'' | b'`')).unwrap_or_default();
-        let value = decoded.trim_ascii_end();
-        // Room at once: growing would leave copies behind that are not wiped.
-        let mut text = Zeroizing::new(Vec::with_capacity(lead.len() + value.len() + 1));
-        text.extend_from_slice(lead);
-        text.extend_from_slice(value);
-        text.extend_from_slice(quote);
-        let lines = self.lines.clone();
-        let map = Base64Map { lead: lead.len(), lead_at, decoded: value.len(), lines, end };
-        Piece { bytes: text, range: lead_at..end + quote.len(), map: Map::Base64(map) }
-    }
-
-    fn padded_end(&self, bytes: &[u8]) -> usize {
-        self.end + bytes[self.end..].iter().take(2).take_while(|byte| **byte == b'=').count()
-    }
-}
-
-/// Where the next line's characters begin, if a line break stands here: a real one or, in a string, a written one.
-fn gap(bytes: &[u8], at: usize) -> Option<usize> {
-    let breaks: [&[u8]; 4] = [b"\n", b"\r\n", b"\\n", b"\\r\\n"];
-    let found = breaks.iter().find(|one| bytes[at..].starts_with(one))?;
-    let at = at + found.len();
-    Some(at + bytes[at..].iter().take(LEAD).take_while(|byte| matches!(byte, b' ' | b'\t')).count())
-}
-
-fn ends_line(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at).is_none_or(|next| matches!(next, b'\n' | b'\r' | b'\\' | b'=' | b'"' | b'\'' | b'`' | b'<'))
 }
 
 /// Whether short text between quotes can be base64 alone: whole quads, or such without their padding.
