@@ -33,7 +33,7 @@ fn look(path: &str, bytes: &[u8], budget: &mut Budget, visit: &mut dyn FnMut(&st
     if let Some(format) = Format::of(bytes) {
         return open(path, bytes, format, budget, visit, skipped);
     }
-    if sqlite::is_database(bytes) {
+    if sqlite::is_database(bytes) || sqlite::is_log(bytes) {
         return database(path, bytes, budget, visit, skipped);
     }
     if let Some(kind) = utf16_kind(bytes) {
@@ -80,15 +80,14 @@ fn database(
         return skipped.push(Skipped::new(path, "archives nested too deep"));
     }
     let mut inside = Vec::new();
-    sqlite::rows(
-        path,
-        bytes,
-        &mut |row| match row {
-            sqlite::Row::Text { path, text } => visit(path, text),
-            sqlite::Row::Blob { path, bytes } => look(path, bytes, budget, visit, &mut inside),
-        },
-        skipped,
-    );
+    let each = &mut |row: sqlite::Row<'_>| match row {
+        sqlite::Row::Text { path, text } => visit(path, text),
+        sqlite::Row::Blob { path, bytes } => look(path, bytes, budget, visit, &mut inside),
+    };
+    match sqlite::is_log(bytes) {
+        true => sqlite::log_rows(path, bytes, each, skipped),
+        false => sqlite::rows(path, bytes, each, skipped),
+    }
     skipped.append(&mut inside);
     budget.leave();
 }

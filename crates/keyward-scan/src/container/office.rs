@@ -12,8 +12,8 @@ pub(super) fn text(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
             "word" => ["document", "header", "footer", "comments", "footnotes", "endnotes"]
                 .iter()
                 .any(|kind| file.starts_with(kind)),
-            "xl" => file == "sharedStrings",
-            "xl/worksheets" | "ppt/slides" | "ppt/notesSlides" | "xl/comments" => true,
+            "xl" => file == "sharedStrings" || file.starts_with("comments"),
+            "xl/worksheets" | "ppt/slides" | "ppt/notesSlides" => true,
             "" => file == "content" && is_open_document(path),
             _ => false,
         }

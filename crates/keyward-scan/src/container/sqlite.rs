@@ -22,9 +22,44 @@ pub(super) enum Row<'a> {
     Blob { path: &'a str, bytes: &'a [u8] },
 }
 
+/// What a database begins with.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+
 /// Whether a file is a database.
 pub(super) fn is_database(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"SQLite format 3\0")
+    bytes.starts_with(MAGIC)
+}
+
+/// Whether a file is the write-ahead log of one, which holds what was written last.
+pub(super) fn is_log(bytes: &[u8]) -> bool {
+    bytes.len() >= LOG_HEADER && matches!(bytes, [0x37, 0x7f, 0x06, 0x82 | 0x83, ..])
+}
+
+const LOG_HEADER: usize = 32;
+const FRAME_HEADER: usize = 24;
+
+/// Visits the rows in the newest state of each page in a log. Names of tables and columns are not in it.
+pub(super) fn log_rows(path: &str, bytes: &[u8], visit: &mut dyn FnMut(Row<'_>), skipped: &mut Vec<Skipped>) {
+    let size = u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) as usize;
+    if !(512..=65536).contains(&size) {
+        return skipped.push(Skipped::new(path, "broken: no page size"));
+    }
+    let mut newest = std::collections::BTreeMap::new();
+    for frame in bytes[LOG_HEADER..].chunks_exact(FRAME_HEADER + size) {
+        newest.insert(u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]), &frame[FRAME_HEADER..]);
+    }
+    let (table, mut text, mut cut) = (Table::unknown(), Vec::new(), false);
+    for (number, page) in newest {
+        let Some(mut pages) = Pages::single(page) else { continue };
+        let shown = format!("{path}!page {number}");
+        pages.walk(1, &mut |row_id, payload| {
+            row(&format!("{shown}/{row_id}"), &table, &record::values(payload), Encoding::Utf8, &mut text, visit);
+        });
+        cut |= pages.cut;
+    }
+    if cut {
+        skipped.push(Skipped::new(path, "long rows of the log were read in part"));
+    }
 }
 
 /// Visits every row of every table.
@@ -42,7 +77,7 @@ pub(super) fn rows(path: &str, bytes: &[u8], visit: &mut dyn FnMut(Row<'_>), ski
             row(&format!("{shown}/{row_id}"), &table, &record::values(payload), encoding, &mut text, visit);
         });
     }
-    if pages.damaged {
+    if pages.damaged || pages.cut {
         skipped.push(Skipped::new(path, "broken: some pages of the database were not read"));
     }
 }

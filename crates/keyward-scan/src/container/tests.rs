@@ -121,6 +121,24 @@ fn databases_in_utf16_and_blobs_that_are_archives_are_read() {
     assert!(found.iter().any(|(path, text)| path == "a.db!t/1" && text.starts_with("a: schlüssel\n")), "{found:?}");
 }
 
+#[test]
+fn the_log_beside_a_database_is_read_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('fresh')")
+        .unwrap();
+    let log = std::fs::read(folder.path().join("a.db-wal")).unwrap();
+    let (found, skipped) = read("a.db-wal", &log);
+    assert!(found.contains(&pair("a.db-wal!page 2/1", "column: fresh\n")), "{found:?}");
+    assert_eq!(skipped, []);
+    for end in 0..log.len().min(200) {
+        read("a.db-wal", &log[..end]);
+    }
+    drop(connection);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 

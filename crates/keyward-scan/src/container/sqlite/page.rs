@@ -11,6 +11,8 @@ pub(super) struct Pages<'a> {
     read: Vec<bool>,
     /// Something pointed to where no page is, or twice to the same one.
     pub(super) damaged: bool,
+    /// The rest of some payload was not there.
+    pub(super) cut: bool,
 }
 
 /// Trees are not deeper: the least fan-out of a page gives more rows than a file can hold.
@@ -25,7 +27,14 @@ impl<'a> Pages<'a> {
         let usable = size.checked_sub(usize::from(*bytes.get(20)?))?;
         let known = size.is_power_of_two() && size >= 512 && usable >= 480;
         let read = vec![false; bytes.len().div_ceil(size.max(1)) + 1];
-        known.then_some(Self { bytes, size, usable, read, damaged: false })
+        known.then_some(Self { bytes, size, usable, read, damaged: false, cut: false })
+    }
+
+    /// One page alone, as a log holds them. What it points to is not there.
+    pub(super) fn single(page: &'a [u8]) -> Option<Self> {
+        let size = page.len();
+        let known = size.is_power_of_two() && (512..=65536).contains(&size);
+        known.then(|| Self { bytes: page, size, usable: size, read: vec![false; 1], damaged: false, cut: false })
     }
 
     /// Calls `visit` with the row id and the record of every cell of a tree, in order.
@@ -37,7 +46,8 @@ impl<'a> Pages<'a> {
                 self.damaged = true;
                 continue;
             };
-            let header = if number == 1 { 100 } else { 0 };
+            // The first page of a file has the file's header before its own.
+            let header = if page.starts_with(super::MAGIC) { 100 } else { 0 };
             let Some(&kind) = page.get(header) else { continue };
             let (interior, table) = match kind {
                 0x05 => (true, true),
@@ -99,7 +109,7 @@ impl<'a> Pages<'a> {
             payload.extend_from_slice(page.get(4..4 + wanted).or(page.get(4..)).unwrap_or_default());
             next = number_at::<4>(page, 0).unwrap_or(0);
         }
-        self.damaged |= payload.len() < length;
+        self.cut |= payload.len() < length;
         visit(row_id as i64, &payload);
     }
 

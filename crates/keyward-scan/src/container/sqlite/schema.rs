@@ -29,6 +29,11 @@ impl Table {
         })
     }
 
+    /// One of which nothing is known.
+    pub(super) fn unknown() -> Self {
+        Self { name: String::new(), root: 1, columns: Vec::new() }
+    }
+
     /// A column's name.
     pub(super) fn column(&self, index: usize) -> &str {
         self.columns.get(index).map_or("column", String::as_str)
