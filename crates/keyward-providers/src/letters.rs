@@ -8,7 +8,7 @@ pub(crate) fn looks_random(text: &str) -> bool {
 
 /// Bits that a letter costs after another in English (technical texts and names of things):
 /// 4.7 for every letter if it were chance. Letters only; case does not matter.
-pub(crate) fn bits_after(before: u8, letter: u8) -> f64 {
+pub fn bits_after(before: u8, letter: u8) -> f64 {
     let index = |byte: u8| usize::from(byte.to_ascii_lowercase().wrapping_sub(b'a'));
     let quarters = BIGRAMS.get(index(before)).and_then(|row| row.as_bytes().get(index(letter)));
     quarters.map_or(4.7, |quarters| f64::from(quarters - b'0') / 4.0)
