@@ -10,6 +10,7 @@ use std::ops::Range;
 use keyward_types::Confidence;
 use zeroize::Zeroizing;
 
+pub(crate) use filter::shannon;
 pub use matcher::{Hint, Matcher, RawCandidate, RuleInfo, Text};
 pub use prefilter::{Literal, Prefilter};
 
@@ -84,15 +85,24 @@ impl Engine {
             let (owner, anchor) = self.owners[literal];
             let loaded = &self.matchers[owner as usize];
             loaded.matcher.confirm(text, anchor as usize, at, &mut raw);
-            for one in raw.drain(..) {
-                let value = one.value.unwrap_or_else(|| Zeroizing::new(text.bytes[one.range.clone()].to_vec()));
-                if !filter::is_stand_in(&value) {
-                    let rule = loaded.first_rule + one.rule;
-                    found.push(Candidate { rule, range: one.range, value, confidence: one.confidence, weak: one.weak });
-                }
-            }
+            self.take(loaded, text, &mut raw, &mut found);
         });
+        for loaded in &self.matchers {
+            loaded.matcher.whole(text, &mut raw);
+            self.take(loaded, text, &mut raw, &mut found);
+        }
         self.one_in_each_place(found)
+    }
+
+    /// Moves what a matcher gave to what is found, but for what only keeps the place of a value.
+    fn take(&self, loaded: &Loaded, text: &Text<'_>, raw: &mut Vec<RawCandidate>, found: &mut Vec<Candidate>) {
+        for one in raw.drain(..) {
+            let value = one.value.unwrap_or_else(|| Zeroizing::new(text.bytes[one.range.clone()].to_vec()));
+            let rule = loaded.first_rule + one.rule;
+            if self.rules[rule].misuse || !filter::is_stand_in(&value) {
+                found.push(Candidate { rule, range: one.range, value, confidence: one.confidence, weak: one.weak });
+            }
+        }
     }
 
     /// Of candidates that overlap, the one that says most.
