@@ -87,7 +87,7 @@ impl Line {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.fingerprint, encode(&self.rule))?;
+        write!(f, "{} {}", self.fingerprint, encode(&self.rule).replace('=', "%3D"))?;
         if !self.path.is_empty() {
             write!(f, " path={}", encode(&self.path))?;
         }

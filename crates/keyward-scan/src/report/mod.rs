@@ -13,7 +13,7 @@ mod visible;
 pub(crate) use visible::is_treacherous;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::cmp::Ordering;
 use std::io::{self, Write};
