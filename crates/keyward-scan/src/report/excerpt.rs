@@ -30,30 +30,29 @@ const LONG_RUN: usize = 20;
 const RUN_BITS: f64 = 72.0;
 
 impl Excerpt {
-    /// The line of one of the findings, which are sorted by places.
+    /// The line of one of the findings, which are sorted by places. Empty where a finding is about no
+    /// place in a file, but about the file.
     pub(crate) fn of(found: &[Found], index: usize) -> Self {
         let own = &found[index];
+        if own.misuse && own.mark.is_empty() {
+            return Self::default();
+        }
         let needles = needles(found, index);
-        let (before, value, after) = parts(own);
+        let (before, _, after) = parts(own);
         Self {
             before: hide_runs(&replace(before, &needles)),
             value: if own.misuse { own.finding.redacted.clone() } else { redact_of(own) },
             after: hide_runs(&replace(after, &needles)),
         }
-        .checked(value)
     }
 
-    /// The line as it is.
-    pub(crate) fn revealed(own: &Found) -> Zeroizing<String> {
-        own.line.clone()
+    /// The three parts for a reader; as they are where values are shown.
+    pub(crate) fn shown<'a>(&'a self, found: &'a Found, reveal: bool) -> (&'a str, &'a str, &'a str) {
+        if reveal { parts(found) } else { (&self.before, &self.value, &self.after) }
     }
 
-    /// A finding about code that has no text of its own shows what it marks, if that is short.
-    fn checked(mut self, marked: &str) -> Self {
-        if self.value.is_empty() && !marked.is_empty() {
-            self.value = "…".to_owned();
-        }
-        self
+    pub(crate) fn is_empty(&self) -> bool {
+        self.before.is_empty() && self.value.is_empty() && self.after.is_empty()
     }
 }
 
@@ -67,7 +66,7 @@ pub(crate) fn scrub_misuse(found: &mut [Found]) {
 }
 
 /// The parts of a line; whatever is wrong with the mark, none of them holds the value by mistake.
-pub(crate) fn parts(found: &Found) -> (&str, &str, &str) {
+fn parts(found: &Found) -> (&str, &str, &str) {
     let mark = &found.mark;
     match (found.line.get(..mark.start), found.line.get(mark.clone()), found.line.get(mark.end..)) {
         (Some(before), Some(value), Some(after)) => (before, value, after),

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
 
-use super::excerpt::{self, Excerpt};
+use super::excerpt::Excerpt;
 use super::text::{count_distinct, name, next_step, plural, size, verified};
 use super::visible::is_treacherous;
 use super::{Options, Report};
@@ -92,21 +92,19 @@ fn filters(report: &Report) -> String {
 fn card(found: &Found, excerpt: &Excerpt, options: &Options) -> String {
     let f = &found.finding;
     let level = f.confidence.as_str();
-    let revealed = Excerpt::revealed(found);
-    let (before, value, after) = match (options.reveal, excerpt::parts(found)) {
-        (true, ("", "", "")) => (&revealed[..], "", ""),
-        (true, parts) => parts,
-        (false, _) => (&excerpt.before[..], &excerpt.value[..], &excerpt.after[..]),
+    let (before, value, after) = excerpt.shown(found, options.reveal);
+    let source = if excerpt.is_empty() {
+        String::new()
+    } else {
+        let (before, after) = (escape(before.trim_start()), escape(after.trim_end()));
+        format!("<pre>{before}<mark>{}</mark>{after}</pre>\n", escape(value))
     };
     let mut html = format!(
         "<article class=\"{level}\" data-rule=\"{rule}\">\n<h3><span class=\"level\">{level}</span> {}</h3>\n\
-         <p class=\"dim\">{rule}, line {}, column {}</p>\n<pre>{}<mark>{}</mark>{}</pre>\n<dl>\n",
+         <p class=\"dim\">{rule}, line {}, column {}</p>\n{source}<dl>\n",
         escape(&f.description),
         f.line,
         f.column,
-        escape(before.trim_start()),
-        escape(value),
-        escape(after.trim_end()),
         rule = escape(&f.rule),
     );
     for (label, text) in facts(found) {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use keyward_types::{Confidence, Verified};
 
-use super::excerpt::{self, Excerpt};
+use super::excerpt::Excerpt;
 use super::visible::{head, tail, visible, width};
 use super::{Options, Report};
 use crate::scanner::Found;
@@ -68,14 +68,10 @@ fn one(found: &Found, excerpt: &Excerpt, options: &Options, ink: Ink) -> String 
 
 /// The source line with the value marked.
 fn source(found: &Found, excerpt: &Excerpt, options: &Options, ink: Ink) -> String {
-    let revealed = Excerpt::revealed(found);
-    let (before, value, after) = if options.reveal {
-        let (before, value, after) = (&revealed[..], "", "");
-        let cut = excerpt::parts(found);
-        if cut == ("", "", "") { (before, value, after) } else { cut }
-    } else {
-        (&excerpt.before[..], &excerpt.value[..], &excerpt.after[..])
-    };
+    let (before, value, after) = excerpt.shown(found, options.reveal);
+    if excerpt.is_empty() {
+        return String::new();
+    }
     let (before, value, after) = (visible(before), visible(value), visible(after));
     let line = found.finding.line;
     let room = if options.width == 0 { 100 } else { options.width.max(40) } - digits(line) - 4;
@@ -95,7 +91,7 @@ fn source(found: &Found, excerpt: &Excerpt, options: &Options, ink: Ink) -> Stri
     text
 }
 
-fn fit<'a>(text: &'a str, room: usize, cut: fn(&str, usize) -> &str) -> &'a str {
+fn fit(text: &str, room: usize, cut: fn(&str, usize) -> &str) -> &str {
     if width(text) <= room { text } else { cut(text, room.saturating_sub(1)) }
 }
 

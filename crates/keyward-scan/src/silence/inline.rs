@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 /// In a longer line a comment is not about one value: minified files are such lines. It bounds the time, too.
-const LONGEST: usize = 4096;
+pub(crate) const LONGEST: usize = 4096;
 /// So many files of a revision are remembered.
 const REMEMBERED: usize = 4096;
 
@@ -23,9 +23,12 @@ pub enum Inline {
     In(Revision),
 }
 
+/// Gives the bytes of a path, or nothing where there is no such file.
+type Lookup = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
+
 /// The texts of a revision.
 pub struct Revision {
-    text: Box<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>,
+    text: Box<Lookup>,
     /// Of each file that was asked for, the lines with comments that silence.
     lines: Mutex<HashMap<String, HashSet<Vec<u8>>>>,
 }
