@@ -315,6 +315,21 @@ fn code_that_is_shown_as_such_hides_the_values_in_it() {
 }
 
 #[test]
+fn a_finding_about_a_file_shows_no_line_of_it() {
+    let rules = RuleSet::read("[[rules]]\nid='keyfile'\ndescription='A key file.'\npath='p12$'").unwrap();
+    let engine = Engine::new(vec![rules.into_matcher()]);
+    let scanner = Scanner { engine, known: None, silence: Box::new(Nothing) };
+    let source = Source { path: "a/x.p12", tracked: false, added: None };
+    let found = scanner.scan(&source, b"first line of the file").found;
+    for format in ALL {
+        let text = print(format, found.clone(), &Options::default());
+        assert!(text.contains("A key file") && !text.contains("first line"), "{format:?}: {text}");
+    }
+    let text = print(Format::Text, found, &Options::default());
+    assert!(text.contains("a/x.p12:1:1: medium: A key file (keyfile)\n  = fingerprint: "), "{text}");
+}
+
+#[test]
 fn names_of_formats() {
     assert_eq!("sarif".parse(), Ok(Format::Sarif));
     assert!("xml".parse::<Format>().unwrap_err().contains("html"));
