@@ -10,12 +10,16 @@
 //! left out is said; nothing is executed, no link is followed out of the tree, and nothing here
 //! reaches the network. Values live in wiped memory and leave only inside [`Found`].
 
+pub mod baseline;
 mod decode;
 pub mod engine;
 mod fingerprint;
+pub mod own_rules;
 mod position;
 mod redact;
+pub mod report;
 mod scanner;
+pub mod silence;
 pub mod summary;
 pub mod tree;
 

@@ -11,6 +11,7 @@ use std::ops::Range;
 use keyward_types::Confidence;
 use zeroize::Zeroizing;
 
+pub(crate) use filter::shannon;
 pub use matcher::{Hint, Matcher, RawCandidate, RuleInfo, Text};
 pub use prefilter::{Literal, Prefilter};
 
@@ -105,6 +106,10 @@ impl Engine {
                 found.extend(raw.drain(..).filter_map(|one| loaded.candidate(text, one)));
             }
         });
+        for loaded in &self.matchers {
+            loaded.matcher.whole(text, &mut raw);
+            found.extend(raw.drain(..).filter_map(|one| loaded.candidate(text, one)));
+        }
         self.one_in_each_place(found)
     }
 
