@@ -13,9 +13,11 @@
 mod decode;
 pub mod engine;
 mod fingerprint;
+pub mod git;
 mod position;
 mod redact;
 mod scanner;
+mod seen;
 pub mod summary;
 pub mod tree;
 
@@ -23,3 +25,4 @@ pub use engine::{Candidate, Engine, Hint, RuleInfo};
 pub use fingerprint::{fingerprint, fingerprint_in_line};
 pub use redact::redact;
 pub use scanner::{Found, Outcome, Scanner, Silence, Source, Verdict};
+pub use seen::SeenBlobs;
