@@ -15,11 +15,13 @@ mod decode;
 pub mod engine;
 mod fingerprint;
 pub mod own_rules;
+pub mod git;
 mod position;
 mod redact;
 pub mod report;
 mod scanner;
 pub mod silence;
+mod seen;
 pub mod summary;
 pub mod tree;
 
@@ -27,3 +29,4 @@ pub use engine::{Candidate, Engine, Hint, RuleInfo};
 pub use fingerprint::{fingerprint, fingerprint_in_line};
 pub use redact::redact;
 pub use scanner::{Found, Outcome, Scanner, Silence, Source, Verdict};
+pub use seen::SeenBlobs;
