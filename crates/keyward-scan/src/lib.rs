@@ -12,7 +12,9 @@
 
 mod decode;
 pub mod engine;
+pub mod fix;
 mod fingerprint;
+pub mod misuse;
 mod position;
 mod redact;
 mod scanner;
