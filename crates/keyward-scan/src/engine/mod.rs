@@ -86,8 +86,9 @@ impl Engine {
             loaded.matcher.confirm(text, anchor as usize, at, &mut raw);
             for one in raw.drain(..) {
                 let value = one.value.unwrap_or_else(|| Zeroizing::new(text.bytes[one.range.clone()].to_vec()));
-                if !filter::is_stand_in(&value) {
-                    let rule = loaded.first_rule + one.rule;
+                let rule = loaded.first_rule + one.rule;
+                // `$API_KEY` stands in for a value; printing it is a misuse.
+                if self.rules[rule].misuse || !filter::is_stand_in(&value) {
                     found.push(Candidate { rule, range: one.range, value, confidence: one.confidence, weak: one.weak });
                 }
             }

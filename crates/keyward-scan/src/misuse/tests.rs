@@ -78,7 +78,7 @@ fn secrets_that_are_logged() {
             ("a.go", "fmt.Println(secret)", "secret"),
             ("a.go", "log.Printf(\"key %s\", cfg.APIKey)", "cfg.APIKey"),
             ("A.java", "System.out.println(\"pw \" + password);", "password"),
-            ("A.kt", "println(\"pw $password\")", "password"),
+            ("A.kt", "println(\"pw $password\")", "$password"),
             ("a.rs", "println!(\"{password}\");", "password"),
             ("a.rs", "tracing::info!(\"key {}\", api_key);", "api_key"),
             ("a.rb", "puts api_key", "api_key"),
