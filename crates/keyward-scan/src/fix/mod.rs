@@ -13,9 +13,6 @@ mod naming;
 mod render;
 mod shell;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;

@@ -131,15 +131,15 @@ fn javascript(target: &Target<'_>) -> Rendered {
     if literal.outer.start > 0 && is_word(target.text.as_bytes()[literal.outer.start - 1]) && literal.quote != "`" {
         return Err(Refusal::new("the value is not in a literal that can be told from text", "replace it by hand"));
     }
+    if typescript && is_type(target) {
+        return Err(Refusal::new("the value is part of a type", "make the type `string`"));
+    }
     let word = context.word_before();
     let module = matches!(word, "from" | "import" | "module") || head.starts_with("import ");
     let key = matches!(context.before, Some('{' | ',')) && context.after == Some(':') && !head.contains('?');
     let name_of_member = context.after == Some('=') && !matches!(context.after_two.as_str(), "==" | "=>");
     if module || name_of_member || key && typescript && context.within(&["interface", "type"], &[]) {
         return Err(Refusal::new("the value is a name, not a value", "replace it by hand"));
-    }
-    if typescript && is_type(target) {
-        return Err(Refusal::new("the value is part of a type", "make the type `string`"));
     }
     if context.within(&["enum"], &[]) {
         return Err(Refusal::new(CONSTANT, "take it out of the enumeration"));

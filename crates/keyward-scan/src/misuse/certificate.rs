@@ -69,6 +69,8 @@ fn end_of_expression(site: &Site<'_>) -> Option<usize> {
         "verify = False" => (language == Python && site.before(24).ends_with(b"session.") && ends(site)).then_some(end),
         "_create_unverified_context" => (language == Python && site.before(8).ends_with(b"ssl.")).then_some(end),
         "CERT_NONE" => (language == Python && assigned(site, b"verify_mode")).then_some(end),
+        // `? options.rejectUnauthorized : false` only reads it.
+        "rejectUnauthorized" if site.before(1) == b"." => script.then(|| follows(site, &["="], &["false"])).flatten(),
         "rejectUnauthorized" => script.then(|| follows(site, &[":", "="], &["false"])).flatten(),
         "NODE_TLS_REJECT_UNAUTHORIZED" => follows(site, &["=", ":", "']=", "\"]="], &["0", "'0'", "\"0\""]),
         "InsecureSkipVerify" => (language == Go).then(|| follows(site, &[":", "="], &["true"])).flatten(),

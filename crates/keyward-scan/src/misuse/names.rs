@@ -81,13 +81,13 @@ const QUALIFIERS: [&str; 39] = [
 ];
 
 /// Words that make a name something else: a question, a parser's token, a hash, a test's value.
-const HARMLESS: [&str; 66] = [
+const HARMLESS: [&str; 67] = [
     "is", "has", "have", "needs", "need", "use", "uses", "show", "hide", "no", "with", "without", "require", "required",
     "forgot", "reset", "valid", "invalid", "verify", "wrong", "incorrect", "missing", "empty", "hashed", "encrypted",
     "masked", "redacted", "dummy", "fake", "mock", "test", "example", "sample", "public", "next", "prev", "previous",
     "current", "page", "continuation", "sync", "cancellation", "cancel", "csrf", "xsrf", "idempotency", "primary",
     "foreign", "partition", "cache", "sort", "end", "start", "string", "eof", "eos", "bos", "pad", "mask", "unk", "stop",
-    "lookup", "parsed", "unexpected", "expected", "can",
+    "lookup", "parsed", "unexpected", "expected", "can", "scope",
 ];
 
 /// Words of values that services publish by design.

@@ -233,6 +233,7 @@ fn certificates_that_are_not_checked() {
         ("a.py", "context.verify_mode = ssl.CERT_NONE"),
         ("a.js", "new https.Agent({ rejectUnauthorized: true })"),
         ("a.js", "if (options.rejectUnauthorized === false) {}"),
+        ("a.js", "x = secure ? options.rejectUnauthorized : false"),
         ("a.js", "if (process.env.NODE_TLS_REJECT_UNAUTHORIZED == '0') {}"),
         ("a.go", "&tls.Config{InsecureSkipVerify: cfg.Insecure}"),
         ("a.go", "InsecureSkipVerify bool // controls"),
