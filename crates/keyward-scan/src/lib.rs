@@ -13,9 +13,11 @@
 pub mod baseline;
 mod decode;
 pub mod engine;
+pub mod fix;
 mod fingerprint;
 pub mod own_rules;
 pub mod git;
+pub mod misuse;
 mod position;
 mod redact;
 pub mod report;

@@ -47,11 +47,12 @@ pub struct Candidate {
 
 impl Loaded {
     /// What a matcher found, unless it only keeps the place of a value.
-    fn candidate(&self, text: &Text<'_>, raw: RawCandidate) -> Option<Candidate> {
+    fn candidate(&self, rules: &[RuleInfo], text: &Text<'_>, raw: RawCandidate) -> Option<Candidate> {
         let value = raw.value.unwrap_or_else(|| Zeroizing::new(text.bytes[raw.range.clone()].to_vec()));
         let RawCandidate { rule, range, confidence, weak, .. } = raw;
         let rule = self.first_rule + rule;
-        (!filter::is_stand_in(&value)).then_some(Candidate { rule, range, value, confidence, weak })
+        // `$API_KEY` stands in for a value; printing it is a misuse.
+        (rules[rule].misuse || !filter::is_stand_in(&value)).then_some(Candidate { rule, range, value, confidence, weak })
     }
 }
 
@@ -103,12 +104,12 @@ impl Engine {
             for (owner, anchor) in &self.owners[literal] {
                 let loaded = &self.matchers[*owner as usize];
                 loaded.matcher.confirm(text, *anchor as usize, at, &mut raw);
-                found.extend(raw.drain(..).filter_map(|one| loaded.candidate(text, one)));
+                found.extend(raw.drain(..).filter_map(|one| loaded.candidate(&self.rules, text, one)));
             }
         });
         for loaded in &self.matchers {
             loaded.matcher.whole(text, &mut raw);
-            found.extend(raw.drain(..).filter_map(|one| loaded.candidate(text, one)));
+            found.extend(raw.drain(..).filter_map(|one| loaded.candidate(&self.rules, text, one)));
         }
         self.one_in_each_place(found)
     }
