@@ -12,12 +12,16 @@
 
 pub mod baseline;
 mod decode;
+mod archive;
+pub mod container;
+pub mod decode;
 pub mod engine;
 pub mod fix;
 mod fingerprint;
 pub mod own_rules;
 pub mod git;
 pub mod misuse;
+mod places;
 mod position;
 mod redact;
 pub mod report;
