@@ -18,6 +18,9 @@ pub trait Matcher: Send + Sync {
     /// Looks at the literal with this index (into [`Matcher::anchors`]) at `at`, and gives what it finds around
     /// it to `found`, with rules numbered as in [`Matcher::rules`]. Looks at a bounded part of the text only.
     fn confirm(&self, text: &Text<'_>, anchor: usize, at: usize, found: &mut Vec<RawCandidate>);
+
+    /// Looks at a text as a whole, once: for files whose name promises something. Costs next to nothing for others.
+    fn whole(&self, _text: &Text<'_>, _found: &mut Vec<RawCandidate>) {}
 }
 
 /// What people are told of a rule.

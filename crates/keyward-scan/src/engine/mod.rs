@@ -1,9 +1,11 @@
 //! From a text to candidates: anchors, confirmation, filters.
 
+mod assignment;
 mod filter;
 mod format;
 mod matcher;
 mod prefilter;
+mod shape;
 
 use std::ops::Range;
 
@@ -28,6 +30,19 @@ struct Loaded {
     first_rule: usize,
 }
 
+impl Loaded {
+    /// Makes candidates of what a matcher found, and drops what only keeps the place of a value.
+    fn take(&self, text: &Text<'_>, raw: &mut Vec<RawCandidate>, found: &mut Vec<Candidate>) {
+        for one in raw.drain(..) {
+            let value = one.value.unwrap_or_else(|| Zeroizing::new(text.bytes[one.range.clone()].to_vec()));
+            if !filter::is_stand_in(&value) {
+                let rule = self.first_rule + one.rule;
+                found.push(Candidate { rule, range: one.range, value, confidence: one.confidence, weak: one.weak });
+            }
+        }
+    }
+}
+
 /// Something that a rule found in a text.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -46,7 +61,11 @@ pub struct Candidate {
 impl Engine {
     /// The built-in rules and `extra` ones.
     pub fn new(extra: Vec<Box<dyn Matcher>>) -> Self {
-        let mut all: Vec<Box<dyn Matcher>> = vec![Box::new(format::Formats::new())];
+        let mut all: Vec<Box<dyn Matcher>> = vec![
+            Box::new(format::Formats::new()),
+            Box::new(shape::Shapes),
+            Box::new(assignment::Assignments),
+        ];
         all.extend(extra);
         Self::of(all)
     }
@@ -80,17 +99,15 @@ impl Engine {
     pub fn scan(&self, text: &Text<'_>) -> Vec<Candidate> {
         let mut found: Vec<Candidate> = Vec::new();
         let mut raw = Vec::new();
+        for loaded in &self.matchers {
+            loaded.matcher.whole(text, &mut raw);
+            loaded.take(text, &mut raw, &mut found);
+        }
         self.prefilter.find(text.bytes, |literal, at| {
             let (owner, anchor) = self.owners[literal];
             let loaded = &self.matchers[owner as usize];
             loaded.matcher.confirm(text, anchor as usize, at, &mut raw);
-            for one in raw.drain(..) {
-                let value = one.value.unwrap_or_else(|| Zeroizing::new(text.bytes[one.range.clone()].to_vec()));
-                if !filter::is_stand_in(&value) {
-                    let rule = loaded.first_rule + one.rule;
-                    found.push(Candidate { rule, range: one.range, value, confidence: one.confidence, weak: one.weak });
-                }
-            }
+            loaded.take(text, &mut raw, &mut found);
         });
         self.one_in_each_place(found)
     }
