@@ -29,6 +29,7 @@ pub(super) fn read(text: &[u8], at: usize, way: Way, syntax: Syntax, name_start:
         Way::Element => bare(text, at, |byte| matches!(byte, b'<' | b'\n')),
         Way::Tight if syntax == Syntax::Code || is_embedded(text, name_start) => embedded(text, at, name_start),
         Way::Compared => None,
+        Way::Default => bare(text, at, |byte| matches!(byte, b'}' | b'\n')),
         _ => plain(text, at, way, syntax, name_start),
     }
 }

@@ -15,6 +15,8 @@ pub(super) enum Way {
     Element,
     /// `"name", "value"`, `name("value")`: only a quoted value counts.
     Passed,
+    /// `${name:-value}`
+    Default,
     /// `--name value`, `PASSWORD 'value'`, `ENV NAME value`.
     Spaced,
 }
@@ -30,10 +32,14 @@ pub(super) fn after(text: &[u8], name: &Range<usize>) -> Option<(usize, Way)> {
     match next {
         b'=' => equals(text, at, at == closed),
         b':' if following == b':' => None,
+        b':' if matches!(following, b'-' | b'=') && name.start > 0 && text[name.start - 1] == b'{' => {
+            Some((at + 2, Way::Default))
+        }
         b':' if following == b'=' => Some((spaces(text, at + 2), Way::Assigned)),
         b':' => Some((spaces(text, at + 1), Way::Assigned)),
         b'?' if matches!(following, b'=' | b':') => Some((spaces(text, at + 2), Way::Assigned)),
         b'|' if text[at..].starts_with(b"||=") => Some((spaces(text, at + 3), Way::Assigned)),
+        b'|' | b'?' if following == next => quoted_at(text, at + 2, Way::Passed),
         b'<' if following == b'-' => Some((spaces(text, at + 2), Way::Assigned)),
         b'>' => element(text, name, at, named_in_quotes),
         b',' => pair(text, name, at, named_in_quotes),

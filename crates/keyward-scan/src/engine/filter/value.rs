@@ -104,7 +104,14 @@ fn is_expression(value: &str) -> bool {
         || (bytes[0] == b'$' && bytes.len() > 1 && (bytes[1].is_ascii_alphabetic() || bytes[1] == b'_') && is_identifier(&value[1..]))
         || is_format(value)
         || is_call(value)
-        || is_identifier_path(value) && value.contains('.') && !looks_random(value)
+        || is_dotted_name(value)
+}
+
+/// `config.password`, `django.contrib.auth.hashers.PBKDF2PasswordHasher`: most of its parts are words.
+fn is_dotted_name(value: &str) -> bool {
+    let parts = value.split('.').count();
+    let random = value.split('.').filter(|part| looks_random(part)).count();
+    parts > 1 && is_identifier_path(value) && random * 2 <= parts && (random == 0 || parts > 2)
 }
 
 /// `%s`, `%(name)s`, `{}`, `{name}`, `:param`, `?`.

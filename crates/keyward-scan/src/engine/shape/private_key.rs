@@ -46,6 +46,9 @@ fn read_body(label: &[u8], body: &[u8]) -> Option<bool> {
             encrypted |= contains(line, b"ENCRYPTED");
             continue; // A header.
         }
+        if !line.iter().any(u8::is_ascii_alphanumeric) {
+            continue; // What parts strings in a program.
+        }
         if line.starts_with(b"=") && line.len() == 5 {
             continue; // PGP's checksum.
         }
