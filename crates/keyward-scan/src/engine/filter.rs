@@ -14,14 +14,24 @@ use keyward_providers::{Charset, Detector, is_placeholder, is_reference};
 use super::matcher::Text;
 
 pub(crate) use setting::{Setting, Syntax, has};
-pub(crate) use value::{Promise, Worth, is_nothing, is_series, is_uuid, judge};
+pub(crate) use value::{Promise, Worth, is_nothing, is_series, judge};
 
 /// Whether a value of a format is as dense as its alphabet leads one to expect.
 pub(crate) fn is_dense(detector: &Detector, value: &str) -> bool {
     let prefix = detector.prefixes.iter().filter(|prefix| value.starts_with(**prefix)).map(|prefix| prefix.len()).max();
     let body = &value[prefix.unwrap_or(0)..];
     let floor = detector.entropy.map_or_else(|| expected(detector.charset, body.len()), f64::from);
-    shannon(body.as_bytes()) >= floor && !(body.len() >= 12 && is_series(body))
+    shannon(body.as_bytes()) >= floor && !(body.len() >= 12 && is_series(body)) && !is_digest(detector, value)
+}
+
+/// Whether a value of a wide alphabet uses hexadecimal digits alone and has the length of a hash: drawn from that
+/// alphabet it would be a wonder.
+fn is_digest(detector: &Detector, value: &str) -> bool {
+    let wide = detector.prefixes.is_empty() && !matches!(detector.charset, Charset::Hex | Charset::Digits);
+    wide && matches!(value.len(), 32 | 40 | 64)
+        && detector.matches(value)
+        && !detector.pattern.is_some_and(|pattern| pattern.contains("a-f"))
+        && value.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Whether a value only keeps the place of a real one, or points to where it is.

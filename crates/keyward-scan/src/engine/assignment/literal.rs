@@ -145,12 +145,18 @@ fn embedded(text: &[u8], at: usize, name_start: usize) -> Option<Literal> {
     }
     let fields = line.contains(&b';');
     let query = line.contains(&b'?') && !fields;
-    bare(text, at, |byte| match byte {
+    let literal = bare(text, at, |byte| match byte {
         b';' | b'"' | b'\'' | b'`' | b'<' | b'\\' | b' ' | b'\t' | b'\r' | b'\n' => true,
         b'&' | b'#' => query,
         b',' | b')' => !fields,
         _ => false,
-    })
+    })?;
+    is_no_code(&text[literal.range.clone()]).then_some(literal)
+}
+
+/// Whether text without quotes can be a value in a program that has no spaces to spare.
+fn is_no_code(value: &[u8]) -> bool {
+    value.len() <= 512 && !value.iter().any(|byte| matches!(byte, b'(' | b'{' | b'[' | b'}' | b']' | b'|' | b'?' | b','))
 }
 
 /// Whether the name stands behind a sign that parts pairs in a string.
@@ -188,7 +194,8 @@ fn in_string(text: &[u8], at: usize, name_start: usize) -> Option<Literal> {
     let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let quote = *line.iter().rev().find(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
     let literal = bare(text, at, |byte| byte == quote || matches!(byte, b'\n' | b'\\'))?;
-    (text.get(literal.range.end) == Some(&quote)).then_some(literal)
+    let whole = text.get(literal.range.end) == Some(&quote) && is_no_code(&text[literal.range.clone()]);
+    whole.then_some(literal)
 }
 
 /// A word of a command line or a sentence.

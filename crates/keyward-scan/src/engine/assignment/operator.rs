@@ -133,7 +133,8 @@ fn value_word(text: &[u8], at: usize) -> Option<usize> {
 /// declarations are written so.
 fn spaced(text: &[u8], name: &Range<usize>, at: usize) -> Option<(usize, Way)> {
     if matches!(text[at], b'"' | b'\'') {
-        return Some((at, Way::Spaced));
+        // `"Unknown token " + x`: the quote may close a string.
+        return (!is_in_string(text, name.start, text[at])).then_some((at, Way::Spaced));
     }
     let option = name.start > 0 && text[name.start] == b'-' || text[name.start..].starts_with(b"-");
     if option {
@@ -146,6 +147,13 @@ fn spaced(text: &[u8], name: &Range<usize>, at: usize) -> Option<(usize, Way)> {
         let alone = line.is_empty();
         (command.contains(&word) || alone).then_some((at, Way::Spaced))
     })
+}
+
+/// Whether an odd number of quotes stands before `at` on its line.
+fn is_in_string(text: &[u8], at: usize, quote: u8) -> bool {
+    let before = &text[at.saturating_sub(300)..at];
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.iter().filter(|byte| **byte == quote).count() % 2 == 1
 }
 
 /// `password string = "x"` of Go, `password VARCHAR = 'x'`: where a type stands between.

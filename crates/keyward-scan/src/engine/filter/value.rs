@@ -37,6 +37,9 @@ pub(crate) fn judge(promise: Promise, value: &str, made_up: bool) -> Worth {
         // Sentences and labels; people's passphrases too.
         return if promise == Promise::Password && value.len() <= 64 { Worth::Weak } else { Worth::Nothing };
     }
+    if is_password_hash(value) {
+        return Worth::Weak;
+    }
     if is_drawn(value, promise) {
         return Worth::Sure(if made_up { Confidence::Low } else { Confidence::Medium });
     }
@@ -44,6 +47,14 @@ pub(crate) fn judge(promise: Promise, value: &str, made_up: bool) -> Worth {
         return Worth::Sure(Confidence::Low);
     }
     Worth::Weak
+}
+
+/// `$6$…`, `$2b$…`, `pbkdf2_sha256$…`, `{SSHA}…`: what is kept instead of a password.
+fn is_password_hash(value: &str) -> bool {
+    const STARTS: [&str; 14] = [
+        "$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$y$", "$apr1$", "$argon2", "$scrypt$", "pbkdf2", "bcrypt", "{SSHA", "{SHA",
+    ];
+    STARTS.iter().any(|start| value.starts_with(start)) || value.starts_with("sha1$") || value.starts_with("md5$")
 }
 
 /// Whether a value looks drawn by a machine.
@@ -97,8 +108,10 @@ pub(crate) fn is_nothing(value: &str) -> bool {
 
 /// `${x}`, `#{x}`, `<%= x %>`, `%s`, `{0}`, `f(x)`, `a.b.c`, `a::b`, `a->b`, `a[b]`, `$x`.
 fn is_expression(value: &str) -> bool {
-    const INNER: [&str; 14] =
-        ["${", "#{", "{{", "<%", "$(", "%{", "->", "::", "()", "[[", "@{", "%(", "\\(", "process.env"];
+    const INNER: [&str; 28] = [
+        "${", "#{", "{{", "<%", "$(", "%{", "->", "::", "()", "[[", "@{", "%(", "\\(", "process.env", "){", "=>", "};", "&&",
+        "||", "==", "!=", ");", "\":", "\",", "',", ",\"", "\\n", ")]",
+    ];
     let bytes = value.as_bytes();
     INNER.iter().any(|mark| value.contains(mark))
         || (bytes[0] == b'$' && bytes.len() > 1 && (bytes[1].is_ascii_alphabetic() || bytes[1] == b'_') && is_identifier(&value[1..]))
@@ -227,6 +240,7 @@ pub(crate) fn is_series(value: &str) -> bool {
         || value.to_ascii_lowercase().contains("0123456789")
         || value.to_ascii_lowercase().contains("abcdefgh")
         || value.contains("1234567") && value.len() < 24
+        || value.contains("1234") && value.len() < 12
         || value.to_ascii_lowercase().contains("deadbeef")
 }
 

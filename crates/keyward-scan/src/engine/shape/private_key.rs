@@ -75,7 +75,7 @@ fn read_body(label: &[u8], body: &[u8]) -> Option<bool> {
 /// Whether the outer length of a DER value is about that of the data: what is cut short is no key.
 fn is_whole(data: &[u8]) -> bool {
     let (length, header) = match data.get(1) {
-        Some(short @ 0..0x80) => (usize::from(*short), 2),
+        Some(short @ 0..=0x7f) => (usize::from(*short), 2),
         Some(0x81) => (usize::from(*data.get(2).unwrap_or(&0)), 3),
         Some(0x82) => (usize::from(*data.get(2).unwrap_or(&0)) << 8 | usize::from(*data.get(3).unwrap_or(&0)), 4),
         _ => return false,
