@@ -156,7 +156,8 @@ fn embedded(text: &[u8], at: usize, name_start: usize) -> Option<Literal> {
 
 /// Whether text without quotes can be a value in a program that has no spaces to spare.
 fn is_no_code(value: &[u8]) -> bool {
-    value.len() <= 512 && !value.iter().any(|byte| matches!(byte, b'(' | b'{' | b'[' | b'}' | b']' | b'|' | b'?' | b','))
+    let equals = value.iter().rev().skip_while(|byte| **byte == b'=').any(|byte| *byte == b'=');
+    value.len() <= 512 && !equals && !value.iter().any(|byte| matches!(byte, b'(' | b'{' | b'[' | b'}' | b']' | b'|' | b'?' | b','))
 }
 
 /// Whether the name stands behind a sign that parts pairs in a string.
