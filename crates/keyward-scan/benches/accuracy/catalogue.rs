@@ -50,6 +50,9 @@ fn rule(table: &toml::Table, detect: &toml::Value) -> Option<Rule> {
         let word: String = word.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
         if ["KEY", "TOKEN", "SECRET"].iter().any(|end| word.ends_with(end)) { word } else { format!("{word}_API_KEY") }
     };
-    let variable = secret.filter(fits).next().unwrap_or_else(made);
+    let mut fitting: Vec<String> = secret.filter(fits).collect();
+    // Ids last: people keep secrets under other names.
+    fitting.sort_by_key(|name| name.ends_with("_ID") && !detector.id.ends_with("-id"));
+    let variable = fitting.into_iter().next().unwrap_or_else(made);
     Some(Rule { detector, samples: list("samples"), negatives: list("negatives"), variable, service })
 }

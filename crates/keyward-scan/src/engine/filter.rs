@@ -59,7 +59,7 @@ pub(crate) fn is_assigned(text: &Text<'_>, word: Range<usize>, value: &Range<usi
 
 /// The name that a value is given to, right before it, and whether a sign stands between.
 fn name_before(before: &[u8]) -> Option<(&[u8], bool)> {
-    let joins = |byte: &u8| b" \t\"'`=:>(,[{@".contains(byte);
+    let joins = |byte: &u8| b" \t\"'`=:>(,[{@&*?!|".contains(byte);
     let gap = before.iter().rev().take_while(|byte| joins(byte)).count();
     let (mut rest, gap) = before.split_at(before.len() - gap);
     // `Authorization: Bearer …`, `value="…"`: the name stands one further.

@@ -58,6 +58,12 @@ impl Formats {
                 add(detector.prefixes, Anchor::Start, Literal::exact);
             } else {
                 add(detector.context, Anchor::Context, Literal::word);
+                // `dd_api_key` is written `ddApiKey` and `dd-api-key` too.
+                for word in detector.context.iter().filter(|word| word.contains(['_', '-'])) {
+                    let joined = word.replace(['_', '-'], "");
+                    let other = if word.contains('_') { word.replace('_', "-") } else { word.replace('-', "_") };
+                    add(&[joined.as_str(), other.as_str()], Anchor::Context, Literal::word);
+                }
             }
         }
         all
@@ -224,5 +230,7 @@ fn has_context(text: &Text<'_>, range: &Range<usize>, words: &[&str]) -> bool {
     let low = range.start.saturating_sub(2 * REACH);
     let high = text.bytes.len().min(range.end + REACH);
     let near = text.bytes[low..high].to_ascii_lowercase();
-    words.iter().any(|word| memchr::memmem::find(&near, word.as_bytes()).is_some())
+    let stands = |word: &str| memchr::memmem::find(&near, word.as_bytes()).is_some();
+    let joined = |word: &str| word.contains(['_', '-']) && stands(&word.replace(['_', '-'], ""));
+    words.iter().any(|word| stands(word) || joined(word))
 }

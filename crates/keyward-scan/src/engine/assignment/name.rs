@@ -194,7 +194,7 @@ const SETTINGS: &str = "name names file files path paths dir directory url uri u
     usage cost price budget stream parser lexer scanner tokenizer request response result event events callback function fn \
     method attr attribute attributes property column table row id ids version date time timestamp at by for of in is not \
     generator source mode scope scopes issuer audience subject realm grant claim claims info metadata status state \
-    exchange rotation manager mount volume selector template spec schema resource arn lookup getter resolver body";
+    exchange rotation manager mount volume selector etag commit sha sha1 sha256 md5 checksum fingerprint thumbprint revision uuid guid signature nonce template spec schema resource arn lookup getter resolver body";
 
 /// Parts of names of keys and tokens that are no secrets.
 const HARMLESS: &str = "public primary foreign partition sort_ sortkey cache hotkey shortcut translation next_token nexttoken \

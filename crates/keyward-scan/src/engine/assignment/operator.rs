@@ -31,7 +31,7 @@ pub(super) fn after(text: &[u8], name: &Range<usize>) -> Option<(usize, Way)> {
     let following = text.get(at + 1).copied().unwrap_or(b'\n');
     match next {
         b'=' => equals(text, at, at == closed),
-        b':' if following == b':' => None,
+        b':' if following == b':' => defined(text, at),
         b':' if matches!(following, b'-' | b'=') && name.start > 0 && text[name.start - 1] == b'{' => {
             Some((at + 2, Way::Default))
         }
@@ -39,6 +39,7 @@ pub(super) fn after(text: &[u8], name: &Range<usize>) -> Option<(usize, Way)> {
         b':' => Some((spaces(text, at + 1), Way::Assigned)),
         b'?' if matches!(following, b'=' | b':') => Some((spaces(text, at + 2), Way::Assigned)),
         b'|' if text[at..].starts_with(b"||=") => Some((spaces(text, at + 3), Way::Assigned)),
+        b'-' if following == b'>' => quoted_at(text, at + 2, Way::Passed),
         b'|' | b'?' if following == next => quoted_at(text, at + 2, Way::Passed),
         b'<' if following == b'-' => Some((spaces(text, at + 2), Way::Assigned)),
         b'>' => element(text, name, at, named_in_quotes),
@@ -86,6 +87,13 @@ fn equals(text: &[u8], at: usize, tight: bool) -> Option<(usize, Way)> {
         _ if tight => Some((at + 1, Way::Tight)),
         _ => Some((at + 1, Way::Assigned)),
     }
+}
+
+/// `NAME ::= "x"`, `NAME :: "x"`; paths of modules have no quote behind their colons.
+fn defined(text: &[u8], at: usize) -> Option<(usize, Way)> {
+    let colons = text[at..].iter().take(4).take_while(|byte| **byte == b':').count();
+    let equals = usize::from(text.get(at + colons) == Some(&b'='));
+    quoted_at(text, at + colons + equals, Way::Assigned)
 }
 
 /// `<password>value`, `<entry key="password">value`.

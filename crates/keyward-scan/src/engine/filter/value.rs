@@ -113,7 +113,9 @@ fn is_expression(value: &str) -> bool {
         "||", "==", "!=", ");", "\":", "\",", "',", ",\"", "\\n", ")]",
     ];
     let bytes = value.as_bytes();
-    INNER.iter().any(|mark| value.contains(mark))
+    // Base64 ends with `==`.
+    let body = value.trim_end_matches('=');
+    INNER.iter().any(|mark| body.contains(mark))
         || (bytes[0] == b'$' && bytes.len() > 1 && (bytes[1].is_ascii_alphabetic() || bytes[1] == b'_') && is_identifier(&value[1..]))
         || is_format(value)
         || is_call(value)
