@@ -162,13 +162,13 @@ const KINDS: &[Kind] = &[
             2 => format!("PRIVATE_KEY=\"{}\"\n", pem.replace('\n', "\\n")),
             _ => pem.lines().map(|line| format!("    {line}\n")).collect(),
         };
-        ("conf/server.pem".into(), text, "PRIVATE".into())
+        ("conf/server.pem".into(), text, "-----BEGIN".into())
     }),
     ("OpenSSH key", |draw, _| {
         let mut data = b"openssh-key-v1\0\0\0\0\x04none".to_vec();
         data.extend(draw.bytes(300));
         let label = ["OPENSSH PRIVATE", " KEY"].concat();
-        (".ssh/id_ed25519".into(), format!("-----{} {label}-----\n{}\n-----END {label}-----\n", "BEGIN", wrapped(&BASE64.encode(&data))), "PRIVATE".into())
+        (".ssh/id_ed25519".into(), format!("-----{} {label}-----\n{}\n-----END {label}-----\n", "BEGIN", wrapped(&BASE64.encode(&data))), "-----BEGIN".into())
     }),
     ("JSON Web Token", |draw, _| {
         let header = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";

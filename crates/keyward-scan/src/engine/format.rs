@@ -189,7 +189,10 @@ impl Format {
         let mut end = at + prefix + run;
         if detector.pattern.is_some() {
             let value = std::str::from_utf8(&text[at..end]).ok()?;
-            end = at + self.regex()?.find(value)?.end();
+            // All of it rather than the first alternative of the pattern that fits its beginning.
+            if !detector.matches(value) {
+                end = at + self.regex()?.find(value)?.end();
+            }
         }
         let length = (end - at) as u64;
         (u64::from(detector.min_len) <= length && length <= u64::from(detector.max_len)).then_some(end)

@@ -151,7 +151,13 @@ fn embedded(text: &[u8], at: usize, name_start: usize) -> Option<Literal> {
         b',' | b')' => !fields,
         _ => false,
     })?;
-    is_no_code(&text[literal.range.clone()]).then_some(literal)
+    // The quote that ends it is the one that opened the string.
+    let quote = line.iter().rev().find(|byte| matches!(byte, b'"' | b'\'' | b'`'));
+    let closed = match text.get(literal.range.end) {
+        Some(end @ (b'"' | b'\'' | b'`')) => quote.is_none_or(|quote| quote == end),
+        _ => true,
+    };
+    (closed && is_no_code(&text[literal.range.clone()])).then_some(literal)
 }
 
 /// Whether text without quotes can be a value in a program that has no spaces to spare.
@@ -207,7 +213,8 @@ fn word(text: &[u8], at: usize) -> Option<Literal> {
     while literal.range.end > literal.range.start && matches!(text[literal.range.end - 1], b',' | b'.' | b')' | b':') {
         literal.range.end -= 1;
     }
-    (!literal.range.is_empty()).then_some(literal)
+    let call = memchr::memchr(b'(', &text[literal.range.clone()]).is_some();
+    (!literal.range.is_empty() && !call).then_some(literal)
 }
 
 fn bare(text: &[u8], at: usize, ends: impl Fn(u8) -> bool) -> Option<Literal> {

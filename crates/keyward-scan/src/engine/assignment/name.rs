@@ -143,7 +143,7 @@ fn tail(text: &[u8], end: usize, word: &Word) -> Option<(usize, bool)> {
 fn promised(head: &[u8], promise: Promise) -> Option<Promise> {
     let mut small = [0u8; 72];
     let head = lower_all(head, &mut small)?;
-    if HARMLESS.split(' ').any(|word| head.contains(word)) {
+    if promise != Promise::Password && HARMLESS.split(' ').any(|word| head.contains(word)) {
         return None;
     }
     if promise == Promise::Vague && DRAWN.split(' ').any(|word| head.contains(word)) {
@@ -174,7 +174,7 @@ fn lower_all<'a>(word: &[u8], small: &'a mut [u8; 72]) -> Option<&'a str> {
 
 /// What may follow a word without a letter between that tells where it begins.
 const GLUED: &str = "s key keys access accesskey accesskeyid id value str string base token secret pass password phrase data \
-    hash word prod dev test auth";
+    hash prod dev test auth";
 /// What leaves a name a secret's.
 const TAILS: &str = "s key keys value val str string text raw plain plaintext b64 base64 hex bytes id access accesskey token \
     secret password pass base prod production dev development staging stage test testing live sandbox local default old \
@@ -197,15 +197,14 @@ const SETTINGS: &str = "name names file files path paths dir directory url uri u
     exchange rotation manager mount volume selector etag commit sha sha1 sha256 md5 checksum fingerprint thumbprint revision uuid guid signature nonce template spec schema resource arn lookup getter resolver body";
 
 /// Parts of names of keys and tokens that are no secrets.
-const HARMLESS: &str = "public primary foreign partition sort_ sortkey cache hotkey shortcut translation next_token nexttoken \
-    next-token page_token pagetoken page-token continuation cancellation cancel_token pagination sync_token clienttoken \
-    client_token client-token idempoten pub_key pubkey index hash_key range_key group_key shard unique object_key s3_key \
-    storage_key storagekey dedup sri integrity checksum sort-key cache-key row_key rowkey lookup site_key sitekey recaptcha_site \
-    publishable captcha-site no_pass bypass encrypted_ sealed_ ssh_host vapid_public verify_key token_type surrogate-key \
-    composite natural_key dict_key map_key reset_pass forgot key_pass_ translat i18n eos_ bos_ pad_ unk_ mask_token sep_token \
-    cls_token special_token end_token start_token stop_token csrfmiddleware xsrf-token x-csrf csrf-token max_token min_token \
-    num_token input_token output_token completion_token prompt_token total_token author_ react-key data-key host_key hostkey \
-    instrument keyid key-id registry_key reg_key";
+const HARMLESS: &str = "public primary_key primarykey foreign partition sort_ sortkey cache_key cachekey cache-key hotkey shortcut \
+    translation_key translationkey next_token nexttoken next-token page_token pagetoken page-token continuation cancellation \
+    cancel_token canceltoken pagination sync_token clienttoken client_token client-token idempoten pub_key pubkey index_key \
+    indexkey hash_key hashkey range_key rangekey group_key groupkey shard unique_key uniquekey object_key objectkey s3_key \
+    storage_key storagekey dedup sri integrity checksum sort-key row_key rowkey lookup_key lookupkey site_key sitekey \
+    publishable captcha-site bypass sealed_ ssh_host vapid_public verify_key token_type surrogate-key composite natural_key \
+    dict_key map_key i18n csrfmiddleware xsrf-token x-csrf csrf-token max_token react-key data-key host_key hostkey \
+    keyid key-id registry_key reg_key";
 /// Parts of names of keys that are drawn.
 const DRAWN: &str = "api secret access private encrypt signing sign_ master auth account webhook license app_ application \
     service admin crypt cipher aes hmac jwt session security deploy stripe aws azure openai client bearer oauth github gitlab \

@@ -92,10 +92,10 @@ const LOCKS: &str = "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.y
     gemfile.lock pipfile.lock uv.lock bun.lock packages.lock.json podfile.lock mix.lock flake.lock deno.lock pubspec.lock";
 const CODE: &str = "py pyw pyx js jsx ts tsx mjs cjs mts cts go rs java kt kts cs fs vb c cc cpp cxx h hh hpp m mm rb erb php \
     phtml pl pm t swift scala sc groovy gradle lua ex exs erl hs ml clj cljs dart r jl nim zig sql vue svelte astro ipynb \
-    json json5 jsonc toml tf tfvars hcl elm coffee d pas v sol proto graphql star bzl rkt lisp scm j2";
+    json json5 jsonc toml tf tfvars hcl elm coffee d pas v sol proto graphql star bzl rkt lisp scm ps1 psm1 psd1 j2";
 const CONFIG: &str = "ini cfg conf config cnf properties props yml yaml env netrc settings inf reg rc desktop service \
     textproto plist list key";
-const SHELL: &str = "sh bash zsh fish ksh ps1 psm1 psd1 bat cmd mk make dockerfile tcl expect";
+const SHELL: &str = "sh bash zsh fish ksh bat cmd mk make dockerfile tcl expect";
 const PROSE: &str = "md markdown rst txt adoc asciidoc org tex mdx textile pod rdoc man 1 3 5 7 8 news changes";
 const MARKUP: &str = "html htm xhtml xml xsd xsl xslt jsp aspx cshtml razor hbs ejs tmpl twig jinja jinja2 haml pug \
     csproj nuspec xaml wsdl";

@@ -71,11 +71,12 @@ fn is_drawn(value: &str, promise: Promise) -> bool {
     if promise != Promise::Password && !mixed {
         return false;
     }
-    let random = looks_random(value) || is_symbolic(value) || is_uuid(value) && promise != Promise::Vague;
+    let bits = strength::bits(value);
+    let dense = kinds(value) >= 3 && value.bytes().any(|b| b.is_ascii_digit()) && bits >= 3.8 * as_f64(value.len());
+    let random = looks_random(value) || is_symbolic(value) || dense || is_uuid(value) && promise != Promise::Vague;
     if !random || names_itself(value) && value.len() < 24 {
         return false;
     }
-    let bits = strength::bits(value);
     let wanted = match promise {
         Promise::Password => 36.0,
         Promise::Drawn => 44.0,
@@ -126,7 +127,8 @@ fn is_expression(value: &str) -> bool {
 fn is_dotted_name(value: &str) -> bool {
     let parts = value.split('.').count();
     let random = value.split('.').filter(|part| looks_random(part)).count();
-    parts > 1 && is_identifier_path(value) && random * 2 <= parts && (random == 0 || parts > 2)
+    let wordy = !value.bytes().any(|byte| byte.is_ascii_digit());
+    parts > 1 && is_identifier_path(value) && (wordy || random * 2 <= parts && (random == 0 || parts > 2))
 }
 
 /// `%s`, `%(name)s`, `{}`, `{name}`, `:param`, `?`.
