@@ -2,7 +2,7 @@
 
 /// Whether some run of letters and digits in `text` looks drawn at random, as keys are, and not
 /// made of words, numbers and abbreviations, as settings are.
-pub(crate) fn looks_random(text: &str) -> bool {
+pub fn looks_random(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| is_random_run(run.as_bytes()))
 }
 

@@ -1,9 +1,11 @@
 //! From a text to candidates: anchors, confirmation, filters.
 
+mod assignment;
 mod filter;
 mod format;
 mod matcher;
 mod prefilter;
+mod shape;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -59,12 +61,18 @@ impl Loaded {
 impl Engine {
     /// The built-in rules and `extra` ones.
     pub fn new(extra: Vec<Box<dyn Matcher>>) -> Self {
-        let mut all: Vec<Box<dyn Matcher>> = vec![Box::new(format::Formats::new())];
+        let mut all: Vec<Box<dyn Matcher>> = vec![
+            Box::new(format::Formats::new()),
+            Box::new(shape::Shapes),
+            Box::new(assignment::Assignments),
+            Box::new(Misuse),
+        ];
         all.extend(extra);
         Self::of(all)
     }
 
-    fn of(all: Vec<Box<dyn Matcher>>) -> Self {
+    /// Just these rules.
+    pub fn of(all: Vec<Box<dyn Matcher>>) -> Self {
         let (mut matchers, mut rules) = (Vec::new(), Vec::new());
         let mut owners: Vec<Vec<(u32, u32)>> = Vec::new();
         let mut literals: Vec<Literal> = Vec::new();

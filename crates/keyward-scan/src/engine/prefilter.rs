@@ -252,7 +252,7 @@ fn rarest_window(folded: &[u8]) -> Option<usize> {
 /// a rough measure.
 fn pair_bits(before: u8, byte: u8) -> f64 {
     match (before.is_ascii_alphabetic(), byte.is_ascii_alphabetic()) {
-        (true, true) => keyward_providers::letter_bits(before, byte) + 1.0,
+        (true, true) => keyward_providers::bits_after(before, byte) + 1.0,
         (_, true) => 6.0,
         _ if byte == b' ' => 3.0,
         _ => 7.5,
