@@ -10,15 +10,24 @@
 //! left out is said; nothing is executed, no link is followed out of the tree, and nothing here
 //! reaches the network. Values live in wiped memory and leave only inside [`Found`].
 
+pub mod baseline;
+mod decode;
 mod archive;
 pub mod container;
 pub mod decode;
 pub mod engine;
+pub mod fix;
 mod fingerprint;
+pub mod own_rules;
+pub mod git;
+pub mod misuse;
 mod places;
 mod position;
 mod redact;
+pub mod report;
 mod scanner;
+pub mod silence;
+mod seen;
 pub mod summary;
 pub mod tree;
 
@@ -26,3 +35,4 @@ pub use engine::{Candidate, Engine, Hint, RuleInfo};
 pub use fingerprint::{fingerprint, fingerprint_in_line};
 pub use redact::redact;
 pub use scanner::{Found, Outcome, Scanner, Silence, Source, Verdict};
+pub use seen::SeenBlobs;

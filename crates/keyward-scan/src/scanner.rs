@@ -94,16 +94,32 @@ impl Scanner {
     /// Looks at one text.
     pub fn scan(&self, source: &Source<'_>, bytes: &[u8]) -> Outcome {
         let mut outcome = Outcome::default();
-        outcome.summary.bytes = bytes.len() as u64;
-        let hint = Hint { path: source.path, depth: 0 };
-        let mut hits = self.hits(&Text { bytes, hint });
+        let looked = self.look(source.path, bytes);
+        outcome.summary.bytes = looked.bytes;
+        if !looked.whole {
+            outcome.summary.skipped.push(Skipped::new(source.path, "decodes to too much"));
+        }
+        for (found, verdict) in self.judge(source, bytes, looked.hits) {
+            match verdict {
+                Verdict::Silenced if !found.weak => outcome.summary.silenced += 1,
+                Verdict::Silenced => {}
+                Verdict::Report => outcome.found.push(found),
+            }
+        }
+        outcome
+    }
+
+    /// The first half of [`Scanner::scan`]: where something stands, in the order of places.
+    pub(crate) fn look(&self, path: &str, bytes: &[u8]) -> Looked {
+        let mut looked = Looked { hits: Vec::new(), bytes: bytes.len() as u64, whole: true };
+        let hint = Hint { path, depth: 0 };
+        let hits = self.hits(&Text { bytes, hint });
         // Hits of decoded texts, by depth, with their places in the text that each was decoded out of.
         let mut inside: [Vec<Hit>; decode::MAX_DEPTH as usize + 2] = Default::default();
-        let whole = decode::each(bytes, &hint, &mut |decoded| {
-            outcome.summary.bytes += decoded.bytes.len() as u64;
+        looked.whole = decode::each(bytes, &hint, &mut |decoded| {
+            looked.bytes += decoded.bytes.len() as u64;
             let depth = usize::from(decoded.depth);
-            let mut own =
-                self.hits(&Text { bytes: &decoded.bytes, hint: Hint { path: source.path, depth: decoded.depth } });
+            let mut own = self.hits(&Text { bytes: &decoded.bytes, hint: Hint { path, depth: decoded.depth } });
             // How a program uses a secret is asked of its source as it stands.
             own.retain(|hit| !self.is_misuse(hit));
             let (outer, own) = (depth - 1, self.one_in_each_place(own, std::mem::take(&mut inside[depth])));
@@ -115,14 +131,9 @@ impl Scanner {
                 ..hit
             }));
         });
-        if !whole {
-            outcome.summary.skipped.push(Skipped::new(source.path, "decodes to too much"));
-        }
-        hits = self.one_in_each_place(hits, std::mem::take(&mut inside[0]));
-        if !hits.is_empty() {
-            self.report(source, bytes, hits, &mut outcome);
-        }
-        outcome
+        looked.hits = self.one_in_each_place(hits, std::mem::take(&mut inside[0]));
+        looked.hits.sort_by_key(|hit| (hit.range.start, hit.range.end));
+        looked
     }
 
     /// The name of a text that could not be looked at.
@@ -163,6 +174,11 @@ impl Scanner {
         hits
     }
 
+    /// Whether it is about code and not about a value.
+    pub(crate) fn is_misuse(&self, hit: &Hit) -> bool {
+        hit.rule.is_some_and(|rule| self.engine.rule(rule).misuse)
+    }
+
     fn hit(&self, candidate: Candidate) -> Hit {
         Hit {
             range: candidate.range,
@@ -174,10 +190,6 @@ impl Scanner {
             text: 0,
             depth: 0,
         }
-    }
-
-    fn is_misuse(&self, hit: &Hit) -> bool {
-        hit.rule.is_some_and(|rule| self.engine.rule(rule).misuse)
     }
 
     /// Of hits of a text and of what was decoded out of it, the one in each place that says most. Hits of the same
@@ -213,8 +225,9 @@ impl Scanner {
         kept
     }
 
-    fn report(&self, source: &Source<'_>, bytes: &[u8], mut hits: Vec<Hit>, outcome: &mut Outcome) {
-        hits.sort_by_key(|hit| (hit.range.start, hit.range.end));
+    /// The second half: what is reported of the hits, and what somebody silenced.
+    pub(crate) fn judge(&self, source: &Source<'_>, bytes: &[u8], hits: Vec<Hit>) -> Vec<(Found, Verdict)> {
+        let mut judged = Vec::new();
         let mut lines = Lines::new(bytes);
         let mut ordinals: HashMap<(Option<usize>, Vec<u8>), u32> = HashMap::new();
         for hit in hits {
@@ -228,15 +241,12 @@ impl Scanner {
             let found = self.found(source, bytes, &hit, span, line.clone(), (before, after, *ordinal));
             *ordinal += 1;
             let own = source.added.is_none_or(|added| (span.line..=span.end_line).any(added));
-            if !own {
-                continue;
-            }
-            match self.silence.judge(&found.finding, &found.value, &bytes[line]) {
-                Verdict::Silenced if !found.weak => outcome.summary.silenced += 1,
-                Verdict::Silenced => {}
-                Verdict::Report => outcome.found.push(found),
+            if own {
+                let verdict = self.silence.judge(&found.finding, &found.value, &bytes[line]);
+                judged.push((found, verdict));
             }
         }
+        judged
     }
 
     fn found(
@@ -287,9 +297,19 @@ impl Scanner {
     }
 }
 
+/// What was found in one text, before it is judged.
+pub(crate) struct Looked {
+    pub(crate) hits: Vec<Hit>,
+    /// Bytes looked at, those of decoded texts included.
+    pub(crate) bytes: u64,
+    /// Whether all that is encoded was decoded.
+    pub(crate) whole: bool,
+}
+
 /// What was found in a place, by a rule or by the vault.
-struct Hit {
-    range: Range<usize>,
+#[derive(Clone)]
+pub(crate) struct Hit {
+    pub(crate) range: Range<usize>,
     value: Zeroizing<Vec<u8>>,
     rule: Option<usize>,
     confidence: Confidence,
@@ -299,6 +319,18 @@ struct Hit {
     text: usize,
     /// How many decodings lie between it and the input.
     depth: u8,
+}
+
+impl Hit {
+    /// The same, in a text in which it stands elsewhere.
+    pub(crate) fn moved_to(&self, range: Range<usize>) -> Self {
+        Self { range, ..self.clone() }
+    }
+
+    /// Whether `other` says the same of `range`.
+    pub(crate) fn is_same(&self, other: &Self, range: &Range<usize>) -> bool {
+        self.range == *range && self.rule == other.rule && self.value == other.value
+    }
 }
 
 /// The line for people, cut around the value, and where the value is in it.

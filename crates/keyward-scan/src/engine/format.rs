@@ -54,10 +54,18 @@ impl Formats {
             };
             if !detector.anchors.is_empty() {
                 add(detector.anchors, Anchor::Inside, Literal::exact);
-            } else if !detector.prefixes.is_empty() && detector.prefixes.iter().all(|prefix| prefix.len() >= 3) {
+            } else if detector.context.is_empty()
+                || detector.prefixes.iter().all(|prefix| is_telling(prefix)) && !detector.prefixes.is_empty()
+            {
                 add(detector.prefixes, Anchor::Start, Literal::exact);
             } else {
                 add(detector.context, Anchor::Context, Literal::word);
+                // `dd_api_key` is written `ddApiKey` and `dd-api-key` too.
+                for word in detector.context.iter().filter(|word| word.contains(['_', '-'])) {
+                    let joined = word.replace(['_', '-'], "");
+                    let other = if word.contains('_') { word.replace('_', "-") } else { word.replace('-', "_") };
+                    add(&[joined.as_str(), other.as_str()], Anchor::Context, Literal::word);
+                }
             }
         }
         all
@@ -183,7 +191,10 @@ impl Format {
         let mut end = at + prefix + run;
         if detector.pattern.is_some() {
             let value = std::str::from_utf8(&text[at..end]).ok()?;
-            end = at + self.regex()?.find(value)?.end();
+            // All of it rather than the first alternative of the pattern that fits its beginning.
+            if !detector.matches(value) {
+                end = at + self.regex()?.find(value)?.end();
+            }
         }
         let length = (end - at) as u64;
         (u64::from(detector.min_len) <= length && length <= u64::from(detector.max_len)).then_some(end)
@@ -199,6 +210,12 @@ impl Format {
         let make = || Regex::new(&format!("^(?:{})", self.detector.pattern?)).ok();
         self.regex.get_or_init(make).as_ref()
     }
+}
+
+/// Whether a prefix is worth searching for where there is a context word to search for instead:
+/// `key`, `pub` and `test_` stand everywhere.
+fn is_telling(prefix: &str) -> bool {
+    prefix.len() >= 5 || (prefix.len() == 4 && prefix.bytes().any(|byte| !byte.is_ascii_lowercase() && byte != b'_'))
 }
 
 /// Whether a value can begin here: not within a word, unless the letter before belongs to an escape (`\n`, `%3D`).
@@ -224,5 +241,7 @@ fn has_context(text: &Text<'_>, range: &Range<usize>, words: &[&str]) -> bool {
     let low = range.start.saturating_sub(2 * REACH);
     let high = text.bytes.len().min(range.end + REACH);
     let near = text.bytes[low..high].to_ascii_lowercase();
-    words.iter().any(|word| memchr::memmem::find(&near, word.as_bytes()).is_some())
+    let stands = |word: &str| memchr::memmem::find(&near, word.as_bytes()).is_some();
+    let joined = |word: &str| word.contains(['_', '-']) && stands(&word.replace(['_', '-'], ""));
+    words.iter().any(|word| stands(word) || joined(word))
 }
