@@ -66,7 +66,8 @@ fn name_before(before: &[u8]) -> Option<(&[u8], bool)> {
     for _ in 0..2 {
         let name = rest.len() - rest.iter().rev().take_while(|byte| is_part(**byte)).count();
         let word = &rest[name..];
-        let passes = [&b"bearer"[..], b"basic", b"token", b"value", b"default", b"string", b"str", b"apikey", b"std", b"const"];
+        let passes =
+            [&b"bearer"[..], b"basic", b"token", b"value", b"default", b"string", b"str", b"apikey", b"std", b"const"];
         if word.is_empty() || name == 0 || !passes.iter().any(|pass| word.eq_ignore_ascii_case(pass)) {
             break;
         }
@@ -117,7 +118,8 @@ fn expected(charset: Charset, length: usize) -> f64 {
 const SOMETHING_ELSE: &str = "sha commit checksum digest hash etag revision integrity md5 uuid guid fingerprint version public \
     trace span request correlation image layer build url uri path file dashboard monitor ref nonce";
 /// Parts of names of secrets.
-const SECRET_PARTS: &str = "key token secret pass auth cred pwd dsn sid bearer api webhook cookie session license salt signature";
+const SECRET_PARTS: &str =
+    "key token secret pass auth cred pwd dsn sid bearer api webhook cookie session license salt signature";
 
 #[cfg(test)]
 mod tests;
