@@ -6,7 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "finds cargo's folder as cargo does")]
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::Duration;
 
 use keyward_scan::{Hint, decode};
 
@@ -25,14 +25,14 @@ fn main() {
     let mut times: Vec<f64> = (0..ROUNDS)
         .map(|_| {
             (texts, decoded) = (0, 0);
-            let start = Instant::now();
+            let start = cpu_time();
             for (path, bytes) in &files {
                 decode::each(bytes, &Hint { path, depth: 0 }, &mut |text| {
                     texts += 1;
                     decoded += text.bytes.len();
                 });
             }
-            start.elapsed().as_secs_f64()
+            (cpu_time() - start).as_secs_f64()
         })
         .collect();
     times.sort_by(f64::total_cmp);
@@ -44,6 +44,12 @@ fn main() {
         nanoseconds[0],
         nanoseconds[ROUNDS - 1],
     );
+}
+
+/// Time that this thread ran: others on the machine do not count, as they would on a clock.
+fn cpu_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
 }
 
 fn registry() -> PathBuf {
