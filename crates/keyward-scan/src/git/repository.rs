@@ -248,7 +248,9 @@ impl Tracked {
         }
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
         // Two threads may have opened it: the first stays.
-        below.into_iter().for_each(|path| drop(folders.entry(path).or_insert_with(|| found.clone())));
+        for path in below {
+            folders.entry(path).or_insert_with(|| found.clone());
+        }
         found
     }
 }
