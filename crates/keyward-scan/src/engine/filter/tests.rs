@@ -5,7 +5,7 @@ fn assigned(line: &str, word: &str, value: &str) -> bool {
     let text = Text { bytes: line.as_bytes(), hint: Hint::default() };
     let word_at = line.to_lowercase().find(word).expect("the line has the word");
     let at = line.find(value).expect("the line has the value");
-    is_assigned(&text, word_at..word_at + word.len(), &(at..at + value.len()))
+    is_assigned(&text, "datadog-api-key", word_at..word_at + word.len(), &(at..at + value.len()))
 }
 
 #[test]

@@ -113,20 +113,10 @@ pub(crate) fn is_nothing(value: &str) -> bool {
 
 /// `${x}`, `#{x}`, `<%= x %>`, `%s`, `{0}`, `f(x)`, `a.b.c`, `a::b`, `a->b`, `a[b]`, `$x`.
 fn is_expression(value: &str) -> bool {
-    const INNER: [&str; 28] = [
-        "${",
-        "#{",
-        "{{",
-        "<%",
-        "$(",
-        "%{",
+    const INNER: [&str; 18] = [
         "->",
         "::",
         "()",
-        "[[",
-        "@{",
-        "%(",
-        "\\(",
         "process.env",
         "){",
         "=>",
@@ -146,7 +136,8 @@ fn is_expression(value: &str) -> bool {
     let bytes = value.as_bytes();
     // Base64 ends with `==`.
     let body = value.trim_end_matches('=');
-    INNER.iter().any(|mark| body.contains(mark))
+    is_template(value)
+        || (INNER.iter().any(|mark| body.contains(mark)) && !is_thick_with_symbols(value))
         || (bytes[0] == b'$'
             && bytes.len() > 1
             && (bytes[1].is_ascii_alphabetic() || bytes[1] == b'_')
@@ -154,6 +145,35 @@ fn is_expression(value: &str) -> bool {
         || is_format(value)
         || is_call(value)
         || is_dotted_name(value)
+}
+
+/// `${x}`, `#{x}`, `{{ x }}`, `<%= x %>`, `$(x)`, `%{x}`, `@{x}`, `%(x)s`, `\\(x)`: a part that a program fills in.
+fn is_template(value: &str) -> bool {
+    const FRAMES: [(&str, &str); 11] = [
+        ("${", "}"),
+        ("#{", "}"),
+        ("{{", "}}"),
+        ("<%", "%>"),
+        ("$(", ")"),
+        ("%{", "}"),
+        ("@{", "}"),
+        ("%(", ")"),
+        ("\\(", ")"),
+        ("[[", "]]"),
+        ("{%", "%}"),
+    ];
+    FRAMES.iter().any(|(open, close)| {
+        let inner = value.split_once(open).and_then(|(_, rest)| rest.split_once(close)).map(|(inner, _)| inner);
+        inner.is_some_and(|inner| !inner.is_empty() && !inner.contains(['{', '}', '[', ']', '<', '>', '#', '^', '!']))
+    })
+}
+
+/// Whether a third of a value is symbols of many kinds, as in drawn passwords and never in code.
+fn is_thick_with_symbols(value: &str) -> bool {
+    let mut seen = [false; 128];
+    let symbols =
+        value.bytes().filter(u8::is_ascii_punctuation).inspect(|byte| seen[usize::from(*byte)] = true).count();
+    symbols * 3 >= value.len() && seen.iter().filter(|one| **one).count() >= 7
 }
 
 /// `config.password`, `django.contrib.auth.hashers.PBKDF2PasswordHasher`: most of its parts are words.
