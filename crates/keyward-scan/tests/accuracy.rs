@@ -1,5 +1,6 @@
 //! The accuracy corpus at a small size: what `cargo xtask accuracy` measures in full.
 #![allow(clippy::cast_possible_truncation, reason = "chance is cut to bytes")]
+#![allow(dead_code, reason = "the tables are printed by the bench alone")]
 
 #[path = "../benches/accuracy/mod.rs"]
 mod accuracy;

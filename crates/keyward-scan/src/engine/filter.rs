@@ -30,7 +30,7 @@ fn is_digest(detector: &Detector, value: &str) -> bool {
     let wide = detector.prefixes.is_empty() && !matches!(detector.charset, Charset::Hex | Charset::Digits);
     wide && matches!(value.len(), 32 | 40 | 64)
         && detector.matches(value)
-        && !detector.pattern.is_some_and(|pattern| pattern.contains("a-f"))
+        && !detector.pattern.is_some_and(|pattern| pattern.contains("a-f") || pattern.contains("A-F"))
         && value.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
@@ -41,20 +41,39 @@ pub(crate) fn is_stand_in(value: &[u8]) -> bool {
 
 /// Whether a value near a context word is what the word is about: it is given to a name, a header or a call, and
 /// that name neither says that it is something else (a hash, an id, a version) nor leaves open that it is a secret.
-pub(crate) fn is_assigned(text: &Text<'_>, word: Range<usize>, value: &Range<usize>) -> bool {
+pub(crate) fn is_assigned(text: &Text<'_>, rule: &str, word: Range<usize>, value: &Range<usize>) -> bool {
     let bytes = text.bytes;
     let line_start = memchr::memrchr(b'\n', &bytes[..value.start]).map_or(0, |at| at + 1);
     let before = &bytes[line_start.max(value.start.saturating_sub(160))..value.start];
     let Some((name, sign)) = name_before(before) else { return false };
-    let name = name.to_ascii_lowercase();
-    if SOMETHING_ELSE.split(' ').any(|other| contains(&name, other)) || Setting::of(&text.hint).data {
+    let anchor = bytes[word.clone()].to_ascii_lowercase();
+    // `api_hash` is what some services call their key.
+    let other =
+        |part: &str| has(SOMETHING_ELSE, part) && !rule.split('-').any(|own| own == part) && !contains(&anchor, part);
+    if words(name).any(|part| other(&part)) || Setting::of(&text.hint).data {
         return false;
     }
+    let name = name.to_ascii_lowercase();
     let promises = SECRET_PARTS.split(' ').any(|part| contains(&name, part));
     // `Datadog("…")`, `datadog: …`: the word itself is what the value is given to.
-    let anchor = &bytes[word.clone()].to_ascii_lowercase();
-    let own = contains(&name, &String::from_utf8_lossy(anchor));
+    let own = contains(&name, &String::from_utf8_lossy(&anchor));
     promises || (own && sign)
+}
+
+/// The words of a name in lower case: `apiKeyId`, `API_KEY_ID` and `api-key-id` alike.
+fn words(name: &[u8]) -> impl Iterator<Item = String> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        at += name[at..].iter().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+        let start = at;
+        while at < name.len() && name[at].is_ascii_alphanumeric() {
+            if at > start && name[at].is_ascii_uppercase() && name[at - 1].is_ascii_lowercase() {
+                break;
+            }
+            at += 1;
+        }
+        (at > start).then(|| String::from_utf8_lossy(&name[start..at]).to_ascii_lowercase())
+    })
 }
 
 /// The name that a value is given to, right before it, and whether a sign stands between.
@@ -66,7 +85,8 @@ fn name_before(before: &[u8]) -> Option<(&[u8], bool)> {
     for _ in 0..2 {
         let name = rest.len() - rest.iter().rev().take_while(|byte| is_part(**byte)).count();
         let word = &rest[name..];
-        let passes = [&b"bearer"[..], b"basic", b"token", b"value", b"default", b"string", b"str", b"apikey", b"std", b"const"];
+        let passes =
+            [&b"bearer"[..], b"basic", b"token", b"value", b"default", b"string", b"str", b"apikey", b"std", b"const"];
         if word.is_empty() || name == 0 || !passes.iter().any(|pass| word.eq_ignore_ascii_case(pass)) {
             break;
         }
@@ -114,10 +134,11 @@ fn expected(charset: Charset, length: usize) -> f64 {
 }
 
 /// Parts of names whose values look like keys and are none.
-const SOMETHING_ELSE: &str = "sha commit checksum digest hash etag revision integrity md5 uuid guid fingerprint version public \
+const SOMETHING_ELSE: &str = "sha sha1 sha256 sha512 commit checksum digest hash etag revision integrity md5 uuid guid fingerprint thumbprint version public \
     trace span request correlation image layer build url uri path file dashboard monitor ref nonce";
 /// Parts of names of secrets.
-const SECRET_PARTS: &str = "key token secret pass auth cred pwd dsn sid bearer api webhook cookie session license salt signature";
+const SECRET_PARTS: &str =
+    "key token secret pass auth cred pwd dsn sid bearer api webhook cookie session license salt signature";
 
 #[cfg(test)]
 mod tests;

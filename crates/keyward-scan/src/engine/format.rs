@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use keyward_providers::{Detector, detectors};
+use keyward_providers::{Charset, Detector, detectors};
 use keyward_types::{Access, Confidence};
 use regex_lite::Regex;
 
@@ -156,10 +156,10 @@ impl Format {
                     break;
                 }
             }
-            if self.may_stand_in(bytes[at]) && begins_word(bytes, at) {
-                let run = at + bytes[at..high].iter().take_while(|byte| self.may_stand_in(**byte)).count();
-                if let Some(range) = self.run(bytes, at..run) {
-                    return filter::is_assigned(text, start..end, &range).then_some(range);
+            if self.may_stand_near(bytes[at]) && begins_word(bytes, at) {
+                let run = at + bytes[at..high].iter().take_while(|byte| self.may_stand_near(**byte)).count();
+                if let Some(range) = self.run(bytes, at..run).or_else(|| self.run_in(bytes, at..run)) {
+                    return filter::is_assigned(text, self.detector.id, start..end, &range).then_some(range);
                 }
                 at = run;
             } else {
@@ -167,6 +167,14 @@ impl Format {
             }
         }
         None
+    }
+
+    /// A value at the end of a run that has its name in front: where any visible character may stand in a value, `NAME=`
+    /// belongs to the run too.
+    fn run_in(&self, text: &[u8], run: Range<usize>) -> Option<Range<usize>> {
+        let graphic = self.detector.charset == Charset::Graphic;
+        let signs = (run.start..run.end.min(run.start + 80)).filter(|at| graphic && matches!(text[*at], b'=' | b':'));
+        signs.take(4).find_map(|sign| self.run(text, sign + 1..run.end))
     }
 
     /// Whether a whole run of the alphabet is a value.
@@ -204,6 +212,12 @@ impl Format {
     fn may_stand_in(&self, byte: u8) -> bool {
         self.detector.charset.contains(byte)
             || self.detector.prefixes.iter().any(|prefix| prefix.as_bytes().contains(&byte))
+    }
+
+    /// The same for a value that only a word near it points to: what quotes it is no part of it.
+    fn may_stand_near(&self, byte: u8) -> bool {
+        let quotes = matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b',' | b';');
+        self.may_stand_in(byte) && !(quotes && self.detector.charset == Charset::Graphic)
     }
 
     fn regex(&self) -> Option<&Regex> {

@@ -11,9 +11,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use keyward_types::Confidence;
+
 use zeroize::Zeroizing;
 
+use crate::misuse::Misuse;
 pub(crate) use filter::shannon;
+
 pub use matcher::{Hint, Matcher, RawCandidate, RuleInfo, Text};
 pub use prefilter::{Literal, Prefilter};
 
@@ -54,7 +57,13 @@ impl Loaded {
         let RawCandidate { rule, range, confidence, weak, .. } = raw;
         let rule = self.first_rule + rule;
         // `$API_KEY` stands in for a value; printing it is a misuse.
-        (rules[rule].misuse || !filter::is_stand_in(&value)).then_some(Candidate { rule, range, value, confidence, weak })
+        (rules[rule].misuse || !filter::is_stand_in(&value)).then_some(Candidate {
+            rule,
+            range,
+            value,
+            confidence,
+            weak,
+        })
     }
 }
 
@@ -65,7 +74,7 @@ impl Engine {
             Box::new(format::Formats::new()),
             Box::new(shape::Shapes),
             Box::new(assignment::Assignments),
-            Box::new(Misuse),
+            Box::new(Misuse::new()),
         ];
         all.extend(extra);
         Self::of(all)

@@ -43,7 +43,8 @@ impl Token {
 
 /// The tokens of a source, in order and without overlap.
 pub(super) fn tokens(text: &str, language: Language) -> Vec<Token> {
-    let mut lexer = Lexer { text: text.as_bytes(), language, at: 0, tokens: Vec::new(), before: None, documents: Vec::new() };
+    let mut lexer =
+        Lexer { text: text.as_bytes(), language, at: 0, tokens: Vec::new(), before: None, documents: Vec::new() };
     if language == Language::Php {
         lexer.at = lexer.php_from(0);
     }
@@ -192,8 +193,8 @@ impl Lexer<'_> {
         let start = self.text[..=before].iter().rposition(|byte| !is_word(*byte)).map_or(0, |at| at + 1);
         let word = &self.text[start..=before];
         const WORDS: [&[u8]; 14] = [
-            b"return", b"typeof", b"case", b"in", b"of", b"delete", b"void", b"throw", b"when", b"if", b"unless", b"and", b"or",
-            b"yield",
+            b"return", b"typeof", b"case", b"in", b"of", b"delete", b"void", b"throw", b"when", b"if", b"unless",
+            b"and", b"or", b"yield",
         ];
         let spaced = self.text.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace());
         WORDS.contains(&word) && spaced
@@ -355,7 +356,8 @@ impl Lexer<'_> {
             let end = if rest.get(1) == Some(&b'\\') {
                 at + 3 + memchr::memchr(b'\'', rest.get(3..)?)?
             } else {
-                let width = std::str::from_utf8(&rest[1..rest.len().min(5)]).map_or(1, |text| text.chars().next().map_or(1, char::len_utf8));
+                let width = std::str::from_utf8(&rest[1..rest.len().min(5)])
+                    .map_or(1, |text| text.chars().next().map_or(1, char::len_utf8));
                 (rest.get(1 + width) == Some(&b'\'')).then_some(at + 1 + width)?
             };
             return Some(Token::Other(at..end + 1));
@@ -440,7 +442,8 @@ impl Lexer<'_> {
     fn php_document(&self, at: usize) -> Option<usize> {
         let rest = self.rest(at + 3);
         let blank = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        let name = rest[blank..].strip_prefix(b"'").or_else(|| rest[blank..].strip_prefix(b"\"")).unwrap_or(&rest[blank..]);
+        let name =
+            rest[blank..].strip_prefix(b"'").or_else(|| rest[blank..].strip_prefix(b"\"")).unwrap_or(&rest[blank..]);
         let length = name.iter().take_while(|byte| is_word(**byte)).count();
         if length == 0 {
             return None;
@@ -466,7 +469,9 @@ fn here_document(rest: &[u8]) -> Option<(Vec<u8>, bool)> {
     let name = if quote.is_some() { &rest[1..] } else { rest };
     let length = name.iter().take_while(|byte| is_word(**byte)).count();
     // `list << value` is no document.
-    let named = name.first().is_some_and(|first| first.is_ascii_uppercase()) || indented && length > 0 || quote.is_some() && length > 0;
+    let named = name.first().is_some_and(|first| first.is_ascii_uppercase())
+        || indented && length > 0
+        || quote.is_some() && length > 0;
     (named && quote.is_none_or(|quote| name.get(length) == Some(&quote))).then(|| (name[..length].to_vec(), indented))
 }
 
@@ -510,7 +515,11 @@ mod tests {
             (JavaScript, "<p>Don't</p>\na / b / 'c'", vec!["'c'"]),
             (Go, "a := `b\\` + \"c\\\"\" + 'd' /* \"e\" */", vec!["`b\\`", "\"c\\\"\""]),
             (Rust, "fn f<'a>() { '\"'; r#\"a\"b\"#; b\"c\"; /* /* */ \"n\" */ }", vec!["r#\"a\"b\"#", "b\"c\""]),
-            (Java, "char c = '\"'; String s = \"a\"; String t = \"\"\"\n b\"c\n\"\"\";", vec!["\"a\"", "\"\"\"\n b\"c\n\"\"\""]),
+            (
+                Java,
+                "char c = '\"'; String s = \"a\"; String t = \"\"\"\n b\"c\n\"\"\";",
+                vec!["\"a\"", "\"\"\"\n b\"c\n\"\"\""],
+            ),
             (Ruby, "x = <<~EOS\n 'no'\nEOS\ny = 'a' + %q(it's) + \"#{b(\"c\")}\"", vec!["'a'", "\"#{b(\"c\")}\""]),
             (Php, "it's <?php $a = 'b'; // it's\n$c = <<<X\n'd'\nX; ?> it's <?php 'e'", vec!["'b'", "'e'"]),
         ] {

@@ -223,10 +223,10 @@ impl<'a> File<'a> {
         let value = if raw.as_bytes() == one.value.as_slice() && !raw.contains('\\') {
             one.value.clone()
         } else {
-            self.literal(start).ok().and_then(|literal| decoded(self.language, &literal, raw)).ok_or(Refusal::new(
-                "the value is written in an encoded form",
-                "replace it by hand",
-            ))?
+            self.literal(start)
+                .ok()
+                .and_then(|literal| decoded(self.language, &literal, raw))
+                .ok_or(Refusal::new("the value is written in an encoded form", "replace it by hand"))?
         };
         // A scanner that looked into an encoded text reports the place of its encoded form.
         if raw.as_bytes() != one.value.as_slice() && *value != *one.value {
@@ -241,20 +241,25 @@ impl<'a> File<'a> {
     fn accepts(&self, at: usize) -> Result<(), Refusal> {
         let hint = Hint { path: self.path, depth: 0 };
         if is_browser_code(&Text { bytes: &self.bytes, hint }, at) || self.language == Language::Component {
-            return Err(Refusal::new("the code runs in browsers, where no secret belongs", "call the service from a server"));
+            return Err(Refusal::new(
+                "the code runs in browsers, where no secret belongs",
+                "call the service from a server",
+            ));
         }
         match (self.language, hint.extension().as_str()) {
-            (Language::Docker, _) => {
-                Err(Refusal::new("what a build sets stays in the image", "give it with `RUN --mount=type=secret`, or at run time"))
-            }
+            (Language::Docker, _) => Err(Refusal::new(
+                "what a build sets stays in the image",
+                "give it with `RUN --mount=type=secret`, or at run time",
+            )),
             (Language::Yaml | Language::Shell, _) => Ok(()),
             (language, _) if has_literals(language) => Ok(()),
             (_, "json" | "jsonc" | "ipynb") => {
                 Err(Refusal::new("JSON has no variables", "read the value from the environment where the file is read"))
             }
-            (_, "toml" | "ini" | "cfg" | "conf" | "properties" | "xml") => {
-                Err(Refusal::new("this format has no variables", "read the value from the environment where the file is read"))
-            }
+            (_, "toml" | "ini" | "cfg" | "conf" | "properties" | "xml") => Err(Refusal::new(
+                "this format has no variables",
+                "read the value from the environment where the file is read",
+            )),
             _ => Err(Refusal::new("this kind of file is not known to `--fix`", "take the value out by hand")),
         }
     }
@@ -265,7 +270,9 @@ impl<'a> File<'a> {
         match self.tokens.get(index).filter(|token| token.range().start <= at) {
             Some(Token::Literal(literal)) => Ok(literal.clone()),
             Some(Token::Comment(_)) => Err(Refusal::new("the value is in a comment", "delete the comment")),
-            Some(Token::Other(_)) => Err(Refusal::new("the value is in a text of several lines or a pattern", "replace it by hand")),
+            Some(Token::Other(_)) => {
+                Err(Refusal::new("the value is in a text of several lines or a pattern", "replace it by hand"))
+            }
             None => Err(Refusal::new("the value is not inside a literal", "replace it by hand")),
         }
     }
@@ -371,7 +378,9 @@ impl<'a> File<'a> {
         let contexts = contexts(self.text(), &self.tokens, &wanted, by_line);
         let mut done: Vec<(Edit, Vec<&Spot>)> = Vec::new();
         for (index, spots) in by_literal {
-            let (Token::Literal(literal), Some(context)) = (&self.tokens[index], contexts.get(&index)) else { continue };
+            let (Token::Literal(literal), Some(context)) = (&self.tokens[index], contexts.get(&index)) else {
+                continue;
+            };
             let parts = parts(self.text(), literal, &spots);
             let components = matches!(Hint { path: self.path, depth: 0 }.extension().as_str(), "jsx" | "tsx" | "js");
             let target =
@@ -416,14 +425,20 @@ impl<'a> File<'a> {
 }
 
 /// The content of a file that can be mended.
-fn content(path: &str, found: &[&Found], read: &dyn Fn(&str) -> io::Result<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+fn content(
+    path: &str,
+    found: &[&Found],
+    read: &dyn Fn(&str) -> io::Result<Vec<u8>>,
+) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     if found.iter().any(|one| one.finding.commit.is_some()) {
         return Err(Refusal::new("the value is in the history", "revoke it: what was committed stays readable"));
     }
     if path.contains('!') || path.is_empty() {
         return Err(Refusal::new("the value is inside an archive or a stream", "mend what it was made from"));
     }
-    let bytes = read(path).map(Zeroizing::new).map_err(|_| Refusal::new("the file cannot be read", "look at its permissions"))?;
+    let bytes = read(path)
+        .map(Zeroizing::new)
+        .map_err(|_| Refusal::new("the file cannot be read", "look at its permissions"))?;
     if crate::tree::is_binary(&bytes) || std::str::from_utf8(&bytes).is_err() {
         return Err(Refusal::new("the file is binary", "mend what it was made from"));
     }
@@ -485,7 +500,8 @@ fn decoded(language: Language, literal: &Literal, raw: &str) -> Option<Zeroizing
     }
     // Single quotes of Ruby and PHP know two escapes only.
     if matches!(language, Language::Ruby | Language::Php) && literal.quote == "'" {
-        return (!raw.replace("\\\\", "").contains("\\'")).then(|| Zeroizing::new(raw.replace("\\\\", "\\").into_bytes()));
+        return (!raw.replace("\\\\", "").contains("\\'"))
+            .then(|| Zeroizing::new(raw.replace("\\\\", "\\").into_bytes()));
     }
     unescape(raw)
 }

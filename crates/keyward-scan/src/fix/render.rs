@@ -93,7 +93,9 @@ fn python(target: &Target<'_>) -> Rendered {
     let prefix = literal.prefix.to_ascii_lowercase();
     let line_start = target.text[..literal.outer.start].rfind('\n').map_or(0, |at| at + 1);
     let line = &target.text[line_start..literal.outer.start];
-    let alone = line.trim().is_empty() && target.context.heads.len() == 1 && !target.text[..line_start].trim_end().ends_with('\\');
+    let alone = line.trim().is_empty()
+        && target.context.heads.len() == 1
+        && !target.text[..line_start].trim_end().ends_with('\\');
     if alone && target.context.before != Some('=') {
         return Err(Refusal::new("the value is in a documentation text", "take it out of the text by hand"));
     }
@@ -112,7 +114,8 @@ fn python(target: &Target<'_>) -> Rendered {
             // Before Python 3.12 a hole cannot hold the text's own quotes.
             let inner = if literal.quote.starts_with('"') { '\'' } else { '"' };
             let formatted = prefix.contains('f');
-            let braces = |text: &str| if formatted { text.to_owned() } else { text.replace('{', "{{").replace('}', "}}") };
+            let braces =
+                |text: &str| if formatted { text.to_owned() } else { text.replace('{', "{{").replace('}', "}}") };
             // `\N{DASH}` is one character in every kind of text.
             if !formatted && !prefix.contains('r') && target.join(str::to_owned, |_| String::new()).contains("\\N{") {
                 return Err(Refusal::new(PART, "split the text by hand"));
@@ -158,7 +161,8 @@ fn javascript(target: &Target<'_>) -> Rendered {
             if !template && has_octal(&body) {
                 return Err(Refusal::new(PART, "split the text by hand"));
             }
-            let plain = |text: &str| if template { text.to_owned() } else { text.replace('`', "\\`").replace("${", "\\${") };
+            let plain =
+                |text: &str| if template { text.to_owned() } else { text.replace('`', "\\`").replace("${", "\\${") };
             format!("`{}`", target.join(plain, |name| format!("${{process.env.{name}}}")))
         }
     };
@@ -176,7 +180,9 @@ fn is_type(target: &Target<'_>) -> bool {
     let (context, head) = (target.context, target.head());
     let declares = DECLARES.contains(&head.split_whitespace().next().unwrap_or_default());
     let assigned = head.replace("=>", "").contains('=');
-    let union = matches!(context.before, Some('|' | '&' | '<')) && !head.trim_end().ends_with("||") && !head.trim_end().ends_with("&&");
+    let union = matches!(context.before, Some('|' | '&' | '<'))
+        && !head.trim_end().ends_with("||")
+        && !head.trim_end().ends_with("&&");
     let annotated = context.before == Some(':')
         && !assigned
         && !head.contains('?')
@@ -204,7 +210,8 @@ fn is_attribute(target: &Target<'_>) -> bool {
             '<' if depth == 0 => {
                 let rest = &head[low + at + 1..];
                 let before = head[..low + at].chars().next_back();
-                return rest.starts_with(|c: char| c.is_ascii_alphabetic()) && !before.is_some_and(char::is_alphanumeric);
+                return rest.starts_with(|c: char| c.is_ascii_alphabetic())
+                    && !before.is_some_and(char::is_alphanumeric);
             }
             _ => {}
         }
@@ -236,14 +243,19 @@ fn go(target: &Target<'_>) -> Rendered {
 
 /// Whether a literal is the tag of a field of a Go struct.
 fn is_tag(target: &Target<'_>) -> bool {
-    let fields = target.context.heads.get(1).is_some_and(|head| head.trim_end_matches('{').trim_end().ends_with("struct"));
-    fields && matches!(target.context.before, Some(before) if before.is_alphanumeric() || matches!(before, ']' | '}' | '_'))
+    let fields =
+        target.context.heads.get(1).is_some_and(|head| head.trim_end_matches('{').trim_end().ends_with("struct"));
+    fields
+        && matches!(target.context.before, Some(before) if before.is_alphanumeric() || matches!(before, ']' | '}' | '_'))
 }
 
 fn rust(target: &Target<'_>) -> Rendered {
     let (context, literal) = (target.context, target.literal);
-    let unlit: Vec<String> = context.heads.iter().map(|head| head.replace("'static", "").replace("*const", "")).collect();
-    let word = |head: &str, list: &[&str]| head.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| list.contains(&word));
+    let unlit: Vec<String> =
+        context.heads.iter().map(|head| head.replace("'static", "").replace("*const", "")).collect();
+    let word = |head: &str, list: &[&str]| {
+        head.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| list.contains(&word))
+    };
     let constant = unlit.iter().any(|head| word(head, &["const", "static"]) && !word(head, &["fn", "impl", "trait"]));
     if constant {
         return Err(Refusal::new(CONSTANT, "read it in a function, or in a `LazyLock`"));
@@ -254,7 +266,10 @@ fn rust(target: &Target<'_>) -> Rendered {
     });
     let attribute = context.heads[1..].iter().any(|head| head.ends_with("#[") || head.ends_with("#!["));
     if in_macro || attribute {
-        return Err(Refusal::new("a macro or attribute may need a literal here", "read the value into a variable before it"));
+        return Err(Refusal::new(
+            "a macro or attribute may need a literal here",
+            "read the value into a variable before it",
+        ));
     }
     if context.after_two == "=>" || matches!(context.before, Some('|')) || context.after == Some('|') {
         return Err(Refusal::new("a pattern cannot be read from the environment", "compare with `==` instead"));
@@ -299,7 +314,9 @@ fn java(target: &Target<'_>) -> Rendered {
     });
     let case = target.context.within(&["case"], &["default"]) && target.context.after != Some('.') && {
         let head = target.head();
-        head.rsplit(['{', '}']).next().is_some_and(|last| last.trim_start().starts_with("case")) && !head.contains("->") && !head.contains(':')
+        head.rsplit(['{', '}']).next().is_some_and(|last| last.trim_start().starts_with("case"))
+            && !head.contains("->")
+            && !head.contains(':')
     };
     if annotation || case {
         return Err(Refusal::new(CONSTANT, "read the value in code"));
@@ -354,10 +371,11 @@ fn php(target: &Target<'_>) -> Rendered {
     const MODIFIERS: [&str; 9] =
         ["const", "public", "private", "protected", "var", "static", "readonly", "abstract", "final"];
     let functions: &[&str] = &["function", "fn"];
-    let parameter = target.context.heads[1..].iter().any(|head| {
-        let head = head.trim_end_matches('(').trim_end();
-        head.ends_with('(') || head.split_whitespace().rev().take(3).any(|word| functions.contains(&word))
-    }) && target.context.heads.get(1).is_some_and(|head| head.ends_with('(') && head.contains("function"));
+    let parameter =
+        target.context.heads[1..].iter().any(|head| {
+            let head = head.trim_end_matches('(').trim_end();
+            head.ends_with('(') || head.split_whitespace().rev().take(3).any(|word| functions.contains(&word))
+        }) && target.context.heads.get(1).is_some_and(|head| head.ends_with('(') && head.contains("function"));
     let attribute = target.context.heads.iter().any(|head| head.contains("#["));
     let case = target.context.within(&["case"], &[]) && target.context.within(&["enum"], &[]);
     if parameter || attribute || case || target.context.within(&MODIFIERS, functions) {

@@ -113,18 +113,6 @@ impl Commits {
         }
         order
     }
-
-    /// All that are ancestors of `id`, and itself.
-    pub(super) fn ancestors(&self, id: &gix::oid) -> Vec<bool> {
-        let mut within = vec![false; self.all.len()];
-        let mut open: Vec<u32> = self.number(id).into_iter().collect();
-        while let Some(number) = open.pop() {
-            if !std::mem::replace(&mut within[number as usize], true) {
-                open.extend(&self.all[number as usize].parents);
-            }
-        }
-        within
-    }
 }
 
 /// The head of a commit.

@@ -67,8 +67,7 @@ pub fn history(
     let (name, version) = (name(repository), seen::version(scanner, options, &repository.boundary()));
     let memory = options.seen.and_then(|seen| Memory::decode(&seen.load(&name)?, &version));
     let known = memory.as_ref().and_then(|memory| run.all(Some(memory)));
-    let (memory, found) =
-        known.unwrap_or_else(|| run.all(None).expect("only what was kept can be out of date"));
+    let (memory, found) = known.unwrap_or_else(|| run.all(None).expect("only what was kept can be out of date"));
     if let (Some(seen), Some(memory)) = (options.seen, memory) {
         seen.store(&name, &memory.encode(&version, run.objects.hash));
     }
@@ -112,7 +111,8 @@ impl Run<'_> {
                     .collect::<Option<_>>()?
             }
         };
-        let is_new = |number: u32| memory.is_none_or(|memory| memory.commit(&commits.all[number as usize].id).is_none());
+        let is_new =
+            |number: u32| memory.is_none_or(|memory| memory.commit(&commits.all[number as usize].id).is_none());
         let places = Places::find(&self.objects, &commits, &order, &is_new, self.threads, |paths| {
             let mut place = |(id, order, path): &(ObjectId, u32, &[u8])| {
                 let path = path.split(|byte| *byte == b'/').fold(0, |folder, name| paths.child(folder, name));
@@ -133,7 +133,8 @@ impl Run<'_> {
         summary.bytes = results.bytes;
         summary.blobs = results.blobs + memory.map_or(0, |memory| memory.blobs);
         summary.silenced =
-            results.first.values().filter(|first| first.verdict == Verdict::Silenced && !first.found.weak).count() as u64;
+            results.first.values().filter(|first| first.verdict == Verdict::Silenced && !first.found.weak).count()
+                as u64;
         let commit_of = |order_: u32| order.get(order_ as usize).map(|number| commits.all[*number as usize].id);
         let remembered = complete.then(|| {
             let firsts = results.first.iter().map(|((_, path, _), first)| (first.blob, *path, first.order));
@@ -200,7 +201,8 @@ impl Run<'_> {
                 });
             }
         }
-        let rest: Vec<u32> = (0..done.len() as u32).filter(|slot| !done[*slot as usize].load(Ordering::Relaxed)).collect();
+        let rest: Vec<u32> =
+            (0..done.len() as u32).filter(|slot| !done[*slot as usize].load(Ordering::Relaxed)).collect();
         let unreadable = std::sync::Mutex::new(Vec::new());
         self.parallel(rest.len(), 64, &look, results, &|part, work, look| {
             for slot in &rest[part] {
@@ -248,12 +250,7 @@ impl Run<'_> {
     }
 
     /// Says of each finding which commit brought it, in the order of commits.
-    fn attribute(
-        &self,
-        results: Results,
-        places: &Places,
-        commit_of: &dyn Fn(u32) -> Option<ObjectId>,
-    ) -> Vec<Found> {
+    fn attribute(&self, results: Results, places: &Places, commit_of: &dyn Fn(u32) -> Option<ObjectId>) -> Vec<Found> {
         let mut all: Vec<_> = results.first.into_iter().filter(|(_, first)| first.verdict == Verdict::Report).collect();
         all.sort_by_cached_key(|((fingerprint, path, count), first)| {
             let finding = &first.found.finding;

@@ -201,7 +201,7 @@ const HARMLESS: &str = "public primary_key primarykey foreign partition sort_ so
     translation_key translationkey next_token nexttoken next-token page_token pagetoken page-token continuation cancellation \
     cancel_token canceltoken pagination sync_token clienttoken client_token client-token idempoten pub_key pubkey index_key \
     indexkey hash_key hashkey range_key rangekey group_key groupkey shard unique_key uniquekey object_key objectkey s3_key \
-    storage_key storagekey dedup sri integrity checksum sort-key row_key rowkey lookup_key lookupkey site_key sitekey \
+    storage_key storagekey dedup integrity checksum sort-key row_key rowkey lookup_key lookupkey site_key sitekey \
     publishable captcha-site bypass sealed_ ssh_host vapid_public verify_key token_type surrogate-key composite natural_key \
     dict_key map_key i18n csrfmiddleware xsrf-token x-csrf csrf-token max_token react-key data-key host_key hostkey \
     keyid key-id registry_key reg_key";
