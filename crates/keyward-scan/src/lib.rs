@@ -12,8 +12,8 @@
 
 mod decode;
 pub mod engine;
-pub mod fix;
 mod fingerprint;
+pub mod fix;
 pub mod misuse;
 mod position;
 mod redact;

@@ -146,7 +146,9 @@ impl Context {
     /// Whether some head has one of `words` and none of `unless`.
     pub(super) fn within(&self, words: &[&str], unless: &[&str]) -> bool {
         self.heads.iter().any(|head| {
-            let has = |list: &[&str]| head.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).any(|word| list.contains(&word));
+            let has = |list: &[&str]| {
+                head.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).any(|word| list.contains(&word))
+            };
             has(words) && !has(unless)
         })
     }

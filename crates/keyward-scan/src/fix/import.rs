@@ -5,7 +5,12 @@ use super::lexer::{Literal, Token};
 use crate::misuse::Language;
 
 /// The edit that adds the import, where it is needed and not there before `first`, the first use.
-pub(super) fn import(text: &str, tokens: &[Token], language: Language, first: usize) -> Result<Option<Edit>, &'static str> {
+pub(super) fn import(
+    text: &str,
+    tokens: &[Token],
+    language: Language,
+    first: usize,
+) -> Result<Option<Edit>, &'static str> {
     match language {
         Language::Python => python(text, tokens, first),
         Language::Go => go(text, tokens),
@@ -45,7 +50,8 @@ fn python(text: &str, tokens: &[Token], first: usize) -> Result<Option<Edit>, &'
     };
     let shadows = |line: &str| {
         let line = line.trim_start();
-        line.strip_prefix("os").is_some_and(|rest| rest.trim_start().starts_with('=') && !rest.trim_start().starts_with("=="))
+        line.strip_prefix("os")
+            .is_some_and(|rest| rest.trim_start().starts_with('=') && !rest.trim_start().starts_with("=="))
             || line.ends_with(" as os\n")
     };
     let text_start = if text.starts_with('\u{feff}') { 3 } else { 0 };
@@ -101,7 +107,8 @@ fn is_statement(text: &str, literal: &Literal) -> bool {
 fn end_of_brackets(rest: &str, tokens: &[Token], at: usize) -> usize {
     let mut depth = 0usize;
     for (offset, c) in rest.char_indices() {
-        let comment = tokens.iter().any(|token| matches!(token, Token::Comment(range) if range.contains(&(at + offset))));
+        let comment =
+            tokens.iter().any(|token| matches!(token, Token::Comment(range) if range.contains(&(at + offset))));
         match c {
             '(' if !comment => depth += 1,
             ')' if !comment => depth = depth.saturating_sub(1),
@@ -152,7 +159,12 @@ fn go(text: &str, tokens: &[Token]) -> Result<Option<Edit>, &'static str> {
                 return Ok(None);
             }
             last = Some(at + line.len());
-        } else if !bare.trim().is_empty() && package.is_some() && !bare.trim_start().starts_with("//") && !bare.starts_with("/*") && last.is_some() {
+        } else if !bare.trim().is_empty()
+            && package.is_some()
+            && !bare.trim_start().starts_with("//")
+            && !bare.starts_with("/*")
+            && last.is_some()
+        {
             break;
         }
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::Refusal;
+use super::escape::unescape;
 use super::naming::is_variable;
 
 /// An assignment of a `.env` file.
@@ -41,7 +42,10 @@ fn parse(text: &str, start: usize) -> Result<Assignment, Refusal> {
     let line = text[start..end].trim_end_matches(['\n', '\r']);
     let bare = line.trim_start();
     if bare.starts_with('#') {
-        return Err(Refusal::new("the value is in a comment", "delete the comment: the value is in the history of the file"));
+        return Err(Refusal::new(
+            "the value is in a comment",
+            "delete the comment: the value is in the history of the file",
+        ));
     }
     let bare = bare.strip_prefix("export ").map_or(bare, str::trim_start);
     let (name, value) = bare.split_once('=').ok_or_else(unreadable)?;
@@ -57,7 +61,9 @@ fn parse(text: &str, start: usize) -> Result<Assignment, Refusal> {
     if !rest.is_empty() && !rest.starts_with('#') {
         return Err(unreadable());
     }
-    let newline = &text[range_end - (text[value_end..range_end].len() - text[value_end..range_end].trim_end_matches(['\r', '\n']).len())..range_end];
+    let newline = &text[range_end
+        - (text[value_end..range_end].len() - text[value_end..range_end].trim_end_matches(['\r', '\n']).len())
+        ..range_end];
     let rest = if rest.is_empty() { String::new() } else { format!("{rest}{newline}") };
     // The byte order mark stays.
     let start = if text[start..].starts_with('\u{feff}') { start + 3 } else { start };
@@ -85,7 +91,8 @@ fn value_of(text: &str, start: usize, line_end: usize) -> Result<(Zeroizing<Vec<
             if inner.contains('$') {
                 return Err(Refusal::new(REFERS, "write it out, or move it by hand"));
             }
-            let value = super::unescape(inner).ok_or_else(|| Refusal::new("the value has an unknown escape", "move it by hand"))?;
+            let value =
+                unescape(inner).ok_or_else(|| Refusal::new("the value has an unknown escape", "move it by hand"))?;
             Ok((value, start + end + 1))
         }
         _ => {
@@ -130,7 +137,10 @@ impl Filler {
 /// The replacement of a value in YAML.
 pub(super) fn yaml(text: &str, range: &Range<usize>, filler: Option<Filler>, name: &str) -> Result<String, Refusal> {
     let Some(filler) = filler else {
-        return Err(Refusal::new("nothing fills in variables in this YAML file", "have it made from a template, or mount the secret"));
+        return Err(Refusal::new(
+            "nothing fills in variables in this YAML file",
+            "have it made from a template, or mount the secret",
+        ));
     };
     let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
     let head = &text[start..range.start];
@@ -153,7 +163,9 @@ pub(super) fn yaml(text: &str, range: &Range<usize>, filler: Option<Filler>, nam
             Err(Refusal::new("conditions cannot read secrets", "give it to `env` and compare that"))
         }
         // GitHub keeps names that begin so to itself.
-        Filler::Workflow if name.starts_with("GITHUB_") => Ok(format!("${{{{ secrets.GH_{} }}}}", &name["GITHUB_".len()..])),
+        Filler::Workflow if name.starts_with("GITHUB_") => {
+            Ok(format!("${{{{ secrets.GH_{} }}}}", &name["GITHUB_".len()..]))
+        }
         Filler::Workflow => Ok(format!("${{{{ secrets.{name} }}}}")),
     }
 }

@@ -72,8 +72,22 @@ pub(super) fn is_variable(name: &str) -> bool {
 /// Names that change what a program executes or how keyward runs it, as `keyward run` refuses them.
 fn is_dangerous(name: &str) -> bool {
     const NAMES: [&str; 16] = [
-        "PATH", "HOME", "SHELL", "USER", "IFS", "ENV", "PS4", "PROMPT_COMMAND", "CLASSPATH", "NODE_OPTIONS", "BASH_ENV",
-        "TMPDIR", "EDITOR", "PAGER", "TERM", "PWD",
+        "PATH",
+        "HOME",
+        "SHELL",
+        "USER",
+        "IFS",
+        "ENV",
+        "PS4",
+        "PROMPT_COMMAND",
+        "CLASSPATH",
+        "NODE_OPTIONS",
+        "BASH_ENV",
+        "TMPDIR",
+        "EDITOR",
+        "PAGER",
+        "TERM",
+        "PWD",
     ];
     const STARTS: [&str; 9] = ["LD_", "DYLD_", "PYTHON", "GIT_", "KEYWARD_", "PERL5", "RUBY", "JAVA_", "NPM_CONFIG_"];
     let upper = name.to_ascii_uppercase();
@@ -100,8 +114,20 @@ fn wanted(finding: &Finding, assigned: Option<&str>) -> String {
 
 /// Whether a name says that something is secret and not what.
 fn is_vague(name: &str) -> bool {
-    const VAGUE: [&str; 12] =
-        ["api", "key", "token", "secret", "password", "passwd", "auth", "authorization", "apikey", "x", "access", "bearer"];
+    const VAGUE: [&str; 12] = [
+        "api",
+        "key",
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "auth",
+        "authorization",
+        "apikey",
+        "x",
+        "access",
+        "bearer",
+    ];
     name.split('_').all(|word| VAGUE.contains(&word.to_ascii_lowercase().as_str()))
 }
 
@@ -137,13 +163,15 @@ pub(super) fn assigned(before: &str) -> Option<String> {
     let head = ["=>", ":=", "=", ":"].iter().find_map(|sign| head.strip_suffix(sign))?.trim_end();
     // A type stands between the name and the sign.
     let typed = head.rsplit_once(": ").filter(|(name, of)| {
-        !name.ends_with(':') && of.len() < 40 && of.chars().all(|c| c.is_ascii_alphanumeric() || "&'<>[]_ |".contains(c))
+        !name.ends_with(':')
+            && of.len() < 40
+            && of.chars().all(|c| c.is_ascii_alphanumeric() || "&'<>[]_ |".contains(c))
     });
     let head = typed.map_or(head, |(name, _)| name).trim_end();
     let head = head.trim_end_matches(['"', '\'', '`', ']', ')', '?', '!']);
-    let start = head.rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).map_or(0, |at| {
-        at + head[at..].chars().next().map_or(1, char::len_utf8)
-    });
+    let start = head
+        .rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
+        .map_or(0, |at| at + head[at..].chars().next().map_or(1, char::len_utf8));
     let name = head[start..].trim_matches('-');
     // Go and Java put the type behind or before; `var key string =`.
     let is_type = matches!(name, "string" | "String" | "str");

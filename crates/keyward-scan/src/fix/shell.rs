@@ -210,7 +210,8 @@ impl Scan<'_> {
             while at < self.text.len() {
                 let end = memchr::memchr(b'\n', &self.text[at..]).map_or(self.text.len(), |end| at + end);
                 let line = self.text[at..end].strip_suffix(b"\r").unwrap_or(&self.text[at..end]);
-                let line = if document.tabs { &line[line.iter().take_while(|byte| **byte == b'\t').count()..] } else { line };
+                let line =
+                    if document.tabs { &line[line.iter().take_while(|byte| **byte == b'\t').count()..] } else { line };
                 at = end + 1;
                 if line == document.name {
                     break;

@@ -27,7 +27,12 @@ pub(super) enum Holes {
 
 /// A secret that is an argument by itself, of a call whose arguments begin at `start` and end with
 /// the parenthesis that closes them, or with the line where there is none.
-pub(super) fn bare_secret(text: &[u8], start: usize, holes: Holes, parenthesised: bool) -> Option<(Range<usize>, Sure)> {
+pub(super) fn bare_secret(
+    text: &[u8],
+    start: usize,
+    holes: Holes,
+    parenthesised: bool,
+) -> Option<(Range<usize>, Sure)> {
     let high = text.len().min(start + REACH);
     let mut depth = 1usize;
     let mut at = start;

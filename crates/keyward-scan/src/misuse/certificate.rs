@@ -87,7 +87,8 @@ fn end_of_expression(site: &Site<'_>) -> Option<usize> {
         }
         "DangerousAcceptAnyServerCertificateValidator" => (language == CSharp).then_some(end),
         "TrustAllCerts" | "NoopHostnameVerifier" => {
-            let used = !site.line().trim_ascii_start().starts_with(b"import ") && !super::contains(site.line(), "class ");
+            let used =
+                !site.line().trim_ascii_start().starts_with(b"import ") && !super::contains(site.line(), "class ");
             (matches!(language, Java | Kotlin) && used).then_some(end)
         }
         "VERIFY_NONE" => (language == Ruby && assigned(site, b"verify_mode")).then_some(end),
@@ -108,7 +109,9 @@ enum Near {
 /// Whether the anchor alone is no mistake: what libraries have in their own code.
 fn needs_context(site: &Site<'_>) -> bool {
     match site.anchor {
-        "curl " | "wget " => !super::contains(site.after(300).split(|byte| *byte == b'\n').next().unwrap_or_default(), "https://"),
+        "curl " | "wget " => {
+            !super::contains(site.after(300).split(|byte| *byte == b'\n').next().unwrap_or_default(), "https://")
+        }
         "verify=False" | "verify_ssl=False" | "rejectUnauthorized" | "InsecureSkipVerify" => false,
         "danger_accept_invalid_certs" | "NODE_TLS_REJECT_UNAUTHORIZED" => false,
         _ => true,
@@ -120,7 +123,8 @@ fn surroundings(site: &Site<'_>) -> Near {
     let text = String::from_utf8_lossy(near);
     let mut local = false;
     for rest in text.split("https://").skip(1) {
-        let host = rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '-')).next().unwrap_or_default();
+        let host =
+            rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '-')).next().unwrap_or_default();
         let host = host.to_ascii_lowercase();
         if provider_of_host(&host).is_some() {
             return Near::Service;
@@ -155,12 +159,16 @@ fn option(site: &Site<'_>, short: u8, long: &str) -> Option<Range<usize>> {
         return None;
     }
     let command = command(site);
-    let command = &command[..command.iter().position(|byte| matches!(byte, b'|' | b';' | b'&' | b')')).unwrap_or(command.len())];
+    let command =
+        &command[..command.iter().position(|byte| matches!(byte, b'|' | b';' | b'&' | b')')).unwrap_or(command.len())];
     let mut at = 0;
     for word in command.split(|byte| byte.is_ascii_whitespace()) {
         let end = at + word.len();
         let trimmed = word.strip_suffix(b"\"").unwrap_or(word);
-        let flags = trimmed.len() > 1 && trimmed.len() <= 6 && trimmed[0] == b'-' && trimmed[1..].iter().all(u8::is_ascii_alphabetic);
+        let flags = trimmed.len() > 1
+            && trimmed.len() <= 6
+            && trimmed[0] == b'-'
+            && trimmed[1..].iter().all(u8::is_ascii_alphabetic);
         // `-ok` is the file `k` of `-o`.
         let takes_value = |byte: &u8| b"oHduXAbcCeEFmrtTUwxyYz".contains(byte);
         let before = trimmed.iter().position(|byte| *byte == short);
@@ -202,7 +210,17 @@ fn assigned(site: &Site<'_>, name: &[u8]) -> bool {
 /// Whether a Python argument belongs to a request.
 fn in_request(site: &Site<'_>) -> bool {
     const CALLS: [&str; 12] = [
-        "requests.", "httpx.", "session.", ".get(", ".post(", ".put(", ".delete(", ".patch(", ".request(", "Session(", "Client(",
+        "requests.",
+        "httpx.",
+        "session.",
+        ".get(",
+        ".post(",
+        ".put(",
+        ".delete(",
+        ".patch(",
+        ".request(",
+        "Session(",
+        "Client(",
         "aiohttp",
     ];
     CALLS.iter().any(|call| super::contains(site.before(300), call))

@@ -80,8 +80,20 @@ fn is_dotenv(name: &str) -> bool {
 /// Whether a path is a test's or a document's.
 pub(super) fn is_test(path: &str) -> bool {
     const FOLDERS: [&str; 14] = [
-        "test", "tests", "__tests__", "spec", "specs", "testing", "testdata", "fixtures", "__mocks__", "mocks", "e2e",
-        "docs", "doc", "testsuite",
+        "test",
+        "tests",
+        "__tests__",
+        "spec",
+        "specs",
+        "testing",
+        "testdata",
+        "fixtures",
+        "__mocks__",
+        "mocks",
+        "e2e",
+        "docs",
+        "doc",
+        "testsuite",
     ];
     let mut parts = path.rsplit(['/', '!']);
     let name = parts.next().unwrap_or_default().to_ascii_lowercase();
@@ -141,7 +153,8 @@ fn in_docstring(bytes: &[u8], at: usize) -> bool {
 }
 
 fn in_block_comment(site: &Site<'_>) -> bool {
-    if matches!(site.language, Language::Python | Language::Ruby | Language::Shell | Language::Docker | Language::Yaml) {
+    if matches!(site.language, Language::Python | Language::Ruby | Language::Shell | Language::Docker | Language::Yaml)
+    {
         return false;
     }
     let region = site.before(REACH);
@@ -159,8 +172,18 @@ fn in_block_comment(site: &Site<'_>) -> bool {
 /// what is near `at`.
 pub(crate) fn is_browser_code(text: &Text<'_>, at: usize) -> bool {
     const SERVER: [&str; 12] = [
-        "/api/", "/server/", "server.", ".server.", "/route.ts", "/route.js", "middleware.", ".config.", "+server.",
-        "+page.server", "/scripts/", "serverless",
+        "/api/",
+        "/server/",
+        "server.",
+        ".server.",
+        "/route.ts",
+        "/route.js",
+        "middleware.",
+        ".config.",
+        "+server.",
+        "+page.server",
+        "/scripts/",
+        "serverless",
     ];
     let path = format!("/{}", text.hint.path);
     let language = Language::of(&text.hint);

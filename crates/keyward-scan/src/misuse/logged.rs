@@ -7,9 +7,34 @@ use super::names::Sure;
 use super::{Fault, Language, Site, contains, is_word};
 
 pub(super) const ANCHORS: &[&str] = &[
-    "print(", "println(", "Println(", "Printf(", "console.", "logger.", "logging.", "Logger.", "log.", "LOG.", "Log.",
-    "Log::", "println!(", "print!(", "dbg!(", "info!(", "debug!(", "warn!(", "error!(", "trace!(", "var_dump(", "print_r(",
-    "error_log(", "puts ", "echo ", "WriteLine(", "NSLog(", "dump(",
+    "print(",
+    "println(",
+    "Println(",
+    "Printf(",
+    "console.",
+    "logger.",
+    "logging.",
+    "Logger.",
+    "log.",
+    "LOG.",
+    "Log.",
+    "Log::",
+    "println!(",
+    "print!(",
+    "dbg!(",
+    "info!(",
+    "debug!(",
+    "warn!(",
+    "error!(",
+    "trace!(",
+    "var_dump(",
+    "print_r(",
+    "error_log(",
+    "puts ",
+    "echo ",
+    "WriteLine(",
+    "NSLog(",
+    "dump(",
 ];
 
 pub(super) fn check(site: &Site<'_>) -> Option<Fault> {
@@ -49,7 +74,8 @@ fn arguments(site: &Site<'_>) -> Option<usize> {
         "echo " => site.begins_word().then(|| site.end()),
         "print(" | "println(" | "dump(" => {
             // `fmt.print(`, `out.println(`; not `pprint(`, `def print(`, `writer.println(`.
-            let dotted = before.ends_with(b".") && !before.ends_with(b"System.out.") && !before.ends_with(b"System.err.");
+            let dotted =
+                before.ends_with(b".") && !before.ends_with(b"System.out.") && !before.ends_with(b"System.err.");
             let defined = ["def ", "fn ", "func ", "function "].iter().any(|word| before.ends_with(word.as_bytes()));
             let known = site.anchor != "dump(" || language == Language::Php;
             (known && !dotted && !defined && (site.begins_word() || before.ends_with(b"pp"))).then(|| site.end())
@@ -65,8 +91,30 @@ fn arguments(site: &Site<'_>) -> Option<usize> {
 }
 
 const METHODS: [&str; 24] = [
-    "log", "info", "debug", "warn", "warning", "error", "trace", "critical", "exception", "fatal", "verbose", "dir",
-    "Println", "Printf", "Print", "Fatalf", "Fatal", "Info", "Infof", "Debug", "Debugf", "Error", "d", "i",
+    "log",
+    "info",
+    "debug",
+    "warn",
+    "warning",
+    "error",
+    "trace",
+    "critical",
+    "exception",
+    "fatal",
+    "verbose",
+    "dir",
+    "Println",
+    "Printf",
+    "Print",
+    "Fatalf",
+    "Fatal",
+    "Info",
+    "Infof",
+    "Debug",
+    "Debugf",
+    "Error",
+    "d",
+    "i",
 ];
 
 fn holes(language: Language) -> Holes {
@@ -83,8 +131,22 @@ fn holes(language: Language) -> Holes {
 /// Whether the file is about tokens of a language.
 fn is_parser(site: &Site<'_>) -> bool {
     const WORDS: [&str; 16] = [
-        "lex", "Lex", "okeniz", "okens", "pars", "Pars", "token.type", "token.kind", "token.value", "TokenType", "syntax",
-        "grammar", "regex", "vocab", "stdin", "token[",
+        "lex",
+        "Lex",
+        "okeniz",
+        "okens",
+        "pars",
+        "Pars",
+        "token.type",
+        "token.kind",
+        "token.value",
+        "TokenType",
+        "syntax",
+        "grammar",
+        "regex",
+        "vocab",
+        "stdin",
+        "token[",
     ];
     let near = site.around(4096);
     WORDS.iter().any(|word| contains(near, word)) || WORDS[..4].iter().any(|word| site.text.hint.path.contains(word))
@@ -101,7 +163,8 @@ fn echoed(site: &Site<'_>) -> Option<Fault> {
     let rest = &line[site.end() - start..];
     let command = rest.split(|byte| matches!(byte, b';')).next().unwrap_or_default();
     let leaves = command.iter().any(|byte| matches!(byte, b'|' | b'>' | b'<')) || contains(rest, ">");
-    let caught = contains(head, "$(") || head.contains(&b'`') || contains(rest, "add-mask") || contains(rest, "::set-output");
+    let caught =
+        contains(head, "$(") || head.contains(&b'`') || contains(rest, "add-mask") || contains(rest, "::set-output");
     // `{ echo "$KEY"; } > file` and `(echo …) | …`, over several lines too.
     let grouped = head.trim_ascii_end().ends_with(b"{") || head.trim_ascii_end().ends_with(b"(");
     if leaves || caught || grouped {

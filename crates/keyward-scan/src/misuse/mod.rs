@@ -147,13 +147,7 @@ impl Matcher for Misuse {
         if language::is_test(text.hint.path) || language::is_comment(&site) {
             return;
         }
-        found.push(RawCandidate {
-            rule,
-            range: fault.range,
-            value: None,
-            confidence: fault.confidence,
-            weak: false,
-        });
+        found.push(RawCandidate { rule, range: fault.range, value: None, confidence: fault.confidence, weak: false });
     }
 }
 

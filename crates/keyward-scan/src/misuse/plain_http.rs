@@ -12,7 +12,8 @@ pub(super) fn check(site: &Site<'_>) -> Option<Fault> {
         return None;
     }
     let rest = site.after(300);
-    let length = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\'' | b'`' | b' ' | b'\n' | b'<' | b'>' | b')')).count();
+    let length =
+        rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\'' | b'`' | b' ' | b'\n' | b'<' | b'>' | b')')).count();
     let url = &rest[..length];
     let authority = url.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next().unwrap_or_default();
     let user_end = memchr::memrchr(b'@', authority);
@@ -39,10 +40,21 @@ pub(super) fn check(site: &Site<'_>) -> Option<Fault> {
 /// without a dot (services of compose), names that no public server has.
 pub(super) fn is_local(host: &str) -> bool {
     const ENDS: [&str; 12] = [
-        ".local", ".localhost", ".internal", ".test", ".example", ".invalid", ".lan", ".svc", ".home", ".arpa", "example.com",
+        ".local",
+        ".localhost",
+        ".internal",
+        ".test",
+        ".example",
+        ".invalid",
+        ".lan",
+        ".svc",
+        ".home",
+        ".arpa",
+        "example.com",
         "example.org",
     ];
-    const STARTS: [&str; 9] = ["127.", "10.", "192.168.", "169.254.", "0.0.0.0", "172.16.", "172.17.", "172.18.", "172.31."];
+    const STARTS: [&str; 9] =
+        ["127.", "10.", "192.168.", "169.254.", "0.0.0.0", "172.16.", "172.17.", "172.18.", "172.31."];
     !host.contains('.')
         || host.ends_with('.')
         || ENDS.iter().any(|end| host.ends_with(end))
@@ -54,8 +66,20 @@ pub(super) fn is_local(host: &str) -> bool {
 /// Whether the URL is an argument of a request.
 fn in_call(site: &Site<'_>) -> bool {
     const CALLS: [&str; 14] = [
-        "requests.", "httpx.", "urlopen(", "fetch(", "axios", "curl ", "curl_init(", "NewRequest(", "http.Get(", ".post(",
-        "HttpRequest", "Net::HTTP", "wget ", "Client(",
+        "requests.",
+        "httpx.",
+        "urlopen(",
+        "fetch(",
+        "axios",
+        "curl ",
+        "curl_init(",
+        "NewRequest(",
+        "http.Get(",
+        ".post(",
+        "HttpRequest",
+        "Net::HTTP",
+        "wget ",
+        "Client(",
     ];
     let before = site.before(160);
     let statement = memchr::memmem::rfind(before, b";").map_or(before, |at| &before[at..]);
@@ -66,7 +90,15 @@ fn in_call(site: &Site<'_>) -> bool {
 /// Whether a credential is sent in the same statement.
 fn credential_near(site: &Site<'_>) -> bool {
     const SENT: [&str; 10] = [
-        "Authorization", "authorization", "X-API-Key", "X-Api-Key", "x-api-key", "Bearer ", "auth=(", "--user ", " -u ",
+        "Authorization",
+        "authorization",
+        "X-API-Key",
+        "X-Api-Key",
+        "x-api-key",
+        "Bearer ",
+        "auth=(",
+        "--user ",
+        " -u ",
         "api_key=",
     ];
     let after = site.after(300);
@@ -76,7 +108,6 @@ fn credential_near(site: &Site<'_>) -> bool {
     let start = memchr::memrchr2(b'\n', b';', before).map_or(0, |at| at + 1);
     let sent = SENT.iter().any(|word| contains(statement, word) || contains(&before[start..], word));
     let start = site.end();
-    sent || call::bare_secret(site.bytes(), start, call::Holes::No, true).is_some_and(|(range, _)| {
-        range.end <= start + statement.len()
-    })
+    sent || call::bare_secret(site.bytes(), start, call::Holes::No, true)
+        .is_some_and(|(range, _)| range.end <= start + statement.len())
 }

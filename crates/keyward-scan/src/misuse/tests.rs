@@ -34,7 +34,11 @@ fn secrets_in_browser_code() {
             ("src/a.js", "fetch(u, { key: import.meta.env.VITE_STRIPE_SECRET_KEY })", "VITE_STRIPE_SECRET_KEY"),
             ("web/.env", "VITE_OPENAI_API_KEY=abcdefgh", "VITE_OPENAI_API_KEY"),
             (".env.local", "export REACT_APP_DB_PASSWORD='abcdefgh'", "REACT_APP_DB_PASSWORD"),
-            ("src/Login.vue", "<script>\nconst k = import.meta.env.API_SECRET\n</script>", "import.meta.env.API_SECRET"),
+            (
+                "src/Login.vue",
+                "<script>\nconst k = import.meta.env.API_SECRET\n</script>",
+                "import.meta.env.API_SECRET",
+            ),
             ("src/lib/Box.svelte", "let k = process.env['GITHUB_TOKEN'];", "process.env['GITHUB_TOKEN"),
             (
                 "src/components/Chat.jsx",
@@ -200,7 +204,11 @@ fn certificates_that_are_not_checked() {
         &[
             ("a.py", "requests.get('https://api.openai.com/v1', verify=False)", "verify=False"),
             ("a.py", "requests.get(url, headers=h, verify=False)", "verify=False"),
-            ("a.py", "ctx = ssl._create_unverified_context()\nurlopen('https://api.openai.com')", "_create_unverified_context"),
+            (
+                "a.py",
+                "ctx = ssl._create_unverified_context()\nurlopen('https://api.openai.com')",
+                "_create_unverified_context",
+            ),
             ("a.js", "new https.Agent({ rejectUnauthorized: false })", "rejectUnauthorized: false"),
             ("a.js", "process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'", "NODE_TLS_REJECT_UNAUTHORIZED = '0'"),
             ("a.sh", "export NODE_TLS_REJECT_UNAUTHORIZED=0", "NODE_TLS_REJECT_UNAUTHORIZED=0"),

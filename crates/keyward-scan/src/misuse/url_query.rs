@@ -9,9 +9,30 @@ use super::names::{self, Sure};
 use super::{Fault, Language, Site, call, is_word};
 
 pub(super) const ANCHORS: &[&str] = &[
-    "?api_key=", "&api_key=", "?apikey=", "&apikey=", "?apiKey=", "&apiKey=", "?api-key=", "&api-key=", "?access_token=",
-    "&access_token=", "?auth_token=", "&auth_token=", "?token=", "&token=", "?key=", "&key=", "?secret=", "&secret=",
-    "?password=", "&password=", "?client_secret=", "&client_secret=", "params=", "params:",
+    "?api_key=",
+    "&api_key=",
+    "?apikey=",
+    "&apikey=",
+    "?apiKey=",
+    "&apiKey=",
+    "?api-key=",
+    "&api-key=",
+    "?access_token=",
+    "&access_token=",
+    "?auth_token=",
+    "&auth_token=",
+    "?token=",
+    "&token=",
+    "?key=",
+    "&key=",
+    "?secret=",
+    "&secret=",
+    "?password=",
+    "&password=",
+    "?client_secret=",
+    "&client_secret=",
+    "params=",
+    "params:",
 ];
 
 pub(super) fn check(site: &Site<'_>) -> Option<Fault> {
@@ -34,9 +55,8 @@ fn query(site: &Site<'_>) -> Option<Fault> {
     let sure = call::secret_path(&site.bytes()[variable.clone()]);
     let name = String::from_utf8_lossy(&site.bytes()[variable]).to_ascii_lowercase();
     // Links that are mailed to people, and pages of lists.
-    const SINGLE_USE: [&str; 12] = [
-        "reset", "verif", "confirm", "invite", "invit", "unsub", "csrf", "page", "next", "activat", "magic", "csp",
-    ];
+    const SINGLE_USE: [&str; 12] =
+        ["reset", "verif", "confirm", "invite", "invit", "unsub", "csrf", "page", "next", "activat", "magic", "csp"];
     if SINGLE_USE.iter().any(|word| name.contains(word)) || has_word(url, &SINGLE_USE) {
         return None;
     }
@@ -72,7 +92,8 @@ fn interpolated(site: &Site<'_>) -> Option<(Range<usize>, usize)> {
         // `"…?key=" + key`, `'…?key=' . $key`
         (_, [b'"' | b'\'', after @ ..]) => {
             let gap = after.iter().take_while(|byte| **byte == b' ').count();
-            let joins = matches!(after.get(gap), Some(b'+')) || site.language == Language::Php && after.get(gap) == Some(&b'.');
+            let joins =
+                matches!(after.get(gap), Some(b'+')) || site.language == Language::Php && after.get(gap) == Some(&b'.');
             let next = gap + 1 + after.get(gap + 1..)?.iter().take_while(|byte| **byte == b' ').count();
             let length = after[next..].iter().take_while(|byte| is_word(**byte) || b"._$->".contains(byte)).count();
             let inner = start + 1 + next..start + 1 + next + length;
@@ -117,9 +138,30 @@ fn parameters(site: &Site<'_>) -> Option<Fault> {
 /// Whether the service in the text takes its key in no other way, as far as we know.
 fn only_way(text: &[u8]) -> bool {
     const HOSTS: [&str; 24] = [
-        "maps.google", "openweathermap", "telegram", "newsapi", "omdbapi", "themoviedb", "alphavantage", "giphy", "stlouisfed",
-        "api.nasa.gov", "exchangerate", "ipinfo", "weatherapi", "serpapi", "hunter.io", "etherscan", "bscscan", "map.baidu",
-        "youtube", "steampowered", "last.fm", "audioscrobbler", "tomtom", "mapbox",
+        "maps.google",
+        "openweathermap",
+        "telegram",
+        "newsapi",
+        "omdbapi",
+        "themoviedb",
+        "alphavantage",
+        "giphy",
+        "stlouisfed",
+        "api.nasa.gov",
+        "exchangerate",
+        "ipinfo",
+        "weatherapi",
+        "serpapi",
+        "hunter.io",
+        "etherscan",
+        "bscscan",
+        "map.baidu",
+        "youtube",
+        "steampowered",
+        "last.fm",
+        "audioscrobbler",
+        "tomtom",
+        "mapbox",
     ];
     let text = String::from_utf8_lossy(text);
     if HOSTS.iter().any(|host| text.contains(host)) {

@@ -9,7 +9,9 @@ fn replaced(cases: &[(&str, &str, &str)]) {
     for (path, before, expected) in cases {
         let plan = planned_one(path, before);
         assert_eq!(after(&plan), *expected, "{path}: {before}\n{:?}", plan.refused);
-        assert!(!plan.stores.is_empty() && plan.stores.iter().all(|store| store.value.as_slice() == value(1).as_bytes()));
+        assert!(
+            !plan.stores.is_empty() && plan.stores.iter().all(|store| store.value.as_slice() == value(1).as_bytes())
+        );
     }
 }
 
@@ -23,12 +25,26 @@ fn python() {
             "#!/usr/bin/python\n# -*- coding: utf-8 -*-\n\"\"\"Doc.\n\nimport os\n\"\"\"\nfrom __future__ import (\n    annotations,\n)\nimport re\ndb_password = '@'\n",
             "#!/usr/bin/python\n# -*- coding: utf-8 -*-\n\"\"\"Doc.\n\nimport os\n\"\"\"\nfrom __future__ import (\n    annotations,\n)\nimport os\nimport re\ndb_password = os.environ[\"DB_PASSWORD\"]\n",
         ),
-        ("a.py", "import sys, os\r\nh = {'Authorization': 'Bearer @'}\r\n", "import sys, os\r\nh = {'Authorization': f'Bearer {os.environ[\"AUTHORIZATION\"]}'}\r\n"),
+        (
+            "a.py",
+            "import sys, os\r\nh = {'Authorization': 'Bearer @'}\r\n",
+            "import sys, os\r\nh = {'Authorization': f'Bearer {os.environ[\"AUTHORIZATION\"]}'}\r\n",
+        ),
         ("a.py", "import os\nauth = f\"x {y['z']} @\"", "import os\nauth = f\"x {y['z']} {os.environ['AUTH']}\""),
         ("a.py", "import os\nauth = '{@}'", "import os\nauth = f'{{{os.environ[\"AUTH\"]}}}'"),
         ("a.py", "import os\nauth = b'@'", "import os\nauth = os.environ[\"AUTH\"].encode()"),
-        ("a.py", "import os\ndef f():\n\treturn'@'if x else 1", "import os\ndef f():\n\treturn os.environ[\"GENERIC_SECRET\"]if x else 1"),
-        ("a.py", "import os\nu = 'postgres://me:@@db/x'", &format!("import os\nu = f'postgres://me:{{os.environ[\"GENERIC_SECRET\"]}}{{os.environ[\"GENERIC_SECRET\"]}}db/x'")),
+        (
+            "a.py",
+            "import os\ndef f():\n\treturn'@'if x else 1",
+            "import os\ndef f():\n\treturn os.environ[\"GENERIC_SECRET\"]if x else 1",
+        ),
+        (
+            "a.py",
+            "import os\nu = 'postgres://me:@@db/x'",
+            &format!(
+                "import os\nu = f'postgres://me:{{os.environ[\"GENERIC_SECRET\"]}}{{os.environ[\"GENERIC_SECRET\"]}}db/x'"
+            ),
+        ),
     ]);
 }
 
@@ -37,29 +53,59 @@ fn javascript_and_typescript() {
     replaced(&[
         ("a.js", "const apiKey = '@';", "const apiKey = process.env.API_KEY;"),
         ("a.ts", "const apiKey: string = '@';", "const apiKey: string = process.env.API_KEY!;"),
-        ("a.js", "f({ headers: { Authorization: \"Bearer @\" } })", "f({ headers: { Authorization: `Bearer ${process.env.AUTHORIZATION}` } })"),
+        (
+            "a.js",
+            "f({ headers: { Authorization: \"Bearer @\" } })",
+            "f({ headers: { Authorization: `Bearer ${process.env.AUTHORIZATION}` } })",
+        ),
         ("a.js", "f(`x ${y} @`)", "f(`x ${y} ${process.env.GENERIC_SECRET}`)"),
         ("a.js", "f('`${ @')", "f(`\\`\\${ ${process.env.GENERIC_SECRET}`)"),
     ]);
     replaced(&[
-        ("a.tsx", "const a = <Chat apiKey=\"@\" on={() => 1} />;", "const a = <Chat apiKey={process.env.API_KEY} on={() => 1} />;"),
+        (
+            "a.tsx",
+            "const a = <Chat apiKey=\"@\" on={() => 1} />;",
+            "const a = <Chat apiKey={process.env.API_KEY} on={() => 1} />;",
+        ),
         ("a.jsx", "x = <A b={1} token='@'>t</A>", "x = <A b={1} token={process.env.TOKEN}>t</A>"),
+        (
+            "a.ts",
+            "f({ a: { k: '@' } }, x ? y : '@');",
+            "f({ a: { k: process.env.K! } }, x ? y : process.env.K!);".replace(".K", ".GENERIC_SECRET").as_str(),
+        ),
+        ("a.ts", "if (a < b && c > '@') {}", "if (a < b && c > process.env.GENERIC_SECRET!) {}"),
         ("a.js", "let apiKey='@'", "let apiKey=process.env.API_KEY"),
-        ("a.js", "a = { '@': 1, b: c ? '@' : 2 }", "a = { [process.env.GENERIC_SECRET]: 1, b: c ? process.env.GENERIC_SECRET : 2 }"),
+        (
+            "a.js",
+            "a = { '@': 1, b: c ? '@' : 2 }",
+            "a = { [process.env.GENERIC_SECRET]: 1, b: c ? process.env.GENERIC_SECRET : 2 }",
+        ),
     ]);
 }
 
 #[test]
 fn go() {
     replaced(&[
-        ("a.go", "package a\n\nvar apiKey = \"@\"\n", "package a\n\nimport \"os\"\n\nvar apiKey = os.Getenv(\"API_KEY\")\n"),
+        (
+            "a.go",
+            "package a\n\nvar apiKey = \"@\"\n",
+            "package a\n\nimport \"os\"\n\nvar apiKey = os.Getenv(\"API_KEY\")\n",
+        ),
         (
             "a.go",
             "package a\n\nimport (\n\t\"fmt\"\n\t\"strings\"\n\n\t\"x.dev/y\"\n)\n\nfunc f() { g(\"Bearer @!\") }\n",
             "package a\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\t\"strings\"\n\n\t\"x.dev/y\"\n)\n\nfunc f() { g((\"Bearer \" + os.Getenv(\"GENERIC_SECRET\") + \"!\")) }\n",
         ),
-        ("a.go", "package a\n\nimport \"fmt\"\n\nvar k = `@`\n", "package a\n\nimport \"fmt\"\nimport \"os\"\n\nvar k = os.Getenv(\"GENERIC_SECRET\")\n"),
-        ("a.go", "package a\n\nimport \"os\"\n\nvar k = []byte(\"@\")\n", "package a\n\nimport \"os\"\n\nvar k = []byte(os.Getenv(\"GENERIC_SECRET\"))\n"),
+        (
+            "a.go",
+            "package a\n\nimport \"fmt\"\n\nvar k = `@`\n",
+            "package a\n\nimport \"fmt\"\nimport \"os\"\n\nvar k = os.Getenv(\"GENERIC_SECRET\")\n",
+        ),
+        (
+            "a.go",
+            "package a\n\nimport \"os\"\n\nvar k = []byte(\"@\")\n",
+            "package a\n\nimport \"os\"\n\nvar k = []byte(os.Getenv(\"GENERIC_SECRET\"))\n",
+        ),
     ]);
 }
 
@@ -71,13 +117,21 @@ fn rust_and_java() {
             "fn f() { let api_key: &'static str = \"@\"; }",
             "fn f() { let api_key: &'static str = &std::env::var(\"API_KEY\").expect(\"API_KEY is set\"); }",
         ),
-        ("a.rs", "fn f() { g(\"@\".to_owned()) }", "fn f() { g(std::env::var(\"GENERIC_SECRET\").expect(\"GENERIC_SECRET is set\").to_owned()) }"),
+        (
+            "a.rs",
+            "fn f() { g(\"@\".to_owned()) }",
+            "fn f() { g(std::env::var(\"GENERIC_SECRET\").expect(\"GENERIC_SECRET is set\").to_owned()) }",
+        ),
         (
             "a.rs",
             "fn f() { g(r#\"Bearer {@}\"#) }",
             "fn f() { g(&format!(r#\"Bearer {{{}}}\"#, std::env::var(\"GENERIC_SECRET\").expect(\"GENERIC_SECRET is set\"))) }",
         ),
-        ("A.java", "class A { static final String API_KEY = \"@\"; }", "class A { static final String API_KEY = System.getenv(\"API_KEY\"); }"),
+        (
+            "A.java",
+            "class A { static final String API_KEY = \"@\"; }",
+            "class A { static final String API_KEY = System.getenv(\"API_KEY\"); }",
+        ),
         (
             "A.java",
             "class A { void f() { g(\"Bearer @\".length()); } }",
@@ -93,8 +147,16 @@ fn ruby_and_php() {
         ("a.rb", "f \"Bearer @ #{x}\"", "f \"Bearer #{ENV.fetch(\"GENERIC_SECRET\")} #{x}\""),
         ("a.rb", "f 'it\\'s \\d \"#{@'", "f \"it's \\\\d \\\"\\#{#{ENV.fetch(\"GENERIC_SECRET\")}\""),
         ("a.php", "<?php $apiKey = '@';", "<?php $apiKey = getenv('API_KEY');"),
-        ("a.php", "<p>it's</p><?php f(\"Bearer @ $x\");", "<p>it's</p><?php f((\"Bearer \" . getenv('GENERIC_SECRET') . \" $x\"));"),
-        ("a.php", "<?php class A { function f() { return ['token' => '@']; } }", "<?php class A { function f() { return ['token' => getenv('TOKEN')]; } }"),
+        (
+            "a.php",
+            "<p>it's</p><?php f(\"Bearer @ $x\");",
+            "<p>it's</p><?php f((\"Bearer \" . getenv('GENERIC_SECRET') . \" $x\"));",
+        ),
+        (
+            "a.php",
+            "<?php class A { function f() { return ['token' => '@']; } }",
+            "<?php class A { function f() { return ['token' => getenv('TOKEN')]; } }",
+        ),
     ]);
 }
 
@@ -102,7 +164,13 @@ fn ruby_and_php() {
 fn shell_yaml_and_dotenv() {
     replaced(&[
         ("a.sh", "export API_KEY=@\n", "export API_KEY=\"${API_KEY}\"\n"),
-        ("a.sh", "curl -H 'Authorization: Bearer @' x", "curl -H 'Authorization: Bearer '\"${AUTHORIZATION}\"'' x".replace("AUTHORIZATION", "GENERIC_SECRET").as_str()),
+        (
+            "a.sh",
+            "curl -H 'Authorization: Bearer @' x",
+            "curl -H 'Authorization: Bearer '\"${AUTHORIZATION}\"'' x"
+                .replace("AUTHORIZATION", "GENERIC_SECRET")
+                .as_str(),
+        ),
         ("docker-compose.yml", "a:\n  API_KEY: @\n", "a:\n  API_KEY: ${API_KEY}\n"),
         (".github/workflows/a.yml", "env:\n  API_KEY: '@'\n", "env:\n  API_KEY: '${{ secrets.API_KEY }}'\n"),
         (".env", "# keys\nAPI_KEY=@ # mine\nB=1\n", "# keys\n# mine\nB=1\n"),
