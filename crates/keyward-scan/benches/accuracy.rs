@@ -32,8 +32,13 @@ fn main() -> ExitCode {
     let mut held = unseen.half(false);
     held.add(&unseen.half(true));
     println!("bench-table-begin");
-    println!("seed {seed}, {count} files with and {count} without a secret a rule, {} rules and kinds\n", score.rules.len());
-    println!("| part | files with a secret | found | recall | by the rule's own name | files without | false | false-positive rate |");
+    println!(
+        "seed {seed}, {count} files with and {count} without a secret a rule, {} rules and kinds\n",
+        score.rules.len()
+    );
+    println!(
+        "| part | files with a secret | found | recall | by the rule's own name | files without | false | false-positive rate |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     row("tuned half", &tuned);
     row("measured half", &measured);

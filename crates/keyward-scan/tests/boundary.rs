@@ -67,7 +67,10 @@ fn one_character_more_or_less_is_another_length() {
         let shorter = &value[..value.len() - 1];
         let longer = format!("{value}{last}");
         let wrong = |changed: &str| {
-            !detector.matches(changed) && reported(engine, rule, changed).iter().any(|one| is_whole(one, changed) || changed == longer && is_whole(one, value))
+            !detector.matches(changed)
+                && reported(engine, rule, changed)
+                    .iter()
+                    .any(|one| is_whole(one, changed) || changed == longer && is_whole(one, value))
         };
         if wrong(shorter) {
             return Some("found with one character less".to_owned());
@@ -82,7 +85,10 @@ fn a_character_outside_the_set_ends_a_value() {
         let middle = value.len() - value.len() / 4 - 1;
         let changed = format!("{}\u{7f}{}", &value[..middle], &value[middle + 1..]);
         let found = reported(engine, rule, &changed);
-        found.iter().any(|one| one.value.contains(&0x7f)).then(|| "a control character is taken for a part of it".to_owned())
+        found
+            .iter()
+            .any(|one| one.value.contains(&0x7f))
+            .then(|| "a control character is taken for a part of it".to_owned())
     });
 }
 
@@ -109,7 +115,10 @@ fn every_rule_finds_its_own_samples_or_a_surer_one_does() {
         let text = file(rule, value);
         let text = Text { bytes: text.as_bytes(), hint: Hint { path: "src/a.txt", depth: 0 } };
         let at = text.bytes.len() - value.len() - 2;
-        let found = engine.scan(&text).into_iter().any(|one| !one.weak && one.range.start < at + value.len() && one.range.end > at);
+        let found = engine
+            .scan(&text)
+            .into_iter()
+            .any(|one| !one.weak && one.range.start < at + value.len() && one.range.end > at);
         // Samples that spell the alphabet out look like placeholders, and are none of chance.
         let series = ["abcdef", "cdefgh", "123456", "ABCDEF", "zyxwvu"].iter().any(|run| value.contains(run));
         (!found && !series).then(|| "not found".to_owned())

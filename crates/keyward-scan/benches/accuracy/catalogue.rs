@@ -19,7 +19,10 @@ pub(crate) struct Rule {
 /// Every rule that is no public key.
 pub(crate) fn rules() -> Vec<Rule> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../keyward-providers/data");
-    let mut files: Vec<_> = std::fs::read_dir(folder).expect("the catalogue is there").map(|entry| entry.expect("an entry").path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the catalogue is there")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     files.sort();
     let mut all = Vec::new();
     for file in files {
@@ -40,14 +43,16 @@ fn rule(table: &toml::Table, detect: &toml::Value) -> Option<Rule> {
     };
     let service = table["name"].as_str().unwrap_or("Service").to_owned();
     let env = table.get("env").and_then(toml::Value::as_table);
-    let secret = env.into_iter().flatten().filter(|(_, kind)| kind.as_str() != Some("config")).map(|(name, _)| name.clone());
+    let secret =
+        env.into_iter().flatten().filter(|(_, kind)| kind.as_str() != Some("config")).map(|(name, _)| name.clone());
     let fits = |name: &String| {
         let lower = name.to_ascii_lowercase();
         detector.context.is_empty() || detector.context.iter().any(|word| lower.contains(word))
     };
     let made = || {
         let word = detector.context.first().copied().unwrap_or(detector.provider);
-        let word: String = word.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+        let word: String =
+            word.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
         if ["KEY", "TOKEN", "SECRET"].iter().any(|end| word.ends_with(end)) { word } else { format!("{word}_API_KEY") }
     };
     let mut fitting: Vec<String> = secret.filter(fits).collect();

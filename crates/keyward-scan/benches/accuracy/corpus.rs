@@ -68,18 +68,34 @@ const KINDS: &[Kind] = &[
     ("drawn password in an assignment", |draw, contexts| {
         let length = 10 + draw.below(16);
         let value = draw.text("password", length);
-        named(draw, contexts, &["DB_PASSWORD", "ADMIN_PASSWORD", "SMTP_PASSWORD", "MYSQL_PASSWORD", "REDIS_PASSWORD", "PASSWORD"], value)
+        named(
+            draw,
+            contexts,
+            &["DB_PASSWORD", "ADMIN_PASSWORD", "SMTP_PASSWORD", "MYSQL_PASSWORD", "REDIS_PASSWORD", "PASSWORD"],
+            value,
+        )
     }),
     ("person's password in an assignment", |draw, contexts| {
         let words = ["Harbor", "Thunder", "Maple", "Falcon", "Velvet", "Copper", "Orbit", "Canyon"];
         let signs = ["!", "#", "@", "$$", "-", "%"];
-        let value = format!("{}{}{}{}", draw.one(&words), draw.one(&signs), draw.one(&words).to_lowercase(), 100 + draw.below(9000));
+        let value = format!(
+            "{}{}{}{}",
+            draw.one(&words),
+            draw.one(&signs),
+            draw.one(&words).to_lowercase(),
+            100 + draw.below(9000)
+        );
         named(draw, contexts, &["DB_PASSWORD", "ADMIN_PASSWORD", "PASSWORD"], value)
     }),
     ("token in an assignment", |draw, contexts| {
         let length = 24 + draw.below(24);
         let value = draw.text("alnum", length);
-        named(draw, contexts, &["AUTH_TOKEN", "API_KEY", "CLIENT_SECRET", "ACCESS_TOKEN", "APP_SECRET", "WEBHOOK_SECRET"], value)
+        named(
+            draw,
+            contexts,
+            &["AUTH_TOKEN", "API_KEY", "CLIENT_SECRET", "ACCESS_TOKEN", "APP_SECRET", "WEBHOOK_SECRET"],
+            value,
+        )
     }),
     ("hexadecimal key in an assignment", |draw, contexts| {
         let length = [32, 40, 48, 64][draw.below(4)];
@@ -168,7 +184,11 @@ const KINDS: &[Kind] = &[
         let mut data = b"openssh-key-v1\0\0\0\0\x04none".to_vec();
         data.extend(draw.bytes(300));
         let label = ["OPENSSH PRIVATE", " KEY"].concat();
-        (".ssh/id_ed25519".into(), format!("-----{} {label}-----\n{}\n-----END {label}-----\n", "BEGIN", wrapped(&BASE64.encode(&data))), "-----BEGIN".into())
+        (
+            ".ssh/id_ed25519".into(),
+            format!("-----{} {label}-----\n{}\n-----END {label}-----\n", "BEGIN", wrapped(&BASE64.encode(&data))),
+            "-----BEGIN".into(),
+        )
     }),
     ("JSON Web Token", |draw, _| {
         let header = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
@@ -221,7 +241,8 @@ pub(crate) fn pem(draw: &mut Draw, label: &str, size: usize) -> String {
 }
 
 fn wrapped(text: &str) -> String {
-    let lines: Vec<String> = text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    let lines: Vec<String> =
+        text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
     lines.join("\n")
 }
 

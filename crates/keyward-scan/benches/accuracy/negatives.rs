@@ -36,7 +36,20 @@ pub(crate) fn of_rule(rule: &Rule, draw: &mut Draw, contexts: &'static [Context]
 }
 
 fn placeholder(draw: &mut Draw, prefix: &str) -> String {
-    let body = draw.one(&["your-key-here", "YOUR_API_KEY", "actual-key-here", "replace-me", "<api-key>", "xxxxxxxxxxxxxxxxxxxx", "changeme", "insert_your_token_here", "...", "my-secret-key", "REDACTED", "********************"]);
+    let body = draw.one(&[
+        "your-key-here",
+        "YOUR_API_KEY",
+        "actual-key-here",
+        "replace-me",
+        "<api-key>",
+        "xxxxxxxxxxxxxxxxxxxx",
+        "changeme",
+        "insert_your_token_here",
+        "...",
+        "my-secret-key",
+        "REDACTED",
+        "********************",
+    ]);
     format!("{prefix}{body}")
 }
 
@@ -71,7 +84,9 @@ fn beside(draw: &mut Draw, word: &str, service: &str) -> (String, String) {
 }
 
 fn documented(service: &str, prefix: &str) -> String {
-    format!("/// Talks to {service}.\n///\n/// Keys begin with `{prefix}`.\npub fn new(api_key: &str, secret: Option<String>) -> Self {{\n    let token = api_key.to_owned();\n    Self {{ token, secret }}\n}}\n")
+    format!(
+        "/// Talks to {service}.\n///\n/// Keys begin with `{prefix}`.\npub fn new(api_key: &str, secret: Option<String>) -> Self {{\n    let token = api_key.to_owned();\n    Self {{ token, secret }}\n}}\n"
+    )
 }
 
 fn uuid(draw: &mut Draw) -> String {
@@ -84,25 +99,46 @@ type Kind = (&'static str, fn(&mut Draw) -> (String, String));
 /// Kinds of files without a secret.
 pub(crate) const KINDS: &[Kind] = &[
     ("lock files", |draw| match draw.below(4) {
-        0 => ("package-lock.json".into(), format!("{{\"integrity\": \"sha512-{}\"}}\n", BASE64.encode(&draw.bytes(64)))),
+        0 => {
+            ("package-lock.json".into(), format!("{{\"integrity\": \"sha512-{}\"}}\n", BASE64.encode(&draw.bytes(64))))
+        }
         1 => ("go.sum".into(), format!("corp.net/auth-token v1.2.3 h1:{}\n", BASE64.encode(&draw.bytes(32)))),
         2 => ("Cargo.lock".into(), format!("name = \"secrecy\"\nchecksum = \"{}\"\n", draw.text("hex", 64))),
         _ => ("requirements.txt".into(), format!("token-tools==1.0 \\\n    --hash=sha256:{}\n", draw.text("hex", 64))),
     }),
     ("integrity of a script", |draw| {
-        ("a.html".into(), format!("<script src=\"/a.js\" integrity=\"sha384-{}\" crossorigin></script>\n", BASE64.encode(&draw.bytes(48))))
+        (
+            "a.html".into(),
+            format!(
+                "<script src=\"/a.js\" integrity=\"sha384-{}\" crossorigin></script>\n",
+                BASE64.encode(&draw.bytes(48))
+            ),
+        )
     }),
     ("ids", |draw| {
         let (id, hex) = (uuid(draw), draw.text("hex", 24));
-        ("a.json".into(), format!("{{\"id\": \"{id}\", \"tenantId\": \"{id}\", \"objectId\": \"{hex}\", \"session_id\": \"{id}\"}}\n"))
+        (
+            "a.json".into(),
+            format!(
+                "{{\"id\": \"{id}\", \"tenantId\": \"{id}\", \"objectId\": \"{hex}\", \"session_id\": \"{id}\"}}\n"
+            ),
+        )
     }),
     ("commits", |draw| {
         let sha = draw.text("hex", 40);
         ("a.yml".into(), format!("- uses: actions/checkout@{sha}\n- uses: corp/secret-scan@{sha}\n"))
     }),
     ("translations", |draw| {
-        let word = draw.one(&["Enter your password", "Passwort vergessen?", "Token ist abgelaufen", "Your secret is safe with us!"]);
-        ("src/strings.json".into(), format!("{{\"password\": \"{word}\", \"api_key\": \"{word}\", \"token\": \"{word}\"}}\n"))
+        let word = draw.one(&[
+            "Enter your password",
+            "Passwort vergessen?",
+            "Token ist abgelaufen",
+            "Your secret is safe with us!",
+        ]);
+        (
+            "src/strings.json".into(),
+            format!("{{\"password\": \"{word}\", \"api_key\": \"{word}\", \"token\": \"{word}\"}}\n"),
+        )
     }),
     ("forms", |_| {
         ("a.html".into(), "<label for=\"password\">Password</label>\n<input type=\"password\" name=\"password\" placeholder=\"Password123\" autocomplete=\"current-password\">\n".into())
@@ -111,7 +147,10 @@ pub(crate) const KINDS: &[Kind] = &[
         ("a.css.txt".into(), format!("background: url(data:image/png;base64,{});\n", BASE64.encode(&draw.bytes(400))))
     }),
     ("public keys", |draw| {
-        ("id.pub".into(), format!("{}\nssh-rsa {} bob@laptop\n", pem(draw, "PUBLIC KEY", 290), BASE64.encode(&draw.bytes(270))))
+        (
+            "id.pub".into(),
+            format!("{}\nssh-rsa {} bob@laptop\n", pem(draw, "PUBLIC KEY", 290), BASE64.encode(&draw.bytes(270))),
+        )
     }),
     ("certificates", |draw| ("a.crt".into(), pem(draw, "CERTIFICATE", 800) + "\n")),
     ("cut private keys", |draw| {
@@ -152,12 +191,32 @@ pub(crate) const KINDS: &[Kind] = &[
         ("src/a.ts".into(), format!("{line}\n"))
     }),
     ("tests with made-up values", |draw| {
-        let value = draw.one(&["secret", "hunter2", "test-token-123", "s3cr3t", "fake-api-key", "password123", "foobar", "letmein", "dummy_token"]);
-        ("tests/test_login.py".into(), format!("def test_login(client):\n    client.login(username='bob', password='{value}')\n    token = '{value}'\n"))
+        let value = draw.one(&[
+            "secret",
+            "hunter2",
+            "test-token-123",
+            "s3cr3t",
+            "fake-api-key",
+            "password123",
+            "foobar",
+            "letmein",
+            "dummy_token",
+        ]);
+        (
+            "tests/test_login.py".into(),
+            format!(
+                "def test_login(client):\n    client.login(username='bob', password='{value}')\n    token = '{value}'\n"
+            ),
+        )
     }),
     ("minified code", |draw| {
         let (a, b) = (draw.text("lower", 1), draw.text("lower", 2));
-        ("a.min.js".into(), format!("!function(){{var {a}={{token:{b},password:{a}.pw||\"\",apiKey:null}};{a}.authToken=function(e){{return e.key=this._key,e.secret===void 0?{b}(e):{a}[e.token]}};{a}.tokenType=\"Punctuator\"}}();\n"))
+        (
+            "a.min.js".into(),
+            format!(
+                "!function(){{var {a}={{token:{b},password:{a}.pw||\"\",apiKey:null}};{a}.authToken=function(e){{return e.key=this._key,e.secret===void 0?{b}(e):{a}[e.token]}};{a}.tokenType=\"Punctuator\"}}();\n"
+            ),
+        )
     }),
     ("URLs without a secret", |draw| {
         let line = draw.one(&[
@@ -173,23 +232,49 @@ pub(crate) const KINDS: &[Kind] = &[
     }),
     ("public tokens", |draw| {
         let header = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
-        let token = jwt(draw, header, "{\"iss\":\"supabase\",\"ref\":\"abcdefghijkl\",\"role\":\"anon\",\"exp\":4102444800}");
+        let token =
+            jwt(draw, header, "{\"iss\":\"supabase\",\"ref\":\"abcdefghijkl\",\"role\":\"anon\",\"exp\":4102444800}");
         ("a.ts".into(), format!("const client = createClient(url, \"{token}\");\n"))
     }),
     ("names of secrets", |draw| {
-        let line = draw.one(&["secretName: app-tls-2024", "tokenSecretRef: {name: route53-credentials, key: secret-access-key}", "passwordSecret: corp/prod/db-password", "secretKeyRef:\n  name: db-secret\n  key: password"]);
+        let line = draw.one(&[
+            "secretName: app-tls-2024",
+            "tokenSecretRef: {name: route53-credentials, key: secret-access-key}",
+            "passwordSecret: corp/prod/db-password",
+            "secretKeyRef:\n  name: db-secret\n  key: password",
+        ]);
         ("a.yaml".into(), format!("spec:\n  {line}\n"))
     }),
     ("encrypted values", |draw| {
         let body = draw.text("hex", 80);
-        ("vars.yml".into(), format!("db_password: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  {body}\nsops:\n  mac: ENC[AES256_GCM,data:{},type:str]\n", BASE64.encode(&draw.bytes(30))))
+        (
+            "vars.yml".into(),
+            format!(
+                "db_password: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  {body}\nsops:\n  mac: ENC[AES256_GCM,data:{},type:str]\n",
+                BASE64.encode(&draw.bytes(30))
+            ),
+        )
     }),
     ("numbers, versions and paths", |draw| {
-        let line = draw.one(&["token_limit = 128000", "password_min_length: 12", "secret_version = \"2024-11-05\"", "key_path = \"/etc/ssl/private/server.key\"", "token_ttl = \"24h\"", "credentials_file: /var/lib/app/credentials.json", "api_key_header = X-Api-Key"]);
+        let line = draw.one(&[
+            "token_limit = 128000",
+            "password_min_length: 12",
+            "secret_version = \"2024-11-05\"",
+            "key_path = \"/etc/ssl/private/server.key\"",
+            "token_ttl = \"24h\"",
+            "credentials_file: /var/lib/app/credentials.json",
+            "api_key_header = X-Api-Key",
+        ]);
         ("a.toml".into(), format!("{line}\n"))
     }),
     ("styles and logs", |draw| {
-        let line = draw.one(&[".token.keyword { color: #3f9a1c; }", "2026-01-02 INFO token refreshed for user 42 in 120ms", "WARN password: must contain a digit", "error: secret: not found (404)", "Authorization: Bearer <token>"]);
+        let line = draw.one(&[
+            ".token.keyword { color: #3f9a1c; }",
+            "2026-01-02 INFO token refreshed for user 42 in 120ms",
+            "WARN password: must contain a digit",
+            "error: secret: not found (404)",
+            "Authorization: Bearer <token>",
+        ]);
         ("a.log".into(), format!("{line}\n"))
     }),
 ];

@@ -101,10 +101,16 @@ impl Score {
 
     /// A row a rule.
     pub(crate) fn table(&self) -> String {
-        let mut out = String::from("| rule | half | positives | found | by its own name | negatives | false |\n| --- | --- | --- | --- | --- | --- | --- |\n");
+        let mut out = String::from(
+            "| rule | half | positives | found | by its own name | negatives | false |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+        );
         for (rule, c) in &self.rules {
             let half = if is_measured(rule) { "measured" } else { "tuned" };
-            let _ = writeln!(out, "| {rule} | {half} | {} | {} | {} | {} | {} |", c.positives, c.found, c.named, c.negatives, c.wrong);
+            let _ = writeln!(
+                out,
+                "| {rule} | {half} | {} | {} | {} | {} | {} |",
+                c.positives, c.found, c.named, c.negatives, c.wrong
+            );
         }
         out
     }

@@ -49,7 +49,9 @@ impl Matcher for Assignments {
     }
 
     fn anchors(&self) -> Vec<Literal> {
-        let words = name::WORDS.iter().map(|word| if word.exact { Literal::exact(word.text) } else { Literal::word(word.text) });
+        let words = name::WORDS
+            .iter()
+            .map(|word| if word.exact { Literal::exact(word.text) } else { Literal::word(word.text) });
         words.chain(header::ANCHORS.iter().map(|anchor| Literal::word(anchor))).collect()
     }
 
@@ -79,7 +81,9 @@ fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCa
     let promise = expected(promise, way, &value, &setting);
     let worth = match filter::judge(promise, &content, setting.made_up) {
         Worth::Sure(_) if is_continued(bytes, &value) && !keyward_providers::looks_random(&content) => Worth::Weak,
-        Worth::Sure(_) if !value.quoted && setting.syntax == Syntax::Unknown && content.contains(['(', ')', ';']) => Worth::Weak,
+        Worth::Sure(_) if !value.quoted && setting.syntax == Syntax::Unknown && content.contains(['(', ')', ';']) => {
+            Worth::Weak
+        }
         worth => worth,
     };
     let value_of = || (content.len() != value.range.len()).then(|| Zeroizing::new(content.clone().into_bytes()));
@@ -107,7 +111,8 @@ fn without_scheme(text: &[u8], mut value: Value) -> Option<Value> {
     let bytes = &text[value.range.clone()];
     const SCHEMES: [&[u8]; 8] =
         [b"bearer ", b"token ", b"apikey ", b"api-key ", b"basic ", b"key=", b"token=", b"splunk "];
-    let scheme = SCHEMES.iter().find(|scheme| bytes.len() > scheme.len() && bytes[..scheme.len()].eq_ignore_ascii_case(scheme));
+    let scheme =
+        SCHEMES.iter().find(|scheme| bytes.len() > scheme.len() && bytes[..scheme.len()].eq_ignore_ascii_case(scheme));
     if let Some(scheme) = scheme {
         if scheme.eq_ignore_ascii_case(b"basic ") {
             return None; // Decoded and judged where `Basic` is the anchor.

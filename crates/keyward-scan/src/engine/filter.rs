@@ -48,7 +48,8 @@ pub(crate) fn is_assigned(text: &Text<'_>, rule: &str, word: Range<usize>, value
     let Some((name, sign)) = name_before(before) else { return false };
     let anchor = bytes[word.clone()].to_ascii_lowercase();
     // `api_hash` is what some services call their key.
-    let other = |part: &str| has(SOMETHING_ELSE, part) && !rule.split('-').any(|own| own == part) && !contains(&anchor, part);
+    let other =
+        |part: &str| has(SOMETHING_ELSE, part) && !rule.split('-').any(|own| own == part) && !contains(&anchor, part);
     if words(name).any(|part| other(&part)) || Setting::of(&text.hint).data {
         return false;
     }
@@ -84,7 +85,8 @@ fn name_before(before: &[u8]) -> Option<(&[u8], bool)> {
     for _ in 0..2 {
         let name = rest.len() - rest.iter().rev().take_while(|byte| is_part(**byte)).count();
         let word = &rest[name..];
-        let passes = [&b"bearer"[..], b"basic", b"token", b"value", b"default", b"string", b"str", b"apikey", b"std", b"const"];
+        let passes =
+            [&b"bearer"[..], b"basic", b"token", b"value", b"default", b"string", b"str", b"apikey", b"std", b"const"];
         if word.is_empty() || name == 0 || !passes.iter().any(|pass| word.eq_ignore_ascii_case(pass)) {
             break;
         }
@@ -135,7 +137,8 @@ fn expected(charset: Charset, length: usize) -> f64 {
 const SOMETHING_ELSE: &str = "sha sha1 sha256 sha512 commit checksum digest hash etag revision integrity md5 uuid guid fingerprint thumbprint version public \
     trace span request correlation image layer build url uri path file dashboard monitor ref nonce";
 /// Parts of names of secrets.
-const SECRET_PARTS: &str = "key token secret pass auth cred pwd dsn sid bearer api webhook cookie session license salt signature";
+const SECRET_PARTS: &str =
+    "key token secret pass auth cred pwd dsn sid bearer api webhook cookie session license salt signature";
 
 #[cfg(test)]
 mod tests;

@@ -61,11 +61,8 @@ pub struct Candidate {
 impl Engine {
     /// The built-in rules and `extra` ones.
     pub fn new(extra: Vec<Box<dyn Matcher>>) -> Self {
-        let mut all: Vec<Box<dyn Matcher>> = vec![
-            Box::new(format::Formats::new()),
-            Box::new(shape::Shapes),
-            Box::new(assignment::Assignments),
-        ];
+        let mut all: Vec<Box<dyn Matcher>> =
+            vec![Box::new(format::Formats::new()), Box::new(shape::Shapes), Box::new(assignment::Assignments)];
         all.extend(extra);
         Self::of(all)
     }

@@ -114,11 +114,25 @@ fn argument(text: &Text<'_>, range: Range<usize>, found: &mut Vec<RawCandidate>)
     }
 }
 
-fn give(text: &Text<'_>, promise: Promise, rule: usize, range: Range<usize>, value: &str, found: &mut Vec<RawCandidate>) {
+fn give(
+    text: &Text<'_>,
+    promise: Promise,
+    rule: usize,
+    range: Range<usize>,
+    value: &str,
+    found: &mut Vec<RawCandidate>,
+) {
     found.extend(judged(text, promise, rule, range, value, false));
 }
 
-fn judged(text: &Text<'_>, promise: Promise, rule: usize, range: Range<usize>, value: &str, decoded: bool) -> Option<RawCandidate> {
+fn judged(
+    text: &Text<'_>,
+    promise: Promise,
+    rule: usize,
+    range: Range<usize>,
+    value: &str,
+    decoded: bool,
+) -> Option<RawCandidate> {
     let setting = Setting::of(&text.hint);
     let (confidence, weak) = match filter::judge(promise, value, setting.made_up) {
         Worth::Nothing => return None,
@@ -155,7 +169,11 @@ struct Words<'a> {
 
 impl Words<'_> {
     fn next(&mut self) -> Option<Range<usize>> {
-        while self.text.get(self.at).is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b'\\' | b',' | b'[' | b']')) {
+        while self
+            .text
+            .get(self.at)
+            .is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b'\\' | b',' | b'[' | b']'))
+        {
             self.at += 1;
         }
         let first = *self.text.get(self.at)?;

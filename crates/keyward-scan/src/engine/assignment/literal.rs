@@ -38,7 +38,28 @@ pub(super) fn read(text: &[u8], at: usize, way: Way, syntax: Syntax, name_start:
 fn quoted(text: &[u8], at: usize) -> Option<Literal> {
     let window = text.get(at..text.len().min(at + 8))?;
     let prefix = window.iter().take(4).position(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'['))?;
-    let fits = |byte: &u8| matches!(byte, b'b' | b'B' | b'r' | b'R' | b'u' | b'U' | b'f' | b'F' | b'L' | b'@' | b'$' | b'#' | b'c' | b'\\' | b'(' | b'q' | b'[' | b'{');
+    let fits = |byte: &u8| {
+        matches!(
+            byte,
+            b'b' | b'B'
+                | b'r'
+                | b'R'
+                | b'u'
+                | b'U'
+                | b'f'
+                | b'F'
+                | b'L'
+                | b'@'
+                | b'$'
+                | b'#'
+                | b'c'
+                | b'\\'
+                | b'('
+                | b'q'
+                | b'['
+                | b'{'
+        )
+    };
     if !window[..prefix].iter().all(fits) {
         return None;
     }
@@ -64,7 +85,11 @@ fn quoted(text: &[u8], at: usize) -> Option<Literal> {
         // A string within a string ends at `\"`.
         end = end.checked_sub(1).filter(|end| text[*end] == b'\\')?;
     } else {
-        while text[end] == quote && text[end - 1] == b'\\' && end > start && text.get(end.wrapping_sub(2)) != Some(&b'\\') {
+        while text[end] == quote
+            && text[end - 1] == b'\\'
+            && end > start
+            && text.get(end.wrapping_sub(2)) != Some(&b'\\')
+        {
             let more = text[end + 1..].iter().take(LONGEST).position(|byte| *byte == quote || *byte == b'\n')?;
             end += 1 + more;
         }
@@ -88,7 +113,8 @@ fn wrapped(text: &[u8], at: usize, way: Way) -> Option<Literal> {
     if line.starts_with(b"${") {
         return shell_default(text, at, line);
     }
-    if !line.first().is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'&' | b'_' | b'(' | b'!' | b'*')) {
+    if !line.first().is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'&' | b'_' | b'(' | b'!' | b'*'))
+    {
         return None;
     }
     if way == Way::Assigned
@@ -98,7 +124,12 @@ fn wrapped(text: &[u8], at: usize, way: Way) -> Option<Literal> {
     }
     let first = line.iter().take(80).position(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
     let before = &line[..first];
-    if !before.ends_with(b"(") && !before.ends_with(b"[") && !before.ends_with(b" ") && !before.ends_with(b"&") && !before.ends_with(b"b") {
+    if !before.ends_with(b"(")
+        && !before.ends_with(b"[")
+        && !before.ends_with(b" ")
+        && !before.ends_with(b"&")
+        && !before.ends_with(b"b")
+    {
         return None;
     }
     if WRAPPERS.iter().any(|wrapper| before.ends_with(wrapper.as_bytes())) {
@@ -167,7 +198,9 @@ fn embedded(text: &[u8], at: usize, name_start: usize) -> Option<Literal> {
 /// Whether text without quotes can be a value in a program that has no spaces to spare.
 fn is_no_code(value: &[u8]) -> bool {
     let equals = value.iter().rev().skip_while(|byte| **byte == b'=').any(|byte| *byte == b'=');
-    value.len() <= 512 && !equals && !value.iter().any(|byte| matches!(byte, b'(' | b'{' | b'[' | b'}' | b']' | b'|' | b'?' | b','))
+    value.len() <= 512
+        && !equals
+        && !value.iter().any(|byte| matches!(byte, b'(' | b'{' | b'[' | b'}' | b']' | b'|' | b'?' | b','))
 }
 
 /// Whether the name stands behind a sign that parts pairs in a string.
@@ -190,7 +223,8 @@ fn plain(text: &[u8], at: usize, way: Way, syntax: Syntax, name_start: usize) ->
             }
             let line = bare(text, at, |byte| matches!(byte, b'\n' | b'\r'))?;
             let value = &text[line.range.clone()];
-            let comment = value.windows(2).position(|pair| matches!(pair, b" #" | b"\t#" | b" ;")).unwrap_or(value.len());
+            let comment =
+                value.windows(2).position(|pair| matches!(pair, b" #" | b"\t#" | b" ;")).unwrap_or(value.len());
             let value = value[..comment].trim_ascii_end();
             let value = value.strip_suffix(b",").or_else(|| value.strip_suffix(b";")).unwrap_or(value);
             let value = value.strip_suffix(b"\"").or_else(|| value.strip_suffix(b"'")).unwrap_or(value);
@@ -228,11 +262,44 @@ fn bare(text: &[u8], at: usize, ends: impl Fn(u8) -> bool) -> Option<Literal> {
 }
 
 const WRAPPERS: [&str; 22] = [
-    "String::from(", "Some(", "new String(", "SecretString::new(", "Secret::new(", "SecureString(", "b64decode(", "Buffer.from(", "str(",
-    "bytes(", "byte(", "String(", "quote(", "SecretStr(", "base64.b64decode(b", "Secret(", "&", "to_string(", "SecureString ",
-    "-String ", "String.valueOf(", "char *",
+    "String::from(",
+    "Some(",
+    "new String(",
+    "SecretString::new(",
+    "Secret::new(",
+    "SecureString(",
+    "b64decode(",
+    "Buffer.from(",
+    "str(",
+    "bytes(",
+    "byte(",
+    "String(",
+    "quote(",
+    "SecretStr(",
+    "base64.b64decode(b",
+    "Secret(",
+    "&",
+    "to_string(",
+    "SecureString ",
+    "-String ",
+    "String.valueOf(",
+    "char *",
 ];
 const ENVIRONMENT: [&str; 16] = [
-    "getenv", "Getenv", "environ", "process.env", "ENV[", "ENV.fetch", "env(", "config(", "System.getProperty", "os.env", "env.get",
-    "get_env", "GetEnvironmentVariable", "env::var", "Environment.get", "import.meta.env",
+    "getenv",
+    "Getenv",
+    "environ",
+    "process.env",
+    "ENV[",
+    "ENV.fetch",
+    "env(",
+    "config(",
+    "System.getProperty",
+    "os.env",
+    "env.get",
+    "get_env",
+    "GetEnvironmentVariable",
+    "env::var",
+    "Environment.get",
+    "import.meta.env",
 ];

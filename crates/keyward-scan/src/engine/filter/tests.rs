@@ -19,7 +19,14 @@ fn a_word_near_a_value_is_not_enough() {
         format!("datadog_token = '{hex}'"),
         format!("Authorization: Bearer {hex} # datadog"),
     ] {
-        assert!(assigned(&line, if line.contains("datadog") || line.contains("Datadog") { "datadog" } else { "datadog_api_key" }, &hex) || line.starts_with("DATADOG"), "{line}");
+        assert!(
+            assigned(
+                &line,
+                if line.contains("datadog") || line.contains("Datadog") { "datadog" } else { "datadog_api_key" },
+                &hex
+            ) || line.starts_with("DATADOG"),
+            "{line}"
+        );
     }
     for line in [
         format!("datadog image sha256: {hex}"),

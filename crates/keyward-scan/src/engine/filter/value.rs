@@ -52,7 +52,8 @@ pub(crate) fn judge(promise: Promise, value: &str, made_up: bool) -> Worth {
 /// `$6$…`, `$2b$…`, `pbkdf2_sha256$…`, `{SSHA}…`: what is kept instead of a password.
 fn is_password_hash(value: &str) -> bool {
     const STARTS: [&str; 14] = [
-        "$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$y$", "$apr1$", "$argon2", "$scrypt$", "pbkdf2", "bcrypt", "{SSHA", "{SHA",
+        "$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$y$", "$apr1$", "$argon2", "$scrypt$", "pbkdf2", "bcrypt",
+        "{SSHA", "{SHA",
     ];
     STARTS.iter().any(|start| value.starts_with(start)) || value.starts_with("sha1$") || value.starts_with("md5$")
 }
@@ -88,7 +89,10 @@ fn is_drawn(value: &str, promise: Promise) -> bool {
 /// Whether a person took care to make a password hard: three kinds of characters, and no word alone.
 fn is_made_with_care(value: &str) -> bool {
     let kinds = kinds(value);
-    value.len() >= 8 && value.len() <= 64 && kinds >= 3 && value.bytes().any(|b| b.is_ascii_digit())
+    value.len() >= 8
+        && value.len() <= 64
+        && kinds >= 3
+        && value.bytes().any(|b| b.is_ascii_digit())
         && !is_identifier_path(value)
         && !is_few_characters(value)
         && !names_itself(value)
@@ -110,15 +114,34 @@ pub(crate) fn is_nothing(value: &str) -> bool {
 /// `${x}`, `#{x}`, `<%= x %>`, `%s`, `{0}`, `f(x)`, `a.b.c`, `a::b`, `a->b`, `a[b]`, `$x`.
 fn is_expression(value: &str) -> bool {
     const INNER: [&str; 18] = [
-        "->", "::", "()", "process.env", "){", "=>", "};", "&&",
-        "||", "==", "!=", ");", "\":", "\",", "',", ",\"", "\\n", ")]",
+        "->",
+        "::",
+        "()",
+        "process.env",
+        "){",
+        "=>",
+        "};",
+        "&&",
+        "||",
+        "==",
+        "!=",
+        ");",
+        "\":",
+        "\",",
+        "',",
+        ",\"",
+        "\\n",
+        ")]",
     ];
     let bytes = value.as_bytes();
     // Base64 ends with `==`.
     let body = value.trim_end_matches('=');
     is_template(value)
         || (INNER.iter().any(|mark| body.contains(mark)) && !is_thick_with_symbols(value))
-        || (bytes[0] == b'$' && bytes.len() > 1 && (bytes[1].is_ascii_alphabetic() || bytes[1] == b'_') && is_identifier(&value[1..]))
+        || (bytes[0] == b'$'
+            && bytes.len() > 1
+            && (bytes[1].is_ascii_alphabetic() || bytes[1] == b'_')
+            && is_identifier(&value[1..]))
         || is_format(value)
         || is_call(value)
         || is_dotted_name(value)
@@ -127,8 +150,17 @@ fn is_expression(value: &str) -> bool {
 /// `${x}`, `#{x}`, `{{ x }}`, `<%= x %>`, `$(x)`, `%{x}`, `@{x}`, `%(x)s`, `\\(x)`: a part that a program fills in.
 fn is_template(value: &str) -> bool {
     const FRAMES: [(&str, &str); 11] = [
-        ("${", "}"), ("#{", "}"), ("{{", "}}"), ("<%", "%>"), ("$(", ")"), ("%{", "}"), ("@{", "}"), ("%(", ")"), ("\\(", ")"),
-        ("[[", "]]"), ("{%", "%}"),
+        ("${", "}"),
+        ("#{", "}"),
+        ("{{", "}}"),
+        ("<%", "%>"),
+        ("$(", ")"),
+        ("%{", "}"),
+        ("@{", "}"),
+        ("%(", ")"),
+        ("\\(", ")"),
+        ("[[", "]]"),
+        ("{%", "%}"),
     ];
     FRAMES.iter().any(|(open, close)| {
         let inner = value.split_once(open).and_then(|(_, rest)| rest.split_once(close)).map(|(inner, _)| inner);
@@ -139,7 +171,8 @@ fn is_template(value: &str) -> bool {
 /// Whether a third of a value is symbols of many kinds, as in drawn passwords and never in code.
 fn is_thick_with_symbols(value: &str) -> bool {
     let mut seen = [false; 128];
-    let symbols = value.bytes().filter(u8::is_ascii_punctuation).inspect(|byte| seen[usize::from(*byte)] = true).count();
+    let symbols =
+        value.bytes().filter(u8::is_ascii_punctuation).inspect(|byte| seen[usize::from(*byte)] = true).count();
     symbols * 3 >= value.len() && seen.iter().filter(|one| **one).count() >= 7
 }
 
@@ -158,7 +191,11 @@ fn is_format(value: &str) -> bool {
             value[at + 1..].find(close).is_some_and(|end| is_identifier_path(&value[at + 1..at + 1 + end]) || end == 0)
         })
     };
-    value.contains("%s") || value.contains("%d") || value.contains("%v") || framed('{', '}') || framed('<', '>')
+    value.contains("%s")
+        || value.contains("%d")
+        || value.contains("%v")
+        || framed('{', '}')
+        || framed('<', '>')
         || framed('[', ']') && !looks_random(value)
         || value.starts_with(':') && is_identifier(&value[1..])
         || value.starts_with('%') && value.ends_with('%') && value.len() > 2
@@ -205,7 +242,9 @@ fn is_path_or_address(value: &str) -> bool {
 
 fn is_mail(value: &str) -> bool {
     value.split_once('@').is_some_and(|(user, host)| {
-        is_identifier_path(&user.replace(['-', '+'], "_")) && host.contains('.') && is_identifier_path(&host.replace('-', "_"))
+        is_identifier_path(&user.replace(['-', '+'], "_"))
+            && host.contains('.')
+            && is_identifier_path(&host.replace('-', "_"))
     })
 }
 
@@ -228,8 +267,22 @@ fn asks_for_a_value(value: &str) -> bool {
     let asking = words().any(|word| has(ASKING, word));
     let known = words().filter(|word| has(ASKING, word) || has(NAMES, word)).count();
     const PHRASES: [&str; 16] = [
-        "redacted", "goes_here", "goes-here", "goeshere", "_here", "-here", "notreal", "not-real", "not_real", "fake",
-        "insecure", "not-secret", "notasecret", "not_a_secret", "dummy", "placehold",
+        "redacted",
+        "goes_here",
+        "goes-here",
+        "goeshere",
+        "_here",
+        "-here",
+        "notreal",
+        "not-real",
+        "not_real",
+        "fake",
+        "insecure",
+        "not-secret",
+        "notasecret",
+        "not_a_secret",
+        "dummy",
+        "placehold",
     ];
     (asking && known * 2 >= all) || PHRASES.iter().any(|phrase| lower.contains(phrase))
 }
@@ -237,9 +290,22 @@ fn asks_for_a_value(value: &str) -> bool {
 /// Whether a value says itself what it is: `db_password`, `MySecretToken`.
 fn names_itself(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
-    ["password", "passwd", "secret", "token", "apikey", "api_key", "api-key", "credential", "passphrase", "testkey", "test_key", "test-key"]
-        .iter()
-        .any(|word| lower.contains(word))
+    [
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "apikey",
+        "api_key",
+        "api-key",
+        "credential",
+        "passphrase",
+        "testkey",
+        "test_key",
+        "test-key",
+    ]
+    .iter()
+    .any(|word| lower.contains(word))
 }
 
 /// Whether a value has few different characters, as `aaaaaaab` and `00000001` have.
@@ -346,12 +412,41 @@ mod tests {
     #[test]
     fn what_people_write_in_code_is_not() {
         for value in [
-            "getPasswordFromRequest", "config.get", "os.environ", "user.password", "Enter your password", "password",
-            "string", "sk-actual-key-here", "your-api-key", "/run/secrets/db", "./certs/server.key", "db_password",
-            "https://example.com/token", "${DB_PASSWORD}", "{{ vault.pw }}", "<password>", "%(password)s", "%s",
-            "my-secret-token", "changeme", "null", "AbstractTokenProviderFactoryBean", "urn:ietf:params:oauth",
-            "********", "process.env.SECRET", "a::b", "application/json", "token_type_hint", "fake-token-for-tests-1",
-            "abcdefghijklmnop", "1234567890123456", "test-token-123", "@string/api_key", "x-goog-api-key", "dummy_key_1",
+            "getPasswordFromRequest",
+            "config.get",
+            "os.environ",
+            "user.password",
+            "Enter your password",
+            "password",
+            "string",
+            "sk-actual-key-here",
+            "your-api-key",
+            "/run/secrets/db",
+            "./certs/server.key",
+            "db_password",
+            "https://example.com/token",
+            "${DB_PASSWORD}",
+            "{{ vault.pw }}",
+            "<password>",
+            "%(password)s",
+            "%s",
+            "my-secret-token",
+            "changeme",
+            "null",
+            "AbstractTokenProviderFactoryBean",
+            "urn:ietf:params:oauth",
+            "********",
+            "process.env.SECRET",
+            "a::b",
+            "application/json",
+            "token_type_hint",
+            "fake-token-for-tests-1",
+            "abcdefghijklmnop",
+            "1234567890123456",
+            "test-token-123",
+            "@string/api_key",
+            "x-goog-api-key",
+            "dummy_key_1",
         ] {
             for promise in [Promise::Password, Promise::Drawn, Promise::Vague] {
                 assert!(!matches!(judge(promise, value, false), Worth::Sure(_)), "{value}");
@@ -362,7 +457,10 @@ mod tests {
     #[test]
     fn weak_passwords_wait_for_the_vault() {
         assert_eq!(judge(Promise::Password, "hunter2", false), Worth::Weak);
-        assert_eq!(judge(Promise::Password, &format!("{}-{}", "Tr0ub4dor", "93!Kx"), false), Worth::Sure(Confidence::Medium));
+        assert_eq!(
+            judge(Promise::Password, &format!("{}-{}", "Tr0ub4dor", "93!Kx"), false),
+            Worth::Sure(Confidence::Medium)
+        );
         assert_eq!(judge(Promise::Password, "Summer-2019!", true), Worth::Weak);
     }
 }

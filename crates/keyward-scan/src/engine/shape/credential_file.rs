@@ -55,7 +55,8 @@ fn netrc(text: &Text<'_>, found: &mut Vec<RawCandidate>) {
 fn pgpass(text: &Text<'_>, found: &mut Vec<RawCandidate>) {
     for line in lines(text.bytes) {
         let bytes = &text.bytes[line.clone()];
-        let colons: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] == b':' && (*at == 0 || bytes[at - 1] != b'\\')).collect();
+        let colons: Vec<usize> =
+            (0..bytes.len()).filter(|at| bytes[*at] == b':' && (*at == 0 || bytes[at - 1] != b'\\')).collect();
         if !bytes.starts_with(b"#") && colons.len() >= 4 {
             give(text, line.start + colons[3] + 1..line.end, rule::CREDENTIAL_FILE, found);
         }
@@ -70,9 +71,17 @@ fn hashes(text: &Text<'_>, found: &mut Vec<RawCandidate>) {
         let start = line.start + colon + 1;
         let end = start + text.bytes[start..line.end].iter().position(|byte| *byte == b':').unwrap_or(line.end - start);
         let hash = &text.bytes[start..end];
-        let known = [&b"$apr1$"[..], b"$2", b"$5$", b"$6$", b"$y$", b"$1$", b"{SHA}"].iter().any(|start| hash.starts_with(start));
+        let known = [&b"$apr1$"[..], b"$2", b"$5$", b"$6$", b"$y$", b"$1$", b"{SHA}"]
+            .iter()
+            .any(|start| hash.starts_with(start));
         if known && hash.len() >= 20 {
-            found.push(RawCandidate { rule: rule::PASSWORD_HASH, range: start..end, value: None, confidence: Confidence::Low, weak: false });
+            found.push(RawCandidate {
+                rule: rule::PASSWORD_HASH,
+                range: start..end,
+                value: None,
+                confidence: Confidence::Low,
+                weak: false,
+            });
         }
     }
 }
@@ -114,13 +123,16 @@ fn environment(text: &Text<'_>, found: &mut Vec<RawCandidate>) {
         let name = bytes[..equals].trim_ascii();
         let name = name.strip_prefix(b"export ").unwrap_or(name).trim_ascii();
         let range = unquoted(text.bytes, line.start + equals + 1..line.end);
-        let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(&text.bytes[range.clone()])) else { continue };
+        let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(&text.bytes[range.clone()])) else {
+            continue;
+        };
         let recognised = recognise(name, value);
         let url = value.contains("://"); // Connection strings are found as such.
         if value.len() < 4 || url || !recognised.kind.is_secret() || recognised.access == Some(Access::Public) {
             continue;
         }
-        let named = recognise(name, "q7Gk2LmZp0").kind.is_secret() && !recognise(name, "0").kind.eq(&keyward_types::Kind::Config);
+        let named = recognise(name, "q7Gk2LmZp0").kind.is_secret()
+            && !recognise(name, "0").kind.eq(&keyward_types::Kind::Config);
         if let Some((confidence, weak)) = worth(text, value)
             && (named || keyward_providers::looks_random(value))
         {

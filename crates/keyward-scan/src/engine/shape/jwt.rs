@@ -22,7 +22,8 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>)
     let window = &bytes[at..bytes.len().min(at + LONGEST)];
     let run = window.iter().take_while(|byte| is_part(**byte) || **byte == b'.').count();
     let token = &window[..run];
-    let token = token.strip_suffix(b".").filter(|rest| rest.iter().filter(|b| **b == b'.').count() == 2).unwrap_or(token);
+    let token =
+        token.strip_suffix(b".").filter(|rest| rest.iter().filter(|b| **b == b'.').count() == 2).unwrap_or(token);
     let mut parts = token.split(|byte| *byte == b'.');
     let (Some(head), Some(body)) = (parts.next(), parts.next()) else { return };
     let rest: Vec<&[u8]> = parts.collect();

@@ -11,7 +11,8 @@ use crate::engine::matcher::{RawCandidate, Text};
 /// Every entry below `stringData:`; they are secrets whatever they are called.
 pub(super) fn secret(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>) {
     let bytes = text.bytes;
-    let line_start = memchr::memrchr(b'\n', &bytes[at.saturating_sub(200)..at]).map_or(at.saturating_sub(200), |n| at.saturating_sub(200) + n + 1);
+    let line_start = memchr::memrchr(b'\n', &bytes[at.saturating_sub(200)..at])
+        .map_or(at.saturating_sub(200), |n| at.saturating_sub(200) + n + 1);
     let indent = at - line_start;
     let made_up = Setting::of(&text.hint).made_up;
     let mut start = at + "stringData:".len();
@@ -63,6 +64,12 @@ pub(super) fn client_key(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidat
     let Some(range) = value(text.bytes, at..end) else { return };
     let Ok(decoded) = BASE64.decode(&text.bytes[range.clone()]) else { return };
     if memchr::memmem::find(&decoded, b"PRIVATE KEY").is_some() && decoded.len() > 150 {
-        found.push(RawCandidate { rule: rule::KUBERNETES, range, value: None, confidence: Confidence::High, weak: false });
+        found.push(RawCandidate {
+            rule: rule::KUBERNETES,
+            range,
+            value: None,
+            confidence: Confidence::High,
+            weak: false,
+        });
     }
 }

@@ -42,7 +42,11 @@ fn read_body(label: &[u8], body: &[u8]) -> Option<bool> {
     let unwrapped = without_escapes(body);
     for line in unwrapped.split(|byte| *byte == b'\n') {
         let line = trimmed(line);
-        if contains(line, b": ") || line.ends_with(b":") || line.starts_with(b"Proc-Type:") || line.starts_with(b"DEK-Info:") {
+        if contains(line, b": ")
+            || line.ends_with(b":")
+            || line.starts_with(b"Proc-Type:")
+            || line.starts_with(b"DEK-Info:")
+        {
             encrypted |= contains(line, b"ENCRYPTED");
             continue; // A header.
         }
@@ -112,7 +116,9 @@ fn without_escapes(body: &[u8]) -> Vec<u8> {
 
 /// A line without quotes, signs of comments and of concatenation around it.
 fn trimmed(mut line: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t' | b'"' | b'\'' | b'`' | b'#' | b'*' | b'>' | b'|' | b',' | b';' | b'.' | b'(', rest @ ..] = line {
+    while let [b' ' | b'\t' | b'"' | b'\'' | b'`' | b'#' | b'*' | b'>' | b'|' | b',' | b';' | b'.' | b'(', rest @ ..] =
+        line
+    {
         line = rest;
     }
     while let [rest @ .., b' ' | b'\t' | b'"' | b'\'' | b'`' | b'+' | b',' | b';' | b'\\' | b')' | b'.'] = line {
@@ -143,7 +149,8 @@ fn different(data: &[u8]) -> usize {
 pub(super) fn putty(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>) {
     let bytes = &text.bytes[at..text.bytes.len().min(at + LONGEST)];
     let Some(private) = memchr::memmem::find(bytes, b"Private-Lines: ") else { return };
-    let Some(mac) = memchr::memmem::find(&bytes[private..], b"Private-MAC:").or_else(|| memchr::memmem::find(&bytes[private..], b"Private-Hash:"))
+    let Some(mac) = memchr::memmem::find(&bytes[private..], b"Private-MAC:")
+        .or_else(|| memchr::memmem::find(&bytes[private..], b"Private-Hash:"))
     else {
         return;
     };
@@ -162,7 +169,8 @@ pub(super) fn xml(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>) {
     let Some(end) = memchr::memmem::find(bytes, b"</RSAKeyValue>") else { return };
     let Some(start) = memchr::memmem::find(&bytes[..end], b"<D>") else { return };
     let Some(length) = memchr::memmem::find(&bytes[start..end], b"</D>") else { return };
-    let letters: Vec<u8> = bytes[start + 3..start + length].iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let letters: Vec<u8> =
+        bytes[start + 3..start + length].iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     if decode(&letters).is_some_and(|data| data.len() >= 32 && different(&data) >= 20) {
         give(text, at + start + 3..at + start + length, false, found);
     }
@@ -180,7 +188,8 @@ pub(super) fn jwk(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>) {
         let colon = object[found + name.len()..].iter().take(8).position(|byte| *byte == b':')?;
         let quote = found + name.len() + colon + 1;
         let open = quote + object[quote..].iter().take(8).position(|byte| *byte == b'"')? + 1;
-        let length = object[open..].iter().position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')))?;
+        let length =
+            object[open..].iter().position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')))?;
         (length >= 40 && object.get(open + length) == Some(&b'"')).then_some(start + open..start + open + length)
     };
     let symmetric = contains(object, b"\"oct\"");

@@ -30,7 +30,8 @@ fn bytes(count: usize) -> Vec<u8> {
 fn pem(label: &str, size: usize) -> String {
     let mut der = vec![0x30, 0x82, (size >> 8) as u8, size as u8];
     der.extend(bytes(size));
-    let body: Vec<String> = BASE64.encode(&der).as_bytes().chunks(64).map(|c| String::from_utf8_lossy(c).into()).collect();
+    let body: Vec<String> =
+        BASE64.encode(&der).as_bytes().chunks(64).map(|c| String::from_utf8_lossy(c).into()).collect();
     format!("-----{} {label}-----\n{}\n-----END {label}-----", "BEGIN", body.join("\n"))
 }
 
@@ -97,7 +98,9 @@ fn openssh_putty_xml_and_json_keys_are_found() {
     assert_eq!(reported("k.ppk", &putty), [("private-key".to_owned(), "high")]);
     let xml = format!("<{}><Modulus>AQ==</Modulus><D>{}</D></RSAKeyValue>", "RSAKeyValue", BASE64.encode(&bytes(128)));
     assert_eq!(reported("k.config", &xml), [("private-key".to_owned(), "high")]);
-    let jwk = |member: &str| format!("{{\"kty\":\"EC\",\"{member}\":\"{}\",\"crv\":\"P-256\"}}", BASE64URL_NOPAD.encode(&bytes(32)));
+    let jwk = |member: &str| {
+        format!("{{\"kty\":\"EC\",\"{member}\":\"{}\",\"crv\":\"P-256\"}}", BASE64URL_NOPAD.encode(&bytes(32)))
+    };
     assert_eq!(reported("k.json", &jwk("d")), [("private-key".to_owned(), "high")]);
     assert!(reported("k.json", &jwk("x")).is_empty());
 }
@@ -128,7 +131,20 @@ fn tokens_are_read_before_they_are_reported() {
 #[test]
 fn urls_of_every_scheme_give_their_password() {
     let x = ["q7Gk2LmZ", "p0Xw9RtY"].concat();
-    for scheme in ["postgres", "postgresql+asyncpg", "mysql", "mongodb+srv", "redis", "amqp", "smtp", "ftp", "ldap", "https", "jdbc:sqlserver", "unheard"] {
+    for scheme in [
+        "postgres",
+        "postgresql+asyncpg",
+        "mysql",
+        "mongodb+srv",
+        "redis",
+        "amqp",
+        "smtp",
+        "ftp",
+        "ldap",
+        "https",
+        "jdbc:sqlserver",
+        "unheard",
+    ] {
         let source = format!("url = \"{scheme}://app:{x}@db.corp.net:5432/shop?x=1\"");
         let found = scan("a.py", &source);
         assert!(found.iter().any(|one| !one.weak && one.value.as_slice() == x.as_bytes()), "{source}");
@@ -158,7 +174,13 @@ fn files_of_credentials_are_known_by_name() {
         (".pgpass", format!("db.corp.net:5432:shop:app:{x}\n")),
         (".git-credentials", format!("https://bob:{x}@git.corp.net\n")),
         ("config/master.key", hex.to_owned()),
-        (".docker/config.json", format!("{{\"auths\":{{\"r.corp.net\":{{\"auth\":\"{}\"}}}}}}", BASE64.encode(format!("bob:{x}").as_bytes()))),
+        (
+            ".docker/config.json",
+            format!(
+                "{{\"auths\":{{\"r.corp.net\":{{\"auth\":\"{}\"}}}}}}",
+                BASE64.encode(format!("bob:{x}").as_bytes())
+            ),
+        ),
         (".htpasswd", format!("bob:$apr1$ab$cdefghij{x}\n")),
         ("app/.env.production", format!("SOMETHING_PRIVATE={x}\n")),
         ("secret.yaml", format!("kind: Secret\nstringData:\n  whatever: {x}\n")),
