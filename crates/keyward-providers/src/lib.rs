@@ -45,4 +45,4 @@ pub use provider::{
     Basic, Charset, Checksum, Detector, Manage, Provider, RotationClass, Send, SendPlace, Verify, detectors, provider,
     provider_of_host, provider_of_scheme, providers,
 };
-pub use recognise::{Recognition, recognise};
+pub use recognise::{Recognition, names_a_secret, recognise, usual_variable};

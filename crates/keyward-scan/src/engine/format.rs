@@ -54,7 +54,9 @@ impl Formats {
             };
             if !detector.anchors.is_empty() {
                 add(detector.anchors, Anchor::Inside, Literal::exact);
-            } else if !detector.prefixes.is_empty() && detector.prefixes.iter().all(|prefix| prefix.len() >= 3) {
+            } else if detector.context.is_empty()
+                || detector.prefixes.iter().all(|prefix| is_telling(prefix)) && !detector.prefixes.is_empty()
+            {
                 add(detector.prefixes, Anchor::Start, Literal::exact);
             } else {
                 add(detector.context, Anchor::Context, Literal::word);
@@ -222,6 +224,12 @@ impl Format {
         let make = || Regex::new(&format!("^(?:{})", self.detector.pattern?)).ok();
         self.regex.get_or_init(make).as_ref()
     }
+}
+
+/// Whether a prefix is worth searching for where there is a context word to search for instead:
+/// `key`, `pub` and `test_` stand everywhere.
+fn is_telling(prefix: &str) -> bool {
+    prefix.len() >= 5 || (prefix.len() == 4 && prefix.bytes().any(|byte| !byte.is_ascii_lowercase() && byte != b'_'))
 }
 
 /// Whether a value can begin here: not within a word, unless the letter before belongs to an escape (`\n`, `%3D`).
