@@ -133,8 +133,7 @@ fn go(text: &str, tokens: &[Token]) -> Result<Option<Edit>, &'static str> {
     }
     let mut package = None;
     let mut last: Option<usize> = None;
-    let mut lines = code_lines(text, tokens);
-    while let Some((at, line)) = lines.next() {
+    for (at, line) in code_lines(text, tokens) {
         let bare = line.trim_start_matches('\u{feff}').trim_end();
         if bare.starts_with("package ") {
             package = Some((at + line.len(), line.ends_with('\n')));
@@ -168,7 +167,6 @@ fn go(text: &str, tokens: &[Token]) -> Result<Option<Edit>, &'static str> {
             break;
         }
     }
-    drop(lines);
     let (place, gap) = match (last, package) {
         (Some(at), _) => (at, ""),
         (None, Some((at, true))) => (at, newline),
