@@ -37,6 +37,7 @@ pub use connection::{ConnectionString, Host, Tls};
 pub use detect::public_part;
 pub use generate::{GenerateError, Generated, Profile, Source, generate};
 pub use keyward_types::Confidence;
+pub use letters::{bits_after, looks_random};
 pub use name::public_prefix;
 pub use note::Note;
 pub use placeholder::{is_placeholder, is_reference};

@@ -102,6 +102,8 @@ fn by_format(name: &Name, text: &str) -> Option<Recognition> {
         provider: Some(detector.provider),
         detector: Some(detector.id),
         access: detector.access,
+        // Some services' keys are JWTs of a form of their own.
+        expires_at: Jwt::parse(text).and_then(|jwt| jwt.recognition(name).expires_at),
         notes,
         ..Recognition::of(detector.kind)
     })

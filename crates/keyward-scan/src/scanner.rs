@@ -8,6 +8,7 @@ use keyward_types::{Confidence, Finding, KnownSecret, KnownSecrets, Verified};
 use zeroize::Zeroizing;
 
 use crate::engine::{Candidate, Engine, Hint, Text};
+use crate::places::Places;
 use crate::position::{Lines, Span};
 use crate::summary::{Skipped, Summary};
 use crate::{decode, fingerprint, fingerprint_in_line, redact};
@@ -76,6 +77,14 @@ pub struct Outcome {
     pub summary: Summary,
 }
 
+impl Outcome {
+    /// Adds what came of another part of the same input.
+    pub fn merge(&mut self, mut other: Self) {
+        self.found.append(&mut other.found);
+        self.summary.merge(other.summary);
+    }
+}
+
 /// A rule's name for stored values that no rule knows by their form.
 const STORED: &str = "stored-secret";
 /// Source lines are shown up to this many bytes on either side of a value.
@@ -85,21 +94,46 @@ impl Scanner {
     /// Looks at one text.
     pub fn scan(&self, source: &Source<'_>, bytes: &[u8]) -> Outcome {
         let mut outcome = Outcome::default();
-        outcome.summary.bytes = bytes.len() as u64;
-        let hint = Hint { path: source.path, depth: 0 };
-        let mut hits = self.hits(&Text { bytes, hint });
-        decode::each(bytes, &hint, &mut |decoded| {
-            outcome.summary.bytes += decoded.bytes.len() as u64;
-            let hint = Hint { path: source.path, depth: decoded.depth };
-            for mut hit in self.hits(&Text { bytes: &decoded.bytes, hint }) {
-                hit.range = decoded.outer(&hit.range);
-                hits.push(hit);
+        let looked = self.look(source.path, bytes);
+        outcome.summary.bytes = looked.bytes;
+        if !looked.whole {
+            outcome.summary.skipped.push(Skipped::new(source.path, "decodes to too much"));
+        }
+        for (found, verdict) in self.judge(source, bytes, looked.hits) {
+            match verdict {
+                Verdict::Silenced if !found.weak => outcome.summary.silenced += 1,
+                Verdict::Silenced => {}
+                Verdict::Report => outcome.found.push(found),
             }
-        });
-        if !hits.is_empty() {
-            self.report(source, bytes, hits, &mut outcome);
         }
         outcome
+    }
+
+    /// The first half of [`Scanner::scan`]: where something stands, in the order of places.
+    pub(crate) fn look(&self, path: &str, bytes: &[u8]) -> Looked {
+        let mut looked = Looked { hits: Vec::new(), bytes: bytes.len() as u64, whole: true };
+        let hint = Hint { path, depth: 0 };
+        let hits = self.hits(&Text { bytes, hint });
+        // Hits of decoded texts, by depth, with their places in the text that each was decoded out of.
+        let mut inside: [Vec<Hit>; decode::MAX_DEPTH as usize + 2] = Default::default();
+        looked.whole = decode::each(bytes, &hint, &mut |decoded| {
+            looked.bytes += decoded.bytes.len() as u64;
+            let depth = usize::from(decoded.depth);
+            let mut own = self.hits(&Text { bytes: &decoded.bytes, hint: Hint { path, depth: decoded.depth } });
+            // How a program uses a secret is asked of its source as it stands.
+            own.retain(|hit| !self.is_misuse(hit));
+            let (outer, own) = (depth - 1, self.one_in_each_place(own, std::mem::take(&mut inside[depth])));
+            let text = inside[outer].last().map_or(1, |hit| hit.text + 1);
+            inside[outer].extend(own.into_iter().map(|hit| Hit {
+                range: decoded.outer(&hit.range),
+                text,
+                depth: hit.depth.max(decoded.depth),
+                ..hit
+            }));
+        });
+        looked.hits = self.one_in_each_place(hits, std::mem::take(&mut inside[0]));
+        looked.hits.sort_by_key(|hit| (hit.range.start, hit.range.end));
+        looked
     }
 
     /// The name of a text that could not be looked at.
@@ -131,11 +165,18 @@ impl Scanner {
                     confidence: Confidence::High,
                     weak: false,
                     vault: Some(secret),
+                    text: 0,
+                    depth: 0,
                 }),
             }
         }
         hits.sort_by_key(|hit| hit.range.start);
         hits
+    }
+
+    /// Whether it is about code and not about a value.
+    pub(crate) fn is_misuse(&self, hit: &Hit) -> bool {
+        hit.rule.is_some_and(|rule| self.engine.rule(rule).misuse)
     }
 
     fn hit(&self, candidate: Candidate) -> Hit {
@@ -146,11 +187,47 @@ impl Scanner {
             confidence: candidate.confidence,
             weak: candidate.weak,
             vault: None,
+            text: 0,
+            depth: 0,
         }
     }
 
-    fn report(&self, source: &Source<'_>, bytes: &[u8], mut hits: Vec<Hit>, outcome: &mut Outcome) {
-        hits.sort_by_key(|hit| (hit.range.start, hit.range.end));
+    /// Of hits of a text and of what was decoded out of it, the one in each place that says most. Hits of the same
+    /// text leave each other alone: the engine has judged them, and what was compressed has one place for all.
+    fn one_in_each_place(&self, mut hits: Vec<Hit>, decoded: Vec<Hit>) -> Vec<Hit> {
+        if decoded.is_empty() {
+            return hits;
+        }
+        hits.extend(decoded);
+        let rank = |hit: &Hit| hit.rule.map_or(0, |rule| self.engine.rule(rule).rank);
+        let worth = |hit: &Hit| (!hit.weak, rank(hit), hit.confidence, hit.depth);
+        hits.sort_by(|a, b| worth(b).cmp(&worth(a)).then(a.range.start.cmp(&b.range.start)));
+        let mut kept: Vec<Hit> = Vec::new();
+        let mut taken = Places::default();
+        for hit in hits {
+            if self.is_misuse(&hit) {
+                kept.push(hit);
+                continue;
+            }
+            match taken.other(&hit.range, hit.text) {
+                // The vault may know the encoded form, and a rule the decoded one.
+                Some(index) => kept[index].vault = kept[index].vault.take().or(hit.vault),
+                None => {
+                    taken.add(&hit.range, hit.text, kept.len());
+                    kept.push(hit);
+                }
+            }
+        }
+        for hit in &mut kept {
+            hit.weak &= hit.vault.is_none();
+        }
+        kept.sort_by_key(|hit| (hit.range.start, hit.range.end));
+        kept
+    }
+
+    /// The second half: what is reported of the hits, and what somebody silenced.
+    pub(crate) fn judge(&self, source: &Source<'_>, bytes: &[u8], hits: Vec<Hit>) -> Vec<(Found, Verdict)> {
+        let mut judged = Vec::new();
         let mut lines = Lines::new(bytes);
         let mut ordinals: HashMap<(Option<usize>, Vec<u8>), u32> = HashMap::new();
         for hit in hits {
@@ -164,15 +241,12 @@ impl Scanner {
             let found = self.found(source, bytes, &hit, span, line.clone(), (before, after, *ordinal));
             *ordinal += 1;
             let own = source.added.is_none_or(|added| (span.line..=span.end_line).any(added));
-            if !own {
-                continue;
-            }
-            match self.silence.judge(&found.finding, &found.value, &bytes[line]) {
-                Verdict::Silenced if !found.weak => outcome.summary.silenced += 1,
-                Verdict::Silenced => {}
-                Verdict::Report => outcome.found.push(found),
+            if own {
+                let verdict = self.silence.judge(&found.finding, &found.value, &bytes[line]);
+                judged.push((found, verdict));
             }
         }
+        judged
     }
 
     fn found(
@@ -223,14 +297,40 @@ impl Scanner {
     }
 }
 
+/// What was found in one text, before it is judged.
+pub(crate) struct Looked {
+    pub(crate) hits: Vec<Hit>,
+    /// Bytes looked at, those of decoded texts included.
+    pub(crate) bytes: u64,
+    /// Whether all that is encoded was decoded.
+    pub(crate) whole: bool,
+}
+
 /// What was found in a place, by a rule or by the vault.
-struct Hit {
-    range: Range<usize>,
+#[derive(Clone)]
+pub(crate) struct Hit {
+    pub(crate) range: Range<usize>,
     value: Zeroizing<Vec<u8>>,
     rule: Option<usize>,
     confidence: Confidence,
     weak: bool,
     vault: Option<KnownSecret>,
+    /// Which text it was found in, among those that are merged; 0: the outer one.
+    text: usize,
+    /// How many decodings lie between it and the input.
+    depth: u8,
+}
+
+impl Hit {
+    /// The same, in a text in which it stands elsewhere.
+    pub(crate) fn moved_to(&self, range: Range<usize>) -> Self {
+        Self { range, ..self.clone() }
+    }
+
+    /// Whether `other` says the same of `range`.
+    pub(crate) fn is_same(&self, other: &Self, range: &Range<usize>) -> bool {
+        self.range == *range && self.rule == other.rule && self.value == other.value
+    }
 }
 
 /// The line for people, cut around the value, and where the value is in it.

@@ -1,0 +1,196 @@
+//! Looks at content: each once, and of what was made from other content only what is new in it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use keyward_types::Fingerprint;
+
+use super::delta::Copied;
+use super::families::Visit;
+use super::places::{Place, Places};
+use super::repository::Repository;
+use super::windows;
+use crate::scanner::{Found, Hit, Scanner, Source, Verdict};
+use crate::tree::is_binary;
+
+/// What one thread found.
+pub(super) struct Look<'a> {
+    pub(super) scanner: &'a Scanner,
+    pub(super) repository: &'a Repository,
+    pub(super) places: &'a Places,
+    /// Everything is looked at whole: what tests compare with.
+    pub(super) whole: bool,
+    /// Larger content is left out.
+    pub(super) max_size: u64,
+    /// Told of each blob that is done with.
+    pub(super) done: &'a (dyn Fn(u32) + Sync),
+    pub(super) results: Results,
+}
+
+/// What came of the content.
+#[derive(Default)]
+pub(super) struct Results {
+    /// For each value at each path where it first stood.
+    pub(super) first: HashMap<Key, First>,
+    pub(super) blobs: u64,
+    pub(super) bytes: u64,
+    pub(super) binary: u64,
+    pub(super) too_large: Vec<u32>,
+}
+
+/// A finding, its path, and how many of the same are before it in the same text.
+pub(super) type Key = (Fingerprint, u32, u32);
+
+/// A finding where it first stood.
+pub(super) struct First {
+    pub(super) order: u32,
+    pub(super) blob: u32,
+    pub(super) found: Found,
+    pub(super) verdict: Verdict,
+}
+
+impl Results {
+    /// Adds what another thread found.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.blobs += other.blobs;
+        self.bytes += other.bytes;
+        self.binary += other.binary;
+        self.too_large.extend(other.too_large);
+        for (key, first) in other.first {
+            self.add(key, first);
+        }
+    }
+
+    fn add(&mut self, key: Key, new: First) {
+        match self.first.get_mut(&key) {
+            // The number of the blob only makes the choice the same every time.
+            Some(old) if (old.order, old.blob) <= (new.order, new.blob) => {}
+            Some(old) => *old = new,
+            None => drop(self.first.insert(key, new)),
+        }
+    }
+}
+
+/// What is known of a text on which others are built.
+pub(super) enum Known {
+    /// It was not looked at.
+    Nothing,
+    /// What stands in it, as a file of that path.
+    Hits { path: u32, hits: Vec<Hit>, far: bool },
+}
+
+impl Visit for Look<'_> {
+    type Known = Known;
+
+    fn whole(&mut self, slot: Option<u32>, bytes: &[u8]) -> Known {
+        self.blob(slot, bytes, None)
+    }
+
+    fn derived(&mut self, slot: Option<u32>, bytes: &[u8], base: &Known, base_len: usize, copies: &[Copied]) -> Known {
+        self.blob(slot, bytes, Some((base, base_len, copies)))
+    }
+}
+
+impl Look<'_> {
+    /// Looks at one blob at each of its places.
+    pub(super) fn blob(&mut self, slot: Option<u32>, bytes: &[u8], base: Option<(&Known, usize, &[Copied])>) -> Known {
+        let Some(slot) = slot else { return Known::Nothing };
+        (self.done)(slot);
+        self.results.blobs += 1;
+        if bytes.len() as u64 > self.max_size {
+            self.results.too_large.push(slot);
+            return Known::Nothing;
+        }
+        if is_binary(bytes) {
+            self.results.binary += 1;
+            return Known::Nothing;
+        }
+        self.results.bytes += bytes.len() as u64;
+        let places = self.places;
+        let (first, more) =
+            places.of(slot as usize).split_first().expect("a blob has a place, or it would not be known");
+        let path = String::from_utf8_lossy(&places.paths.bytes(first.path)).into_owned();
+        let (hits, far) = self.hits(first.path, &path, bytes, base);
+        if !hits.is_empty() {
+            self.report(slot, *first, &path, bytes, hits.clone());
+        }
+        // Rules may go by the path: elsewhere it is another file.
+        for place in more {
+            let path = String::from_utf8_lossy(&places.paths.bytes(place.path)).into_owned();
+            let hits = self.look(&path, bytes);
+            if !hits.is_empty() {
+                self.report(slot, *place, &path, bytes, hits);
+            }
+        }
+        Known::Hits { path: first.path, hits, far }
+    }
+
+    fn hits(
+        &self,
+        number: u32,
+        path: &str,
+        bytes: &[u8],
+        base: Option<(&Known, usize, &[Copied])>,
+    ) -> (Vec<Hit>, bool) {
+        if let Some((Known::Hits { path: same, hits, far }, base_len, copies)) = base
+            && *same == number
+            && !self.whole
+            && !far
+            && let Some(windows) = windows::windows(bytes, base_len, copies)
+            && !windows.iter().any(|window| is_far(&bytes[window.clone()]))
+            && let Some(moved) = moved(hits, base_len, bytes.len(), copies)
+            && windows.iter().all(|window| self.is_clean(path, bytes, window, &moved))
+        {
+            return (moved, false);
+        }
+        (self.look(path, bytes), is_far(bytes))
+    }
+
+    /// Whether a window holds no more than what was there before.
+    fn is_clean(&self, path: &str, bytes: &[u8], window: &Range<usize>, moved: &[Hit]) -> bool {
+        self.look(path, &bytes[window.clone()]).iter().all(|hit| {
+            let range = window.start + hit.range.start..window.start + hit.range.end;
+            moved.iter().any(|old| old.is_same(hit, &range))
+        })
+    }
+
+    /// What stands in a text. How code uses a secret is of no interest once it is history.
+    fn look(&self, path: &str, bytes: &[u8]) -> Vec<Hit> {
+        let mut hits = self.scanner.look(path, bytes).hits;
+        hits.retain(|hit| !self.scanner.is_misuse(hit));
+        hits
+    }
+
+    fn report(&mut self, slot: u32, place: Place, path: &str, bytes: &[u8], hits: Vec<Hit>) {
+        let inner = self.places.paths.bytes(place.path);
+        let tracked = self.repository.entry(&inner) == Some(self.places.blobs[slot as usize]);
+        let source = Source { path, tracked, added: None };
+        let mut same: HashMap<Fingerprint, u32> = HashMap::new();
+        for (found, verdict) in self.scanner.judge(&source, bytes, hits) {
+            let count = same.entry(found.finding.fingerprint.clone()).or_default();
+            let key = (found.finding.fingerprint.clone(), place.path, *count);
+            *count += 1;
+            self.results.add(key, First { order: place.order, blob: slot, found, verdict });
+        }
+    }
+}
+
+/// The hits of the base where they now stand, if all stand far from what changed; `None` if one does not.
+fn moved(hits: &[Hit], base_len: usize, len: usize, copies: &[Copied]) -> Option<Vec<Hit>> {
+    let mut all = Vec::new();
+    for hit in hits {
+        let places = windows::moved(&hit.range, base_len, len, copies)?;
+        all.extend(places.into_iter().map(|range| hit.moved_to(range)));
+    }
+    all.sort_by_key(|hit| (hit.range.start, hit.range.end));
+    Some(all)
+}
+
+/// Whether a text says at its beginning what stands at its end: manifests of Kubernetes, whose values
+/// are secrets because of their `kind`. Such texts are looked at whole.
+fn is_far(bytes: &[u8]) -> bool {
+    memchr::memmem::find_iter(bytes, "Secret").any(|at| {
+        let before = &bytes[at.saturating_sub(12)..at];
+        memchr::memmem::find(before, b"kind").is_some()
+    })
+}

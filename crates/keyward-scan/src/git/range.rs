@@ -1,0 +1,223 @@
+//! What a range of commits added.
+//!
+//! Each commit counts, not only the difference between the ends: a key that one commit adds and
+//! the next removes is published with both.
+
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use gix::ObjectId;
+
+use super::changes::{self, Change, ChangeOptions};
+use super::commits::{Head, head};
+use super::error::Error;
+use super::objects::{Objects, Reader, Unreadable};
+use super::repository::Repository;
+use super::trees::Walk;
+use crate::scanner::{Found, Outcome, Scanner};
+use crate::summary::Skipped;
+
+/// Commits that are looked at beyond those that decide, as clocks of committers differ.
+const SLOP: usize = 64;
+
+/// Scans the lines that the commits of a range add: `A..B` and `A...B` are those that B has and A
+/// has not, where a missing end is `HEAD`; a revision alone is that commit. With a null id for A, as git gives
+/// it to hooks for a new branch, they are those that no remote branch has, or, in a bare repository, no ref.
+/// `done` gets the findings, the oldest commit first, and the summary.
+pub fn diff(
+    scanner: &Scanner,
+    repository: &Repository,
+    range: &str,
+    options: &ChangeOptions,
+    done: &dyn Fn(Outcome),
+) -> Result<(), Error> {
+    let objects = repository.objects();
+    let mut outcome = Outcome::default();
+    outcome.summary.skipped.extend(objects.damaged.iter().cloned());
+    let commits = commits(repository, &objects, range, &mut outcome.summary.skipped)?;
+    outcome.summary.commits = commits.len() as u64;
+    let (list, owners) = list(repository, &objects, &commits, &mut outcome.summary.skipped);
+    let looked = Mutex::new(Vec::new());
+    changes::look(scanner, &objects, &list, options, &|number, outcome| {
+        looked.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
+    });
+    let mut looked = looked.into_inner().unwrap_or_else(PoisonError::into_inner);
+    looked.sort_by_key(|(number, _)| *number);
+    let mut first = HashMap::new();
+    for (number, one) in looked {
+        outcome.summary.merge(one.summary);
+        let (id, head) = &commits[owners[number]];
+        let mut same: HashMap<_, u32> = HashMap::new();
+        for mut found in one.found {
+            let print = found.finding.fingerprint.clone();
+            let count = same.entry(print.clone()).or_default();
+            *count += 1;
+            // Added once is enough, even if it was removed and added again.
+            if first.insert((print, found.finding.path.clone(), *count), ()).is_none() {
+                name(&mut found, id, head);
+                outcome.found.push(found);
+            }
+        }
+    }
+    done(outcome);
+    Ok(())
+}
+
+/// Says which commit brought it.
+fn name(found: &mut Found, id: &ObjectId, head: &Head) {
+    found.finding.commit = Some(id.to_string());
+    found.finding.author = Some(head.author.clone());
+    found.finding.date = head.written.clone();
+}
+
+/// The files that the commits change, and for each the commit's number.
+fn list(
+    repository: &Repository,
+    objects: &Objects,
+    commits: &[(ObjectId, Head)],
+    skipped: &mut Vec<Skipped>,
+) -> (Vec<Change>, Vec<usize>) {
+    let (mut list, mut owners) = (Vec::new(), Vec::new());
+    let (mut walk, mut reader) = (Walk::new(objects), Reader::new());
+    for (number, (_, commit)) in commits.iter().enumerate() {
+        let mut tree_of = |id: &ObjectId| head(objects, id, &mut reader).ok().map(|head| head.tree);
+        let parents: Vec<Option<ObjectId>> = commit.parents.iter().map(&mut tree_of).collect();
+        let mut files = Vec::new();
+        walk.changes(commit.tree, &parents, &mut |changed| {
+            files.push((changed.path, changed.id.to_owned(), changed.before.to_vec()));
+        });
+        for (path, id, before) in files {
+            let path = walk.paths.bytes(path);
+            let tracked = repository.entry(&path) == Some(id);
+            // Where a parent of a merge has no such file, the line is still its other parent's.
+            let before = before.into_iter().flatten().collect();
+            list.push(Change { path: String::from_utf8_lossy(&path).into_owned(), id, tracked, before });
+            owners.push(number);
+        }
+    }
+    let mut trees: Vec<_> = walk.unreadable.into_iter().collect();
+    trees.sort_unstable_by_key(|(id, _)| *id);
+    skipped.extend(trees.into_iter().map(|(id, error)| Skipped::new(format!("tree {id}"), error.reason())));
+    (list, owners)
+}
+
+/// The commits of a range, the oldest first.
+fn commits(
+    repository: &Repository,
+    objects: &Objects,
+    range: &str,
+    skipped: &mut Vec<Skipped>,
+) -> Result<Vec<(ObjectId, Head)>, Error> {
+    let mut reader = Reader::new();
+    let ends = range.split_once("...").or_else(|| range.split_once(".."));
+    let Some((from, to)) = ends else {
+        let id = revision(repository, objects, range, &mut reader)?;
+        let head = head(objects, &id, &mut reader).map_err(|error| broken(&id, error))?;
+        return Ok(vec![(id, head)]);
+    };
+    if is_null(to) {
+        return Ok(Vec::new());
+    }
+    let to = revision(repository, objects, to, &mut reader)?;
+    let without = if is_null(from) {
+        published(repository, skipped)
+    } else {
+        vec![revision(repository, objects, from, &mut reader)?]
+    };
+    between(objects, &without, to, &mut reader, skipped)
+}
+
+/// Commits from `to` down, but for those below `without`.
+fn between(
+    objects: &Objects,
+    without: &[ObjectId],
+    to: ObjectId,
+    reader: &mut Reader,
+    skipped: &mut Vec<Skipped>,
+) -> Result<Vec<(ObjectId, Head)>, Error> {
+    // Whether a commit is one of those to leave out.
+    let mut out: HashMap<ObjectId, bool> = without.iter().map(|id| (*id, true)).collect();
+    out.entry(to).or_insert(false);
+    let mut heads: HashMap<ObjectId, Head> = HashMap::new();
+    let mut queue: BinaryHeap<(i64, ObjectId)> = BinaryHeap::new();
+    for id in out.keys() {
+        match head(objects, id, reader) {
+            Ok(head) => {
+                queue.push((head.date, *id));
+                heads.insert(*id, head);
+            }
+            Err(error) if *id == to => return Err(broken(id, error)),
+            // A ref that points to a tree, or is broken.
+            Err(_) => {}
+        }
+    }
+    let mut slop = SLOP;
+    while let Some((_, id)) = queue.pop() {
+        let left_out = out[&id];
+        let parents = heads[&id].parents.clone();
+        for parent in parents {
+            let known = out.get(&parent).copied();
+            if known == Some(true) || (known == Some(false) && !left_out) {
+                continue;
+            }
+            // Also again, if it turns out to be left out: so must be what is below it.
+            out.insert(parent, left_out);
+            if !heads.contains_key(&parent) {
+                match head(objects, &parent, reader) {
+                    Ok(head) => drop(heads.insert(parent, head)),
+                    Err(error) if !left_out => {
+                        skipped.push(Skipped::new(format!("commit {parent}"), error.reason()));
+                        continue;
+                    }
+                    Err(_) => continue,
+                }
+            }
+            queue.push((heads[&parent].date, parent));
+        }
+        if queue.iter().all(|(_, id)| out[id]) {
+            slop -= 1;
+            if slop == 0 {
+                break;
+            }
+        }
+    }
+    let mut list: Vec<_> = heads.into_iter().filter(|(id, _)| !out[id]).collect();
+    list.sort_by_key(|(id, head)| (head.date, *id));
+    Ok(list)
+}
+
+/// What others have already.
+fn published(repository: &Repository, skipped: &mut Vec<Skipped>) -> Vec<ObjectId> {
+    let bare = repository.work_tree().is_none();
+    let refs = repository.refs(skipped).into_iter();
+    refs.filter(|(name, _)| bare || name.starts_with("refs/remotes/")).map(|(_, id)| id).collect()
+}
+
+/// The commit that a revision names; `HEAD` where it is empty.
+fn revision(
+    repository: &Repository,
+    objects: &Objects,
+    revision: &str,
+    reader: &mut Reader,
+) -> Result<ObjectId, Error> {
+    let revision = if revision.is_empty() { "HEAD" } else { revision };
+    // What was just pushed is known to us, not yet to the repository.
+    if let Ok(id) = ObjectId::from_hex(revision.as_bytes()) {
+        if head(objects, &id, reader).is_ok() {
+            return Ok(id);
+        }
+    }
+    let local = repository.local();
+    let found = local.rev_parse_single(format!("{revision}^{{commit}}").as_str());
+    let hint =
+        if repository.boundary().is_empty() { "" } else { "; the clone is shallow: fetch more of the history first" };
+    found.map(gix::Id::detach).map_err(|_| Error::Revision { revision: revision.to_owned(), hint })
+}
+
+fn is_null(revision: &str) -> bool {
+    revision.len() >= 40 && revision.bytes().all(|byte| byte == b'0')
+}
+
+fn broken(id: &ObjectId, error: Unreadable) -> Error {
+    Error::Object { what: "commit", id: id.to_string(), reason: error.reason() }
+}

@@ -1,0 +1,201 @@
+//! Lines that a commit would add, and that a range of commits added, as `git diff` sees them.
+
+use std::collections::BTreeSet;
+
+use keyward_scan::git::{self, ChangeOptions, Environment, Error, Repository};
+
+use crate::repo::{Random, Repo, Scan, scanner};
+
+/// The secrets on lines that a diff of git adds.
+fn added(diff: &str, secrets: &[String]) -> BTreeSet<String> {
+    let lines = diff.lines().filter(|line| line.starts_with('+') && !line.starts_with("+++"));
+    lines.flat_map(|line| secrets.iter().filter(|secret| line.contains(secret.as_str())).cloned()).collect()
+}
+
+#[test]
+fn staged_lines_are_those_of_git_diff() {
+    for seed in 31..41 {
+        let (repo, mut random) = (Repo::new(), Random::new(seed));
+        let mut secrets: Vec<String> = (0..40).map(|_| random.secret()).collect();
+        let text = |random: &mut Random, secrets: &[String]| -> Vec<String> {
+            let line = |random: &mut Random| match random.below(8) {
+                0 => format!("key = {}\n", secrets[random.below(secrets.len())]),
+                _ => random.line(),
+            };
+            (0..60).map(|_| line(random)).collect()
+        };
+        let mut files: Vec<Vec<String>> = (0..8).map(|_| text(&mut random, &secrets)).collect();
+        let path = |number: usize| format!("d{}/f{number}.txt", number % 3);
+        for (number, file) in files.iter().enumerate() {
+            repo.write(&path(number), file.concat());
+        }
+        repo.commit("first");
+        assert!(repo.staged().found.is_empty(), "nothing is staged");
+        secrets.extend((0..10).map(|_| random.secret()));
+        for number in 0..5 {
+            for _ in 0..4 {
+                let at = random.below(files[number].len());
+                files[number][at] = format!("other = {}\n", secrets[random.below(secrets.len())]);
+            }
+            repo.write(&path(number), files[number].concat());
+        }
+        repo.write("new/file.txt", text(&mut random, &secrets).concat());
+        repo.git(&["add", "-A"]);
+        repo.git(&["rm", "-q", "--cached", &path(7)]);
+        // Changed after it was added: not a part of the commit.
+        repo.write(&path(0), "changed again\n");
+        let diff = repo.git(&["diff", "--cached", "--no-renames", "--histogram", "--no-ext-diff"]);
+        let scan = repo.staged();
+        assert_eq!(scan.values(), added(&diff, &secrets), "seed {seed}");
+        assert!(scan.found.iter().all(|found| found.finding.tracked));
+        assert_eq!(scan.summary.files, 6);
+    }
+}
+
+#[test]
+fn before_the_first_commit_everything_is_added() {
+    let (repo, mut random) = (Repo::new(), Random::new(41));
+    assert!(repo.staged().found.is_empty(), "no index yet");
+    let secret = random.secret();
+    repo.write("a/b.txt", format!("\n{secret}\n"));
+    repo.write("later.txt", random.secret());
+    repo.git(&["add", "a"]);
+    repo.git(&["add", "-N", "later.txt"]);
+    assert_eq!(repo.staged().lines(), [(secret, "a/b.txt".to_owned(), 2)]);
+}
+
+#[test]
+fn conflicts_binaries_and_submodules_are_no_trouble() {
+    let (repo, mut random) = (Repo::new(), Random::new(42));
+    let inner = Repo::new();
+    inner.write("a.txt", "a\n");
+    inner.commit("inner");
+    repo.write("a.txt", "one\n");
+    repo.commit("first");
+    repo.git(&["checkout", "-q", "-b", "other"]);
+    let theirs = random.secret();
+    repo.write("a.txt", format!("{theirs}\n"));
+    repo.commit("theirs");
+    repo.git(&["checkout", "-q", "main"]);
+    repo.write("a.txt", "two\n");
+    repo.commit("ours");
+    let (merged, _) = repo.try_git(&["merge", "-q", "other"], b"");
+    assert!(!merged, "it conflicts");
+    repo.write("b.bin", b"\0\x01");
+    repo.git(&["add", "b.bin"]);
+    repo.git(&["submodule", "--quiet", "add", &inner.path.to_string_lossy(), "sub"]);
+    let scan = repo.staged();
+    assert_eq!(scan.values(), BTreeSet::from([theirs]));
+    assert!(scan.skips("binary"));
+}
+
+#[test]
+fn hooks_name_the_index_of_the_commit() {
+    let (repo, mut random) = (Repo::new(), Random::new(43));
+    let (staged, other) = (random.secret(), random.secret());
+    repo.write("a.txt", &staged);
+    repo.git(&["add", "a.txt"]);
+    std::fs::copy(repo.path.join(".git/index"), repo.path.join(".git/next")).unwrap();
+    repo.write("b.txt", &other);
+    repo.git(&["add", "b.txt"]);
+    let environment = Environment { index_file: Some(repo.path.join(".git/next")), ..Environment::default() };
+    let repository = Repository::discover_in(&repo.path, environment).unwrap();
+    let found = std::sync::Mutex::new(Vec::new());
+    let done = |outcome: keyward_scan::Outcome| found.lock().unwrap().extend(outcome.found);
+    git::staged(&scanner(), &repository, &ChangeOptions::default(), &done).unwrap();
+    let found = found.into_inner().unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(*found[0].value, staged.as_bytes());
+}
+
+#[test]
+fn a_range_is_what_its_commits_add() {
+    let (repo, mut random) = (Repo::new(), Random::new(44));
+    let secrets: Vec<String> = (0..30).map(|_| random.secret()).collect();
+    let mut lines: Vec<String> = (0..80).map(|_| random.line()).collect();
+    let mut commits = Vec::new();
+    for secret in &secrets {
+        let at = random.below(lines.len());
+        lines.insert(at, format!("{secret}\n"));
+        if random.below(3) == 0 {
+            lines.remove(random.below(80));
+        }
+        repo.write("x/a.txt", lines.concat());
+        commits.push(repo.commit("one more"));
+    }
+    let of = |scan: Scan| scan.values();
+    for _ in 0..12 {
+        let (a, b) = (random.below(30), random.below(30));
+        let range = format!("{}..{}", commits[a], commits[b]);
+        let log = repo.git(&["log", "-p", "--histogram", "--format=", &range]);
+        assert_eq!(of(repo.diff(&range).unwrap()), added(&log, &secrets), "{a}..{b}");
+    }
+    assert_eq!(of(repo.diff("HEAD~3..").unwrap()), secrets[27..].iter().cloned().collect());
+    assert_eq!(of(repo.diff("HEAD").unwrap()), secrets[29..].iter().cloned().collect());
+    assert_eq!(of(repo.diff(&commits[0]).unwrap()), secrets[..1].iter().cloned().collect(), "a first commit");
+    let scan = repo.diff("HEAD~2...HEAD").unwrap();
+    let commit_of: Vec<_> = scan.found.iter().map(|found| found.finding.commit.clone().unwrap()).collect();
+    assert_eq!(commit_of, commits[28..], "the oldest first");
+    assert_eq!(scan.summary.commits, 2);
+}
+
+#[test]
+fn what_a_range_adds_and_removes_is_published_with_it() {
+    let (repo, mut random) = (Repo::new(), Random::new(45));
+    repo.write("a.txt", "a\n");
+    repo.commit("first");
+    let secret = random.secret();
+    repo.write("a.txt", format!("a\n{secret}\n"));
+    let bad = repo.commit("oops");
+    repo.write("a.txt", "a\n");
+    repo.commit("nobody saw that");
+    assert_eq!(repo.diff("HEAD~2..HEAD").unwrap().places(), [(secret, "a.txt".to_owned(), Some(bad))].into());
+}
+
+#[test]
+fn branches_are_compared_with_what_others_have() {
+    let (repo, mut random) = (Repo::new(), Random::new(46));
+    let (old, own, theirs) = (random.secret(), random.secret(), random.secret());
+    repo.write("old.txt", &old);
+    repo.commit("old");
+    repo.git(&["checkout", "-q", "-b", "feature"]);
+    repo.write("own.txt", &own);
+    repo.commit("own");
+    repo.git(&["checkout", "-q", "main"]);
+    repo.write("theirs.txt", &theirs);
+    repo.commit("theirs");
+    let one = |secret: &String| BTreeSet::from([secret.clone()]);
+    for range in ["main..feature", "main...feature"] {
+        assert_eq!(repo.diff(range).unwrap().values(), one(&own), "{range}");
+    }
+    // A merge adds what neither side had.
+    repo.git(&["checkout", "-q", "feature"]);
+    repo.git(&["merge", "-q", "--no-commit", "main"]);
+    let evil = random.secret();
+    repo.write("own.txt", format!("{own}\n{evil}\n"));
+    repo.commit("merged");
+    assert_eq!(repo.diff("HEAD").unwrap().values(), one(&evil));
+    // A new branch, as hooks name it: what the remote does not have.
+    let null = "0".repeat(40);
+    repo.git(&["update-ref", "refs/remotes/origin/main", "main"]);
+    assert_eq!(repo.diff(&format!("{null}..feature")).unwrap().values(), [own, evil].into());
+    assert!(repo.diff(&format!("feature..{null}")).unwrap().found.is_empty(), "a branch is deleted");
+}
+
+#[test]
+fn a_revision_that_is_none_is_a_clear_error() {
+    let repo = Repo::new();
+    for range in ["nothing..HEAD", "HEAD", "--output=x", "a b", "..."] {
+        let error = repo.diff(range).err().unwrap();
+        assert!(matches!(error, Error::Revision { .. }), "{error}");
+    }
+    repo.write("a.txt", "a\n");
+    repo.commit("first");
+    let error = repo.diff("HEAD~3..").err().unwrap();
+    assert_eq!(error.to_string(), "\"HEAD~3\" is no revision of this repository");
+    repo.write("a.txt", "b\n");
+    repo.commit("second");
+    let clone = repo.beside("clone", &["clone", "-q", "--depth=1", "file://{}"]);
+    let error = clone.diff("HEAD~1..HEAD").err().unwrap();
+    assert!(error.to_string().contains("shallow"), "{error}");
+}
