@@ -44,7 +44,6 @@ fn python() {
             "import os\nu = 'postgres://me:@@db/x'",
             "import os\nu = f'postgres://me:{os.environ[\"GENERIC_SECRET\"]}{os.environ[\"GENERIC_SECRET\"]}db/x'",
         ),
-        ),
     ]);
 }
 
