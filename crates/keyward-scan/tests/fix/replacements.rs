@@ -233,6 +233,12 @@ fn the_services_own_name_is_taken_where_the_code_says_less() {
 }
 
 #[test]
+fn debug_shows_no_value() {
+    let shown = format!("{:?}", planned_one("a.py", "api_key = '@'\n"));
+    assert!(shown.contains("API_KEY") && !shown.contains(&value(1)), "{shown}");
+}
+
+#[test]
 fn the_diff_shows_what_changes_and_no_value() {
     let (first, second) = (value(1), value(2));
     let text = format!("import os\napi_key = '{first}'\n# {second}\n");
