@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use keyward_types::Fingerprint;
+use sha2::{Digest, Sha256};
 
 use super::delta::Copied;
 use super::families::Visit;
@@ -36,10 +36,31 @@ pub(super) struct Results {
     pub(super) bytes: u64,
     pub(super) binary: u64,
     pub(super) too_large: Vec<u32>,
+    /// Content that stands at more places than are told.
+    pub(super) crowded: Vec<u32>,
 }
 
-/// A finding, its path, and how many of the same are before it in the same text.
-pub(super) type Key = (Fingerprint, u32, u32);
+/// Places of the same content that are told, and bytes that are looked at again because it has
+/// another name there: trees can name one file a million times.
+const PLACES: usize = 10_000;
+const AGAIN: usize = 64 << 20;
+
+/// A value under a rule, its path, and how many of the same are before it in the same text.
+pub(super) type Key = (Value, u32, u32);
+
+/// Tells values apart. A fingerprint would not do: that of a weak value is the same for its
+/// successor on the same line, and another when the lines around it change.
+pub(super) type Value = [u8; 16];
+
+/// The name of what was found, for as long as this scan takes.
+pub(super) fn value(found: &Found) -> Value {
+    let mut hasher = Sha256::new_with_prefix(&found.finding.rule);
+    hasher.update([0]);
+    hasher.update(&*found.value);
+    let mut value = [0; 16];
+    value.copy_from_slice(&hasher.finalize()[..16]);
+    value
+}
 
 /// A finding where it first stood.
 pub(super) struct First {
@@ -56,6 +77,7 @@ impl Results {
         self.bytes += other.bytes;
         self.binary += other.binary;
         self.too_large.extend(other.too_large);
+        self.crowded.extend(other.crowded);
         for (key, first) in other.first {
             self.add(key, first);
         }
@@ -126,9 +148,13 @@ impl Look<'_> {
             self.report(slot, *first, &path, bytes, hits.clone());
         }
         // Rules may go by the path: elsewhere it is another file.
-        for place in more {
+        let looks = AGAIN / bytes.len().max(1);
+        if more.len() > PLACES && !hits.is_empty() {
+            self.results.crowded.push(slot);
+        }
+        for (number, place) in more.iter().take(PLACES).enumerate() {
             let path = String::from_utf8_lossy(&places.paths.bytes(place.path)).into_owned();
-            let hits = self.look(&path, bytes);
+            let hits = if number <= looks { self.look(&path, bytes) } else { hits.clone() };
             if !hits.is_empty() {
                 self.report(slot, *place, &path, bytes, hits);
             }
@@ -176,10 +202,11 @@ impl Look<'_> {
         let inner = self.places.paths.bytes(place.path);
         let tracked = self.repository.entry(&inner) == Some(self.places.blobs[slot as usize]);
         let source = Source { path, tracked, added: None };
-        let mut same: HashMap<Fingerprint, u32> = HashMap::new();
+        let mut same: HashMap<Value, u32> = HashMap::new();
         for (found, verdict) in self.scanner.judge(&source, bytes, hits) {
-            let count = same.entry(found.finding.fingerprint.clone()).or_default();
-            let key = (found.finding.fingerprint.clone(), place.path, *count);
+            let value = value(&found);
+            let count = same.entry(value).or_default();
+            let key = (value, place.path, *count);
             *count += 1;
             self.results.add(key, First { order: place.order, blob: slot, found, verdict });
         }
