@@ -71,14 +71,14 @@ fn measure(workspace: &Workspace, benchmark: &Benchmark) -> Result<()> {
 
 /// What a benchmark printed, and what of it lies between its marks.
 #[derive(Default)]
-struct Table {
+pub(crate) struct Table {
     whole: String,
     marked: Option<String>,
     within: bool,
 }
 
 impl Table {
-    fn read(&mut self, line: &str) {
+    pub(crate) fn read(&mut self, line: &str) {
         match line.trim() {
             "bench-table-begin" => {
                 self.within = true;
@@ -95,7 +95,7 @@ impl Table {
         }
     }
 
-    fn finish(self) -> Result<String> {
+    pub(crate) fn finish(self) -> Result<String> {
         let text = self.marked.unwrap_or(self.whole);
         if self.within || !text.lines().any(|line| line.starts_with('|')) {
             bail!("the benchmark printed no whole table");
@@ -105,7 +105,7 @@ impl Table {
 }
 
 /// `page` with what stands between the markers of `name` replaced.
-fn replace_section(page: &str, name: &str, section: &str) -> Result<String> {
+pub(crate) fn replace_section(page: &str, name: &str, section: &str) -> Result<String> {
     let marker = format!("<!-- bench:{name} -->");
     let mut parts = page.split(&marker);
     let (before, _, after) = match (parts.next(), parts.next(), parts.next(), parts.next()) {

@@ -4,12 +4,14 @@
 //! - `demo` shows the main job on a real application;
 //! - `prove` runs the campaigns at full size and writes `docs/proof/`;
 //! - `bench` measures and writes `BENCHMARKS.md`;
+//! - `accuracy` measures the scanner over a generated corpus and clean packages;
 //! - `dist` makes the packages that users install;
 //! - `pictures` draws the terminal pictures of the README from real runs.
 //!
 //! Nothing of the product is here, and the product uses nothing from here.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a job talks to the person who started it")]
 
+mod accuracy;
 mod bench;
 mod campaigns;
 mod demo;
@@ -40,6 +42,8 @@ usage: cargo xtask <command>
   demo             the main job on a copy of examples/chatbot
   prove NAME|all   a campaign at full size, into docs/proof/ (--seed N repeats one)
   bench NAME|all   a benchmark, into BENCHMARKS.md
+  accuracy [--seed N] [--count N]  the scanner's recall and false positives, into docs/accuracy.md
+  accuracy --clean what the scanner finds in large clean packages, into the same page
   dist [--check]   the packages, into target/dist/; --check installs and runs them
   pictures [NAME…] the terminal pictures in docs/pictures/, from real runs
   walls            which crate may import which
@@ -71,6 +75,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "demo" => demo::run(&workspace, rest),
         "prove" => prove::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
+        "accuracy" => accuracy::run(&workspace, rest),
         "dist" => dist::run(&workspace, rest),
         "pictures" => pictures::run(&workspace, rest),
         "walls" => walls::check(&workspace).map(drop),

@@ -1,13 +1,13 @@
 //! Every call, listed once.
 
-use keyward_types::{EnvironmentName, ProjectName, SecretName, SlotId, Version};
+use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotId, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LogLineInfo, NamedVersion, NewSecret, NewSlotInfo,
     ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
 };
-use crate::{Failure, Result};
+use crate::{Bytes, Failure, Result};
 
 /// Makes the trait, the wire form and the dispatcher from one list.
 macro_rules! desk {
@@ -126,6 +126,15 @@ desk! {
     accept / Accept () -> ();
     /// Writes a consistent encrypted copy to a file that must not exist.
     backup / Backup (path: String) -> u64;
+
+    /// What recognises every strong stored value (see `keyward_vault::MatchBundle::from_bytes`):
+    /// recorded as one `match`.
+    match_bundle / MatchBundle () -> Bytes;
+    /// Which stored secrets these values are, weak ones too; nothing is opened, and it is recorded
+    /// as one `match`.
+    identify / Identify (values: Vec<Bytes>) -> Vec<Option<KnownSecret>>;
+    /// A key under which this user's scanner keeps what it has seen of a repository.
+    scan_key / ScanKey () -> Bytes;
 
     /// Entries of the log from `first` on.
     log / Log (first: u64, limit: u64) -> Vec<LogLineInfo>;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use keyward_types::{EnvironmentName, Head, ProjectName, Secret, SecretName, SlotId, Version};
+use keyward_types::{EnvironmentName, Head, KnownSecret, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
     Actor, AgeRecipient, Edit, Error, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened, Project,
     RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
@@ -278,6 +278,20 @@ impl Desk for LocalDesk {
 
     fn remove_slot(&self, id: SlotId) -> Result<SlotInfo> {
         Ok(slot_info(&self.vault.remove_slot(&self.actor, id)?))
+    }
+
+    fn match_bundle(&self) -> Result<Bytes> {
+        let bundle = self.vault.match_bundle(&self.actor)?;
+        Ok(Bytes::new(bundle.to_bytes().to_vec()))
+    }
+
+    fn identify(&self, values: Vec<Bytes>) -> Result<Vec<Option<KnownSecret>>> {
+        let values: Vec<&[u8]> = values.iter().map(Bytes::expose).collect();
+        Ok(self.vault.identify(&self.actor, &values)?)
+    }
+
+    fn scan_key(&self) -> Result<Bytes> {
+        Ok(Bytes::new(self.vault.scan_key().to_vec()))
     }
 
     fn rekey(&self) -> Result<u32> {

@@ -27,6 +27,8 @@ pub(crate) fn find(name: &Name, value: &str) -> Option<Hit> {
             hit.detector.confidence,
             hit.checksum != Some(false),
             hit.detector.longest_prefix(value),
+            // Of two that share their form, the one that the name speaks of.
+            !hit.detector.context.is_empty(),
             hit.detector.confirmed,
         )
     })

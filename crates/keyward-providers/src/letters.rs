@@ -2,13 +2,13 @@
 
 /// Whether some run of letters and digits in `text` looks drawn at random, as keys are, and not
 /// made of words, numbers and abbreviations, as settings are.
-pub(crate) fn looks_random(text: &str) -> bool {
+pub fn looks_random(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| is_random_run(run.as_bytes()))
 }
 
 /// Bits that a letter costs after another in English (technical texts and names of things):
 /// 4.7 for every letter if it were chance. Letters only; case does not matter.
-pub(crate) fn bits_after(before: u8, letter: u8) -> f64 {
+pub fn bits_after(before: u8, letter: u8) -> f64 {
     let index = |byte: u8| usize::from(byte.to_ascii_lowercase().wrapping_sub(b'a'));
     let quarters = BIGRAMS.get(index(before)).and_then(|row| row.as_bytes().get(index(letter)));
     quarters.map_or(4.7, |quarters| f64::from(quarters - b'0') / 4.0)

@@ -37,6 +37,7 @@ pub use connection::{ConnectionString, Host, Tls};
 pub use detect::public_part;
 pub use generate::{GenerateError, Generated, Profile, Source, generate};
 pub use keyward_types::Confidence;
+pub use letters::{bits_after, looks_random};
 pub use name::public_prefix;
 pub use note::Note;
 pub use placeholder::{is_placeholder, is_reference};
@@ -44,4 +45,4 @@ pub use provider::{
     Basic, Charset, Checksum, Detector, Manage, Provider, RotationClass, Send, SendPlace, Verify, detectors, provider,
     provider_of_host, provider_of_scheme, providers,
 };
-pub use recognise::{Recognition, recognise};
+pub use recognise::{Recognition, names_a_secret, recognise, usual_variable};

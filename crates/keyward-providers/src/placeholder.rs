@@ -20,7 +20,7 @@ pub fn is_reference(value: &str) -> bool {
     let framed = [("${", "}"), ("$(", ")"), ("{{", "}}"), ("%(", ")s")];
     let framed = framed.iter().any(|(start, end)| {
         let inner = value.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
-        inner.is_some_and(|inner| !inner.contains(start) && !inner.contains(end))
+        inner.is_some_and(|inner| !inner.contains(start) && !inner.contains(end) && !inner.contains(['{', '}']))
     });
     let schemes = ["op://", "keyward://", "vault:", "secretref:", "keyvault://", "awssm://", "gcpsm://"];
     bare || framed || (!value.contains('@') && schemes.iter().any(|scheme| value.starts_with(scheme)))
@@ -118,7 +118,7 @@ mod tests {
         for value in ["${OTHER}", "$OTHER", "$(cat /x)", "{{ other }}", "op://vault/item/field"] {
             assert!(is_reference(value), "{value}");
         }
-        for value in ["$", "$5", "$2b$10$abc", "${A}${B}", "a${B}", "price$"] {
+        for value in ["$", "$5", "$2b$10$abc", "${A}${B}", "a${B}", "price$", "{{h}o)p{e]n}}"] {
             assert!(!is_reference(value), "{value}");
         }
     }

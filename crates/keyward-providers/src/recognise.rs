@@ -50,6 +50,18 @@ pub fn recognise(name: &str, value: impl AsRef<[u8]>) -> Recognition {
     found
 }
 
+/// Whether a variable of that name usually holds a secret: `dbPassword`, `OPENAI_API_KEY`, not `token_count`.
+pub fn names_a_secret(name: &str) -> bool {
+    expected(&Name::parse(name)).0.is_secret()
+}
+
+/// The variable that a service's keys of a kind usually live in: `OPENAI_API_KEY`.
+pub fn usual_variable(provider: &Provider, kind: Kind) -> Option<&'static str> {
+    let own = provider.env.iter().filter(|(_, own)| *own == kind).map(|(name, _)| *name);
+    // The plainest: `OPENAI_API_KEY` before `OPENAI_ADMIN_KEY`.
+    own.min_by_key(|name| (!name.ends_with("_API_KEY"), name.contains("ADMIN"), name.len()))
+}
+
 impl Recognition {
     /// A value of that kind, of which nothing else is known.
     pub(crate) fn of(kind: Kind) -> Self {
@@ -90,6 +102,8 @@ fn by_format(name: &Name, text: &str) -> Option<Recognition> {
         provider: Some(detector.provider),
         detector: Some(detector.id),
         access: detector.access,
+        // Some services' keys are JWTs of a form of their own.
+        expires_at: Jwt::parse(text).and_then(|jwt| jwt.recognition(name).expires_at),
         notes,
         ..Recognition::of(detector.kind)
     })

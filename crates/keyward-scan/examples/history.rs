@@ -30,7 +30,10 @@ fn main() {
         let summary = outcome.summary;
         summary.skipped.iter().for_each(|skipped| eprintln!("skipped {}: {}", skipped.path, skipped.reason));
         if summary.commits > 0 {
-            eprintln!("{} commits, {} blobs, {} bytes, {:.3} s", summary.commits, summary.blobs, summary.bytes, summary.seconds);
+            eprintln!(
+                "{} commits, {} blobs, {} bytes, {:.3} s",
+                summary.commits, summary.blobs, summary.bytes, summary.seconds
+            );
         }
     };
     let changes = ChangeOptions { threads, ..ChangeOptions::default() };

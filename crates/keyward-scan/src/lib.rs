@@ -10,14 +10,23 @@
 //! left out is said; nothing is executed, no link is followed out of the tree, and nothing here
 //! reaches the network. Values live in wiped memory and leave only inside [`Found`].
 
-mod decode;
+mod archive;
+pub mod baseline;
+pub mod container;
+pub mod decode;
 pub mod engine;
 mod fingerprint;
+pub mod fix;
 pub mod git;
+pub mod misuse;
+pub mod own_rules;
+mod places;
 mod position;
 mod redact;
+pub mod report;
 mod scanner;
 mod seen;
+pub mod silence;
 pub mod summary;
 pub mod tree;
 

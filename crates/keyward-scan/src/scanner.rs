@@ -8,6 +8,7 @@ use keyward_types::{Confidence, Finding, KnownSecret, KnownSecrets, Verified};
 use zeroize::Zeroizing;
 
 use crate::engine::{Candidate, Engine, Hint, Text};
+use crate::places::Places;
 use crate::position::{Lines, Span};
 use crate::summary::{Skipped, Summary};
 use crate::{decode, fingerprint, fingerprint_in_line, redact};
@@ -76,6 +77,14 @@ pub struct Outcome {
     pub summary: Summary,
 }
 
+impl Outcome {
+    /// Adds what came of another part of the same input.
+    pub fn merge(&mut self, mut other: Self) {
+        self.found.append(&mut other.found);
+        self.summary.merge(other.summary);
+    }
+}
+
 /// A rule's name for stored values that no rule knows by their form.
 const STORED: &str = "stored-secret";
 /// Source lines are shown up to this many bytes on either side of a value.
@@ -87,6 +96,9 @@ impl Scanner {
         let mut outcome = Outcome::default();
         let looked = self.look(source.path, bytes);
         outcome.summary.bytes = looked.bytes;
+        if !looked.whole {
+            outcome.summary.skipped.push(Skipped::new(source.path, "decodes to too much"));
+        }
         for (found, verdict) in self.judge(source, bytes, looked.hits) {
             match verdict {
                 Verdict::Silenced if !found.weak => outcome.summary.silenced += 1,
@@ -99,17 +111,27 @@ impl Scanner {
 
     /// The first half of [`Scanner::scan`]: where something stands, in the order of places.
     pub(crate) fn look(&self, path: &str, bytes: &[u8]) -> Looked {
-        let mut looked = Looked { hits: Vec::new(), bytes: bytes.len() as u64 };
+        let mut looked = Looked { hits: Vec::new(), bytes: bytes.len() as u64, whole: true };
         let hint = Hint { path, depth: 0 };
-        looked.hits = self.hits(&Text { bytes, hint });
-        decode::each(bytes, &hint, &mut |decoded| {
+        let hits = self.hits(&Text { bytes, hint });
+        // Hits of decoded texts, by depth, with their places in the text that each was decoded out of.
+        let mut inside: [Vec<Hit>; decode::MAX_DEPTH as usize + 2] = Default::default();
+        looked.whole = decode::each(bytes, &hint, &mut |decoded| {
             looked.bytes += decoded.bytes.len() as u64;
-            let hint = Hint { path, depth: decoded.depth };
-            for mut hit in self.hits(&Text { bytes: &decoded.bytes, hint }) {
-                hit.range = decoded.outer(&hit.range);
-                looked.hits.push(hit);
-            }
+            let depth = usize::from(decoded.depth);
+            let mut own = self.hits(&Text { bytes: &decoded.bytes, hint: Hint { path, depth: decoded.depth } });
+            // How a program uses a secret is asked of its source as it stands.
+            own.retain(|hit| !self.is_misuse(hit));
+            let (outer, own) = (depth - 1, self.one_in_each_place(own, std::mem::take(&mut inside[depth])));
+            let text = inside[outer].last().map_or(1, |hit| hit.text + 1);
+            inside[outer].extend(own.into_iter().map(|hit| Hit {
+                range: decoded.outer(&hit.range),
+                text,
+                depth: hit.depth.max(decoded.depth),
+                ..hit
+            }));
         });
+        looked.hits = self.one_in_each_place(hits, std::mem::take(&mut inside[0]));
         looked.hits.sort_by_key(|hit| (hit.range.start, hit.range.end));
         looked
     }
@@ -143,6 +165,8 @@ impl Scanner {
                     confidence: Confidence::High,
                     weak: false,
                     vault: Some(secret),
+                    text: 0,
+                    depth: 0,
                 }),
             }
         }
@@ -163,7 +187,42 @@ impl Scanner {
             confidence: candidate.confidence,
             weak: candidate.weak,
             vault: None,
+            text: 0,
+            depth: 0,
         }
+    }
+
+    /// Of hits of a text and of what was decoded out of it, the one in each place that says most. Hits of the same
+    /// text leave each other alone: the engine has judged them, and what was compressed has one place for all.
+    fn one_in_each_place(&self, mut hits: Vec<Hit>, decoded: Vec<Hit>) -> Vec<Hit> {
+        if decoded.is_empty() {
+            return hits;
+        }
+        hits.extend(decoded);
+        let rank = |hit: &Hit| hit.rule.map_or(0, |rule| self.engine.rule(rule).rank);
+        let worth = |hit: &Hit| (!hit.weak, rank(hit), hit.confidence, hit.depth);
+        hits.sort_by(|a, b| worth(b).cmp(&worth(a)).then(a.range.start.cmp(&b.range.start)));
+        let mut kept: Vec<Hit> = Vec::new();
+        let mut taken = Places::default();
+        for hit in hits {
+            if self.is_misuse(&hit) {
+                kept.push(hit);
+                continue;
+            }
+            match taken.other(&hit.range, hit.text) {
+                // The vault may know the encoded form, and a rule the decoded one.
+                Some(index) => kept[index].vault = kept[index].vault.take().or(hit.vault),
+                None => {
+                    taken.add(&hit.range, hit.text, kept.len());
+                    kept.push(hit);
+                }
+            }
+        }
+        for hit in &mut kept {
+            hit.weak &= hit.vault.is_none();
+        }
+        kept.sort_by_key(|hit| (hit.range.start, hit.range.end));
+        kept
     }
 
     /// The second half: what is reported of the hits, and what somebody silenced.
@@ -243,6 +302,8 @@ pub(crate) struct Looked {
     pub(crate) hits: Vec<Hit>,
     /// Bytes looked at, those of decoded texts included.
     pub(crate) bytes: u64,
+    /// Whether all that is encoded was decoded.
+    pub(crate) whole: bool,
 }
 
 /// What was found in a place, by a rule or by the vault.
@@ -254,6 +315,10 @@ pub(crate) struct Hit {
     confidence: Confidence,
     weak: bool,
     vault: Option<KnownSecret>,
+    /// Which text it was found in, among those that are merged; 0: the outer one.
+    text: usize,
+    /// How many decodings lie between it and the input.
+    depth: u8,
 }
 
 impl Hit {

@@ -5,7 +5,6 @@
 //! neither a value nor a line of source is kept, and silences may change in between. All of it
 //! holds for one version of rules, options and stored secrets: another one begins anew.
 
-
 use gix::ObjectId;
 use keyward_providers::detectors;
 use sha2::{Digest, Sha256};

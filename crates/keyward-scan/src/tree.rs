@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
+use crate::container::{self, Limits};
 use crate::scanner::{Outcome, Scanner, Source};
 use crate::summary::Skipped;
 
@@ -19,13 +20,15 @@ pub struct TreeOptions {
     pub respect_gitignore: bool,
     /// Larger files are skipped.
     pub max_file_size: u64,
+    /// Bounds of what archives unpack to.
+    pub unpack: Limits,
     /// Threads; 0: as many as there are cores.
     pub threads: usize,
 }
 
 impl Default for TreeOptions {
     fn default() -> Self {
-        Self { all: false, respect_gitignore: false, max_file_size: 1 << 30, threads: 0 }
+        Self { all: false, respect_gitignore: false, max_file_size: 1 << 30, unpack: Limits::default(), threads: 0 }
     }
 }
 
@@ -140,12 +143,16 @@ fn visit(
         Ok(false) => return done(Scanner::skipped(&path, "too large")),
         Err(error) => return done(Scanner::skipped(&path, &format!("unreadable: {error}"))),
     }
-    if is_binary(buffer) {
-        return done(Scanner::skipped(&path, "binary"));
-    }
-    let source = Source { path: &path, tracked: tracked(entry.path()), added: None };
-    let mut outcome = scanner.scan(&source, buffer);
-    outcome.summary.files = 1;
+    let tracked = tracked(entry.path());
+    let (mut outcome, mut skipped, mut read) = (Outcome::default(), Vec::new(), false);
+    let scan = &mut |path: &str, text: &[u8]| {
+        read = true;
+        outcome.merge(scanner.scan(&Source { path, tracked, added: None }, text));
+    };
+    container::texts(&path, buffer, &options.unpack, scan, &mut skipped);
+    // Of an archive, what is inside has no count of its own; an empty one was read all the same.
+    outcome.summary.files = u64::from(read || skipped.is_empty());
+    outcome.summary.skipped.append(&mut skipped);
     done(outcome);
 }
 

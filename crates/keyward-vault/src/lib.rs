@@ -13,6 +13,7 @@
 
 mod access;
 mod actor;
+mod bundle;
 mod carry;
 mod change;
 mod crypto;
@@ -24,10 +25,12 @@ mod manage;
 mod matching;
 mod projects;
 mod read;
+mod recognition;
 mod record;
 mod records;
 mod reseal;
 mod ring;
+mod scan_cache;
 mod slot;
 #[cfg(test)]
 mod testing;
@@ -37,6 +40,7 @@ mod verify;
 mod write;
 
 pub use actor::Actor;
+pub use bundle::MatchBundle;
 pub use carry::LogFormat;
 pub use error::Error;
 pub use header::Header;
@@ -45,6 +49,7 @@ pub use matching::{MatchRecord, MatchRow, RollingKey, WINDOW};
 pub use read::{Lease, Loaded, Opened, Scope};
 pub use record::{Recorded, Via};
 pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Sealed};
+pub use scan_cache::ScanCache;
 pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Share, Slot};
 pub use vault::{NewVault, Tools, Vault};
 pub use verify::Verified;

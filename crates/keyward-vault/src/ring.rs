@@ -105,6 +105,11 @@ impl KeyRing {
         self.fingerprint.derive(b"keyward/match/1")
     }
 
+    /// The key of what the scanner keeps about repositories.
+    pub(crate) fn scan_key(&self) -> Key {
+        self.fingerprint.derive(b"keyward/scan-cache/1")
+    }
+
     pub(crate) fn head_mac(&self) -> Hmac<Sha256> {
         self.head_mac.clone()
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use keyward_providers::{Detector, detectors};
+use keyward_providers::{Charset, Detector, detectors};
 use keyward_types::{Access, Confidence};
 use regex_lite::Regex;
 
@@ -54,10 +54,18 @@ impl Formats {
             };
             if !detector.anchors.is_empty() {
                 add(detector.anchors, Anchor::Inside, Literal::exact);
-            } else if !detector.prefixes.is_empty() && detector.prefixes.iter().all(|prefix| prefix.len() >= 3) {
+            } else if detector.context.is_empty()
+                || detector.prefixes.iter().all(|prefix| is_telling(prefix)) && !detector.prefixes.is_empty()
+            {
                 add(detector.prefixes, Anchor::Start, Literal::exact);
             } else {
                 add(detector.context, Anchor::Context, Literal::word);
+                // `dd_api_key` is written `ddApiKey` and `dd-api-key` too.
+                for word in detector.context.iter().filter(|word| word.contains(['_', '-'])) {
+                    let joined = word.replace(['_', '-'], "");
+                    let other = if word.contains('_') { word.replace('_', "-") } else { word.replace('-', "_") };
+                    add(&[joined.as_str(), other.as_str()], Anchor::Context, Literal::word);
+                }
             }
         }
         all
@@ -148,10 +156,10 @@ impl Format {
                     break;
                 }
             }
-            if self.may_stand_in(bytes[at]) && begins_word(bytes, at) {
-                let run = at + bytes[at..high].iter().take_while(|byte| self.may_stand_in(**byte)).count();
-                if let Some(range) = self.run(bytes, at..run) {
-                    return filter::is_assigned(text, start..end, &range).then_some(range);
+            if self.may_stand_near(bytes[at]) && begins_word(bytes, at) {
+                let run = at + bytes[at..high].iter().take_while(|byte| self.may_stand_near(**byte)).count();
+                if let Some(range) = self.run(bytes, at..run).or_else(|| self.run_in(bytes, at..run)) {
+                    return filter::is_assigned(text, self.detector.id, start..end, &range).then_some(range);
                 }
                 at = run;
             } else {
@@ -159,6 +167,14 @@ impl Format {
             }
         }
         None
+    }
+
+    /// A value at the end of a run that has its name in front: where any visible character may stand in a value, `NAME=`
+    /// belongs to the run too.
+    fn run_in(&self, text: &[u8], run: Range<usize>) -> Option<Range<usize>> {
+        let graphic = self.detector.charset == Charset::Graphic;
+        let signs = (run.start..run.end.min(run.start + 80)).filter(|at| graphic && matches!(text[*at], b'=' | b':'));
+        signs.take(4).find_map(|sign| self.run(text, sign + 1..run.end))
     }
 
     /// Whether a whole run of the alphabet is a value.
@@ -183,7 +199,10 @@ impl Format {
         let mut end = at + prefix + run;
         if detector.pattern.is_some() {
             let value = std::str::from_utf8(&text[at..end]).ok()?;
-            end = at + self.regex()?.find(value)?.end();
+            // All of it rather than the first alternative of the pattern that fits its beginning.
+            if !detector.matches(value) {
+                end = at + self.regex()?.find(value)?.end();
+            }
         }
         let length = (end - at) as u64;
         (u64::from(detector.min_len) <= length && length <= u64::from(detector.max_len)).then_some(end)
@@ -195,10 +214,22 @@ impl Format {
             || self.detector.prefixes.iter().any(|prefix| prefix.as_bytes().contains(&byte))
     }
 
+    /// The same for a value that only a word near it points to: what quotes it is no part of it.
+    fn may_stand_near(&self, byte: u8) -> bool {
+        let quotes = matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b',' | b';');
+        self.may_stand_in(byte) && !(quotes && self.detector.charset == Charset::Graphic)
+    }
+
     fn regex(&self) -> Option<&Regex> {
         let make = || Regex::new(&format!("^(?:{})", self.detector.pattern?)).ok();
         self.regex.get_or_init(make).as_ref()
     }
+}
+
+/// Whether a prefix is worth searching for where there is a context word to search for instead:
+/// `key`, `pub` and `test_` stand everywhere.
+fn is_telling(prefix: &str) -> bool {
+    prefix.len() >= 5 || (prefix.len() == 4 && prefix.bytes().any(|byte| !byte.is_ascii_lowercase() && byte != b'_'))
 }
 
 /// Whether a value can begin here: not within a word, unless the letter before belongs to an escape (`\n`, `%3D`).
@@ -224,5 +255,7 @@ fn has_context(text: &Text<'_>, range: &Range<usize>, words: &[&str]) -> bool {
     let low = range.start.saturating_sub(2 * REACH);
     let high = text.bytes.len().min(range.end + REACH);
     let near = text.bytes[low..high].to_ascii_lowercase();
-    words.iter().any(|word| memchr::memmem::find(&near, word.as_bytes()).is_some())
+    let stands = |word: &str| memchr::memmem::find(&near, word.as_bytes()).is_some();
+    let joined = |word: &str| word.contains(['_', '-']) && stands(&word.replace(['_', '-'], ""));
+    words.iter().any(|word| stands(word) || joined(word))
 }

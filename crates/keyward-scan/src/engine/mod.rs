@@ -1,14 +1,21 @@
 //! From a text to candidates: anchors, confirmation, filters.
 
+mod assignment;
 mod filter;
 mod format;
 mod matcher;
 mod prefilter;
+mod shape;
 
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use keyward_types::Confidence;
+
 use zeroize::Zeroizing;
+
+use crate::misuse::Misuse;
+pub(crate) use filter::shannon;
 
 pub use matcher::{Hint, Matcher, RawCandidate, RuleInfo, Text};
 pub use prefilter::{Literal, Prefilter};
@@ -16,8 +23,8 @@ pub use prefilter::{Literal, Prefilter};
 /// Rules, ready to be run. Made once, used by every thread.
 pub struct Engine {
     matchers: Vec<Loaded>,
-    /// For each literal of the prefilter, its matcher and its index there.
-    owners: Vec<(u32, u32)>,
+    /// For each literal of the prefilter, who asked for it: matchers, and its index there.
+    owners: Vec<Vec<(u32, u32)>>,
     prefilter: Prefilter,
     rules: Vec<RuleInfo>,
 }
@@ -43,21 +50,51 @@ pub struct Candidate {
     pub weak: bool,
 }
 
+impl Loaded {
+    /// What a matcher found, unless it only keeps the place of a value.
+    fn candidate(&self, rules: &[RuleInfo], text: &Text<'_>, raw: RawCandidate) -> Option<Candidate> {
+        let value = raw.value.unwrap_or_else(|| Zeroizing::new(text.bytes[raw.range.clone()].to_vec()));
+        let RawCandidate { rule, range, confidence, weak, .. } = raw;
+        let rule = self.first_rule + rule;
+        // `$API_KEY` stands in for a value; printing it is a misuse.
+        (rules[rule].misuse || !filter::is_stand_in(&value)).then_some(Candidate {
+            rule,
+            range,
+            value,
+            confidence,
+            weak,
+        })
+    }
+}
+
 impl Engine {
     /// The built-in rules and `extra` ones.
     pub fn new(extra: Vec<Box<dyn Matcher>>) -> Self {
-        let mut all: Vec<Box<dyn Matcher>> = vec![Box::new(format::Formats::new())];
+        let mut all: Vec<Box<dyn Matcher>> = vec![
+            Box::new(format::Formats::new()),
+            Box::new(shape::Shapes),
+            Box::new(assignment::Assignments),
+            Box::new(Misuse::new()),
+        ];
         all.extend(extra);
         Self::of(all)
     }
 
-    fn of(all: Vec<Box<dyn Matcher>>) -> Self {
-        let (mut matchers, mut owners, mut literals, mut rules) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    /// Just these rules.
+    pub fn of(all: Vec<Box<dyn Matcher>>) -> Self {
+        let (mut matchers, mut rules) = (Vec::new(), Vec::new());
+        let mut owners: Vec<Vec<(u32, u32)>> = Vec::new();
+        let mut literals: Vec<Literal> = Vec::new();
+        let mut seen: HashMap<Literal, usize> = HashMap::new();
         for matcher in all {
             let owner = u32::try_from(matchers.len()).unwrap_or(u32::MAX);
             for (index, literal) in matcher.anchors().into_iter().enumerate() {
-                owners.push((owner, u32::try_from(index).unwrap_or(u32::MAX)));
-                literals.push(literal);
+                let place = *seen.entry(literal).or_insert_with_key(|literal| {
+                    literals.push(literal.clone());
+                    owners.push(Vec::new());
+                    literals.len() - 1
+                });
+                owners[place].push((owner, u32::try_from(index).unwrap_or(u32::MAX)));
             }
             let first_rule = rules.len();
             rules.extend(matcher.rules());
@@ -81,17 +118,16 @@ impl Engine {
         let mut found: Vec<Candidate> = Vec::new();
         let mut raw = Vec::new();
         self.prefilter.find(text.bytes, |literal, at| {
-            let (owner, anchor) = self.owners[literal];
-            let loaded = &self.matchers[owner as usize];
-            loaded.matcher.confirm(text, anchor as usize, at, &mut raw);
-            for one in raw.drain(..) {
-                let value = one.value.unwrap_or_else(|| Zeroizing::new(text.bytes[one.range.clone()].to_vec()));
-                if !filter::is_stand_in(&value) {
-                    let rule = loaded.first_rule + one.rule;
-                    found.push(Candidate { rule, range: one.range, value, confidence: one.confidence, weak: one.weak });
-                }
+            for (owner, anchor) in &self.owners[literal] {
+                let loaded = &self.matchers[*owner as usize];
+                loaded.matcher.confirm(text, *anchor as usize, at, &mut raw);
+                found.extend(raw.drain(..).filter_map(|one| loaded.candidate(&self.rules, text, one)));
             }
         });
+        for loaded in &self.matchers {
+            loaded.matcher.whole(text, &mut raw);
+            found.extend(raw.drain(..).filter_map(|one| loaded.candidate(&self.rules, text, one)));
+        }
         self.one_in_each_place(found)
     }
 
@@ -104,7 +140,7 @@ impl Engine {
         found.sort_by(|a, b| worth(b).cmp(&worth(a)).then(a.range.start.cmp(&b.range.start)));
         let mut kept: Vec<Candidate> = Vec::new();
         // Ends of what is kept, by where it begins: places that are kept do not overlap.
-        let mut taken: std::collections::BTreeMap<usize, usize> = std::collections::BTreeMap::new();
+        let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
         for one in found {
             // A misuse is about code, not about the value in it.
             let misuse = self.rules[one.rule].misuse;

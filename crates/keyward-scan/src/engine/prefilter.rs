@@ -8,7 +8,7 @@
 //! much as one, which is where vector searches such as Teddy give up.
 
 /// A literal to find.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Literal {
     /// Its bytes, at least three.
     pub bytes: Vec<u8>,
@@ -20,18 +20,26 @@ pub struct Literal {
 pub struct Prefilter {
     /// A bit a hash of three bytes: some literal has them in its window.
     bits: Box<[u64; BITS / 64]>,
+    /// A bit a hash of four bytes: some literal has them as its window.
+    fours: Box<[u64; FOURS / 64]>,
     /// Where the entries of a hash begin in `entries`.
     starts: Box<[u32]>,
     entries: Vec<Entry>,
     literals: Vec<Literal>,
 }
 
-/// Three bytes of a literal.
+/// A window of a literal, as it lies to the place that was looked at.
 #[derive(Clone, Copy)]
 struct Entry {
-    literal: u32,
-    /// How far they are from the beginning of the literal; −1: one byte before it.
-    offset: i32,
+    /// What the four bytes of the window are, once `fold` is set in them and `mask` kept.
+    window: u32,
+    fold: u32,
+    mask: u32,
+    /// How far before the place the window begins: 0 or 1.
+    before: u8,
+    /// How far before the window the literal begins.
+    offset: u8,
+    literal: u16,
 }
 
 impl Literal {
@@ -53,42 +61,40 @@ impl Literal {
 }
 
 impl Prefilter {
-    /// Prepares literals; those of fewer than three bytes are never found.
+    /// The most literals that fit.
+    pub const MOST: usize = u16::MAX as usize;
+
+    /// Prepares literals. One of three bytes is found where a letter, a digit, `-` or `_` follows it; those of
+    /// fewer, and those beyond [`Prefilter::MOST`], are not found at all.
     pub fn new(literals: Vec<Literal>) -> Self {
-        let mut pairs: Vec<(u16, Entry)> = Vec::new();
-        for (index, literal) in literals.iter().enumerate() {
-            let literal_index = u32::try_from(index).unwrap_or(u32::MAX);
-            let folded: Vec<u8> = literal.bytes.iter().map(|byte| fold(*byte)).collect();
-            let mut add = |bytes: [u8; 3], offset: usize, before: bool| {
-                let offset = i32::try_from(offset).unwrap_or(i32::MAX) - i32::from(before);
-                pairs.push((
-                    hash(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0])),
-                    Entry { literal: literal_index, offset },
-                ));
-            };
-            if let [a, b, c] = folded[..] {
-                add([a, b, c], 0, false);
-                // Whatever stands before the literal, in every byte that folding leaves.
-                for before in (0..=255u8).filter(|byte| fold(*byte) == *byte) {
-                    add([before, a, b], 0, true);
-                }
-            } else if let Some(at) = rarest_window(&folded) {
-                add([folded[at], folded[at + 1], folded[at + 2]], at, false);
-                add([folded[at + 1], folded[at + 2], folded[at + 3]], at + 1, false);
-            }
+        let mut pairs: Vec<(u32, Entry)> = Vec::new();
+        for (literal, index) in literals.iter().zip(0..=u16::MAX) {
+            enter(&mut pairs, literal, index);
         }
         pairs.sort_by_key(|(hash, _)| *hash);
         let mut bits = Box::new([0u64; BITS / 64]);
         let mut starts = vec![0u32; BITS + 1];
         for (hash, _) in &pairs {
-            bits[usize::from(*hash) >> 6] |= 1 << (hash & 63);
-            starts[usize::from(*hash) + 1] += 1;
+            bits[(*hash >> 6) as usize] |= 1 << (hash & 63);
+            starts[*hash as usize + 1] += 1;
         }
         for index in 1..starts.len() {
             starts[index] += starts[index - 1];
         }
+        let mut fours = Box::new([0u64; FOURS / 64]);
+        let mut set = |bytes: u32| {
+            let hash = hash_of_four(bytes);
+            fours[(hash >> 6) as usize] |= 1 << (hash & 63);
+        };
+        for (_, entry) in &pairs {
+            match entry.mask {
+                u32::MAX => set(entry.window | FOLD),
+                // Three bytes, and all that may follow.
+                _ => word_bytes().for_each(|byte| set((entry.window | FOLD) & 0xff_ffff | u32::from(byte) << 24)),
+            }
+        }
         let entries = pairs.into_iter().map(|(_, entry)| entry).collect();
-        Self { bits, starts: starts.into_boxed_slice(), entries, literals }
+        Self { bits, fours, starts: starts.into_boxed_slice(), entries, literals }
     }
 
     /// Calls `hit` with the index of a literal and its place, for every literal at every place, in
@@ -99,18 +105,22 @@ impl Prefilter {
         while let Some(block) = text.get(at..at + 8) {
             let word = u64::from_le_bytes(block.try_into().expect("eight bytes were taken")) | 0x2020_2020_2020_2020;
             let (a, b, c) = (hash(word as u32), hash((word >> 16) as u32), hash((word >> 32) as u32));
-            if self.has(a) | self.has(b) | self.has(c) {
-                self.confirm(text, at, a, &mut hit);
-                self.confirm(text, at + 2, b, &mut hit);
-                self.confirm(text, at + 4, c, &mut hit);
+            let (in_a, in_b, in_c) = (self.has(a), self.has(b), self.has(c));
+            if in_a | in_b | in_c {
+                if in_a {
+                    self.confirm(text, at, a, &mut hit);
+                }
+                if in_b {
+                    self.confirm(text, at + 2, b, &mut hit);
+                }
+                if in_c {
+                    self.confirm(text, at + 4, c, &mut hit);
+                }
             }
             at += 6;
         }
         while at < text.len() {
-            let mut last = [0u8; 4];
-            let rest = &text[at..text.len().min(at + 3)];
-            last[..rest.len()].copy_from_slice(rest);
-            let hash = hash(u32::from_le_bytes(last) | 0x2020_2020);
+            let hash = hash(word_at(text, at) | FOLD);
             if self.has(hash) {
                 self.confirm(text, at, hash, &mut hit);
             }
@@ -119,16 +129,37 @@ impl Prefilter {
     }
 
     #[inline(always)]
-    fn has(&self, hash: u16) -> bool {
-        self.bits[usize::from(hash) >> 6] >> (hash & 63) & 1 != 0
+    fn has(&self, hash: u32) -> bool {
+        self.bits[(hash >> 6) as usize] >> (hash & 63) & 1 != 0
     }
 
-    fn confirm(&self, text: &[u8], at: usize, hash: u16, hit: &mut impl FnMut(usize, usize)) {
-        let range = self.starts[usize::from(hash)] as usize..self.starts[usize::from(hash) + 1] as usize;
+    #[inline]
+    fn confirm(&self, text: &[u8], at: usize, hash: u32, hit: &mut impl FnMut(usize, usize)) {
+        // The four bytes from here, and from one before; the byte before the text is none.
+        let here = word_at(text, at);
+        let before = here << 8 | at.checked_sub(1).map_or(0, |before| u32::from(text[before]));
+        if self.has_four(here | FOLD) | self.has_four(before | FOLD) {
+            self.look_up(text, at, hash, [here, before], hit);
+        }
+    }
+
+    #[inline(always)]
+    fn has_four(&self, folded: u32) -> bool {
+        let hash = hash_of_four(folded);
+        self.fours[(hash >> 6) as usize] >> (hash & 63) & 1 != 0
+    }
+
+    #[inline(never)]
+    fn look_up(&self, text: &[u8], at: usize, hash: u32, [here, before]: [u32; 2], hit: &mut impl FnMut(usize, usize)) {
+        let range = self.starts[hash as usize] as usize..self.starts[hash as usize + 1] as usize;
         for entry in &self.entries[range] {
-            let start = at as i64 - i64::from(entry.offset);
-            let literal = entry.literal as usize;
-            if let Ok(start) = usize::try_from(start)
+            let word = if entry.before == 0 { here } else { before };
+            if (word | entry.fold) & entry.mask != entry.window {
+                continue;
+            }
+            let start = at.checked_sub(usize::from(entry.before) + usize::from(entry.offset));
+            let literal = usize::from(entry.literal);
+            if let Some(start) = start
                 && self.literals[literal].is_at(text, start)
             {
                 hit(literal, start);
@@ -137,35 +168,94 @@ impl Prefilter {
     }
 }
 
-const BITS: usize = 1 << 16;
+/// 128 Ki bits are 16 KiB.
+const BITS: usize = 1 << HASH_BITS;
+const HASH_BITS: u32 = 17;
+
+const FOURS: usize = 1 << FOUR_BITS;
+const FOUR_BITS: u32 = 16;
+const FOLD: u32 = 0x2020_2020;
+
+/// Letters, digits, `-` and `_`, as folding leaves them.
+fn word_bytes() -> impl Iterator<Item = u8> {
+    let word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (0..128u8).filter(word).filter(|byte| !byte.is_ascii_uppercase()).map(fold)
+}
+
+/// Puts the window of a literal into the table, in both of its positions.
+fn enter(pairs: &mut Vec<(u32, Entry)>, literal: &Literal, index: u16) {
+    let folded: Vec<u8> = literal.bytes.iter().map(|byte| fold(*byte)).collect();
+    let case = |byte: u8| if literal.any_case && byte.is_ascii_lowercase() { 0x20 } else { 0 };
+    let entry = |at: usize, length: usize, before: u8| {
+        let mut four = [[0u8; 4]; 3];
+        for (i, byte) in literal.bytes[at..at + length].iter().enumerate() {
+            four[0][i] = *byte;
+            four[1][i] = case(*byte);
+            four[2][i] = 0xff;
+        }
+        let [window, fold, mask] = four.map(u32::from_le_bytes);
+        Entry { window, fold, mask, before, offset: u8::try_from(at).unwrap_or(0), literal: index }
+    };
+    let three = |a, b, c| hash(u32::from_le_bytes([a, b, c, 0]));
+    if let [a, b, c] = folded[..] {
+        pairs.push((three(a, b, c), entry(0, 3, 0)));
+        for behind in word_bytes() {
+            pairs.push((three(b, c, behind), entry(0, 3, 1)));
+        }
+    } else if let Some(at) = rarest_window(&folded) {
+        pairs.push((three(folded[at], folded[at + 1], folded[at + 2]), entry(at, 4, 0)));
+        pairs.push((three(folded[at + 1], folded[at + 2], folded[at + 3]), entry(at, 4, 1)));
+    }
+}
+
+/// Four bytes from `at`; beyond the end there are zeros.
+#[inline(always)]
+fn word_at(text: &[u8], at: usize) -> u32 {
+    match text.get(at..at + 4) {
+        Some(four) => u32::from_le_bytes(four.try_into().expect("four bytes were taken")),
+        None => {
+            let mut last = [0u8; 4];
+            let rest = &text[at..];
+            last[..rest.len()].copy_from_slice(rest);
+            u32::from_le_bytes(last)
+        }
+    }
+}
 
 /// Lower case for letters; some other bytes fall together too, which only lets more through.
 const fn fold(byte: u8) -> u8 {
     byte | 0x20
 }
 
-/// 16 bits of three bytes; the fourth does not count.
+/// A hash of three bytes; the fourth does not count.
 #[inline(always)]
-const fn hash(bytes: u32) -> u16 {
-    ((bytes << 8).wrapping_mul(0x9E37_79B1) >> 16) as u16
+const fn hash(bytes: u32) -> u32 {
+    (bytes << 8).wrapping_mul(0x9E37_79B1) >> (32 - HASH_BITS)
 }
 
-/// Where the window of four bytes begins that ordinary text has least often.
+#[inline(always)]
+const fn hash_of_four(bytes: u32) -> u32 {
+    bytes.wrapping_mul(0x85EB_CA6B) >> (32 - FOUR_BITS)
+}
+
+/// Where the window of four bytes begins that ordinary text has least often: its two threes count.
 fn rarest_window(folded: &[u8]) -> Option<usize> {
-    let cost = |window: &[u8]| window.iter().map(|byte| frequency(*byte)).sum::<u32>();
-    (0..folded.len().checked_sub(3)?).min_by_key(|at| cost(&folded[*at..at + 4]))
+    let rarity = |at: usize| {
+        let three = |at: usize| pair_bits(folded[at], folded[at + 1]) + pair_bits(folded[at + 1], folded[at + 2]);
+        f64::min(three(at), three(at + 1))
+    };
+    // An offset is kept in a byte.
+    (0..folded.len().checked_sub(3)?.min(250)).max_by(|a, b| rarity(*a).total_cmp(&rarity(*b))).or(Some(0))
 }
 
-/// How often a byte stands in source code, in steps of about a factor of two.
-fn frequency(byte: u8) -> u32 {
-    match byte {
-        b' ' | b'e' | b't' => 9,
-        b'a' | b'i' | b'n' | b'o' | b'r' | b's' => 8,
-        b'l' | b'd' | b'c' | b'u' | b'm' | b'p' | b'f' => 7,
-        b'h' | b'g' | b'b' | b'y' | b'w' | b'v' | b'.' | b'-' | 0x7f | b'/' | b',' | b'(' | b')' | b'"' => 6,
-        b'k' | b'x' | b'=' | b';' | b':' | b'0'..=b'9' | b'\'' => 5,
-        b'z' | b'q' | b'j' => 3,
-        _ => 2,
+/// Bits that a byte costs after another in source code: letters by the frequency of their pairs, all else by
+/// a rough measure.
+fn pair_bits(before: u8, byte: u8) -> f64 {
+    match (before.is_ascii_alphabetic(), byte.is_ascii_alphabetic()) {
+        (true, true) => keyward_providers::bits_after(before, byte) + 1.0,
+        (_, true) => 6.0,
+        _ if byte == b' ' => 3.0,
+        _ => 7.5,
     }
 }
 
@@ -187,7 +277,7 @@ mod tests {
     fn literals_are_found_at_odd_and_even_places_and_at_the_edges() {
         for before in 0..9 {
             for after in 0..9 {
-                let text = format!("{}T3BlbkFJ{}SG.", ".".repeat(before), "-".repeat(after));
+                let text = format!("{}T3BlbkFJ{}SG.x", ".".repeat(before), "-".repeat(after));
                 assert_eq!(found(&["T3BlbkFJ", "SG."], text.as_bytes()), [(0, before), (1, before + 8 + after)]);
             }
         }
@@ -204,7 +294,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_missed_and_nothing_is_invented(
-            literals in proptest::collection::vec("[a-cA-C_]{3,7}", 1..20),
+            literals in proptest::collection::vec("[a-cA-C_]{4,7}", 1..20),
             text in "[a-cA-C_]{0,200}",
         ) {
             let names: Vec<&str> = literals.iter().map(String::as_str).collect();

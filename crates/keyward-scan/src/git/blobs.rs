@@ -108,26 +108,14 @@ impl Visit for Look<'_> {
         self.blob(slot, bytes, None)
     }
 
-    fn derived(
-        &mut self,
-        slot: Option<u32>,
-        bytes: &[u8],
-        base: &Known,
-        base_len: usize,
-        copies: &[Copied],
-    ) -> Known {
+    fn derived(&mut self, slot: Option<u32>, bytes: &[u8], base: &Known, base_len: usize, copies: &[Copied]) -> Known {
         self.blob(slot, bytes, Some((base, base_len, copies)))
     }
 }
 
 impl Look<'_> {
     /// Looks at one blob at each of its places.
-    pub(super) fn blob(
-        &mut self,
-        slot: Option<u32>,
-        bytes: &[u8],
-        base: Option<(&Known, usize, &[Copied])>,
-    ) -> Known {
+    pub(super) fn blob(&mut self, slot: Option<u32>, bytes: &[u8], base: Option<(&Known, usize, &[Copied])>) -> Known {
         let Some(slot) = slot else { return Known::Nothing };
         (self.done)(slot);
         self.results.blobs += 1;
@@ -141,7 +129,8 @@ impl Look<'_> {
         }
         self.results.bytes += bytes.len() as u64;
         let places = self.places;
-        let (first, more) = places.of(slot as usize).split_first().expect("a blob has a place, or it would not be known");
+        let (first, more) =
+            places.of(slot as usize).split_first().expect("a blob has a place, or it would not be known");
         let path = String::from_utf8_lossy(&places.paths.bytes(first.path)).into_owned();
         let (hits, far) = self.hits(first.path, &path, bytes, base);
         if !hits.is_empty() {

@@ -68,13 +68,7 @@ pub(super) fn look(
     });
 }
 
-fn one(
-    scanner: &Scanner,
-    objects: &Objects,
-    change: &Change,
-    options: &ChangeOptions,
-    reader: &mut Reader,
-) -> Outcome {
+fn one(scanner: &Scanner, objects: &Objects, change: &Change, options: &ChangeOptions, reader: &mut Reader) -> Outcome {
     let object = match objects.find(&change.id, reader) {
         Ok(object) if object.kind == Kind::Blob => object,
         Ok(_) => return Scanner::skipped(&change.path, "damaged object"),

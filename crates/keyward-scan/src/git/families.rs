@@ -151,9 +151,8 @@ impl Families {
             let base = branch.bytes.as_ref().expect("it was just built");
             let mut bytes = work.spare.pop().unwrap_or_default();
             let built = self.derive(objects, node, base, work, &mut bytes);
-            let known = built
-                .is_ok()
-                .then(|| visit.derived(self.slot(node), &bytes, &branch.known, base.len(), &work.copies));
+            let known =
+                built.is_ok().then(|| visit.derived(self.slot(node), &bytes, &branch.known, base.len(), &work.copies));
             if last {
                 let done = open.pop().expect("it was there");
                 held -= done.drop_bytes(work);

@@ -68,8 +68,7 @@ pub fn history(
     let (name, version) = (name(repository), seen::version(scanner, options, &repository.boundary()));
     let memory = options.seen.and_then(|seen| Memory::decode(&seen.load(&name)?, &version));
     let known = memory.as_ref().and_then(|memory| run.all(Some(memory)));
-    let (memory, found) =
-        known.unwrap_or_else(|| run.all(None).expect("only what was kept can be out of date"));
+    let (memory, found) = known.unwrap_or_else(|| run.all(None).expect("only what was kept can be out of date"));
     if let (Some(seen), Some(memory)) = (options.seen, memory) {
         seen.store(&name, &memory.encode(&version, run.objects.hash));
     }
@@ -113,7 +112,8 @@ impl Run<'_> {
                     .collect::<Option<_>>()?
             }
         };
-        let is_new = |number: u32| memory.is_none_or(|memory| memory.commit(&commits.all[number as usize].id).is_none());
+        let is_new =
+            |number: u32| memory.is_none_or(|memory| memory.commit(&commits.all[number as usize].id).is_none());
         let places = Places::find(&self.objects, &commits, &order, &is_new, self.threads, |paths| {
             let mut place = |(id, order, path): &(ObjectId, u32, &[u8])| {
                 let path = paths.number(ROOT, path);
@@ -137,7 +137,8 @@ impl Run<'_> {
         let again: HashSet<ObjectId> = kept.iter().map(|(id, _, _)| *id).collect();
         summary.blobs = memory.map_or(0, |memory| memory.blobs) + results.blobs.saturating_sub(again.len() as u64);
         summary.silenced =
-            results.first.values().filter(|first| first.verdict == Verdict::Silenced && !first.found.weak).count() as u64;
+            results.first.values().filter(|first| first.verdict == Verdict::Silenced && !first.found.weak).count()
+                as u64;
         let commit_of = |order_: u32| order.get(order_ as usize).map(|number| commits.all[*number as usize].id);
         let remembered = complete.then(|| {
             let firsts = results.first.iter().map(|((_, path, _), first)| (first.blob, *path, first.order));
@@ -204,7 +205,8 @@ impl Run<'_> {
                 });
             }
         }
-        let rest: Vec<u32> = (0..done.len() as u32).filter(|slot| !done[*slot as usize].load(Ordering::Relaxed)).collect();
+        let rest: Vec<u32> =
+            (0..done.len() as u32).filter(|slot| !done[*slot as usize].load(Ordering::Relaxed)).collect();
         let unreadable = std::sync::Mutex::new(Vec::new());
         self.parallel(rest.len(), 64, &look, results, &|part, work, look| {
             for slot in &rest[part] {
@@ -252,12 +254,7 @@ impl Run<'_> {
     }
 
     /// Says of each finding which commit brought it, in the order of commits.
-    fn attribute(
-        &self,
-        results: Results,
-        places: &Places,
-        commit_of: &dyn Fn(u32) -> Option<ObjectId>,
-    ) -> Vec<Found> {
+    fn attribute(&self, results: Results, places: &Places, commit_of: &dyn Fn(u32) -> Option<ObjectId>) -> Vec<Found> {
         let mut all: Vec<_> = results.first.into_iter().filter(|(_, first)| first.verdict == Verdict::Report).collect();
         all.sort_by_cached_key(|((value, path, count), first)| {
             let finding = &first.found.finding;

@@ -216,9 +216,9 @@ impl Pack {
     pub(super) fn base(&self, entry: &data::Entry, offset: u64) -> Result<Base, Unreadable> {
         use data::entry::Header;
         match &entry.header {
-            Header::OfsDelta { base_distance } => Header::verified_base_pack_offset(offset, *base_distance)
-                .map(Base::At)
-                .ok_or(Unreadable::Damaged),
+            Header::OfsDelta { base_distance } => {
+                Header::verified_base_pack_offset(offset, *base_distance).map(Base::At).ok_or(Unreadable::Damaged)
+            }
             Header::RefDelta { base_id } => Ok(match self.index.lookup(base_id) {
                 Some(at) => Base::At(self.index.pack_offset_at_index(at)),
                 None => Base::Elsewhere(*base_id),
@@ -308,10 +308,8 @@ impl Kept {
 /// The indexes in a folder of packs, in a fixed order.
 fn indexes(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|end| end == "idx"))
-        .collect();
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "idx")).collect();
     paths.sort();
     paths
 }

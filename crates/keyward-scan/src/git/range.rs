@@ -210,11 +210,8 @@ fn revision(
     }
     let local = repository.local();
     let found = local.rev_parse_single(format!("{revision}^{{commit}}").as_str());
-    let hint = if repository.boundary().is_empty() {
-        ""
-    } else {
-        "; the clone is shallow: fetch more of the history first"
-    };
+    let hint =
+        if repository.boundary().is_empty() { "" } else { "; the clone is shallow: fetch more of the history first" };
     found.map(gix::Id::detach).map_err(|_| Error::Revision { revision: revision.to_owned(), hint })
 }
 

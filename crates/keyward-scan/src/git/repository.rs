@@ -44,8 +44,7 @@ impl Repository {
             trust: gix::discover::upwards::TrustPolicy::Assume(gix::sec::Trust::Full),
             ..Default::default()
         };
-        let (found, _) =
-            gix::discover::upwards_opts(start, look).map_err(|_| Error::NotFound(path.to_owned()))?;
+        let (found, _) = gix::discover::upwards_opts(start, look).map_err(|_| Error::NotFound(path.to_owned()))?;
         let (git_dir, work_tree) = found.into_repository_and_work_tree_directories();
         // Isolated: nothing but the repository's own file configures it, and no variable of the environment.
         let options = gix::open::Options::isolated().with(gix::sec::Trust::Full).open_path_as_is(true);

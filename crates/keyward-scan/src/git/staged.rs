@@ -26,12 +26,7 @@ pub fn staged(
     let objects = repository.objects();
     let mut outcome = Outcome::default();
     outcome.summary.skipped.extend(objects.damaged.iter().cloned());
-    let mut compare = Compare {
-        objects: &objects,
-        reader: Reader::new(),
-        changes: Vec::new(),
-        skipped: Vec::new(),
-    };
+    let mut compare = Compare { objects: &objects, reader: Reader::new(), changes: Vec::new(), skipped: Vec::new() };
     if let Some(index) = repository.index()? {
         let tree = last_tree(repository, &objects, &mut compare.reader)?;
         let index = Index { entries: index.entries(), paths: index.path_backing(), tree: index.tree() };
@@ -74,7 +69,8 @@ impl Compare<'_> {
         cache: Option<&extension::Tree>,
     ) -> Result<(), Error> {
         // Git notes in the index which tree a folder would become, as long as nothing in it is touched.
-        let unchanged = |cache: &extension::Tree| cache.num_entries == Some(entries.len() as u32) && Some(cache.id) == tree;
+        let unchanged =
+            |cache: &extension::Tree| cache.num_entries == Some(entries.len() as u32) && Some(cache.id) == tree;
         if cache.is_some_and(unchanged) {
             return Ok(());
         }

@@ -176,11 +176,8 @@ impl<'a> Walk<'a> {
     }
 
     fn tree(&mut self, id: ObjectId, depth: usize) -> Option<Object> {
-        let found = if depth > MAX_DEPTH {
-            Err(Unreadable::TooLarge)
-        } else {
-            self.objects.find(&id, &mut self.reader)
-        };
+        let found =
+            if depth > MAX_DEPTH { Err(Unreadable::TooLarge) } else { self.objects.find(&id, &mut self.reader) };
         match found {
             Ok(object) if object.kind == Kind::Tree => Some(object),
             Ok(_) => {

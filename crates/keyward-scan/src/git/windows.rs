@@ -55,10 +55,7 @@ fn changes(len: usize, base_len: usize, copies: &[Copied]) -> impl Iterator<Item
     let end = Copied { from: base_len, to: len, len: 0 };
     let before = std::iter::once(start).chain(copies.iter().copied());
     let after = copies.iter().copied().chain(std::iter::once(end));
-    before
-        .zip(after)
-        .filter(|(a, b)| a.from + a.len != b.from || a.to + a.len != b.to)
-        .map(|(a, b)| a.to + a.len..b.to)
+    before.zip(after).filter(|(a, b)| a.from + a.len != b.from || a.to + a.len != b.to).map(|(a, b)| a.to + a.len..b.to)
 }
 
 fn grown_down(bytes: &[u8], from: usize) -> usize {
@@ -120,7 +117,8 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!(found[0].start <= 20_000 - MARGIN && found[0].end >= 20_100 + MARGIN && found[0].len() < 3000);
         // 50 bytes were cut out at 10,000.
-        let found = windows(&text, len + 50, &[copy(0, 0, 10_000), copy(10_050, 10_000, len - 10_000)]).expect("little");
+        let found =
+            windows(&text, len + 50, &[copy(0, 0, 10_000), copy(10_050, 10_000, len - 10_000)]).expect("little");
         assert!(found[0].contains(&10_000));
         assert_eq!(windows(&text, len, &[copy(0, 0, len)]), Some(vec![]), "nothing is new");
         assert_eq!(windows(&text, len, &[]), None, "everything is");

@@ -116,7 +116,15 @@ fn every_secret_is_found_where_it_first_stood() {
         let (repo, mut random) = (Repo::new(), Random::new(seed));
         let secrets = busy(&repo, &mut random, 40);
         let loose = compare(&repo, &secrets, &HistoryOptions::default());
-        let blobs = repo.git(&["rev-list", "--objects", "--all", "--reflog", "--filter=object:type=blob", "--filter-provided-objects", "--no-object-names"]);
+        let blobs = repo.git(&[
+            "rev-list",
+            "--objects",
+            "--all",
+            "--reflog",
+            "--filter=object:type=blob",
+            "--filter-provided-objects",
+            "--no-object-names",
+        ]);
         assert_eq!(loose.summary.blobs, blobs.lines().count() as u64, "each blob once");
         repo.git(&["repack", "-adq", "--depth=50", "--window=50"]);
         for threads in [1, 2, 5] {
@@ -166,7 +174,8 @@ fn a_finding_says_who_brought_it_and_whether_it_is_still_there() {
     repo.git(&["rm", "-q", "gone.txt"]);
     repo.commit("second");
     let scan = repo.history();
-    let finding = |value: &str| scan.found.iter().find(|found| *found.value == value.as_bytes()).unwrap().finding.clone();
+    let finding =
+        |value: &str| scan.found.iter().find(|found| *found.value == value.as_bytes()).unwrap().finding.clone();
     let (kept, gone) = (finding(&kept), finding(&gone));
     assert_eq!(kept.commit.as_deref(), Some(first.as_str()));
     assert_eq!(kept.author.as_deref(), Some("A U Thor <author@example.com>"));

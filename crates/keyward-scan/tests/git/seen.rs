@@ -23,7 +23,8 @@ impl SeenBlobs for Kept {
 }
 
 fn same(one: &Scan, other: &Scan) {
-    let findings = |scan: &Scan| scan.found.iter().map(|found| (found.finding.clone(), found.line.clone())).collect::<Vec<_>>();
+    let findings =
+        |scan: &Scan| scan.found.iter().map(|found| (found.finding.clone(), found.line.clone())).collect::<Vec<_>>();
     assert_eq!(findings(one), findings(other));
     assert_eq!(one.summary.commits, other.summary.commits);
     assert_eq!(one.summary.blobs, other.summary.blobs);
@@ -61,7 +62,8 @@ fn another_version_looks_at_everything_again() {
     repo.write("clean.txt", random.text(5_000));
     repo.commit("clean");
     let kept = Kept::default();
-    let scan = |version: &[u8]| repo.history_with(&HistoryOptions { seen: Some(&kept), version, ..HistoryOptions::default() });
+    let scan =
+        |version: &[u8]| repo.history_with(&HistoryOptions { seen: Some(&kept), version, ..HistoryOptions::default() });
     let first = scan(b"1");
     assert_eq!(scan(b"1").summary.bytes, 0);
     assert_eq!(scan(b"2").summary.bytes, first.summary.bytes);

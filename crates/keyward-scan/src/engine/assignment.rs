@@ -1,0 +1,153 @@
+//! Generic assignments: a value that is given to a name that promises a secret.
+//!
+//! No service tells what such a value looks like, so that three questions have to be answered, the cheapest
+//! first: does the name promise a secret and not a setting about one ([`name`]); is a value given to it here
+//! ([`operator`], [`literal`]), in any of the syntaxes of the common languages and file formats; and could the
+//! value be one ([`super::filter::judge`]). Words like `token` stand everywhere in code: most places end
+//! within the first question.
+
+mod header;
+mod literal;
+mod name;
+mod operator;
+
+use keyward_types::Confidence;
+use zeroize::Zeroizing;
+
+use self::literal::Literal as Value;
+use self::operator::Way;
+use super::filter::{self, Promise, Setting, Syntax, Worth};
+use super::matcher::{Matcher, RawCandidate, RuleInfo, Text};
+use super::prefilter::Literal;
+
+/// Values given to names of secrets.
+pub(crate) struct Assignments;
+
+const PASSWORD: usize = 0;
+const SECRET: usize = 1;
+const BEARER: usize = 2;
+const BASIC: usize = 3;
+const ARGUMENT: usize = 4;
+
+impl Matcher for Assignments {
+    fn rules(&self) -> Vec<RuleInfo> {
+        let rule = |id: &str, description: &str, rank: u8| RuleInfo {
+            id: id.to_owned(),
+            provider: None,
+            description: description.to_owned(),
+            advice: None,
+            rank,
+            misuse: false,
+        };
+        vec![
+            rule("generic-password", "a password in an assignment", 10),
+            rule("generic-secret", "a token, key or secret in an assignment", 10),
+            rule("bearer-token", "a bearer token in a header", 11),
+            rule("basic-credentials", "user and password of HTTP basic authentication", 20),
+            rule("command-line-password", "a password on a command line", 12),
+        ]
+    }
+
+    fn anchors(&self) -> Vec<Literal> {
+        let words = name::WORDS
+            .iter()
+            .map(|word| if word.exact { Literal::exact(word.text) } else { Literal::word(word.text) });
+        words.chain(header::ANCHORS.iter().map(|anchor| Literal::word(anchor))).collect()
+    }
+
+    fn confirm(&self, text: &Text<'_>, anchor: usize, at: usize, found: &mut Vec<RawCandidate>) {
+        match name::WORDS.get(anchor) {
+            Some(word) => assigned(text, word, at, found),
+            None => header::confirm(text, anchor - name::WORDS.len(), at, found),
+        }
+    }
+}
+
+fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCandidate>) {
+    let bytes = text.bytes;
+    // Most words end here: nothing is given to what they name.
+    let Some(name) = name::around(bytes, word, at) else { return };
+    let Some((start, way)) = operator::after(bytes, &name.range) else { return };
+    let setting = Setting::of(&text.hint);
+    if setting.data {
+        return;
+    }
+    let Some(value) = literal::read(bytes, start, way, setting.syntax, name.range.start) else { return };
+    let Some(promise) = name::promise(bytes, &name, word) else { return };
+    let Some(value) = without_scheme(bytes, value) else { return };
+    let Ok(content) = std::str::from_utf8(&bytes[value.range.clone()]) else { return };
+    let content = unescaped(content);
+    let rule = if promise == Promise::Password { PASSWORD } else { SECRET };
+    let promise = expected(promise, way, &value, &setting);
+    let worth = match filter::judge(promise, &content, setting.made_up) {
+        Worth::Sure(_) if is_continued(bytes, &value) && !keyward_providers::looks_random(&content) => Worth::Weak,
+        Worth::Sure(_) if !value.quoted && setting.syntax == Syntax::Unknown && content.contains(['(', ')', ';']) => {
+            Worth::Weak
+        }
+        worth => worth,
+    };
+    let value_of = || (content.len() != value.range.len()).then(|| Zeroizing::new(content.clone().into_bytes()));
+    let mut give = |confidence, weak| {
+        found.push(RawCandidate { rule, range: value.range.clone(), value: value_of(), confidence, weak });
+    };
+    match worth {
+        Worth::Nothing => {}
+        Worth::Weak => give(Confidence::Low, true),
+        Worth::Sure(confidence) => give(confidence, false),
+    }
+}
+
+/// What to expect of a value, given how it stands: what is compared or stands bare in a sentence has to be surer.
+fn expected(promise: Promise, way: Way, value: &Value, setting: &Setting) -> Promise {
+    let unsure = way == Way::Compared || (!value.quoted && setting.syntax == Syntax::Prose) || way == Way::Passed;
+    match promise {
+        Promise::Password if unsure => Promise::Drawn,
+        promise => promise,
+    }
+}
+
+/// Without `Bearer `, `Basic ` and their like.
+fn without_scheme(text: &[u8], mut value: Value) -> Option<Value> {
+    let bytes = &text[value.range.clone()];
+    const SCHEMES: [&[u8]; 8] =
+        [b"bearer ", b"token ", b"apikey ", b"api-key ", b"basic ", b"key=", b"token=", b"splunk "];
+    let scheme =
+        SCHEMES.iter().find(|scheme| bytes.len() > scheme.len() && bytes[..scheme.len()].eq_ignore_ascii_case(scheme));
+    if let Some(scheme) = scheme {
+        if scheme.eq_ignore_ascii_case(b"basic ") {
+            return None; // Decoded and judged where `Basic` is the anchor.
+        }
+        value.range.start += scheme.len();
+    }
+    Some(value)
+}
+
+/// Whether a string is only a part of the value: `"prefix" + x`.
+fn is_continued(text: &[u8], value: &Value) -> bool {
+    let after = text[value.range.end..].iter().skip(1).take(4).find(|byte| !matches!(byte, b' '));
+    value.quoted && matches!(after, Some(b'+' | b'%'))
+}
+
+/// What a string with escapes says.
+fn unescaped(text: &str) -> String {
+    if !text.contains('\\') {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let next = if c == '\\' { rest.next() } else { None };
+        match (c, next) {
+            ('\\', Some('n')) => out.push('\n'),
+            ('\\', Some('t')) => out.push('\t'),
+            ('\\', Some('r')) => out.push('\r'),
+            ('\\', Some(next @ ('\\' | '"' | '\'' | '`' | '/' | '$'))) => out.push(next),
+            ('\\', Some(next)) => out.extend(['\\', next]),
+            (c, _) => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

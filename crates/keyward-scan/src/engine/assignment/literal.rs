@@ -1,0 +1,300 @@
+//! From where a value begins to the value: quotes, prefixes of strings, wrappers, bare words.
+
+use std::ops::Range;
+
+use super::operator::Way;
+use crate::engine::filter::Syntax;
+
+/// A value as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Literal {
+    pub(super) range: Range<usize>,
+    pub(super) quoted: bool,
+}
+
+const LONGEST: usize = 4096;
+
+/// The value that begins at `at`; `None` where there is an expression.
+pub(super) fn read(text: &[u8], at: usize, way: Way, syntax: Syntax, name_start: usize) -> Option<Literal> {
+    if let Some(literal) = quoted(text, at) {
+        return Some(literal);
+    }
+    if matches!(way, Way::Passed) {
+        return None;
+    }
+    if let Some(literal) = wrapped(text, at, way) {
+        return Some(literal);
+    }
+    match way {
+        Way::Element => bare(text, at, |byte| matches!(byte, b'<' | b'\n')),
+        Way::Tight if syntax == Syntax::Code || is_embedded(text, name_start) => embedded(text, at, name_start),
+        Way::Compared => None,
+        Way::Default => bare(text, at, |byte| matches!(byte, b'}' | b'\n')),
+        _ => plain(text, at, way, syntax, name_start),
+    }
+}
+
+/// A string in quotes, with what languages write before it: `b"…"`, `@"…"`, `r#"…"#`, `"""…"""`, `[[…]]`.
+fn quoted(text: &[u8], at: usize) -> Option<Literal> {
+    let window = text.get(at..text.len().min(at + 8))?;
+    let prefix = window.iter().take(4).position(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'['))?;
+    let fits = |byte: &u8| {
+        matches!(
+            byte,
+            b'b' | b'B'
+                | b'r'
+                | b'R'
+                | b'u'
+                | b'U'
+                | b'f'
+                | b'F'
+                | b'L'
+                | b'@'
+                | b'$'
+                | b'#'
+                | b'c'
+                | b'\\'
+                | b'('
+                | b'q'
+                | b'['
+                | b'{'
+        )
+    };
+    if !window[..prefix].iter().all(fits) {
+        return None;
+    }
+    let quote = window[prefix];
+    let mut start = at + prefix + 1;
+    if quote == b'[' {
+        return match text.get(start)? {
+            b'[' => until(text, start + 1, |rest| rest.starts_with(b"]]")),
+            b'"' | b'\'' => quoted(text, start),
+            _ => None,
+        };
+    }
+    let triple = text.get(start..start + 2) == Some(&[quote, quote]);
+    if triple {
+        start += 2;
+    } else if text.get(start) == Some(&quote) {
+        return None; // Empty.
+    }
+    let escaped = prefix > 0 && text[at + prefix - 1] == b'\\';
+    let end = text[start..].iter().take(LONGEST).position(|byte| *byte == quote || matches!(byte, b'\n' | b'\r'))?;
+    let mut end = start + end;
+    if escaped {
+        // A string within a string ends at `\"`.
+        end = end.checked_sub(1).filter(|end| text[*end] == b'\\')?;
+    } else {
+        while text[end] == quote
+            && text[end - 1] == b'\\'
+            && end > start
+            && text.get(end.wrapping_sub(2)) != Some(&b'\\')
+        {
+            let more = text[end + 1..].iter().take(LONGEST).position(|byte| *byte == quote || *byte == b'\n')?;
+            end += 1 + more;
+        }
+        if text[end] != quote {
+            return None;
+        }
+    }
+    (end > start).then_some(Literal { range: start..end, quoted: true })
+}
+
+fn until(text: &[u8], start: usize, ends: impl Fn(&[u8]) -> bool) -> Option<Literal> {
+    let high = text.len().min(start + LONGEST);
+    let end = (start..high).find(|at| ends(&text[*at..]) || text[*at] == b'\n')?;
+    (end > start && ends(&text[end..])).then_some(Literal { range: start..end, quoted: true })
+}
+
+/// `String::from("…")`, `process.env.X || "…"`, `os.getenv("X", "…")`, `${X:-…}`, `const char* x = …`.
+fn wrapped(text: &[u8], at: usize, way: Way) -> Option<Literal> {
+    let line = &text[at..text.len().min(at + 240)];
+    let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
+    if line.starts_with(b"${") {
+        return shell_default(text, at, line);
+    }
+    if !line.first().is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'&' | b'_' | b'(' | b'!' | b'*'))
+    {
+        return None;
+    }
+    if way == Way::Assigned
+        && let Some(start) = annotated(line)
+    {
+        return quoted(text, at + start).or_else(|| wrapped(text, at + start, Way::Compared));
+    }
+    let first = line.iter().take(80).position(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
+    let before = &line[..first];
+    if !before.ends_with(b"(") && !before.ends_with(b"[") && !before.ends_with(b" ") && !before.ends_with(b"&") && !before.ends_with(b"b") {
+        return None;
+    }
+    if WRAPPERS.iter().any(|wrapper| before.ends_with(wrapper.as_bytes())) {
+        return quoted(text, at + first);
+    }
+    let hinted = before.windows(3).any(|three| matches!(three, b"env" | b"Env" | b"ENV" | b"nfi" | b"Pro"));
+    if hinted && ENVIRONMENT.iter().any(|word| memchr::memmem::find(before, word.as_bytes()).is_some()) {
+        return fallback(text, at, line);
+    }
+    None
+}
+
+/// Where the value begins behind a type: `: String = "…"`.
+fn annotated(line: &[u8]) -> Option<usize> {
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"_<>[]?&'., |*:".contains(byte);
+    let kind = line.iter().take(60).take_while(|byte| fits(byte)).count();
+    let given = line.get(kind) == Some(&b'=') && !matches!(line.get(kind + 1), Some(b'=' | b'>'));
+    let start = kind + 1 + line.get(kind + 1..)?.iter().take_while(|byte| **byte == b' ').count();
+    (given && kind > 0).then_some(start)
+}
+
+/// The value that stands in where the environment has none.
+fn fallback(text: &[u8], at: usize, line: &[u8]) -> Option<Literal> {
+    for mark in ["|| ", "?? ", " or ", ", ", "?: ", "||", "??", ","] {
+        let Some(found) = memchr::memmem::rfind(line, mark.as_bytes()) else { continue };
+        if let Some(literal) = quoted(text, at + found + mark.len()) {
+            return Some(literal);
+        }
+    }
+    None
+}
+
+/// `${X:-value}`
+fn shell_default(text: &[u8], at: usize, line: &[u8]) -> Option<Literal> {
+    let mark = line.windows(2).position(|pair| matches!(pair, b":-" | b":="))?;
+    let start = at + mark + 2;
+    let end = text[start..at + line.len()].iter().position(|byte| *byte == b'}')?;
+    (end > 0).then_some(Literal { range: start..start + end, quoted: false })
+}
+
+/// `Server=…;Password=…`, `?token=…&`, `host=… password=…`: in a string, or after a sign that parts such pairs.
+fn embedded(text: &[u8], at: usize, name_start: usize) -> Option<Literal> {
+    let before = &text[name_start.saturating_sub(400)..name_start];
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let in_string = line.iter().any(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'>'));
+    if !in_string && !is_embedded(text, name_start) {
+        return None;
+    }
+    let fields = line.contains(&b';');
+    let query = line.contains(&b'?') && !fields;
+    let literal = bare(text, at, |byte| match byte {
+        b';' | b'"' | b'\'' | b'`' | b'<' | b'\\' | b' ' | b'\t' | b'\r' | b'\n' => true,
+        b'&' | b'#' => query,
+        b',' | b')' => !fields,
+        _ => false,
+    })?;
+    // The quote that ends it is the one that opened the string.
+    let quote = line.iter().rev().find(|byte| matches!(byte, b'"' | b'\'' | b'`'));
+    let closed = match text.get(literal.range.end) {
+        Some(end @ (b'"' | b'\'' | b'`')) => quote.is_none_or(|quote| quote == end),
+        _ => true,
+    };
+    (closed && is_no_code(&text[literal.range.clone()])).then_some(literal)
+}
+
+/// Whether text without quotes can be a value in a program that has no spaces to spare.
+fn is_no_code(value: &[u8]) -> bool {
+    let equals = value.iter().rev().skip_while(|byte| **byte == b'=').any(|byte| *byte == b'=');
+    value.len() <= 512
+        && !equals
+        && !value.iter().any(|byte| matches!(byte, b'(' | b'{' | b'[' | b'}' | b']' | b'|' | b'?' | b','))
+}
+
+/// Whether the name stands behind a sign that parts pairs in a string.
+fn is_embedded(text: &[u8], name_start: usize) -> bool {
+    name_start > 0 && matches!(text[name_start - 1], b';' | b'?' | b'&')
+}
+
+/// A value without quotes.
+fn plain(text: &[u8], at: usize, way: Way, syntax: Syntax, name_start: usize) -> Option<Literal> {
+    let option = way == Way::Spaced || text.get(name_start) == Some(&b'-');
+    match syntax {
+        Syntax::Code if way == Way::Spaced && option => word(text, at),
+        Syntax::Code => in_string(text, at, name_start),
+        Syntax::Markup => None,
+        Syntax::Shell | Syntax::Prose => word(text, at),
+        Syntax::Unknown if option || way == Way::Tight => word(text, at),
+        Syntax::Config | Syntax::Unknown => {
+            if option {
+                return word(text, at);
+            }
+            let line = bare(text, at, |byte| matches!(byte, b'\n' | b'\r'))?;
+            let value = &text[line.range.clone()];
+            let comment =
+                value.windows(2).position(|pair| matches!(pair, b" #" | b"\t#" | b" ;")).unwrap_or(value.len());
+            let value = value[..comment].trim_ascii_end();
+            let value = value.strip_suffix(b",").or_else(|| value.strip_suffix(b";")).unwrap_or(value);
+            let value = value.strip_suffix(b"\"").or_else(|| value.strip_suffix(b"'")).unwrap_or(value);
+            (!value.is_empty()).then(|| Literal { range: at..at + value.len(), quoted: false })
+        }
+    }
+}
+
+/// `"Authorization: Bearer …"`, `'password: x'` in a string of a program.
+fn in_string(text: &[u8], at: usize, name_start: usize) -> Option<Literal> {
+    let before = &text[name_start.saturating_sub(200)..name_start];
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let quote = *line.iter().rev().find(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
+    let literal = bare(text, at, |byte| byte == quote || matches!(byte, b'\n' | b'\\'))?;
+    let whole = text.get(literal.range.end) == Some(&quote) && is_no_code(&text[literal.range.clone()]);
+    whole.then_some(literal)
+}
+
+/// A word of a command line or a sentence.
+fn word(text: &[u8], at: usize) -> Option<Literal> {
+    let mut literal = bare(text, at, |byte| {
+        matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b';' | b'|' | b'"' | b'\'' | b'`' | b'<' | b'>')
+    })?;
+    while literal.range.end > literal.range.start && matches!(text[literal.range.end - 1], b',' | b'.' | b')' | b':') {
+        literal.range.end -= 1;
+    }
+    let call = memchr::memchr(b'(', &text[literal.range.clone()]).is_some();
+    (!literal.range.is_empty() && !call).then_some(literal)
+}
+
+fn bare(text: &[u8], at: usize, ends: impl Fn(u8) -> bool) -> Option<Literal> {
+    let high = text.len().min(at + LONGEST);
+    let length = text.get(at..high)?.iter().position(|byte| ends(*byte)).unwrap_or(high - at);
+    (length > 0 && length < LONGEST).then_some(Literal { range: at..at + length, quoted: false })
+}
+
+const WRAPPERS: [&str; 22] = [
+    "String::from(",
+    "Some(",
+    "new String(",
+    "SecretString::new(",
+    "Secret::new(",
+    "SecureString(",
+    "b64decode(",
+    "Buffer.from(",
+    "str(",
+    "bytes(",
+    "byte(",
+    "String(",
+    "quote(",
+    "SecretStr(",
+    "base64.b64decode(b",
+    "Secret(",
+    "&",
+    "to_string(",
+    "SecureString ",
+    "-String ",
+    "String.valueOf(",
+    "char *",
+];
+const ENVIRONMENT: [&str; 16] = [
+    "getenv",
+    "Getenv",
+    "environ",
+    "process.env",
+    "ENV[",
+    "ENV.fetch",
+    "env(",
+    "config(",
+    "System.getProperty",
+    "os.env",
+    "env.get",
+    "get_env",
+    "GetEnvironmentVariable",
+    "env::var",
+    "Environment.get",
+    "import.meta.env",
+];

@@ -1,0 +1,145 @@
+use super::super::{Engine, Hint};
+use super::*;
+
+/// A value as machines draw it, put together here so that none stands in the source.
+fn drawn() -> String {
+    ["q7Gk2LmZ", "p0Xw9RtY", "5sBn"].concat()
+}
+
+fn found(path: &str, source: &str) -> Vec<String> {
+    let engine = Engine::new(Vec::new());
+    let text = Text { bytes: source.as_bytes(), hint: Hint { path, depth: 0 } };
+    let sure = engine.scan(&text).into_iter().filter(|one| !one.weak);
+    sure.map(|one| String::from_utf8(one.value.to_vec()).expect("the source is text")).collect()
+}
+
+#[test]
+fn assignments_of_twenty_languages_and_formats_are_read() {
+    let x = drawn();
+    let mut missed = Vec::new();
+    for (path, source) in [
+        ("a.py", format!("API_KEY = '{x}'")),
+        ("a.py", format!("password: str = \"{x}\"")),
+        ("a.py", format!("os.environ.get('SECRET_KEY', '{x}')")),
+        ("a.py", format!("config['db']['password'] = b'{x}'")),
+        ("a.py", format!("SECRET_KEY = os.environ.get('SECRET_KEY', '{x}')")),
+        ("a.js", format!("const apiKey = \"{x}\";")),
+        ("a.ts", format!("const token: string = `{x}`;")),
+        ("a.ts", format!("export const s = {{ clientSecret: '{x}' }}")),
+        ("a.js", format!("const s = process.env.SECRET_TOKEN || '{x}'")),
+        ("a.js", format!("headers: {{ 'Authorization': 'Bearer {x}' }}")),
+        ("a.go", format!("\tsecretKey := \"{x}\"")),
+        ("a.go", format!("var apiToken string = \"{x}\"")),
+        ("a.go", format!("Password: \"{x}\",")),
+        ("a.rs", format!("const API_TOKEN: &str = \"{x}\";")),
+        ("a.rs", format!("password: String::from(\"{x}\"),")),
+        ("A.java", format!("private static final String PASSWORD = \"{x}\";")),
+        ("A.java", format!("props.setProperty(\"password\", \"{x}\");")),
+        ("A.java", format!("builder.password(\"{x}\")")),
+        ("a.kt", format!("val apiKey: String = \"{x}\"")),
+        ("a.cs", format!("string password = @\"{x}\";")),
+        ("a.cs", format!("var s = \"Server=db;Database=x;User Id=sa;Password={x};\";")),
+        ("a.c", format!("static const char password[64] = \"{x}\";")),
+        ("a.c", format!("#define API_KEY \"{x}\"")),
+        ("a.rb", format!(":password => '{x}',")),
+        ("a.rb", format!("config.secret_key_base = '{x}'")),
+        ("a.php", format!("define('DB_PASSWORD', '{x}');")),
+        ("a.php", format!("$password = '{x}';")),
+        ("a.php", format!("'password' => '{x}',")),
+        ("a.pl", format!("my $password = '{x}';")),
+        ("a.swift", format!("let apiKey = \"{x}\"")),
+        ("a.scala", format!("val secretKey = \"{x}\"")),
+        ("a.sh", format!("export API_TOKEN={x}")),
+        ("a.sh", format!("PASSWORD=\"{x}\" ./run")),
+        ("a.sh", format!("TOKEN=${{TOKEN:-{x}}}")),
+        ("a.sh", format!("mysqldump -u root -p{x} shop")),
+        ("a.sh", format!("sshpass -p {x} ssh host")),
+        ("a.sh", format!("curl -u admin:{x} https://a.internal.corp/x")),
+        ("a.sh", format!("curl -H 'Authorization: Bearer {x}' https://a")),
+        ("a.sh", format!("tool --password {x} --verbose")),
+        ("a.sh", format!("tool --api-key={x}")),
+        ("a.ps1", format!("$apiKey = \"{x}\"")),
+        ("a.ps1", format!("$p = ConvertTo-SecureString \"{x}\"; Connect -Password \"{x}\"")),
+        ("a.sql", format!("CREATE USER app WITH PASSWORD '{x}';")),
+        ("a.sql", format!("CREATE USER a IDENTIFIED BY '{x}';")),
+        ("a.yml", format!("db:\n  password: {x}\n")),
+        ("a.yml", format!("env:\n  - name: DB_PASSWORD\n    value: \"{x}\"\n")),
+        ("a.json", format!("{{\"client_secret\": \"{x}\"}}")),
+        ("a.json", format!("{{\"name\": \"DB_PASSWORD\", \"value\": \"{x}\"}}")),
+        ("a.toml", format!("api_key = \"{x}\"")),
+        ("a.ini", format!("password = {x}\n")),
+        ("a.properties", format!("spring.datasource.password={x}\n")),
+        ("settings.xml", format!("<password>{x}</password>")),
+        ("a.xml", format!("<add key=\"ClientSecret\" value=\"{x}\" />")),
+        ("a.xml", format!("<property name=\"password\">{x}</property>")),
+        ("a.tf", format!("  master_password = \"{x}\"")),
+        ("Dockerfile", format!("ENV API_TOKEN {x}")),
+        ("Dockerfile", format!("ARG NPM_TOKEN={x}")),
+        ("Makefile", format!("API_KEY := {x}")),
+        ("p.env", format!("SOME_KEY={x}")),
+        ("a.gradle", format!("password '{x}'")),
+        ("a.lua", format!("local api_key = \"{x}\"")),
+        ("a.exs", format!("secret_key_base: \"{x}\"")),
+        ("a.R", format!("api_key <- \"{x}\"")),
+        ("nginx.conf", format!("proxy_set_header Authorization \"Bearer {x}\";")),
+        (".npmrc", format!("//registry.corp/:_authToken={x}")),
+        (".pypirc", format!("[pypi]\nusername = u\npassword = {x}\n")),
+        (".aws/credentials", format!("[default]\nsome_secret = {x}\n")),
+        ("readme.md", format!("set `api_key={x}` first")),
+        ("", format!("token: {x}")),
+    ] {
+        if !found(path, &source).contains(&x) {
+            missed.push(format!("{path}: {source}\n    {:?}", found(path, &source)));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn code_that_names_a_secret_is_left_alone() {
+    let mut wrong = Vec::new();
+    for (path, source) in [
+        ("a.py", "password = getpass.getpass()"),
+        ("a.py", "token: str | None = None"),
+        ("a.py", "secret = config.get('secret')"),
+        ("a.py", "PASSWORD_HASHERS = ['django.contrib.auth.hashers.PBKDF2PasswordHasher']"),
+        ("a.py", "raise ValueError('password: must not be empty')"),
+        ("a.ts", "interface A { token: string; password?: string }"),
+        ("a.ts", "const t = req.headers['authorization'].split(' ')[1]"),
+        ("a.js", "if (password === 'undefined') {}"),
+        ("a.js", "token = this.lexer.nextToken()"),
+        ("a.js", "const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:jwt'"),
+        ("en.json", "{\"password\": \"Enter your password\", \"token\": \"Token\"}"),
+        ("a.html", "<label for=\"password\">Password</label><input name=\"password\" type=\"password\">"),
+        ("a.yml", "password: ${DB_PASSWORD}\ntoken: {{ token }}\nsecretName: app-secrets-v2\n"),
+        ("a.yml", "secret: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n"),
+        ("a.tf", "password = var.db_password"),
+        ("a.sh", "PASSWORD=$(cat /run/secrets/db)\nTOKEN=\"$1\"\n"),
+        ("a.go", "token := os.Getenv(\"TOKEN\")"),
+        ("a.rs", "let password = prompt(\"Password: \")?;"),
+        ("a.md", "Set your password: it must have 12 characters. The token is sent by mail."),
+        ("a.env", "API_KEY=your-api-key\nSECRET=\nTOKEN=xxxxxxxx\n"),
+        ("a.java", "@Value(\"${spring.password}\") private String password;"),
+        ("a.css", ".token.keyword { color: #3f9a1c }"),
+    ] {
+        if !found(path, source).is_empty() {
+            wrong.push(format!("{path}: {source}: {:?}", found(path, source)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn weak_passwords_are_for_the_vault_alone() {
+    let engine = Engine::new(Vec::new());
+    let text = Text { bytes: b"password = \"hunter2\"", hint: Hint { path: "a.py", depth: 0 } };
+    let candidates = engine.scan(&text);
+    assert!(candidates.len() == 1 && candidates[0].weak, "{candidates:?}");
+}
+
+#[test]
+fn escapes_are_undone() {
+    let x = drawn();
+    let source = format!("password = \"{x}\\\"\\\\!\"");
+    assert_eq!(found("a.py", &source), [format!("{x}\"\\!")]);
+}

@@ -1,0 +1,79 @@
+//! Structures that are secrets whatever they are called: private keys, JSON Web Tokens, connection strings with a
+//! password, and the files in which programs keep their credentials.
+
+mod connection;
+mod credential_file;
+mod jwt;
+mod kubernetes;
+mod private_key;
+
+use super::matcher::{Matcher, RawCandidate, RuleInfo, Text};
+use super::prefilter::Literal;
+
+/// Every structure.
+pub(crate) struct Shapes;
+
+/// Indexes into [`Matcher::rules`] of [`Shapes`].
+mod rule {
+    pub(super) const PRIVATE_KEY: usize = 0;
+    pub(super) const ENCRYPTED_PRIVATE_KEY: usize = 1;
+    pub(super) const JWT: usize = 2;
+    pub(super) const CONNECTION: usize = 3;
+    pub(super) const CREDENTIAL_FILE: usize = 4;
+    pub(super) const PASSWORD_HASH: usize = 5;
+    pub(super) const REGISTRY: usize = 6;
+    pub(super) const KUBERNETES: usize = 7;
+}
+
+type Confirm = fn(&Text<'_>, usize, &mut Vec<RawCandidate>);
+
+/// Where to look, and what to ask there. Spelling counts.
+const ANCHORS: [(&str, Confirm); 9] = [
+    ("-----BEGIN ", private_key::pem),
+    ("---- BEGIN SSH2 ENC", private_key::pem),
+    ("PuTTY-User-Key-File-", private_key::putty),
+    ("<RSAKeyValue", private_key::xml),
+    ("\"kty\"", private_key::jwk),
+    ("eyJ", jwt::confirm),
+    ("://", connection::confirm),
+    ("stringData:", kubernetes::secret),
+    ("client-key-data:", kubernetes::client_key),
+];
+
+impl Matcher for Shapes {
+    fn rules(&self) -> Vec<RuleInfo> {
+        let info = |id: &str, description: &str, advice: Option<&str>| RuleInfo {
+            id: id.to_owned(),
+            provider: None,
+            description: description.to_owned(),
+            advice: advice.map(str::to_owned),
+            rank: 20,
+            misuse: false,
+        };
+        vec![
+            info("private-key", "a private key", Some("make a new pair: a published key stays published")),
+            info("private-key-encrypted", "a private key under a passphrase", Some("it is as safe as its passphrase")),
+            info("json-web-token", "a JSON Web Token", None),
+            info("connection-string", "a connection string with a password", None),
+            info("credential-file", "a credential in a program's own file", None),
+            info("password-hash", "a password's hash", Some("a weak password is soon guessed from its hash")),
+            info("registry-auth", "the password of a container registry", None),
+            info("kubernetes-secret", "a value of a Kubernetes Secret or kubeconfig", None),
+        ]
+    }
+
+    fn anchors(&self) -> Vec<Literal> {
+        ANCHORS.iter().map(|(text, _)| Literal::exact(text)).collect()
+    }
+
+    fn confirm(&self, text: &Text<'_>, anchor: usize, at: usize, found: &mut Vec<RawCandidate>) {
+        ANCHORS[anchor].1(text, at, found);
+    }
+
+    fn whole(&self, text: &Text<'_>, found: &mut Vec<RawCandidate>) {
+        credential_file::look(text, found);
+    }
+}
+
+#[cfg(test)]
+mod tests;

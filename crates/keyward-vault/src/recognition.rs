@@ -1,0 +1,106 @@
+//! Recognising stored values elsewhere: the action `match`, which opens nothing.
+
+use std::collections::HashMap;
+
+use keyward_access::{Object, authorize};
+use keyward_audit::Action as ActionName;
+use keyward_types::{EnvironmentId, EnvironmentName, Head, KnownSecret, Match, Place, ProjectName, SecretId, Version};
+
+use crate::actor::Actor;
+use crate::bundle::Form;
+use crate::change::{Change, Names, Telling};
+use crate::matching::{MatchRow, WINDOW};
+use crate::records;
+use crate::value::hex;
+use crate::{Error, MatchBundle, Vault};
+
+/// Heads of the whole vault and the names of what they lie in.
+struct Catalogue {
+    heads: Vec<Head>,
+    environments: HashMap<EnvironmentId, (ProjectName, EnvironmentName)>,
+}
+
+impl Vault {
+    /// What recognises every strong stored value, of every version that is not destroyed. One entry
+    /// in the log, with the number of values.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]; when the store refuses.
+    pub fn match_bundle(&self, actor: &Actor) -> Result<MatchBundle, Error> {
+        let object = Object::Vault(self.id());
+        let permit = authorize::<Match>(&actor.caller, &object)
+            .map_err(|denial| self.denied(actor, denial, ActionName::SecretMatch, Names::default()))?;
+        let catalogue = self.catalogue()?;
+        let heads: HashMap<SecretId, &Head> = catalogue.heads.iter().map(|head| (head.place.secret, head)).collect();
+        let (mut secrets, mut forms) = (Vec::new(), Vec::new());
+        for row in records::scan::<MatchRow>(&self.store, &[])? {
+            let row = row.record;
+            // What became configuration since is no longer looked for.
+            let Some(head) = heads.get(&row.place.secret).filter(|head| head.kind.is_secret()) else { continue };
+            let Some(known) = catalogue.known(&head.place, head, row.version) else { continue };
+            let secret =
+                u32::try_from(secrets.len()).map_err(|_| Error::Damaged("there are too many match records"))?;
+            secrets.push(known);
+            for form in &row.forms {
+                let mac = data_encoding::HEXLOWER.decode(form.mac.as_bytes()).ok().and_then(|mac| mac.try_into().ok());
+                let mac = mac.filter(|_| form.length as usize >= WINDOW);
+                let mac = mac.ok_or(Error::Damaged("a match record cannot be read"))?;
+                forms.push(Form { window: form.window, length: form.length, secret, mac });
+            }
+        }
+        let telling = Telling::new(ActionName::SecretMatch, object).count(secrets.len() as u64);
+        Change::permitted(self, actor, permit, telling).commit()?;
+        Ok(MatchBundle::new(self.ring.match_key(), secrets, forms))
+    }
+
+    /// Which stored secrets these values are, weak ones too: by fingerprint, so that nothing is
+    /// opened. Configuration is never recognised. One entry in the log, with the number of values.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]; when the store refuses.
+    pub fn identify(&self, actor: &Actor, values: &[&[u8]]) -> Result<Vec<Option<KnownSecret>>, Error> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let object = Object::Vault(self.id());
+        let permit = authorize::<Match>(&actor.caller, &object)
+            .map_err(|denial| self.denied(actor, denial, ActionName::SecretMatch, Names::default()))?;
+        let telling = Telling::new(ActionName::SecretMatch, object).count(values.len() as u64);
+        Change::permitted(self, actor, permit, telling).commit()?;
+        let catalogue = self.catalogue()?;
+        let mut by_fingerprint: HashMap<&str, (&Head, Version)> = HashMap::new();
+        for head in catalogue.heads.iter().filter(|head| head.kind.is_secret()) {
+            for version in &head.versions {
+                // Of several that hold the value, the one that holds it now counts.
+                let active = head.active().is_some_and(|active| active.version == version.version);
+                let entry = by_fingerprint.entry(&version.fingerprint).or_insert((head, version.version));
+                if active {
+                    *entry = (head, version.version);
+                }
+            }
+        }
+        let known = |value: &&[u8]| {
+            let (head, version) = *by_fingerprint.get(hex(&self.ring.fingerprint(value)).as_str())?;
+            catalogue.known(&head.place, head, version)
+        };
+        Ok(values.iter().map(known).collect())
+    }
+
+    fn catalogue(&self) -> Result<Catalogue, Error> {
+        let mut environments = HashMap::new();
+        for project in self.projects()? {
+            for environment in self.environments(&project)? {
+                environments.insert(environment.id, (project.name.clone(), environment.name));
+            }
+        }
+        let heads = records::scan::<Head>(&self.store, &[])?.into_iter().map(|row| row.record).collect();
+        Ok(Catalogue { heads, environments })
+    }
+}
+
+impl Catalogue {
+    fn known(&self, place: &Place, head: &Head, version: Version) -> Option<KnownSecret> {
+        let (project, environment) = self.environments.get(&place.environment)?.clone();
+        Some(KnownSecret { project, environment, name: head.name.clone(), version })
+    }
+}
