@@ -16,6 +16,7 @@ use super::objects::{Objects, Pack, Reader, Unreadable};
 use super::places::{Place, Places};
 use super::repository::Repository;
 use super::trees::ROOT;
+use crate::container::Limits;
 use crate::scanner::{Found, Outcome, Scanner, Verdict};
 use crate::seen::{self, Memory, SeenBlobs, SeenCommit, SeenPlace};
 use crate::summary::Skipped;
@@ -26,6 +27,8 @@ pub struct HistoryOptions<'a> {
     pub threads: usize,
     /// Larger files are skipped.
     pub max_file_size: u64,
+    /// How far archives are unpacked.
+    pub unpack: Limits,
     /// Where it is kept what was seen. Without it nothing is kept.
     pub seen: Option<&'a dyn SeenBlobs>,
     /// Differs whenever the caller's own rules or options do, so that everything is looked at again.
@@ -38,7 +41,15 @@ pub struct HistoryOptions<'a> {
 
 impl Default for HistoryOptions<'_> {
     fn default() -> Self {
-        Self { threads: 0, max_file_size: 1 << 30, seen: None, version: &[], progress: None, whole: false }
+        Self {
+            threads: 0,
+            max_file_size: 1 << 30,
+            unpack: Limits::default(),
+            seen: None,
+            version: &[],
+            progress: None,
+            whole: false,
+        }
     }
 }
 
@@ -128,6 +139,12 @@ impl Run<'_> {
         let complete = skipped.is_empty() && places.unreadable.is_empty() && self.objects.damaged.is_empty();
         let binary = results.binary + memory.map_or(0, |memory| memory.binary);
         skip(&places, &unreadable, binary, &mut skipped);
+        results.skipped.sort();
+        let more = results.skipped.len().saturating_sub(NAMED);
+        skipped.extend(results.skipped.drain(..).take(NAMED));
+        if more > 0 {
+            skipped.push(Skipped::new("git objects", format!("{more} more that are not whole in archives and databases")));
+        }
         let crowded = results.crowded.iter().map(|slot| places.blobs[*slot as usize].to_string());
         skipped.extend(crowded.map(|id| Skipped::new(format!("blob {id}"), "at more paths than are reported")));
         self.outcome.summary.skipped.extend(skipped);
@@ -190,6 +207,7 @@ impl Run<'_> {
             repository: self.repository,
             places,
             whole: self.options.whole,
+            limits: &self.options.unpack,
             max_size: self.options.max_file_size,
             done: &told,
             results: Results::default(),
