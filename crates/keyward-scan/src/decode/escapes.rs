@@ -23,13 +23,10 @@ const ENOUGH: u32 = 12;
 pub(crate) fn each(bytes: &[u8], hint: &Hint<'_>, budget: &mut Budget, found: &mut Sink<'_>) {
     let mut cluster = Cluster::default();
     let mut done = 0;
-    // Programs are full of `&`; their entities are found by the sign behind it.
-    let markup = matches!(hint.extension().as_str(), "html" | "htm" | "xml" | "xhtml" | "svg" | "vue" | "");
-    for at in memchr::memchr3_iter(b'%', b'\\', if markup { b'&' } else { b'#' }, bytes) {
-        let (at, weight) = match bytes[at] {
-            b'#' if at > 0 && bytes[at - 1] == b'&' => (at - 1, weight(bytes, at - 1)),
-            _ => (at, weight(bytes, at)),
-        };
+    // Programs are full of `&` that begin nothing.
+    let third = if is_markup(hint) { b'&' } else { b'%' };
+    for at in memchr::memchr3_iter(b'%', b'\\', third, bytes) {
+        let weight = weight(bytes, at);
         if weight == 0 || at < cluster.end {
             continue;
         }
@@ -41,6 +38,13 @@ pub(crate) fn each(bytes: &[u8], hint: &Hint<'_>, budget: &mut Budget, found: &m
         cluster.weight = cluster.weight.saturating_add(weight);
     }
     cluster.decode(bytes, done..bytes.len(), budget, found);
+}
+
+/// Whether a text may hold entities: pages, templates of pages, and what has no name.
+fn is_markup(hint: &Hint<'_>) -> bool {
+    let endings =
+        ["html", "htm", "xhtml", "xml", "svg", "vue", "jsx", "tsx", "php", "erb", "ejs", "hbs", "tmpl", "md", ""];
+    endings.contains(&hint.extension().as_str())
 }
 
 /// How much what begins at `at` looks like an escape that somebody had to undo.

@@ -73,10 +73,12 @@ fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCa
         return;
     }
     let Some(value) = literal::read(bytes, start, way, setting.syntax, name.range.start) else { return };
+    let Some(promise) = name::promise(bytes, &name, word) else { return };
     let Some(value) = without_scheme(bytes, value) else { return };
     let Ok(content) = std::str::from_utf8(&bytes[value.range.clone()]) else { return };
     let content = unescaped(content);
-    let promise = expected(name.promise, way, &value, &setting);
+    let rule = if promise == Promise::Password { PASSWORD } else { SECRET };
+    let promise = expected(promise, way, &value, &setting);
     let worth = match filter::judge(promise, &content, setting.made_up) {
         Worth::Sure(_) if is_continued(bytes, &value) && !keyward_providers::looks_random(&content) => Worth::Weak,
         Worth::Sure(_) if !value.quoted && setting.syntax == Syntax::Unknown && content.contains(['(', ')', ';']) => {
@@ -84,7 +86,6 @@ fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCa
         }
         worth => worth,
     };
-    let rule = if name.promise == Promise::Password { PASSWORD } else { SECRET };
     let value_of = || (content.len() != value.range.len()).then(|| Zeroizing::new(content.clone().into_bytes()));
     let mut give = |confidence, weak| {
         found.push(RawCandidate { rule, range: value.range.clone(), value: value_of(), confidence, weak });

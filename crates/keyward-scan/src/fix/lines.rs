@@ -5,6 +5,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::Refusal;
+use super::escape::unescape;
 use super::naming::is_variable;
 
 /// An assignment of a `.env` file.
@@ -90,8 +91,8 @@ fn value_of(text: &str, start: usize, line_end: usize) -> Result<(Zeroizing<Vec<
             if inner.contains('$') {
                 return Err(Refusal::new(REFERS, "write it out, or move it by hand"));
             }
-            let value = super::unescape(inner)
-                .ok_or_else(|| Refusal::new("the value has an unknown escape", "move it by hand"))?;
+            let value =
+                unescape(inner).ok_or_else(|| Refusal::new("the value has an unknown escape", "move it by hand"))?;
             Ok((value, start + end + 1))
         }
         _ => {

@@ -68,6 +68,12 @@ fn javascript_and_typescript() {
             "const a = <Chat apiKey={process.env.API_KEY} on={() => 1} />;",
         ),
         ("a.jsx", "x = <A b={1} token='@'>t</A>", "x = <A b={1} token={process.env.TOKEN}>t</A>"),
+        (
+            "a.ts",
+            "f({ a: { k: '@' } }, x ? y : '@');",
+            "f({ a: { k: process.env.K! } }, x ? y : process.env.K!);".replace(".K", ".GENERIC_SECRET").as_str(),
+        ),
+        ("a.ts", "if (a < b && c > '@') {}", "if (a < b && c > process.env.GENERIC_SECRET!) {}"),
         ("a.js", "let apiKey='@'", "let apiKey=process.env.API_KEY"),
         (
             "a.js",

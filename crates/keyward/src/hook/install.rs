@@ -97,7 +97,9 @@ fn is_ours(path: &Path) -> Result<bool, Error> {
     if path.symlink_metadata().is_ok_and(|data| data.file_type().is_symlink()) {
         return Ok(false);
     }
-    Ok(read(path)?.is_some_and(|text| text.split(|byte| *byte == b'\n').nth(1).is_some_and(|line| line.starts_with(MARK.as_bytes()))))
+    Ok(read(path)?.is_some_and(|text| {
+        text.split(|byte| *byte == b'\n').nth(1).is_some_and(|line| line.starts_with(MARK.as_bytes()))
+    }))
 }
 
 /// The content of a file; `None` where there is none.

@@ -14,7 +14,7 @@ mod install;
 mod place;
 mod script;
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 
 use std::fmt;
@@ -77,9 +77,13 @@ impl Error {
         match self {
             Self::Git(_) => Some("run it inside a git repository, with git installed"),
             Self::File(..) => None,
-            Self::Shared(_) => Some("`git config core.hooksPath` says so; install there on purpose, or unset it in this repository"),
+            Self::Shared(_) => {
+                Some("`git config core.hooksPath` says so; install there on purpose, or unset it in this repository")
+            }
             Self::Occupied(_) => Some("look at both files and delete the one that is not needed"),
-            Self::Replaced(_) => Some("the hook from before keyward lies beside it, with `.before-keyward` behind its name"),
+            Self::Replaced(_) => {
+                Some("the hook from before keyward lies beside it, with `.before-keyward` behind its name")
+            }
         }
     }
 }
@@ -90,7 +94,9 @@ impl fmt::Display for Error {
             Self::Git(said) => write!(f, "git does not say where hooks belong: {said}"),
             Self::File(path, error) => write!(f, "`{}` cannot be changed: {error}", path.display()),
             Self::Shared(path) => write!(f, "`{}` holds the hooks of other repositories too", path.display()),
-            Self::Occupied(path) => write!(f, "`{}` is there, and so is a hook that was moved aside before", path.display()),
+            Self::Occupied(path) => {
+                write!(f, "`{}` is there, and so is a hook that was moved aside before", path.display())
+            }
             Self::Replaced(path) => write!(f, "`{}` was replaced by another hook", path.display()),
         }
     }

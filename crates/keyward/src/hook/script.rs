@@ -16,7 +16,9 @@ pub(crate) fn script(hook: Hook, keyward: &Path) -> String {
     let chain = match hook {
         Hook::PreCommit => "[ ! -x \"$earlier\" ] || \"$earlier\" \"$@\" || exit $?",
         // Both read the same lines. The mark at the end keeps blank lines there.
-        _ => "input=$(cat; echo .)\ninput=${input%.}\n[ ! -x \"$earlier\" ] || printf '%s' \"$input\" | \"$earlier\" \"$@\" || exit $?",
+        _ => {
+            "input=$(cat; echo .)\ninput=${input%.}\n[ ! -x \"$earlier\" ] || printf '%s' \"$input\" | \"$earlier\" \"$@\" || exit $?"
+        }
     };
     format!(
         "#!/bin/sh\n{MARK}1 {name}\n\

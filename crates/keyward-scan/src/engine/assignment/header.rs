@@ -20,9 +20,10 @@ pub(super) fn confirm(text: &Text<'_>, anchor: usize, at: usize, found: &mut Vec
         "bearer " => bearer(text, end, found),
         "basic " => basic(text, end, found),
         "sshpass" => option(text, end, b"-p", found),
-        "mysql" => option(text, end, b"-p", found),
+        "mysql" if matches!(text.bytes.get(end), Some(b' ' | b'd' | b'a')) => option(text, end, b"-p", found),
         "curl " => user(text, end, found),
-        _ => identified(text, end, found),
+        "identified by" => identified(text, end, found),
+        _ => {}
     }
 }
 

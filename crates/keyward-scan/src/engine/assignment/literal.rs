@@ -122,12 +122,16 @@ fn wrapped(text: &[u8], at: usize, way: Way) -> Option<Literal> {
     {
         return quoted(text, at + start).or_else(|| wrapped(text, at + start, Way::Compared));
     }
-    let first = line.iter().position(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
+    let first = line.iter().take(80).position(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
     let before = &line[..first];
+    if !before.ends_with(b"(") && !before.ends_with(b"[") && !before.ends_with(b" ") && !before.ends_with(b"&") && !before.ends_with(b"b") {
+        return None;
+    }
     if WRAPPERS.iter().any(|wrapper| before.ends_with(wrapper.as_bytes())) {
         return quoted(text, at + first);
     }
-    if ENVIRONMENT.iter().any(|word| memchr::memmem::find(line, word.as_bytes()).is_some()) {
+    let hinted = before.windows(3).any(|three| matches!(three, b"env" | b"Env" | b"ENV" | b"nfi" | b"Pro"));
+    if hinted && ENVIRONMENT.iter().any(|word| memchr::memmem::find(before, word.as_bytes()).is_some()) {
         return fallback(text, at, line);
     }
     None

@@ -75,68 +75,71 @@ pub(super) const WORDS: [Word; 46] = [
 /// A name around a word.
 pub(super) struct Name {
     pub(super) range: Range<usize>,
-    pub(super) promise: Promise,
+    /// Where the word ends in it.
+    word_end: usize,
 }
 
-/// The name that a word stands in; `None` where it names something else: a limit, a file, a function.
+/// How much may follow a word in its name.
+const LONGEST: usize = 40;
+
+/// Where the name stands that a word is in; `None` where the word goes on as another: `tokenizer`, `secretary`. Asked at
+/// every place of a word, so that it looks at bytes alone.
 pub(super) fn around(text: &[u8], word: &Word, at: usize) -> Option<Name> {
     let end = at + word.text.len() - word.trail;
-    let (tail_end, tail_fits) = tail(text, end, word)?;
-    let low = at.saturating_sub(64);
-    let before = text[low..at].iter().rev().take_while(|byte| is_part(**byte)).count();
-    let range = at - before..tail_end;
-    let head = &text[range.start..end];
-    if head.first() == Some(&b'.') && range.start > 0 && matches!(text[range.start - 1], b')' | b']') {
-        // A member of what a call gave.
-        return Some(Name { range, promise: Promise::Vague });
+    let last = text[end - 1];
+    let next = text.get(end).copied().unwrap_or(b'\n');
+    let glued = next.is_ascii_lowercase() && last != b'_' || next.is_ascii_uppercase() && last.is_ascii_uppercase();
+    if glued {
+        let length = text[end..].iter().take(16).take_while(|b| b.is_ascii_alphanumeric() && b.is_ascii_lowercase() == next.is_ascii_lowercase());
+        let mut small = [0u8; 16];
+        if !has(GLUED, lower(&text[end..end + length.count()], &mut small)?) {
+            return None;
+        }
     }
-    let promise = promised(head, word.promise)?;
-    let promise = if tail_fits { promise } else { Promise::Vague };
-    Some(Name { range, promise })
+    let after = text[end..].iter().take(LONGEST).take_while(|byte| is_part(**byte)).count();
+    let before = text[at.saturating_sub(64)..at].iter().rev().take_while(|byte| is_part(**byte)).count();
+    let mut close = end + after;
+    // `password.` at the end of a sentence.
+    while close > end && matches!(text[close - 1], b'.' | b'-' | b'$') {
+        close -= 1;
+    }
+    (after < LONGEST).then_some(Name { range: at - before..close, word_end: end })
 }
 
-/// Where a name ends, and whether what follows its word leaves it a secret's.
-fn tail(text: &[u8], end: usize, word: &Word) -> Option<(usize, bool)> {
-    let mut at = end;
-    let mut fits = true;
-    let mut last_setting = false;
-    let mut before = text[end - 1];
-    while at < text.len() && at < end + 40 && is_part(text[at]) {
-        let separated = matches!(text[at], b'_' | b'-' | b'.' | b'$');
-        if separated {
-            before = text[at];
+/// What a name promises of its value; `None` where it is about a setting, or names no secret.
+pub(super) fn promise(text: &[u8], name: &Name, word: &Word) -> Option<Promise> {
+    let fits = tail_fits(&text[name.word_end..name.range.end])?;
+    let head = &text[name.range.start..name.word_end];
+    let promise = promised(head, word.promise)?;
+    // A member of what a call gave.
+    let member = head.first() == Some(&b'.') && name.range.start > 0 && matches!(text[name.range.start - 1], b')' | b']');
+    Some(if fits && !member { promise } else { Promise::Vague })
+}
+
+/// Whether what follows its word leaves a name a secret's; `None` where it ends in a word for a setting.
+fn tail_fits(tail: &[u8]) -> Option<bool> {
+    let (mut at, mut fits, mut last_setting) = (0, true, false);
+    while at < tail.len() {
+        if !tail[at].is_ascii_alphanumeric() {
             at += 1;
             continue;
         }
         let start = at;
-        let camel = before.is_ascii_lowercase() && text[at].is_ascii_uppercase();
-        let glued = start == end && !camel && text[at].is_ascii_alphabetic();
-        while at < text.len() && at < end + 40 && text[at].is_ascii_alphanumeric() {
-            if at > start && text[at].is_ascii_uppercase() && text[at - 1].is_ascii_lowercase() {
+        while at < tail.len() && tail[at].is_ascii_alphanumeric() {
+            if at > start && tail[at].is_ascii_uppercase() && tail[at - 1].is_ascii_lowercase() {
                 break;
             }
             at += 1;
         }
-        before = text[at - 1];
         let mut small = [0u8; 16];
-        let piece = lower(&text[start..at], &mut small)?;
-        if glued && !has(GLUED, piece) && word.text != "jwt_" {
-            return None;
-        }
+        let piece = lower(&tail[start..at], &mut small)?;
         if piece.bytes().all(|byte| byte.is_ascii_digit()) {
             continue;
         }
         last_setting = has(SETTINGS, piece);
         fits &= has(TAILS, piece);
     }
-    if last_setting || at >= end + 40 {
-        return None;
-    }
-    // `password.` at the end of a sentence.
-    while at > end && matches!(text[at - 1], b'.' | b'-' | b'$') {
-        at -= 1;
-    }
-    Some((at, fits))
+    (!last_setting).then_some(fits)
 }
 
 /// What the whole of a name up to its word promises.
@@ -218,7 +221,8 @@ mod tests {
         let lower = name.to_ascii_lowercase();
         let found = WORDS.iter().filter_map(|word| {
             let at = if word.exact { name.find(word.text) } else { lower.find(word.text) }?;
-            around(name.as_bytes(), word, at).map(|name| name.promise)
+            let found = around(name.as_bytes(), word, at)?;
+            promise(name.as_bytes(), &found, word)
         });
         found.max_by_key(|promise| *promise != Promise::Vague)
     }

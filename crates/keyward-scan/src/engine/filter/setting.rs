@@ -1,5 +1,7 @@
 //! What the path of a text says of what stands in it.
 
+use std::cell::RefCell;
+
 use crate::engine::matcher::Hint;
 
 /// How values stand in a text of that kind.
@@ -30,8 +32,23 @@ pub(crate) struct Setting {
     pub(crate) data: bool,
 }
 
+thread_local! {
+    /// The last path that was looked at: a text is asked about many times in a row.
+    static LAST: RefCell<(String, Option<Setting>)> = const { RefCell::new((String::new(), None)) };
+}
+
 impl Setting {
     pub(crate) fn of(hint: &Hint<'_>) -> Self {
+        LAST.with_borrow_mut(|(path, setting)| match setting {
+            Some(setting) if path == hint.path => *setting,
+            _ => {
+                hint.path.clone_into(path);
+                *setting.insert(Self::read(hint))
+            }
+        })
+    }
+
+    fn read(hint: &Hint<'_>) -> Self {
         let name = hint.file_name().to_ascii_lowercase();
         let extension = name.rsplit_once('.').map_or("", |(_, end)| end);
         let folders = hint.path.split(['/', '!']);
