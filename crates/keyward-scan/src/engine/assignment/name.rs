@@ -90,7 +90,10 @@ pub(super) fn around(text: &[u8], word: &Word, at: usize) -> Option<Name> {
     let next = text.get(end).copied().unwrap_or(b'\n');
     let glued = next.is_ascii_lowercase() && last != b'_' || next.is_ascii_uppercase() && last.is_ascii_uppercase();
     if glued {
-        let length = text[end..].iter().take(16).take_while(|b| b.is_ascii_alphanumeric() && b.is_ascii_lowercase() == next.is_ascii_lowercase());
+        let length = text[end..]
+            .iter()
+            .take(16)
+            .take_while(|b| b.is_ascii_alphanumeric() && b.is_ascii_lowercase() == next.is_ascii_lowercase());
         let mut small = [0u8; 16];
         if !has(GLUED, lower(&text[end..end + length.count()], &mut small)?) {
             return None;
@@ -112,7 +115,8 @@ pub(super) fn promise(text: &[u8], name: &Name, word: &Word) -> Option<Promise> 
     let head = &text[name.range.start..name.word_end];
     let promise = promised(head, word.promise)?;
     // A member of what a call gave.
-    let member = head.first() == Some(&b'.') && name.range.start > 0 && matches!(text[name.range.start - 1], b')' | b']');
+    let member =
+        head.first() == Some(&b'.') && name.range.start > 0 && matches!(text[name.range.start - 1], b')' | b']');
     Some(if fits && !member { promise } else { Promise::Vague })
 }
 
