@@ -143,7 +143,8 @@ impl Run<'_> {
         let more = results.skipped.len().saturating_sub(NAMED);
         skipped.extend(results.skipped.drain(..).take(NAMED));
         if more > 0 {
-            skipped.push(Skipped::new("git objects", format!("{more} more that are not whole in archives and databases")));
+            skipped
+                .push(Skipped::new("git objects", format!("{more} more that are not whole in archives and databases")));
         }
         let crowded = results.crowded.iter().map(|slot| places.blobs[*slot as usize].to_string());
         skipped.extend(crowded.map(|id| Skipped::new(format!("blob {id}"), "at more paths than are reported")));
@@ -198,7 +199,7 @@ impl Run<'_> {
         let told = |slot: u32| {
             done[slot as usize].store(true, Ordering::Relaxed);
             let now = count.fetch_add(1, Ordering::Relaxed) + 1;
-            if let Some(progress) = self.options.progress.filter(|_| now % 1024 == 0 || now == total) {
+            if let Some(progress) = self.options.progress.filter(|_| now.is_multiple_of(1024) || now == total) {
                 progress(now, total);
             }
         };
