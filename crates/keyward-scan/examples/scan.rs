@@ -1,13 +1,11 @@
 //! Scans folders with the built-in rules and prints what is found, redacted: for work on the rules.
-//! `cargo run --release -p keyward-scan --example scan -- [--threads N] [--quiet] [--misuse] PATH…`
+//! `cargo run --release -p keyward-scan --example scan -- [--threads N] [--quiet] PATH…`
 #![allow(clippy::print_stdout, reason = "the list is what this is for")]
 #![allow(clippy::unwrap_used, reason = "a tool for developers that stops where it cannot go on")]
 
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use keyward_scan::engine::Matcher;
-use keyward_scan::misuse::Misuse;
 use keyward_scan::summary::Summary;
 use keyward_scan::tree::{self, TreeOptions};
 use keyward_scan::{Engine, Scanner, Silence, Verdict};
@@ -24,17 +22,15 @@ fn main() {
     let mut options = TreeOptions::default();
     let mut roots: Vec<PathBuf> = Vec::new();
     let mut quiet = false;
-    let mut extra: Vec<Box<dyn Matcher>> = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--threads" => options.threads = arguments.next().unwrap().parse().unwrap(),
             "--quiet" => quiet = true,
-            "--misuse" => extra.push(Box::new(Misuse::new())),
             path => roots.push(path.into()),
         }
     }
-    let scanner = Scanner { engine: Engine::new(extra), known: None, silence: Box::new(Nothing) };
+    let scanner = Scanner { engine: Engine::new(Vec::new()), known: None, silence: Box::new(Nothing) };
     let all = Mutex::new((Summary::default(), Vec::new()));
     tree::scan(&scanner, &roots, &options, &|_| false, &|outcome| {
         let mut all = all.lock().unwrap();

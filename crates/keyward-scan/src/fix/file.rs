@@ -29,6 +29,8 @@ pub(super) struct File<'a> {
     pub(super) found: Vec<&'a Found>,
     pub(super) spots: Vec<Spot>,
     pub(super) tokens: Vec<Token>,
+    /// Where each line begins.
+    lines: Vec<usize>,
     pub(super) plan: FilePlan,
 }
 
@@ -56,7 +58,9 @@ impl<'a> File<'a> {
             Ok(text) if has_literals(language) => lexer::tokens(text, language),
             _ => Vec::new(),
         };
-        Self { path, language, bytes, found, spots: Vec::new(), tokens, plan }
+        let breaks = memchr::memchr_iter(b'\n', &bytes).map(|at| at + 1);
+        let lines = std::iter::once(0).chain(breaks).collect();
+        Self { path, language, bytes, found, spots: Vec::new(), tokens, lines, plan }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -77,8 +81,8 @@ impl<'a> File<'a> {
     fn spot(&self, one: &Found, names: &mut Names<'_>) -> Result<Spot, Refusal> {
         let (finding, text) = (&one.finding, self.text());
         let moved = || Refusal::new("the file is not as it was scanned", "scan again");
-        let start = offset(text, finding.line, finding.column).ok_or_else(moved)?;
-        let end = offset(text, finding.end_line, finding.end_column).filter(|end| *end > start).ok_or_else(moved)?;
+        let start = self.offset(finding.line, finding.column).ok_or_else(moved)?;
+        let end = self.offset(finding.end_line, finding.end_column).filter(|end| *end > start).ok_or_else(moved)?;
         let spot = |range, value, name| Spot { range, value, name, line: finding.line, rule: finding.rule.clone() };
         if self.language == Language::DotEnv {
             let assignment = lines::assignment(text, start)?;
@@ -107,6 +111,19 @@ impl<'a> File<'a> {
         let assigned = naming::assigned(&text[..self.literal(start).map_or(start, |literal| literal.outer.start)]);
         let name = names.of(&value, finding, assigned.as_deref());
         Ok(spot(start..end, value, name))
+    }
+
+    /// The byte offset of a line and a column, both from 1, columns in characters.
+    fn offset(&self, line: u32, column: u32) -> Option<usize> {
+        let start = *self.lines.get(usize::try_from(line).ok()?.checked_sub(1)?)?;
+        let line = &self.text()[start..];
+        let column = usize::try_from(column).ok()?.checked_sub(1)?;
+        line.char_indices().map(|(at, _)| at).chain([line.len()]).nth(column).map(|at| start + at)
+    }
+
+    /// The line of a byte offset, from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|start| *start <= at)
     }
 
     /// Whether values of such a file can be replaced at all.
@@ -178,15 +195,4 @@ fn has_literals(language: Language) -> bool {
 
 pub(super) fn refused(line: u32, rule: &str, refusal: &Refusal) -> Refused {
     Refused { line, rule: rule.to_owned(), reason: refusal.reason.to_owned(), hint: refusal.hint.to_owned() }
-}
-
-/// The byte offset of a line and a column, both from 1, columns in characters.
-fn offset(text: &str, line: u32, column: u32) -> Option<usize> {
-    let mut start = 0;
-    for _ in 1..line {
-        start += text[start..].find('\n')? + 1;
-    }
-    let line = &text[start..];
-    let column = usize::try_from(column).ok()?.checked_sub(1)?;
-    line.char_indices().map(|(at, _)| at).chain([line.len()]).nth(column).map(|at| start + at)
 }

@@ -74,10 +74,10 @@ fn python(text: &str, tokens: &[Token], first: usize) -> Result<Option<Edit>, &'
             at += line.len();
             continue;
         }
-        let literal = tokens.iter().find_map(|token| match token {
-            Token::Literal(literal) if literal.outer.start == at => Some(literal),
+        let literal = match tokens.get(tokens.partition_point(|token| token.range().start < at)) {
+            Some(Token::Literal(literal)) if literal.outer.start == at => Some(literal),
             _ => None,
-        });
+        };
         let statement_end = match literal {
             Some(literal) if !documented && is_statement(text, literal) => literal.outer.end,
             _ if bare.starts_with("from __future__") => end_of_brackets(rest, tokens, at),
@@ -107,8 +107,9 @@ fn is_statement(text: &str, literal: &Literal) -> bool {
 fn end_of_brackets(rest: &str, tokens: &[Token], at: usize) -> usize {
     let mut depth = 0usize;
     for (offset, c) in rest.char_indices() {
-        let comment =
-            tokens.iter().any(|token| matches!(token, Token::Comment(range) if range.contains(&(at + offset))));
+        let place = at + offset;
+        let token = tokens.get(tokens.partition_point(|token| token.range().end <= place));
+        let comment = matches!(token, Some(Token::Comment(range)) if range.contains(&place));
         match c {
             '(' if !comment => depth += 1,
             ')' if !comment => depth = depth.saturating_sub(1),
@@ -133,8 +134,7 @@ fn go(text: &str, tokens: &[Token]) -> Result<Option<Edit>, &'static str> {
     }
     let mut package = None;
     let mut last: Option<usize> = None;
-    let mut lines = code_lines(text, tokens);
-    while let Some((at, line)) = lines.next() {
+    for (at, line) in code_lines(text, tokens) {
         let bare = line.trim_start_matches('\u{feff}').trim_end();
         if bare.starts_with("package ") {
             package = Some((at + line.len(), line.ends_with('\n')));
@@ -168,7 +168,6 @@ fn go(text: &str, tokens: &[Token]) -> Result<Option<Edit>, &'static str> {
             break;
         }
     }
-    drop(lines);
     let (place, gap) = match (last, package) {
         (Some(at), _) => (at, ""),
         (None, Some((at, true))) => (at, newline),

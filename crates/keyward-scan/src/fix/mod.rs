@@ -17,6 +17,7 @@ mod render;
 mod shell;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::ops::Range;
 
@@ -30,7 +31,7 @@ use file::File;
 use naming::Names;
 
 /// What is to be done with one file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FilePlan {
     /// The file, as in its findings.
     pub path: String,
@@ -56,7 +57,7 @@ pub struct Edit {
 }
 
 /// A value that moves to the vault.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Store {
     /// The variable in which programs will find it.
     pub name: String,
@@ -107,6 +108,20 @@ impl FilePlan {
     fn secrets(&self) -> Vec<&[u8]> {
         let stored = self.stores.iter().map(|store| store.value.as_slice());
         stored.chain(self.hidden.iter().map(|value| value.as_slice())).collect()
+    }
+}
+
+impl fmt::Debug for FilePlan {
+    /// Without the text, which holds values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, edits, stores) = (&self.path, &self.edits, &self.stores);
+        write!(f, "FilePlan {{ path: {path:?}, edits: {edits:?}, stores: {stores:?}, refused: {:?} }}", self.refused)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.name)
     }
 }
 

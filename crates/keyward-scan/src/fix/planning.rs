@@ -55,8 +55,7 @@ impl File<'_> {
             }
         }
         for (range, value, name) in others {
-            let line = 1 + memchr::memchr_iter(b'\n', &self.bytes[..range.start]).count();
-            let line = u32::try_from(line).unwrap_or(u32::MAX);
+            let line = u32::try_from(self.line(range.start)).unwrap_or(u32::MAX);
             self.spots.push(Spot { range, value, name, line, rule: "the same value".to_owned() });
         }
     }

@@ -79,7 +79,9 @@ impl Scan<'_> {
             return self.inside(range.start);
         }
         match self.modes.last() {
-            None | Some(Mode::Commands) if self.is_pattern(range) => Quoting::Elsewhere("the value is a pattern"),
+            None | Some(Mode::Commands) if self.is_pattern(range) => {
+                Quoting::Elsewhere("the value is a name or a pattern")
+            }
             None | Some(Mode::Commands) => Quoting::None,
             Some(Mode::Double) => Quoting::Double,
             Some(Mode::Single) => Quoting::Single,
@@ -90,17 +92,21 @@ impl Scan<'_> {
         }
     }
 
-    /// A name on the left of `=`, a word with an escape in it.
+    /// A name on the left of `=`, a function's name, a word with an escape in it.
     fn is_pattern(&self, range: &Range<usize>) -> bool {
-        let next = self.text.get(range.end).copied();
-        let start = range.start.checked_sub(1).map(|at| self.text[at]);
-        next == Some(b'=') && !start.is_some_and(is_word) || start == Some(b'\\')
+        let next = self.text[range.end..].trim_ascii_start();
+        let before = range.start.checked_sub(1).map(|at| self.text[at]);
+        let begins = !before.is_some_and(is_word);
+        let line = memchr::memrchr(b'\n', &self.text[..range.start]).map_or(0, |found| found + 1);
+        let first = self.text[line..range.start].trim_ascii();
+        let named = next.starts_with(b"(") || next.starts_with(b"=") && self.text.get(range.end) == Some(&b'=');
+        begins && named || before == Some(b'\\') || first == b"function" || first == b"alias"
     }
 
     /// What a place is in that was stepped over as a whole.
     fn inside(&self, at: usize) -> Quoting {
         let Some((_, expanded)) = self.bodies.iter().rev().find(|(body, _)| body.contains(&at)) else {
-            return Quoting::Elsewhere("the value is in a comment");
+            return Quoting::Elsewhere("the value is in a comment, or ends a here-document");
         };
         let line = memchr::memrchr(b'\n', &self.text[..at]).map_or(0, |found| found + 1);
         let line = &self.text[line..at];
@@ -212,12 +218,13 @@ impl Scan<'_> {
                 let line = self.text[at..end].strip_suffix(b"\r").unwrap_or(&self.text[at..end]);
                 let line =
                     if document.tabs { &line[line.iter().take_while(|byte| **byte == b'\t').count()..] } else { line };
-                at = end + 1;
                 if line == document.name {
+                    self.bodies.push((start..at, document.expanded));
+                    at = end + 1;
                     break;
                 }
+                at = end + 1;
             }
-            self.bodies.push((start..at, document.expanded));
         }
         self.at = at.min(self.text.len()).max(self.at + 1);
     }
@@ -253,6 +260,8 @@ mod tests {
             ("cat <<X\nit's KEY\nX\nA=KEY", "cat <<X\nit's ${N}\nX\nA=\"${N}\""),
             ("cat <<'X'\nKEY\nX\nA=KEY", "cat <<'X'\nKEY\nX\nA=\"${N}\""),
             ("A=${B:-KEY}", "A=${B:-KEY}"),
+            ("KEY() { f KEY; }\nKEY=1", "KEY() { f \"${N}\"; }\nKEY=1"),
+            ("cat <<KEY\nKEY x\nKEY\nA=KEY", "cat <<KEY\n${N} x\nKEY\nA=\"${N}\""),
             ("A=\\'KEY", "A=\\'\"${N}\""),
             ("case $x in\n  a) f KEY;;\nesac\nA='KEY'", "case $x in\n  a) f \"${N}\";;\nesac\nA=''\"${N}\"''"),
         ] {

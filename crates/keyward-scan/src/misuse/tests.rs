@@ -5,7 +5,7 @@ use crate::engine::{Engine, Hint};
 
 /// The rules that a text breaks, with what is at fault.
 fn faults(path: &str, text: &str) -> Vec<(String, String)> {
-    let engine = Engine::new(vec![Box::new(Misuse::new())]);
+    let engine = Engine::of(vec![Box::new(Misuse::new())]);
     let found = engine.scan(&Text { bytes: text.as_bytes(), hint: Hint { path, depth: 0 } });
     let misuse = found.into_iter().filter(|one| engine.rule(one.rule).misuse);
     misuse.map(|one| (engine.rule(one.rule).id.clone(), String::from_utf8_lossy(&one.value).into_owned())).collect()

@@ -1,6 +1,7 @@
 //! What stands in a value's place.
 
 use keyward_scan::fix::diff;
+use keyward_scan::{Engine, Scanner, Silence, Source, Verdict};
 use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, Version};
 
 use super::*;
@@ -41,9 +42,7 @@ fn python() {
         (
             "a.py",
             "import os\nu = 'postgres://me:@@db/x'",
-            &format!(
-                "import os\nu = f'postgres://me:{{os.environ[\"GENERIC_SECRET\"]}}{{os.environ[\"GENERIC_SECRET\"]}}db/x'"
-            ),
+            "import os\nu = f'postgres://me:{os.environ[\"GENERIC_SECRET\"]}{os.environ[\"GENERIC_SECRET\"]}db/x'",
         ),
     ]);
 }
@@ -234,6 +233,12 @@ fn the_services_own_name_is_taken_where_the_code_says_less() {
 }
 
 #[test]
+fn debug_shows_no_value() {
+    let shown = format!("{:?}", planned_one("a.py", "api_key = '@'\n"));
+    assert!(shown.contains("API_KEY") && !shown.contains(&value(1)), "{shown}");
+}
+
+#[test]
 fn the_diff_shows_what_changes_and_no_value() {
     let (first, second) = (value(1), value(2));
     let text = format!("import os\napi_key = '{first}'\n# {second}\n");
@@ -245,4 +250,24 @@ fn the_diff_shows_what_changes_and_no_value() {
         shown,
         "--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,3 @@\n import os\n-api_key = '…'\n+api_key = os.environ[\"API_KEY\"]\n # …\n"
     );
+}
+
+struct Everything;
+
+impl Silence for Everything {
+    fn judge(&self, _: &Finding, _: &[u8], _: &[u8]) -> Verdict {
+        Verdict::Report
+    }
+}
+
+#[test]
+fn what_the_scanner_finds_is_mended() {
+    let key = format!("sk{}{}", "_live_", "4eC39HqLyjWDarjtT1zdp7dcTYooMQauvdEDq54NiTphI7jx");
+    let text = format!("# é\r\nü = 1; stripe.api_key = 'ä' '{key}'\r\n");
+    let scanner = Scanner { engine: Engine::new(Vec::new()), known: None, silence: Box::new(Everything) };
+    let outcome = scanner.scan(&Source { path: "a.py", tracked: false, added: None }, text.as_bytes());
+    assert!(!outcome.found.is_empty());
+    let plan = planned(&[("a.py", &text)], &outcome.found).remove(0);
+    let after = String::from_utf8(plan.after().to_vec()).expect("text");
+    assert!(!after.contains(&key) && after.contains("'ä' f'{os.environ[\"STRIPE_"), "{after}\n{:?}", plan.refused);
 }

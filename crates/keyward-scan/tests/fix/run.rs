@@ -1,7 +1,7 @@
 //! Generated sources, before and after: the languages' own parsers accept both, and where a language can be
 //! run here both do the same.
 //!
-//! An interpreter that is not installed is left out, and said so on standard error.
+//! An interpreter that is not installed is left out, and said so.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -60,7 +60,7 @@ fn is_installed(program: &str, argument: &str) -> bool {
         Command::new(program).arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let installed = run.is_ok_and(|status| status.success());
     if !installed {
-        eprintln!("left out: `{program}` is not installed");
+        println!("left out: `{program}` is not installed");
     }
     installed
 }

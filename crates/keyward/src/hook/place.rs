@@ -5,6 +5,9 @@ use std::process::{Command, Stdio};
 
 use super::Error;
 
+/// Runs git with arguments in a folder, and gives what it prints.
+pub(crate) type Git<'a> = dyn Fn(&Path, &[&str]) -> Result<String, Error> + 'a;
+
 /// The folder of a repository's hooks, as git itself sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -20,7 +23,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// The place of the repository in which `start` is. `git` runs git there: see [`run_git`].
-    pub(crate) fn find(start: &Path, git: &dyn Fn(&Path, &[&str]) -> Result<String, Error>) -> Result<Self, Error> {
+    pub(crate) fn find(start: &Path, git: &Git<'_>) -> Result<Self, Error> {
         let path = |what: &[&str]| -> Result<PathBuf, Error> {
             let arguments = [&["rev-parse", "--path-format=absolute"], what].concat();
             Ok(PathBuf::from(git(start, &arguments)?))

@@ -125,6 +125,15 @@ fn snapshot(folder: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
 }
 
 #[test]
+fn outside_of_a_repository_git_is_heard() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = Place::find(folder.path(), &run_git).expect_err("no repository");
+    assert!(matches!(error, Error::Git(_)) && error.to_string().contains("not a git repository"), "{error}");
+    let yard = Yard::new();
+    assert_eq!(Place::find(&yard.repo(), &run_git).expect("a repository"), yard.place(&yard.repo()));
+}
+
+#[test]
 fn a_commit_with_a_key_is_refused() {
     let yard = Yard::new();
     let repo = yard.repo();

@@ -124,7 +124,12 @@ fn wrapped(text: &[u8], at: usize, way: Way) -> Option<Literal> {
     }
     let first = line.iter().take(80).position(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
     let before = &line[..first];
-    if !before.ends_with(b"(") && !before.ends_with(b"[") && !before.ends_with(b" ") && !before.ends_with(b"&") && !before.ends_with(b"b") {
+    if !before.ends_with(b"(")
+        && !before.ends_with(b"[")
+        && !before.ends_with(b" ")
+        && !before.ends_with(b"&")
+        && !before.ends_with(b"b")
+    {
         return None;
     }
     if WRAPPERS.iter().any(|wrapper| before.ends_with(wrapper.as_bytes())) {

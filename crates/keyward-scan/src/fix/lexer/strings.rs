@@ -16,7 +16,7 @@ impl Lexer<'_> {
         }
         let prefix = self.prefix(at);
         let outer = at - prefix.len();
-        if language == Go && quote == b'\'' || language == Java && quote == b'\'' {
+        if matches!(language, Go | Java) && quote == b'\'' {
             let end = self.end_of_line_string(at, quote)?;
             return Some(Token::Other(at..end + 1));
         }

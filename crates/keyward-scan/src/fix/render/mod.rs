@@ -179,6 +179,9 @@ fn ruby(target: &Target<'_>) -> Rendered {
     if symbol || matches!(context.word_before(), "require" | "require_relative" | "load" | "alias") {
         return Err(Refusal::new("the value is a name, not a value", "replace it by hand"));
     }
+    if context.word_before() == "in" || target.head().starts_with("in ") {
+        return Err(Refusal::new("a pattern cannot be read from the environment", "compare with `==` instead"));
+    }
     match target.whole().filter(|_| !context.beside_literal) {
         Some(name) => Ok(format!("ENV.fetch(\"{name}\")")),
         None => {

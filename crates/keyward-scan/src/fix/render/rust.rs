@@ -24,7 +24,7 @@ pub(super) fn render(target: &Target<'_>) -> Rendered {
             "read the value into a variable before it",
         ));
     }
-    if context.after_two == "=>" || matches!(context.before, Some('|')) || context.after == Some('|') {
+    if is_pattern(target) {
         return Err(Refusal::new("a pattern cannot be read from the environment", "compare with `==` instead"));
     }
     if literal.prefix.starts_with(['b', 'c']) || context.head_is("extern") {
@@ -57,4 +57,34 @@ impl Context {
     fn head_is(&self, word: &str) -> bool {
         self.heads[0].trim_start().starts_with(word)
     }
+}
+
+/// Whether a literal is in the pattern of a `match` or `if let`: what follows it, or a bracket
+/// around it, tells.
+fn is_pattern(target: &Target<'_>) -> bool {
+    const REACH: usize = 300;
+    let context = target.context;
+    if context.before == Some('|') || context.after == Some('|') || context.word_before() == "let" {
+        return true;
+    }
+    let rest = &target.text[target.literal.outer.end..];
+    let is_arm = |rest: &str| {
+        let rest = rest.trim_start();
+        rest.starts_with("=>") || rest.starts_with("if ") || rest.starts_with('|') && !rest.starts_with("||")
+    };
+    let is_let = |rest: &str| rest.trim_start().starts_with("= ");
+    if is_arm(rest) {
+        return true;
+    }
+    let mut depth = 0usize;
+    for (at, c) in rest.char_indices().take(REACH) {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth > 0 => depth -= 1,
+            ')' | ']' | '}' if is_arm(&rest[at + 1..]) || is_let(&rest[at + 1..]) => return true,
+            ';' if depth == 0 => return false,
+            _ => {}
+        }
+    }
+    false
 }
