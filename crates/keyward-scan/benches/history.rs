@@ -64,12 +64,8 @@ struct Measured {
 /// Runs a program under a shell, which knows the CPU time of its children.
 fn measure(mut shell: Command, arguments: &[&str]) -> Measured {
     let start = Instant::now();
-    let output = shell
-        .args(["-c", "\"$@\" >/dev/null; times", "sh"])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let output =
+        shell.args(["-c", "\"$@\" >/dev/null; times", "sh"]).args(arguments).stdin(Stdio::null()).output().unwrap();
     let wall = start.elapsed().as_secs_f64();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let cpu = text.lines().last().unwrap_or_default().split_whitespace().map(seconds).sum();
@@ -199,7 +195,13 @@ fn revisions(out: &mut impl Write, commits: usize) -> std::io::Result<()> {
                 file.splice(at..file.len().min(at + random.below(12)), new);
             }
             let content = file.concat();
-            writeln!(out, "M 100644 inline src/d{}/e{}/file{number}.rs\ndata {}", number % 20, number % 7, content.len())?;
+            writeln!(
+                out,
+                "M 100644 inline src/d{}/e{}/file{number}.rs\ndata {}",
+                number % 20,
+                number % 7,
+                content.len()
+            )?;
             out.write_all(&content)?;
             writeln!(out)?;
         }

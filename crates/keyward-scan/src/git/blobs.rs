@@ -262,7 +262,20 @@ fn moved(hits: &[Hit], base_len: usize, len: usize, copies: &[Copied]) -> Option
 /// credentials that a tool finds by a file's name. Such files are looked at whole.
 fn is_structured(path: &str, len: usize) -> bool {
     const ENDINGS: [&str; 14] = [
-        "json", "yaml", "yml", "toml", "ini", "conf", "cfg", "config", "properties", "env", "xml", "tf", "tfvars", "tfstate",
+        "json",
+        "yaml",
+        "yml",
+        "toml",
+        "ini",
+        "conf",
+        "cfg",
+        "config",
+        "properties",
+        "env",
+        "xml",
+        "tf",
+        "tfvars",
+        "tfstate",
     ];
     let name = path.rsplit('/').next().unwrap_or(path);
     len <= 64 << 10

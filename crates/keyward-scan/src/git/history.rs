@@ -143,7 +143,8 @@ impl Run<'_> {
         let more = results.skipped.len().saturating_sub(NAMED);
         skipped.extend(results.skipped.drain(..).take(NAMED));
         if more > 0 {
-            skipped.push(Skipped::new("git objects", format!("{more} more that are not whole in archives and databases")));
+            skipped
+                .push(Skipped::new("git objects", format!("{more} more that are not whole in archives and databases")));
         }
         let crowded = results.crowded.iter().map(|slot| places.blobs[*slot as usize].to_string());
         skipped.extend(crowded.map(|id| Skipped::new(format!("blob {id}"), "at more paths than are reported")));

@@ -12,7 +12,8 @@ impl Repository {
     /// # Errors
     /// [`Error::Revision`] where there is no such revision.
     pub fn file_at(&self, revision: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {
-        let hint = if self.boundary().is_empty() { "" } else { "; the clone is shallow: fetch more of the history first" };
+        let hint =
+            if self.boundary().is_empty() { "" } else { "; the clone is shallow: fetch more of the history first" };
         let unknown = || Error::Revision { revision: revision.to_owned(), hint };
         let broken = || Error::Object { what: "the file", id: format!("{revision}:{path}"), reason: "damaged" };
         let local = self.local();

@@ -108,7 +108,14 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(objects: &'a Objects) -> Self {
-        Self { objects, reader: Reader::new(), paths: Paths::new(), unreadable: HashMap::new(), spent: 0, paths_before: 0 }
+        Self {
+            objects,
+            reader: Reader::new(),
+            paths: Paths::new(),
+            unreadable: HashMap::new(),
+            spent: 0,
+            paths_before: 0,
+        }
     }
 
     /// Calls `changed` for every file of `tree` that none of the `parents` has in the same place.
