@@ -28,7 +28,7 @@ mod rule {
 type Confirm = fn(&Text<'_>, usize, &mut Vec<RawCandidate>);
 
 /// Where to look, and what to ask there. Spelling counts.
-const ANCHORS: [(&str, Confirm); 9] = [
+const ANCHORS: [(&str, Confirm); 10] = [
     ("-----BEGIN ", private_key::pem),
     ("---- BEGIN SSH2 ENC", private_key::pem),
     ("PuTTY-User-Key-File-", private_key::putty),
@@ -36,6 +36,8 @@ const ANCHORS: [(&str, Confirm); 9] = [
     ("\"kty\"", private_key::jwk),
     ("eyJ", jwt::confirm),
     ("://", connection::confirm),
+    // The search finds three bytes only where a word follows; here a password follows without a user.
+    ("://:", connection::confirm),
     ("stringData:", kubernetes::secret),
     ("client-key-data:", kubernetes::client_key),
 ];
