@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-dotenv", &[]),
     ("keyward-exec", &["keyward-types"]),
     ("keyward-providers", &["keyward-types"]),
+    ("keyward-scan", &["keyward-types", "keyward-providers"]),
     ("keyward-store-sqlite", &["keyward-store"]),
     ("keyward-access", &["keyward-types", "keyward-store"]),
     ("keyward-audit", &["keyward-types", "keyward-store"]),
@@ -43,6 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-dotenv",
             "keyward-exec",
             "keyward-providers",
+            "keyward-scan",
             "keyward-verify",
             // Nouns of the vault that the desk hands on: slots, log lines, versions.
             "keyward-vault",

@@ -64,6 +64,20 @@ pub(crate) fn panic_point(point: &str) {
     }
 }
 
+/// What git tells its hooks: the index of the commit that is being made, and where pushed objects
+/// wait for acceptance.
+pub(crate) fn git_hook() -> (Option<PathBuf>, Vec<PathBuf>) {
+    let more = text("GIT_ALTERNATE_OBJECT_DIRECTORIES").unwrap_or_default();
+    let more = env::split_paths(&more).filter(|path| !path.as_os_str().is_empty()).collect::<Vec<_>>();
+    let objects = folder("GIT_OBJECT_DIRECTORY").into_iter().chain(more).collect();
+    (folder("GIT_INDEX_FILE"), objects)
+}
+
+/// Whether colours are wanted on a terminal (`NO_COLOR`, https://no-color.org).
+pub(crate) fn colour() -> bool {
+    variable("NO_COLOR").is_none() && text("TERM").as_deref() != Some("dumb")
+}
+
 impl Config {
     pub(crate) fn read() -> Self {
         let user_folder = |name, below: &str| {

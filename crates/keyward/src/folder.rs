@@ -32,6 +32,9 @@ pub(crate) struct Manifest {
     /// Names without which the programs do not start.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) needs: BTreeSet<SecretName>,
+    /// What the scanner is told; it reads the table by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scan: Option<toml::Table>,
 }
 
 impl Folder {
@@ -134,7 +137,7 @@ mod tests {
     #[test]
     fn a_manifest_survives_writing_and_says_what_it_does_not_know() {
         let manifest =
-            Manifest { project: "shop".parse().unwrap(), needs: ["A", "B"].map(|n| n.parse().unwrap()).into() };
+            Manifest { project: "shop".parse().unwrap(), needs: ["A", "B"].map(|n| n.parse().unwrap()).into(), scan: None };
         assert_eq!(toml::from_str::<Manifest>(&manifest.text()).unwrap(), manifest);
         assert!(toml::from_str::<Manifest>("project = \"shop\"\nserver = \"https://evil.example\"").is_err());
         assert!(toml::from_str::<Manifest>("project = \"../x\"").is_err());

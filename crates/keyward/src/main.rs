@@ -17,6 +17,7 @@ mod keyring;
 mod output;
 mod passphrase;
 mod recovery;
+mod scan;
 mod terminal;
 
 use std::process::ExitCode;

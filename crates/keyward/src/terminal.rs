@@ -13,6 +13,11 @@ pub(crate) fn interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
+/// Columns of the terminal that standard output is; 0 where it is none or does not say.
+pub(crate) fn columns() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col))
+}
+
 /// Asks without echo on the controlling terminal. Ctrl-C ends the process as the signal would, and
 /// leaves the terminal as it was.
 pub(crate) fn hidden(prompt: &str) -> Result<Secret<String>> {

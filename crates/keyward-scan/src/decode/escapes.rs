@@ -40,11 +40,11 @@ pub(crate) fn each(bytes: &[u8], hint: &Hint<'_>, budget: &mut Budget, found: &m
     cluster.decode(bytes, done..bytes.len(), budget, found);
 }
 
-/// Whether a text may hold entities: pages, templates of pages, and what has no name.
+/// Whether a text may hold entities: it is none in a language in which `&` is an operator.
 fn is_markup(hint: &Hint<'_>) -> bool {
-    let endings =
-        ["html", "htm", "xhtml", "xml", "svg", "vue", "jsx", "tsx", "php", "erb", "ejs", "hbs", "tmpl", "md", ""];
-    endings.contains(&hint.extension().as_str())
+    const PROGRAMS: [&str; 15] =
+        ["rs", "c", "h", "cc", "cpp", "cxx", "hpp", "go", "sh", "bash", "js", "ts", "java", "swift", "zig"];
+    !PROGRAMS.contains(&hint.extension().as_str())
 }
 
 /// How much what begins at `at` looks like an escape that somebody had to undo.

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use keyward_types::Fingerprint;
+use sha2::{Digest, Sha256};
 
 use super::delta::Copied;
 use super::families::Visit;
 use super::places::{Place, Places};
 use super::repository::Repository;
 use super::windows;
+use crate::container::{self, Limits};
 use crate::scanner::{Found, Hit, Scanner, Source, Verdict};
-use crate::tree::is_binary;
+use crate::summary::Skipped;
 
 /// What one thread found.
 pub(super) struct Look<'a> {
@@ -20,6 +21,8 @@ pub(super) struct Look<'a> {
     pub(super) places: &'a Places,
     /// Everything is looked at whole: what tests compare with.
     pub(super) whole: bool,
+    /// How far archives are unpacked.
+    pub(super) limits: &'a Limits,
     /// Larger content is left out.
     pub(super) max_size: u64,
     /// Told of each blob that is done with.
@@ -35,11 +38,34 @@ pub(super) struct Results {
     pub(super) blobs: u64,
     pub(super) bytes: u64,
     pub(super) binary: u64,
+    /// What was left out inside of files.
+    pub(super) skipped: Vec<Skipped>,
     pub(super) too_large: Vec<u32>,
+    /// Content that stands at more places than are looked at.
+    pub(super) crowded: Vec<u32>,
 }
 
-/// A finding, its path, and how many of the same are before it in the same text.
-pub(super) type Key = (Fingerprint, u32, u32);
+/// Other places at which the same content is looked at, and bytes that are looked at there: trees can name
+/// one file a million times.
+const PLACES: usize = 10_000;
+const AGAIN: usize = 64 << 20;
+
+/// A value under a rule, its path, and how many of the same are before it in the same text.
+pub(super) type Key = (Value, u32, u32);
+
+/// Tells values apart. A fingerprint would not do: that of a weak value is the same for its
+/// successor on the same line, and another when the lines around it change.
+pub(super) type Value = [u8; 16];
+
+/// The name of what was found, for as long as this scan takes.
+pub(super) fn value(found: &Found) -> Value {
+    let mut hasher = Sha256::new_with_prefix(&found.finding.rule);
+    hasher.update([0]);
+    hasher.update(&*found.value);
+    let mut value = [0; 16];
+    value.copy_from_slice(&hasher.finalize()[..16]);
+    value
+}
 
 /// A finding where it first stood.
 pub(super) struct First {
@@ -56,6 +82,8 @@ impl Results {
         self.bytes += other.bytes;
         self.binary += other.binary;
         self.too_large.extend(other.too_large);
+        self.crowded.extend(other.crowded);
+        self.skipped.extend(other.skipped);
         for (key, first) in other.first {
             self.add(key, first);
         }
@@ -101,28 +129,63 @@ impl Look<'_> {
             self.results.too_large.push(slot);
             return Known::Nothing;
         }
-        if is_binary(bytes) {
-            self.results.binary += 1;
-            return Known::Nothing;
-        }
         self.results.bytes += bytes.len() as u64;
         let places = self.places;
         let (first, more) =
             places.of(slot as usize).split_first().expect("a blob has a place, or it would not be known");
-        let path = String::from_utf8_lossy(&places.paths.bytes(first.path)).into_owned();
-        let (hits, far) = self.hits(first.path, &path, bytes, base);
-        if !hits.is_empty() {
-            self.report(slot, *first, &path, bytes, hits.clone());
-        }
-        // Rules may go by the path: elsewhere it is another file.
-        for place in more {
-            let path = String::from_utf8_lossy(&places.paths.bytes(place.path)).into_owned();
-            let hits = self.look(&path, bytes);
-            if !hits.is_empty() {
-                self.report(slot, *place, &path, bytes, hits);
+        let mut skipped = Vec::new();
+        let known = self.at(slot, *first, bytes, base, &mut skipped);
+        for one in skipped {
+            if one.reason == "binary" {
+                self.results.binary += 1;
+            } else {
+                self.results.skipped.push(one);
             }
         }
-        Known::Hits { path: first.path, hits, far }
+        // Rules may go by the path: elsewhere it is another file.
+        let looks = AGAIN / bytes.len().max(1);
+        if more.len() > looks.min(PLACES) {
+            self.results.crowded.push(slot);
+        }
+        for place in more.iter().take(looks.min(PLACES)) {
+            self.at(slot, *place, bytes, None, &mut Vec::new());
+        }
+        known
+    }
+
+    /// Looks at a blob as the file at one of its places, and at what is in that file.
+    fn at(
+        &mut self,
+        slot: u32,
+        place: Place,
+        bytes: &[u8],
+        base: Option<(&Known, usize, &[Copied])>,
+        skipped: &mut Vec<Skipped>,
+    ) -> Known {
+        let path = String::from_utf8_lossy(&self.places.paths.bytes(place.path)).into_owned();
+        let mut known = Known::Nothing;
+        let mut same: HashMap<Value, u32> = HashMap::new();
+        let limits = self.limits;
+        container::texts(
+            &path,
+            bytes,
+            limits,
+            &mut |inner, text| {
+                // Of a plain text it may be known what is in it; what had to be unpacked is looked at whole.
+                let hits = if std::ptr::eq(text, bytes) {
+                    let (hits, far) = self.hits(place.path, &path, bytes, base);
+                    known = Known::Hits { path: place.path, hits: hits.clone(), far };
+                    hits
+                } else {
+                    self.look(inner, text)
+                };
+                if !hits.is_empty() {
+                    self.report(slot, place, inner, text, hits, &mut same);
+                }
+            },
+            skipped,
+        );
+        known
     }
 
     fn hits(
@@ -135,6 +198,7 @@ impl Look<'_> {
         if let Some((Known::Hits { path: same, hits, far }, base_len, copies)) = base
             && *same == number
             && !self.whole
+            && !is_structured(path, bytes.len())
             && !far
             && let Some(windows) = windows::windows(bytes, base_len, copies)
             && !windows.iter().any(|window| is_far(&bytes[window.clone()]))
@@ -161,14 +225,22 @@ impl Look<'_> {
         hits
     }
 
-    fn report(&mut self, slot: u32, place: Place, path: &str, bytes: &[u8], hits: Vec<Hit>) {
+    fn report(
+        &mut self,
+        slot: u32,
+        place: Place,
+        path: &str,
+        bytes: &[u8],
+        hits: Vec<Hit>,
+        same: &mut HashMap<Value, u32>,
+    ) {
         let inner = self.places.paths.bytes(place.path);
         let tracked = self.repository.entry(&inner) == Some(self.places.blobs[slot as usize]);
         let source = Source { path, tracked, added: None };
-        let mut same: HashMap<Fingerprint, u32> = HashMap::new();
         for (found, verdict) in self.scanner.judge(&source, bytes, hits) {
-            let count = same.entry(found.finding.fingerprint.clone()).or_default();
-            let key = (found.finding.fingerprint.clone(), place.path, *count);
+            let value = value(&found);
+            let count = same.entry(value).or_default();
+            let key = (value, place.path, *count);
             *count += 1;
             self.results.add(key, First { order: place.order, blob: slot, found, verdict });
         }
@@ -184,6 +256,20 @@ fn moved(hits: &[Hit], base_len: usize, len: usize, copies: &[Copied]) -> Option
     }
     all.sort_by_key(|hit| (hit.range.start, hit.range.end));
     Some(all)
+}
+
+/// Whether a file is small and of a kind in which what a line means is said on another one: settings, and
+/// credentials that a tool finds by a file's name. Such files are looked at whole.
+fn is_structured(path: &str, len: usize) -> bool {
+    const ENDINGS: [&str; 14] = [
+        "json", "yaml", "yml", "toml", "ini", "conf", "cfg", "config", "properties", "env", "xml", "tf", "tfvars", "tfstate",
+    ];
+    let name = path.rsplit('/').next().unwrap_or(path);
+    len <= 64 << 10
+        && match name.rsplit_once('.') {
+            None | Some(("", _)) => true,
+            Some((_, ending)) => ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)),
+        }
 }
 
 /// Whether a text says at its beginning what stands at its end: manifests of Kubernetes, whose values

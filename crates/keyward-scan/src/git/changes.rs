@@ -8,21 +8,23 @@ use gix::diff::blob::{Algorithm, Diff, InternedInput};
 use gix::objs::Kind;
 
 use super::objects::{Objects, Reader};
+use crate::container::{self, Limits};
 use crate::scanner::{Outcome, Scanner, Source};
-use crate::tree::is_binary;
 
 /// How changes are scanned.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ChangeOptions {
     /// Threads; 0: as many as there are cores.
     pub threads: usize,
     /// Larger files are skipped.
     pub max_file_size: u64,
+    /// How far archives are unpacked.
+    pub unpack: Limits,
 }
 
 impl Default for ChangeOptions {
     fn default() -> Self {
-        Self { threads: 0, max_file_size: 1 << 30 }
+        Self { threads: 0, max_file_size: 1 << 30, unpack: Limits::default() }
     }
 }
 
@@ -78,9 +80,6 @@ fn one(scanner: &Scanner, objects: &Objects, change: &Change, options: &ChangeOp
     if bytes.len() as u64 > options.max_file_size {
         return Scanner::skipped(&change.path, "too large");
     }
-    if is_binary(bytes) {
-        return Scanner::skipped(&change.path, "binary");
-    }
     // Lines are compared only for a file in which something stands.
     let lines = OnceCell::new();
     let reader = std::cell::RefCell::new(reader);
@@ -92,8 +91,14 @@ fn one(scanner: &Scanner, objects: &Objects, change: &Change, options: &ChangeOp
         });
         added.iter().all(|added| added.contains(line))
     };
-    let source = Source { path: &change.path, tracked: change.tracked, added: Some(&is_added) };
-    let mut outcome = scanner.scan(&source, bytes);
+    let (mut outcome, mut skipped) = (Outcome::default(), Vec::new());
+    let scan = &mut |path: &str, text: &[u8]| {
+        // Of what has to be unpacked first, everything counts as added.
+        let added: Option<&dyn Fn(u32) -> bool> = if std::ptr::eq(text, bytes) { Some(&is_added) } else { None };
+        outcome.merge(scanner.scan(&Source { path, tracked: change.tracked, added }, text));
+    };
+    container::texts(&change.path, bytes, &options.unpack, scan, &mut skipped);
+    outcome.summary.skipped.append(&mut skipped);
     outcome.summary.files = 1;
     outcome.summary.blobs = 1;
     outcome

@@ -15,6 +15,8 @@ use super::families::{Families, Workspace};
 use super::objects::{Objects, Pack, Reader, Unreadable};
 use super::places::{Place, Places};
 use super::repository::Repository;
+use super::trees::ROOT;
+use crate::container::Limits;
 use crate::scanner::{Found, Outcome, Scanner, Verdict};
 use crate::seen::{self, Memory, SeenBlobs, SeenCommit, SeenPlace};
 use crate::summary::Skipped;
@@ -25,6 +27,8 @@ pub struct HistoryOptions<'a> {
     pub threads: usize,
     /// Larger files are skipped.
     pub max_file_size: u64,
+    /// How far archives are unpacked.
+    pub unpack: Limits,
     /// Where it is kept what was seen. Without it nothing is kept.
     pub seen: Option<&'a dyn SeenBlobs>,
     /// Differs whenever the caller's own rules or options do, so that everything is looked at again.
@@ -37,7 +41,15 @@ pub struct HistoryOptions<'a> {
 
 impl Default for HistoryOptions<'_> {
     fn default() -> Self {
-        Self { threads: 0, max_file_size: 1 << 30, seen: None, version: &[], progress: None, whole: false }
+        Self {
+            threads: 0,
+            max_file_size: 1 << 30,
+            unpack: Limits::default(),
+            seen: None,
+            version: &[],
+            progress: None,
+            whole: false,
+        }
     }
 }
 
@@ -115,7 +127,7 @@ impl Run<'_> {
             |number: u32| memory.is_none_or(|memory| memory.commit(&commits.all[number as usize].id).is_none());
         let places = Places::find(&self.objects, &commits, &order, &is_new, self.threads, |paths| {
             let mut place = |(id, order, path): &(ObjectId, u32, &[u8])| {
-                let path = path.split(|byte| *byte == b'/').fold(0, |folder, name| paths.child(folder, name));
+                let path = paths.number(ROOT, path);
                 (*id, Place { order: *order, path })
             };
             kept.iter().map(&mut place).collect()
@@ -127,11 +139,20 @@ impl Run<'_> {
         let complete = skipped.is_empty() && places.unreadable.is_empty() && self.objects.damaged.is_empty();
         let binary = results.binary + memory.map_or(0, |memory| memory.binary);
         skip(&places, &unreadable, binary, &mut skipped);
+        results.skipped.sort();
+        let more = results.skipped.len().saturating_sub(NAMED);
+        skipped.extend(results.skipped.drain(..).take(NAMED));
+        if more > 0 {
+            skipped.push(Skipped::new("git objects", format!("{more} more that are not whole in archives and databases")));
+        }
+        let crowded = results.crowded.iter().map(|slot| places.blobs[*slot as usize].to_string());
+        skipped.extend(crowded.map(|id| Skipped::new(format!("blob {id}"), "at more paths than are reported")));
         self.outcome.summary.skipped.extend(skipped);
         let summary = &mut self.outcome.summary;
         summary.commits = commits.all.len() as u64;
         summary.bytes = results.bytes;
-        summary.blobs = results.blobs + memory.map_or(0, |memory| memory.blobs);
+        let again: HashSet<ObjectId> = kept.iter().map(|(id, _, _)| *id).collect();
+        summary.blobs = memory.map_or(0, |memory| memory.blobs) + results.blobs.saturating_sub(again.len() as u64);
         summary.silenced =
             results.first.values().filter(|first| first.verdict == Verdict::Silenced && !first.found.weak).count()
                 as u64;
@@ -186,6 +207,7 @@ impl Run<'_> {
             repository: self.repository,
             places,
             whole: self.options.whole,
+            limits: &self.options.unpack,
             max_size: self.options.max_file_size,
             done: &told,
             results: Results::default(),
@@ -252,9 +274,9 @@ impl Run<'_> {
     /// Says of each finding which commit brought it, in the order of commits.
     fn attribute(&self, results: Results, places: &Places, commit_of: &dyn Fn(u32) -> Option<ObjectId>) -> Vec<Found> {
         let mut all: Vec<_> = results.first.into_iter().filter(|(_, first)| first.verdict == Verdict::Report).collect();
-        all.sort_by_cached_key(|((fingerprint, path, count), first)| {
+        all.sort_by_cached_key(|((value, path, count), first)| {
             let finding = &first.found.finding;
-            (first.order, places.paths.bytes(*path), finding.line, finding.column, fingerprint.clone(), *count)
+            (first.order, places.paths.bytes(*path), finding.line, finding.column, *value, *count)
         });
         let (mut reader, mut heads) = (Reader::new(), HashMap::new());
         let mut found = Vec::with_capacity(all.len());

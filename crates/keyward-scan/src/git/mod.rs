@@ -18,6 +18,7 @@ mod objects;
 mod places;
 mod range;
 mod repository;
+mod revision;
 mod staged;
 mod trees;
 mod windows;

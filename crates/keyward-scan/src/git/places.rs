@@ -83,7 +83,7 @@ impl Places {
             places.unreadable.extend(unreadable);
             let mut adopted: HashMap<u32, u32> = HashMap::new();
             for ((id, path), order) in found {
-                let path = *adopted.entry(path).or_insert_with(|| places.paths.adopt(&paths, path));
+                let path = *adopted.entry(path).or_insert_with(|| places.paths.adopt(&paths, path, ROOT));
                 all.push((id, Place { order, path }));
             }
         }
@@ -101,7 +101,7 @@ impl Places {
     /// What is tagged without being in a commit.
     fn outside(&mut self, objects: &Objects, commits: &Commits, order: u32, all: &mut Vec<Found>) {
         for (name, kind, id) in &commits.others {
-            let root = self.paths.child(ROOT, name.as_bytes());
+            let root = self.paths.number(ROOT, name.as_bytes());
             if *kind == Kind::Blob {
                 all.push((*id, Place { order, path: root }));
             } else {
@@ -110,7 +110,7 @@ impl Places {
                 walk.changes(*id, &[], &mut |changed| found.push((changed.id.to_owned(), changed.path)));
                 self.unreadable.extend(walk.unreadable.drain());
                 for (id, path) in found {
-                    let path = self.paths.adopt(&walk.paths, path);
+                    let path = self.paths.adopt(&walk.paths, path, root);
                     all.push((id, Place { order, path }));
                 }
             }

@@ -3,11 +3,12 @@
 //! Each commit counts, not only the difference between the ends: a key that one commit adds and
 //! the next removes is published with both.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use gix::ObjectId;
 
+use super::blobs::value;
 use super::changes::{self, Change, ChangeOptions};
 use super::commits::{Head, head};
 use super::error::Error;
@@ -43,17 +44,17 @@ pub fn diff(
     });
     let mut looked = looked.into_inner().unwrap_or_else(PoisonError::into_inner);
     looked.sort_by_key(|(number, _)| *number);
-    let mut first = HashMap::new();
+    let mut first = HashSet::new();
     for (number, one) in looked {
         outcome.summary.merge(one.summary);
         let (id, head) = &commits[owners[number]];
         let mut same: HashMap<_, u32> = HashMap::new();
         for mut found in one.found {
-            let print = found.finding.fingerprint.clone();
-            let count = same.entry(print.clone()).or_default();
+            let value = value(&found);
+            let count = same.entry(value).or_default();
             *count += 1;
             // Added once is enough, even if it was removed and added again.
-            if first.insert((print, found.finding.path.clone(), *count), ()).is_none() {
+            if first.insert((value, found.finding.path.clone(), *count)) {
                 name(&mut found, id, head);
                 outcome.found.push(found);
             }

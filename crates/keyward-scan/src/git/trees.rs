@@ -10,10 +10,11 @@ use super::objects::{Object, Objects, Reader, Unreadable};
 
 /// Folders in folders.
 const MAX_DEPTH: usize = 1024;
-/// Bytes of trees that are read for one commit, and paths that are kept: trees that hold each other
-/// many times over make few objects into endless paths.
+/// Bytes of trees that are read for one commit, its new paths, and all paths that are kept: trees that
+/// hold each other many times over make few objects into endless paths.
 const MAX_BYTES: usize = 256 << 20;
-const MAX_PATHS: usize = 8 << 20;
+const MAX_NEW_PATHS: usize = 1 << 20;
+const MAX_PATHS: usize = 16 << 20;
 /// The path of the root.
 pub(super) const ROOT: u32 = 0;
 
@@ -38,13 +39,18 @@ impl Paths {
         })
     }
 
-    /// The number here of what has `path` as its number in `other`.
-    pub(super) fn adopt(&mut self, other: &Self, path: u32) -> u32 {
+    /// The number of a path with `/` between its names, in `folder`.
+    pub(super) fn number(&mut self, folder: u32, path: &[u8]) -> u32 {
+        path.split(|byte| *byte == b'/').fold(folder, |folder, name| self.child(folder, name))
+    }
+
+    /// The number here of what has `path` as its number in `other`, whose root is `root` here.
+    pub(super) fn adopt(&mut self, other: &Self, path: u32, root: u32) -> u32 {
         if path == ROOT {
-            return ROOT;
+            return root;
         }
         let (folder, name) = &other.nodes[path as usize];
-        let folder = self.adopt(other, *folder);
+        let folder = self.adopt(other, *folder, root);
         self.child(folder, name)
     }
 
@@ -97,11 +103,12 @@ pub(super) struct Walk<'a> {
     pub(super) unreadable: HashMap<ObjectId, Unreadable>,
     /// Bytes of trees read for this commit.
     spent: usize,
+    paths_before: usize,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(objects: &'a Objects) -> Self {
-        Self { objects, reader: Reader::new(), paths: Paths::new(), unreadable: HashMap::new(), spent: 0 }
+        Self { objects, reader: Reader::new(), paths: Paths::new(), unreadable: HashMap::new(), spent: 0, paths_before: 0 }
     }
 
     /// Calls `changed` for every file of `tree` that none of the `parents` has in the same place.
@@ -112,6 +119,7 @@ impl<'a> Walk<'a> {
         changed: &mut dyn FnMut(Changed<'_>),
     ) {
         self.spent = 0;
+        self.paths_before = self.paths.nodes.len();
         self.folder(ROOT, tree, parents, 0, changed);
     }
 
@@ -128,7 +136,8 @@ impl<'a> Walk<'a> {
         }
         let Some(object) = self.tree(tree, depth) else { return };
         self.spent += object.bytes.len();
-        if self.spent > MAX_BYTES || self.paths.nodes.len() > MAX_PATHS {
+        let paths = self.paths.nodes.len();
+        if self.spent > MAX_BYTES || paths > MAX_PATHS || paths - self.paths_before > MAX_NEW_PATHS {
             self.unreadable.insert(tree, Unreadable::TooLarge);
             return;
         }

@@ -159,7 +159,7 @@ fn branches_are_compared_with_what_others_have() {
     repo.write("old.txt", &old);
     repo.commit("old");
     repo.git(&["checkout", "-q", "-b", "feature"]);
-    repo.write("own.txt", &own);
+    repo.write("own.txt", format!("{own}\n"));
     repo.commit("own");
     repo.git(&["checkout", "-q", "main"]);
     repo.write("theirs.txt", &theirs);

@@ -28,7 +28,7 @@ fn object(repo: &Repo, id: &str) -> PathBuf {
 #[test]
 fn damaged_packs_are_named_and_read_as_far_as_they_go() {
     let (repo, mut random) = (Repo::new(), Random::new(61));
-    let secrets = busy(&repo, &mut random, 15);
+    busy(&repo, &mut random, 15);
     repo.git(&["repack", "-adq"]);
     let (pack, index) = (in_pack_folder(&repo, "pack"), in_pack_folder(&repo, "idx"));
     let (whole_pack, whole_index) = (fs::read(&pack).unwrap(), fs::read(&index).unwrap());
@@ -63,7 +63,7 @@ fn damaged_packs_are_named_and_read_as_far_as_they_go() {
     }
     overwrite(&pack, &whole_pack);
     overwrite(&index, &whole_index);
-    assert!(repo.history().values().is_superset(&secrets.into_iter().collect()));
+    assert_eq!(repo.history().values(), whole.values());
     fs::remove_file(&pack).unwrap();
     assert!(repo.history().skips("pack"));
 }
@@ -134,5 +134,5 @@ fn trees_that_hold_each_other_over_and_over_end() {
     let scan = repo.history();
     assert!(scan.skips("too large"));
     assert_eq!(scan.found.len(), 1);
-    assert!(start.elapsed() < Duration::from_secs(120), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(300), "{:?}", start.elapsed());
 }

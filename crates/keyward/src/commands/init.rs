@@ -89,7 +89,7 @@ impl Args {
 /// Writes `keyward.toml`, or adds names to the one that is there for this project.
 fn write_manifest(here: &Path, project: &ProjectName, needs: BTreeSet<SecretName>) -> Result<()> {
     let before = Manifest::read(here)?;
-    let mut manifest = Manifest { project: project.clone(), needs };
+    let mut manifest = Manifest { project: project.clone(), needs, scan: None };
     if let Some(before) = &before {
         if before.project == *project {
             manifest.needs.extend(before.needs.iter().cloned());

@@ -136,7 +136,7 @@ impl Input {
             progress.add(outcome.summary.files + outcome.summary.blobs);
             all.lock().unwrap_or_else(PoisonError::into_inner).merge(outcome);
         };
-        let changes = ChangeOptions { threads: args.threads, max_file_size: limit };
+        let changes = ChangeOptions { threads: args.threads, max_file_size: limit, ..ChangeOptions::default() };
         match self {
             Self::Tree(roots) => {
                 let options = TreeOptions {
@@ -162,7 +162,7 @@ impl Input {
                     seen: knowledge.seen().map(|seen| seen as &dyn SeenBlobs),
                     version,
                     progress: Some(&counted),
-                    whole: false,
+                    ..HistoryOptions::default()
                 };
                 git::history(scanner, repository, &options, &done).map_err(failed)?;
             }

@@ -208,5 +208,7 @@ fn utf8(bytes: Vec<u8>, name: &str) -> Result<String> {
 }
 
 fn today() -> Day {
-    Day::from_unix_millis(keyward_client::SystemClock.now().0)
+    let now = keyward_client::SystemClock.now().to_string();
+    let day = now.split('T').next().unwrap_or_default();
+    day.parse().expect("a timestamp begins with its day")
 }

@@ -23,24 +23,23 @@ const fn trailed(text: &'static str, promise: Promise, exact: bool, trail: usize
 }
 
 /// Where to look. Frequent words carry what has to follow them, so that the search itself drops the others.
-pub(super) const WORDS: [Word; 46] = [
+pub(super) const WORDS: [Word; 45] = [
     word("password", Promise::Password),
     word("passwd", Promise::Password),
     word("passphrase", Promise::Password),
     word("passwrd", Promise::Password),
-    word("pwd", Promise::Password),
+    word("_pwd", Promise::Password),
+    trailed("pwd\"", Promise::Password, false, 1),
+    trailed("pwd'", Promise::Password, false, 1),
+    trailed("pwd:", Promise::Password, false, 1),
+    trailed("pwd=", Promise::Password, false, 1),
+    trailed("pwd =", Promise::Password, false, 2),
     word("_pass", Promise::Password),
-    trailed("Pass\"", Promise::Password, true, 1),
-    trailed("Pass =", Promise::Password, true, 2),
-    trailed("Pass:", Promise::Password, true, 1),
-    trailed("Pass=", Promise::Password, true, 1),
-    trailed("pass=", Promise::Password, true, 1),
-    trailed("pass =", Promise::Password, true, 2),
-    trailed("pass:", Promise::Password, true, 1),
-    trailed("pass'", Promise::Password, true, 1),
-    trailed("pass\"", Promise::Password, true, 1),
-    trailed("PASS=", Promise::Password, true, 1),
-    trailed("PASS =", Promise::Password, true, 2),
+    trailed("pass\"", Promise::Password, false, 1),
+    trailed("pass'", Promise::Password, false, 1),
+    trailed("pass:", Promise::Password, false, 1),
+    trailed("pass=", Promise::Password, false, 1),
+    trailed("pass =", Promise::Password, false, 2),
     word("secret", Promise::Drawn),
     word("token", Promise::Drawn),
     word("apikey", Promise::Drawn),
@@ -150,6 +149,9 @@ fn tail_fits(tail: &[u8]) -> Option<bool> {
 fn promised(head: &[u8], promise: Promise) -> Option<Promise> {
     let mut small = [0u8; 72];
     let head = lower_all(head, &mut small)?;
+    if ["bypass", "compass", "surpass", "trespass", "encompass"].iter().any(|word| head.ends_with(word)) {
+        return None;
+    }
     if promise != Promise::Password && HARMLESS.split(' ').any(|word| head.contains(word)) {
         return None;
     }
