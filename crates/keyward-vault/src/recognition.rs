@@ -9,7 +9,7 @@ use keyward_types::{EnvironmentId, EnvironmentName, Head, KnownSecret, Match, Pl
 use crate::actor::Actor;
 use crate::bundle::Form;
 use crate::change::{Change, Names, Telling};
-use crate::matching::{MatchRow, WINDOW};
+use crate::matching::MatchRow;
 use crate::records;
 use crate::value::hex;
 use crate::{Error, MatchBundle, Vault};
@@ -42,10 +42,7 @@ impl Vault {
                 u32::try_from(secrets.len()).map_err(|_| Error::Damaged("there are too many match records"))?;
             secrets.push(known);
             for form in &row.forms {
-                let mac = data_encoding::HEXLOWER.decode(form.mac.as_bytes()).ok().and_then(|mac| mac.try_into().ok());
-                let mac = mac.filter(|_| form.length as usize >= WINDOW);
-                let mac = mac.ok_or(Error::Damaged("a match record cannot be read"))?;
-                forms.push(Form { window: form.window, length: form.length, secret, mac });
+                forms.push(Form::new(form, secret).ok_or(Error::Damaged("a match record cannot be read"))?);
             }
         }
         let telling = Telling::new(ActionName::SecretMatch, object).count(secrets.len() as u64);
