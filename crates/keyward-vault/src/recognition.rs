@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use keyward_access::{Object, authorize};
 use keyward_audit::Action as ActionName;
-use keyward_types::{EnvironmentId, EnvironmentName, Head, KnownSecret, Match, Place, ProjectName, SecretId, Version};
+use keyward_types::{
+    EnvironmentId, EnvironmentName, Head, KnownSecret, Match, Place, ProjectName, SecretId, Version, VersionState,
+};
 
 use crate::actor::Actor;
 use crate::bundle::Form;
@@ -51,7 +53,8 @@ impl Vault {
     }
 
     /// Which stored secrets these values are, weak ones too: by fingerprint, so that nothing is
-    /// opened. Configuration is never recognised. One entry in the log, with the number of values.
+    /// opened. Configuration and what was destroyed are never recognised. One entry in the log, with the
+    /// number of values.
     ///
     /// # Errors
     /// [`Error::Denied`]; when the store refuses.
@@ -67,7 +70,7 @@ impl Vault {
         let catalogue = self.catalogue()?;
         let mut by_fingerprint: HashMap<&str, (&Head, Version)> = HashMap::new();
         for head in catalogue.heads.iter().filter(|head| head.kind.is_secret()) {
-            for version in &head.versions {
+            for version in head.versions.iter().filter(|version| version.state != VersionState::Destroyed) {
                 // Of several that hold the value, the one that holds it now counts.
                 let active = head.active().is_some_and(|active| active.version == version.version);
                 let entry = by_fingerprint.entry(&version.fingerprint).or_insert((head, version.version));
