@@ -30,6 +30,7 @@ fn main() {
         provider(&mut out, file);
     }
     out.push_str("];\n");
+    variables(&mut out, &files);
     #[allow(clippy::disallowed_methods)] // A build script has no other way to its output folder.
     let folder = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     fs::write(Path::new(&folder).join("catalogue.rs"), out).expect("OUT_DIR can be written");
@@ -67,6 +68,20 @@ fn provider(out: &mut String, file: &File) {
         list_name(file),
     )
     .expect("writing to a string succeeds");
+}
+
+/// Every variable in the order of names, to be searched.
+fn variables(out: &mut String, files: &[File]) {
+    let mut all: Vec<(&String, usize, schema::Kind)> = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        all.extend(file.env.iter().map(|(name, kind)| (name, index, *kind)));
+    }
+    all.sort_by_key(|(name, ..)| *name);
+    writeln!(out, "static VARIABLES: [(&str, usize, Kind); {}] = [", all.len()).expect("writing to a string succeeds");
+    for (name, index, kind) in all {
+        writeln!(out, "({name:?}, {index}, Kind::{kind:?}),").expect("writing to a string succeeds");
+    }
+    out.push_str("];\n");
 }
 
 fn send(file: &File, send: &Send) -> String {

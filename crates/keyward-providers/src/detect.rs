@@ -21,7 +21,8 @@ pub(crate) struct Hit {
 
 /// The surest format that a whole value has, given the variable it stands in.
 pub(crate) fn find(name: &Name, value: &str) -> Option<Hit> {
-    let hits = detectors().filter(|detector| detector.has_context(name) && detector.matches(value));
+    let hits = detectors()
+        .filter(|detector| detector.has_shape(value) && detector.has_context(name) && detector.has_pattern(value));
     hits.map(|detector| Hit { detector, checksum: detector.checksum_fits(value) }).max_by_key(|hit| {
         (
             hit.detector.confidence,
@@ -44,6 +45,11 @@ impl Detector {
     /// Whether the whole `value` has this format. The checksum is not looked at, and neither is
     /// the context.
     pub fn matches(&self, value: &str) -> bool {
+        self.has_shape(value) && self.has_pattern(value)
+    }
+
+    /// Length, beginning and alphabet: what is cheap to ask.
+    fn has_shape(&self, value: &str) -> bool {
         let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
         if length < self.min_len || length > self.max_len {
             return false;
@@ -53,7 +59,10 @@ impl Detector {
             return false;
         }
         value.as_bytes()[prefix..].iter().all(|byte| self.charset.contains(*byte))
-            && self.anchored().is_none_or(|regex| regex.is_match(value))
+    }
+
+    fn has_pattern(&self, value: &str) -> bool {
+        self.anchored().is_none_or(|regex| regex.is_match(value))
     }
 
     /// Whether the checksum at the end of `value` fits; `None` where the format has none.

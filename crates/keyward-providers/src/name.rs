@@ -65,13 +65,12 @@ impl Name {
         self.words.iter().any(|own| own == word)
     }
 
-    /// The words after `variable` (`OPENAI_API_KEY`), where the name has it as a whole.
-    pub(crate) fn after<'a>(&'a self, variable: &str) -> Option<&'a str> {
-        let framed = |(at, _): &(usize, &str)| {
-            self.phrase[..*at].ends_with('_') && self.phrase[at + variable.len()..].starts_with('_')
-        };
-        let (at, _) = self.phrase.match_indices(variable).find(framed)?;
-        Some(self.phrase[at + variable.len()..].trim_matches('_'))
+    /// Every run of whole words, joined by `_`: `A_B` of `A_B_C`. Only the first dozen words count.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &str> {
+        let edges: Vec<usize> = self.phrase.match_indices('_').map(|(at, _)| at).take(13).collect();
+        let pairs: Vec<(usize, usize)> =
+            edges.iter().enumerate().flat_map(|(i, from)| edges[i + 1..].iter().map(|to| (*from, *to))).collect();
+        pairs.into_iter().map(|(from, to)| &self.phrase[from + 1..to])
     }
 
     /// Whether the name is about a setting of something: `TOKEN_LIMIT`, `KEY_FILE`.

@@ -213,6 +213,13 @@ pub fn provider_of_host(host: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|provider| provider.hosts.iter().any(owns))
 }
 
+/// The service whose variable has exactly this name, and what it usually holds.
+pub(crate) fn provider_of_variable(name: &str) -> Option<(&'static str, &'static Provider, Kind)> {
+    let at = VARIABLES.binary_search_by(|(own, ..)| (*own).cmp(name)).ok()?;
+    let (own, provider, kind) = VARIABLES[at];
+    Some((own, &PROVIDERS[provider], kind))
+}
+
 /// The service that a URL scheme belongs to, dialect suffixes (`postgresql+asyncpg`) left out.
 pub fn provider_of_scheme(scheme: &str) -> Option<&'static Provider> {
     let scheme = scheme.split('+').next().unwrap_or(scheme);

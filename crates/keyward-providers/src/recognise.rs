@@ -8,7 +8,7 @@ use crate::letters::looks_random;
 use crate::name::{Hint, Name};
 use crate::placeholder::{is_placeholder, is_reference};
 use crate::plain::{Plainness, is_path, is_uuid, plainness, urls_have_password, urls_hide};
-use crate::provider::{Provider, provider_of_host, provider_of_scheme, providers};
+use crate::provider::{Provider, provider_of_host, provider_of_scheme, provider_of_variable};
 use crate::url::Url;
 use crate::{Note, Tls, detect, document, public_prefix};
 
@@ -208,10 +208,8 @@ fn expected(name: &Name) -> (Kind, Option<&'static str>) {
 
 /// The longest variable of the catalogue that is part of the name.
 fn variable(name: &Name) -> Option<(&'static Provider, Kind)> {
-    let all =
-        providers().iter().flat_map(|provider| provider.env.iter().map(move |(own, kind)| (provider, *own, *kind)));
-    let found = all.filter(|(_, own, _)| name.after(own).is_some()).max_by_key(|(_, own, _)| own.len());
-    found.map(|(provider, _, kind)| (provider, kind))
+    let found = name.runs().filter_map(provider_of_variable);
+    found.max_by_key(|(own, ..)| own.len()).map(|(_, provider, kind)| (provider, kind))
 }
 
 /// UUIDs, hashes of commits and images, ids with a prefix.

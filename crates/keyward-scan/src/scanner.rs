@@ -87,6 +87,8 @@ impl Outcome {
 
 /// A rule's name for stored values that no rule knows by their form.
 const STORED: &str = "stored-secret";
+/// So much of a line on either side of a value counts for its fingerprint.
+const LINE: usize = 4096;
 /// Source lines are shown up to this many bytes on either side of a value.
 const SHOWN: usize = 120;
 
@@ -241,6 +243,9 @@ impl Scanner {
                 &bytes[line.start..hit.range.start],
                 &bytes[hit.range.end.clamp(line.start, line.end.max(hit.range.end))..line.end.max(hit.range.end)],
             );
+            // Many findings on one long line must not each take all of it.
+            let before = &before[before.len().saturating_sub(LINE)..];
+            let after = &after[..after.len().min(LINE)];
             let ordinal = ordinals.entry((hit.rule, [before, after].concat())).or_default();
             let found = self.found(source, bytes, &hit, span, line.clone(), (before, after, *ordinal));
             *ordinal += 1;

@@ -10,7 +10,6 @@ mod export;
 mod first_start;
 mod folder;
 mod harden;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "until the command `hook` calls it"))]
 mod hook;
 mod intake;
 mod keyring;

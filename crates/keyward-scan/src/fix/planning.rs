@@ -104,7 +104,7 @@ impl File<'_> {
     fn replace_in_code(&mut self, spots: &[Spot]) {
         let mut by_literal: BTreeMap<usize, Vec<&Spot>> = BTreeMap::new();
         for spot in spots {
-            match self.literal(spot.range.start).and_then(|literal| inside(&literal, &spot.range)) {
+            match self.literal(spot.range.start).and_then(|literal| inside(self.text(), &literal, &spot.range)) {
                 Ok(()) => {
                     let index = self.tokens.partition_point(|token| token.range().end <= spot.range.start);
                     by_literal.entry(index).or_default().push(spot);
@@ -164,9 +164,15 @@ impl File<'_> {
 }
 
 /// Whether a value stands in a literal's text, not in the code inside it.
-fn inside(literal: &Literal, range: &Range<usize>) -> Result<(), Refusal> {
+fn inside(text: &str, literal: &Literal, range: &Range<usize>) -> Result<(), Refusal> {
     if range.start < literal.inner.start || literal.inner.end < range.end {
         return Err(Refusal::new("the value spans several literals", "replace it by hand"));
+    }
+    // `\` and the value's first letter are one escape: apart, the `\` would escape what comes in its place.
+    let before = text[literal.inner.start..range.start].bytes().rev().take_while(|byte| *byte == b'\\').count();
+    let verbatim = literal.prefix.contains(['r', 'R']);
+    if before % 2 == 1 && !verbatim {
+        return Err(Refusal::new("the value begins inside an escape", "replace it by hand"));
     }
     if literal.holes.iter().any(|hole| hole.start < range.end && range.start < hole.end) {
         return Err(Refusal::new("the value is in code inside a text", "replace it by hand"));

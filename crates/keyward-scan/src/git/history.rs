@@ -199,7 +199,7 @@ impl Run<'_> {
         let told = |slot: u32| {
             done[slot as usize].store(true, Ordering::Relaxed);
             let now = count.fetch_add(1, Ordering::Relaxed) + 1;
-            if let Some(progress) = self.options.progress.filter(|_| now % 1024 == 0 || now == total) {
+            if let Some(progress) = self.options.progress.filter(|_| now.is_multiple_of(1024) || now == total) {
                 progress(now, total);
             }
         };

@@ -3,6 +3,7 @@
 //! Each commit counts, not only the difference between the ends: a key that one commit adds and
 //! the next removes is published with both.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -163,17 +164,19 @@ fn between(
             }
             // Also again, if it turns out to be left out: so must be what is below it.
             out.insert(parent, left_out);
-            if !heads.contains_key(&parent) {
-                match head(objects, &parent, reader) {
-                    Ok(head) => drop(heads.insert(parent, head)),
-                    Err(error) if !left_out => {
-                        skipped.push(Skipped::new(format!("commit {parent}"), error.reason()));
+            let date = match heads.entry(parent) {
+                Entry::Occupied(known) => known.get().date,
+                Entry::Vacant(place) => match head(objects, &parent, reader) {
+                    Ok(head) => place.insert(head).date,
+                    Err(error) => {
+                        if !left_out {
+                            skipped.push(Skipped::new(format!("commit {parent}"), error.reason()));
+                        }
                         continue;
                     }
-                    Err(_) => continue,
-                }
-            }
-            queue.push((heads[&parent].date, parent));
+                },
+            };
+            queue.push((date, parent));
         }
         if queue.iter().all(|(_, id)| out[id]) {
             slop -= 1;
@@ -203,10 +206,10 @@ fn revision(
 ) -> Result<ObjectId, Error> {
     let revision = if revision.is_empty() { "HEAD" } else { revision };
     // What was just pushed is known to us, not yet to the repository.
-    if let Ok(id) = ObjectId::from_hex(revision.as_bytes()) {
-        if head(objects, &id, reader).is_ok() {
-            return Ok(id);
-        }
+    if let Ok(id) = ObjectId::from_hex(revision.as_bytes())
+        && head(objects, &id, reader).is_ok()
+    {
+        return Ok(id);
     }
     let local = repository.local();
     let found = local.rev_parse_single(format!("{revision}^{{commit}}").as_str());

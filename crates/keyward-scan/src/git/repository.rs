@@ -146,9 +146,8 @@ impl Repository {
         if let Ok(head) = local.head_id() {
             tips.push(("HEAD".to_owned(), head.detach()));
         }
-        let all = local.references().and_then(|platform| {
-            platform.all()?.map(|reference| Ok(reference)).collect::<Result<Vec<_>, gix::Error>>()
-        });
+        let all =
+            local.references().and_then(|platform| platform.all()?.map(Ok).collect::<Result<Vec<_>, gix::Error>>());
         match all {
             Ok(all) => {
                 for reference in all {
@@ -239,11 +238,11 @@ impl Tracked {
                 break;
             }
             below.push(at.to_owned());
-            if at.join(".git").symlink_metadata().is_ok() {
-                if let Ok(repository) = Repository::discover(at) {
-                    found = Some(Arc::new(repository));
-                    break;
-                }
+            if at.join(".git").symlink_metadata().is_ok()
+                && let Ok(repository) = Repository::discover(at)
+            {
+                found = Some(Arc::new(repository));
+                break;
             }
         }
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);

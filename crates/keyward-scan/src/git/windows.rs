@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::delta::Copied;
 
 /// What a rule looks at around a value is nearer than this.
-pub(super) const MARGIN: usize = 1024;
+pub(super) const MARGIN: usize = 512;
 /// How far a window grows along a text without blanks or line breaks: a key in armour, an encoded file.
 const DENSE: usize = 64 << 10;
 
@@ -28,7 +28,7 @@ pub(super) fn windows(bytes: &[u8], base_len: usize, copies: &[Copied]) -> Optio
                 windows.push(start..end);
             }
         }
-        if total * 2 > bytes.len() {
+        if total * 5 > bytes.len() * 4 {
             return None;
         }
     }
@@ -99,6 +99,7 @@ fn is_dense(line: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "a list of ranges that has one")]
 mod tests {
     use super::*;
 

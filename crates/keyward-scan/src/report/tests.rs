@@ -41,7 +41,9 @@ pub(crate) fn scanner(silence: Box<dyn Silence>) -> Scanner {
 }
 
 pub(crate) fn scan(path: &str, text: &[u8]) -> Vec<Found> {
-    scanner(Box::new(Nothing)).scan(&Source { path, tracked: true, added: None }, text).found
+    // Made once: making an engine takes longer than most tests.
+    static SCANNER: std::sync::LazyLock<Scanner> = std::sync::LazyLock::new(|| scanner(Box::new(Nothing)));
+    SCANNER.scan(&Source { path, tracked: true, added: None }, text).found
 }
 
 fn print(format: Format, found: Vec<Found>, options: &Options) -> String {

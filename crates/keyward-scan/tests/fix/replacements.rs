@@ -28,11 +28,11 @@ fn python() {
         ),
         (
             "a.py",
-            "import sys, os\r\nh = {'Authorization': 'Bearer @'}\r\n",
-            "import sys, os\r\nh = {'Authorization': f'Bearer {os.environ[\"AUTHORIZATION\"]}'}\r\n",
+            "import sys, os\r\nh = {'a': 'Bearer @'}\r\n",
+            "import sys, os\r\nh = {'a': f'Bearer {os.environ[\"GENERIC_SECRET\"]}'}\r\n",
         ),
         ("a.py", "import os\nauth = f\"x {y['z']} @\"", "import os\nauth = f\"x {y['z']} {os.environ['AUTH']}\""),
-        ("a.py", "import os\nauth = '{@}'", "import os\nauth = f'{{{os.environ[\"AUTH\"]}}}'"),
+        ("a.py", "import os\na = '{@}'", "import os\na = f'{{{os.environ[\"GENERIC_SECRET\"]}}}'"),
         ("a.py", "import os\nauth = b'@'", "import os\nauth = os.environ[\"AUTH\"].encode()"),
         (
             "a.py",

@@ -116,7 +116,7 @@ const PYTHON: Grammar = Grammar {
     ],
     statements: &[
         "r = globals().get('r', []); r.append('@')",
-        "r = [*globals().get('r', []), \"@\"]",
+        "r = [*globals().get('r', []), \"@\", 'a\\@', 'a\\\\@', r'a\\@']",
         "r = [*globals().get('r', []), f\"x {1 + 1:>{3}} @ {'a'!r} {{}}\"]",
         "r = [*globals().get('r', []), \"Bearer @ {x}\"]",
         "r = [*globals().get('r', []), 'it\\'s @ \"q\" \\x41']",
@@ -171,7 +171,7 @@ const JAVASCRIPT: Grammar = Grammar {
     file: "a.js",
     heads: &["", "'use strict';\n", "#!/usr/bin/env node\n", "/* it's */\n", "// `\n"],
     statements: &[
-        "r.push('@');",
+        "r.push('@', 'a\\@', `a\\\\@`);",
         "r.push(\"Bearer @\", 'it\\'s `@` ${x} \\x41\\u{42}');",
         "r.push(`@`, `x ${1 + 1} @ ${`y ${'@'}`}`, String.raw`a@`);",
         "r.push({ k: '@', '@': 2, \"x@\": 3 });",
@@ -394,7 +394,7 @@ const PHP: Grammar = Grammar {
     file: "a.php",
     heads: &["<?php\n", "<p>it's</p>\n<?php // it's ?> it's <?php\n"],
     statements: &[
-        "$a = '@'; $b = \"Bearer @ $a {$c['x']}\";",
+        "$a = 'a\\@'; $a = 'a\\\\@'; $a = '@'; $b = \"Bearer @ $a {$c['x']}\";",
         "class A { const K = '@'; private $k = '@'; function f($x = '@') { return ['t' => '@', 'x@' => 1]; } }",
         "$x = <<<X\nit's @\nX;",
         "f('it\\'s @', \"@\", $a ? '@' : 'x@' . \"\\\"@\");",

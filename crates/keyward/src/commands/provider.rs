@@ -139,7 +139,7 @@ fn show(context: &Context, id: &str) -> Result<Exit> {
         let sum = if format.checksum { ", with a checksum" } else { "" };
         let sure = if format.confirmed { "" } else { ", unconfirmed" };
         output::line(format!("    {}, {} confidence{sure}{sum}{near}", format.kind, format.confidence))?;
-        for advice in format.advice {
+        if let Some(advice) = format.advice {
             output::line(format!("    {advice}"))?;
         }
     }
