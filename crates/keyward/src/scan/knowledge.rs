@@ -56,7 +56,8 @@ impl Knowledge {
 
     /// What recognises strong values.
     pub(crate) fn known(&self) -> Option<Arc<dyn KnownSecrets>> {
-        let bundle = self.bundle.clone().filter(|bundle| !bundle.is_empty())?;
+        // An empty one says all the same that there is a vault, which may know weak values.
+        let bundle = self.bundle.clone()?;
         Some(bundle)
     }
 
