@@ -79,9 +79,15 @@ fn a_key_is_found_and_not_shown() {
     let finding = &report["findings"][0];
     assert_eq!(finding["rule"], "gitlab-token");
     assert_eq!(finding["provider"], "gitlab");
-    assert_eq!((finding["path"].as_str(), finding["line"].as_u64(), finding["column"].as_u64()), (Some("src/deploy.py"), Some(3), Some(10)));
+    assert_eq!(
+        (finding["path"].as_str(), finding["line"].as_u64(), finding["column"].as_u64()),
+        (Some("src/deploy.py"), Some(3), Some(10))
+    );
     assert_eq!(finding["end_column"].as_u64(), Some(10 + key.len() as u64));
-    assert_eq!((&finding["tracked"], &finding["vault"], &finding["verified"]), (&Value::Bool(false), &Value::Null, &"not_checked".into()));
+    assert_eq!(
+        (&finding["tracked"], &finding["vault"], &finding["verified"]),
+        (&Value::Bool(false), &Value::Null, &"not_checked".into())
+    );
     assert!(finding["fingerprint"].as_str().unwrap().starts_with("kwf1:"));
     assert_eq!(report["summary"]["files"], 1);
     let text = user.run(&["scan"]);
@@ -124,10 +130,13 @@ fn the_vault_names_its_own_values_and_the_log_has_one_kind_of_entry_for_it() {
         .iter()
         .map(|one| (&one["path"], &one["vault"]["environment"], &one["vault"]["name"]))
         .collect();
-    assert_eq!(vault, [
-        (&"app.py".into(), &"development".into(), &"WEAK".into()),
-        (&"notes.txt".into(), &"production".into(), &"STRONG".into()),
-    ]);
+    assert_eq!(
+        vault,
+        [
+            (&"app.py".into(), &"development".into(), &"WEAK".into()),
+            (&"notes.txt".into(), &"production".into(), &"STRONG".into()),
+        ]
+    );
     let log = user.program.ok(&["audit", "log", "--json"], b"").out();
     assert!(log.contains("secret.match") && !log.contains("secret.read"), "{log}");
     let (without, _) = user.json(&["scan", "--no-vault"]);
@@ -195,7 +204,10 @@ fn fix_moves_a_value_into_the_vault_and_the_program_still_has_it() {
     let user = User::new();
     user.program.ok(&["init", "--yes", "--no-import", "--project", "shop"], b"");
     let key = user.gitlab_token();
-    user.write("app.py", &format!("#!/usr/bin/env python3\n\"\"\"Doc.\"\"\"\nGITLAB_TOKEN = '{key}'\nprint(len(GITLAB_TOKEN))\n"));
+    user.write(
+        "app.py",
+        &format!("#!/usr/bin/env python3\n\"\"\"Doc.\"\"\"\nGITLAB_TOKEN = '{key}'\nprint(len(GITLAB_TOKEN))\n"),
+    );
     let asked = user.run(&["scan", "--fix"]);
     assert_eq!(asked.code, Some(2), "without a terminal it does nothing by itself: {asked}");
     let fixed = user.run(&["scan", "--fix", "--yes"]);

@@ -56,7 +56,10 @@ pub(super) fn body(hook: Hook, keyward: &Path) -> String {
     );
     match hook {
         Hook::PreCommit => find + STAGED,
-        _ => format!("{find}{}", RANGES.replace("LINE", line(hook)).replace("HAVE", have(hook)).replace("END", end(hook))),
+        _ => format!(
+            "{find}{}",
+            RANGES.replace("LINE", line(hook)).replace("HAVE", have(hook)).replace("END", end(hook))
+        ),
     }
 }
 
