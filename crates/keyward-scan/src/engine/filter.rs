@@ -4,6 +4,7 @@
 //! alphabet ([`is_dense`]) and, where only a word near it says whose it is, whether the value is what the word is
 //! about ([`is_assigned`]). For values of which only the name is known, [`judge`] decides.
 
+mod form;
 mod setting;
 mod value;
 
@@ -13,8 +14,9 @@ use keyward_providers::{Charset, Detector, is_placeholder, is_reference};
 
 use super::matcher::Text;
 
+pub(crate) use form::is_nothing;
 pub(crate) use setting::{Setting, Syntax, has};
-pub(crate) use value::{Promise, Worth, is_nothing, is_series, judge};
+pub(crate) use value::{Promise, Worth, is_series, judge};
 
 /// Whether a value of a format is as dense as its alphabet leads one to expect.
 pub(crate) fn is_dense(detector: &Detector, value: &str) -> bool {
