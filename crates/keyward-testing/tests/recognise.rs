@@ -33,11 +33,7 @@ fn stored_values_are_recognised_and_nothing_else_is() {
     let seed = Seed::of_campaign();
     let stored = Stored::new(size("KEYWARD_SECRETS", 40), &seed);
     let bundle = stored.bundle();
-    let scanner = Scanner {
-        engine: Engine::new(Vec::new()),
-        known: Some(bundle.clone()),
-        silence: Box::new(Nothing),
-    };
+    let scanner = Scanner { engine: Engine::new(Vec::new()), known: Some(bundle.clone()), silence: Box::new(Nothing) };
     proof("stored secrets", stored.secrets);
     proof("strong versions of them", stored.strong.len());
     proof("weak values and configuration beside them", stored.others.len());

@@ -119,7 +119,7 @@ impl MatchBundle {
         let secrets: Vec<KnownSecret> = serde_json::from_slice(names).map_err(|_| damaged())?;
         let (count, rest) = rest.split_first_chunk::<8>().ok_or_else(damaged)?;
         let (records, rest) = rest.as_chunks::<FORM>();
-        let forms: Vec<Form> = records.iter().map(Form::read).collect();
+        let forms: Vec<Form> = records.iter().map(Form::read).collect::<Option<_>>().ok_or_else(damaged)?;
         let sound = forms.iter().all(|form| (form.secret as usize) < secrets.len() && form.is_sound());
         if !rest.is_empty() || !sound || u64::from_be_bytes(*count) != records.len() as u64 {
             return Err(damaged());
@@ -195,11 +195,11 @@ impl Form {
         Some(Self { window, at, length, secret, blanks, mac }).filter(Self::is_sound)
     }
 
-    fn read(record: &[u8; FORM]) -> Self {
+    fn read(record: &[u8; FORM]) -> Option<Self> {
         let (numbers, mac) = record.split_last_chunk().expect("a record ends with its MAC");
         let number = |index: usize| numbers.as_chunks().0.get(index).map_or(0, |bytes| u32::from_be_bytes(*bytes));
         let [window, at, length, secret, blanks] = std::array::from_fn(number);
-        Self { window, at, length, secret, blanks: blanks != 0, mac: *mac }
+        (blanks < 2).then_some(Self { window, at, length, secret, blanks: blanks == 1, mac: *mac })
     }
 
     fn is_sound(&self) -> bool {
@@ -223,82 +223,4 @@ fn version(key: &Key, secrets: &[KnownSecret], forms: &[Form]) -> [u8; 16] {
 }
 
 #[cfg(test)]
-mod tests {
-    use keyward_types::forms::forms;
-
-    use super::*;
-    use crate::testing::Seeded;
-
-    fn name(n: usize) -> KnownSecret {
-        KnownSecret {
-            project: "shop".parse().unwrap(),
-            environment: "production".parse().unwrap(),
-            name: format!("KEY_{n}").parse().unwrap(),
-            version: keyward_types::Version::FIRST,
-        }
-    }
-
-    fn bundle(values: &[Vec<u8>]) -> MatchBundle {
-        let key = Key::random(&Seeded::new(7)).unwrap();
-        let windows = WindowKey::from(&key);
-        let mut all = Vec::new();
-        for (secret, value) in (0..).zip(values) {
-            let records = forms(value).into_iter().filter_map(|form| MatchRecord::of(&form.bytes, &key, windows));
-            all.extend(records.map(|record| Form::new(&record, secret).unwrap()));
-        }
-        MatchBundle::new(key, (0..values.len()).map(name).collect(), all)
-    }
-
-    fn found(bundle: &MatchBundle, text: &[u8]) -> Vec<(Range<usize>, String)> {
-        let mut all = Vec::new();
-        bundle.find(text, &mut |range, secret| all.push((range, secret.name.to_string())));
-        all
-    }
-
-    #[test]
-    fn every_form_is_found_at_every_place() {
-        let values = vec![b"a b/c+d=e&f<g>h'i 12345".to_vec(), b"plain-Value-0123456789".to_vec(), b"words with a space each".to_vec()];
-        let bundle = bundle(&values);
-        for (n, value) in values.iter().enumerate() {
-            for form in forms(value).iter().filter(|form| form.bytes.len() >= WINDOW) {
-                for before in [0usize, 1, 2, 3, 7, 64, 255] {
-                    for after in [0usize, 1, 5, 100] {
-                        let mut text = vec![b'.'; before];
-                        text.extend_from_slice(&form.bytes);
-                        text.resize(text.len() + after, b' ');
-                        let hits = found(&bundle, &text);
-                        let place = before..before + form.bytes.len();
-                        assert!(hits.contains(&(place, format!("KEY_{n}"))), "{:?} {before} {after}", form.kind);
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn nothing_is_found_where_nothing_is() {
-        let bundle = bundle(&[b"plain-Value-0123456789".to_vec()]);
-        assert!(found(&bundle, b"").is_empty());
-        assert!(found(&bundle, b"plain-Value-012345678").is_empty());
-        assert!(found(&bundle, "plain-Value-012345678x ".repeat(500).as_bytes()).is_empty());
-    }
-
-    #[test]
-    fn a_bundle_survives_the_wire_and_damage_is_refused() {
-        let bundle = bundle(&[b"plain-Value-0123456789".to_vec()]);
-        let bytes = bundle.to_bytes();
-        let again = MatchBundle::from_bytes(&bytes).unwrap();
-        assert_eq!(found(&again, b"x plain-Value-0123456789"), found(&bundle, b"x plain-Value-0123456789"));
-        assert_eq!(again.version(), bundle.version());
-        for cut in 0..bytes.len() {
-            assert!(MatchBundle::from_bytes(&bytes[..cut]).is_err(), "{cut}");
-        }
-    }
-
-    #[test]
-    fn the_version_changes_with_what_is_known() {
-        let one = bundle(&[b"plain-Value-0123456789".to_vec()]);
-        let two = bundle(&[b"plain-Value-0123456789".to_vec(), b"other-Value-0123456789".to_vec()]);
-        assert_ne!(one.version(), two.version());
-    }
-}
+mod tests;

@@ -117,9 +117,8 @@ impl Planted {
     pub(crate) fn state(&self, place: &str) {
         for spelling in Spelling::ALL {
             let all = self.places.iter().filter(|(_, place)| place.label.is_some() && place.spelling == spelling);
-            let (all, found) = all.fold((0, 0), |(all, found), (at, _)| {
-                (all + 1, found + usize::from(self.found.contains(at)))
-            });
+            let (all, found) =
+                all.fold((0, 0), |(all, found), (at, _)| (all + 1, found + usize::from(self.found.contains(at))));
             proof(&format!("{spelling:?} {place}, found with their names"), format!("{found} of {all}"));
         }
         proof(&format!("wrong names {place}"), self.wrong);
