@@ -3,7 +3,9 @@
 //! A window is hashed as two words that are multiplied, each after a secret word was mixed into it: no
 //! window waits for the one before it. Most stored values hold sixteen bytes without a blank and few
 //! places of a text do, so that a form's window is one without blanks wherever it has such, and a search
-//! for those jumps from blank to blank.
+//! for those passes over most of it.
+
+use std::cmp::Ordering;
 
 use crate::crypto::Key;
 
@@ -25,25 +27,42 @@ pub(crate) struct Chosen {
 
 impl WindowKey {
     /// The hash of one window.
+    #[inline(always)]
     pub(crate) fn hash(self, window: &[u8; WINDOW]) -> u32 {
         let (low, high) = words(window);
-        self.mix(low, high)
+        let product = u128::from(low ^ self.0) * u128::from(high ^ self.1);
+        ((product as u64 ^ (product >> 64) as u64) >> 32) as u32
     }
 
     /// Calls `visit` with the place and the hash of every window of `text` that has no blank, in order.
+    ///
+    /// A bit says of each byte of a block whether it is none. Shifted over itself four times, a window's
+    /// length in all, what is left is where windows begin: no step waits for what the one before it found.
     #[inline(always)]
     pub(crate) fn without_blanks(self, text: &[u8], mut visit: impl FnMut(usize, u32)) {
-        let mut at = 0;
-        while let Some(window) = text[at..].first_chunk() {
-            let (low, high) = words(window);
-            if let Some(last) = last_blank(high) {
-                at += 8 + last + 1;
-            } else if let Some(last) = last_blank(low) {
-                at += last + 1;
-            } else {
-                visit(at, self.mix(low, high));
-                at += 1;
+        let (blocks, rest) = text.as_chunks::<BLOCK>();
+        let mut last = [b' '; BLOCK];
+        last[..rest.len()].copy_from_slice(rest);
+        let block = |number: usize| match number.cmp(&blocks.len()) {
+            Ordering::Less => filled(&blocks[number]),
+            Ordering::Equal => filled(&last),
+            Ordering::Greater => 0,
+        };
+        let mut current = block(0);
+        for number in 0..=blocks.len() {
+            let next = block(number + 1);
+            let mut runs = u128::from(current) | u128::from(next) << BLOCK;
+            for doubled in [1, 2, 4, 8] {
+                runs &= runs >> doubled;
             }
+            let mut starts = runs as u64;
+            while starts != 0 {
+                let at = number * BLOCK + starts.trailing_zeros() as usize;
+                starts &= starts - 1;
+                let window = text[at..].first_chunk().expect("after the text there are blanks");
+                visit(at, self.hash(window));
+            }
+            current = next;
         }
     }
 
@@ -51,15 +70,8 @@ impl WindowKey {
     #[inline(always)]
     pub(crate) fn all(self, text: &[u8], mut visit: impl FnMut(usize, u32)) {
         for (at, window) in text.windows(WINDOW).enumerate() {
-            let (low, high) = words(window.try_into().expect("windows have this length"));
-            visit(at, self.mix(low, high));
+            visit(at, self.hash(window.try_into().expect("windows have this length")));
         }
-    }
-
-    #[inline(always)]
-    fn mix(self, low: u64, high: u64) -> u32 {
-        let product = u128::from(low ^ self.0) * u128::from(high ^ self.1);
-        ((product as u64 ^ (product >> 64) as u64) >> 32) as u32
     }
 }
 
@@ -99,6 +111,9 @@ impl Chosen {
     }
 }
 
+/// Bytes that are looked at together for blanks.
+const BLOCK: usize = 64;
+
 /// Space, line ends and all other control characters of ASCII but the last.
 fn is_blank(byte: u8) -> bool {
     byte <= b' '
@@ -110,14 +125,18 @@ fn words(window: &[u8; WINDOW]) -> (u64, u64) {
     (number as u64, (number >> 64) as u64)
 }
 
-/// Which of eight bytes is the last blank, counted from the first.
+/// A bit for each byte of a block, the first byte's lowest: whether it is no blank.
 #[inline(always)]
-fn last_blank(word: u64) -> Option<usize> {
+fn filled(block: &[u8; BLOCK]) -> u64 {
     const ONES: u64 = u64::MAX / 255;
-    // The top bit of each byte becomes 1 if the byte is over `b' '`; no sum of seven bits carries into the next.
-    let over = ((word & (ONES * 0x7f)) + ONES * (0x7f - 0x20)) | word;
-    let blanks = !over & (ONES * 0x80);
-    (blanks != 0).then(|| 7 - blanks.leading_zeros() as usize / 8)
+    // Times this, the lowest bits of eight bytes are the highest eight bits, in order.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    block.as_chunks().0.iter().enumerate().fold(0, |bits, (index, bytes)| {
+        let word = u64::from_le_bytes(*bytes);
+        // The top bit of each byte becomes 1 if the byte is over `b' '`; no sum of seven bits carries into the next.
+        let over = ((word & (ONES * 0x7f)) + ONES * (0x7f - 0x20)) | word;
+        bits | ((over >> 7 & ONES).wrapping_mul(GATHER) >> 56) << (8 * index)
+    })
 }
 
 #[cfg(test)]
@@ -165,18 +184,17 @@ mod tests {
     }
 
     #[test]
-    fn the_last_blank_of_a_word_is_found_for_every_byte() {
+    fn every_byte_is_a_blank_or_none_wherever_it_stands() {
         for byte in 0..=255u8 {
-            for place in 0..8 {
-                for around in [0x21, b'x', 0x80, 0xff] {
-                    let mut word = [around; 8];
-                    word[place] = byte;
-                    let expected = (byte <= b' ').then_some(place);
-                    assert_eq!(last_blank(u64::from_le_bytes(word)), expected, "{byte} {place} {around}");
+            for place in 0..BLOCK {
+                for around in [0, b' ', 0x21, 0x80, 0xff] {
+                    let mut block = [around; BLOCK];
+                    block[place] = byte;
+                    let expected = (0..BLOCK).filter(|at| !is_blank(block[*at])).fold(0, |bits, at| bits | 1u64 << at);
+                    assert_eq!(filled(&block), expected, "{byte} {place} {around}");
                 }
             }
         }
-        assert_eq!(last_blank(0), Some(7));
     }
 
     #[test]
