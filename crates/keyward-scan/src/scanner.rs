@@ -160,11 +160,12 @@ impl Scanner {
         for (range, secret) in known {
             let own = hits.iter_mut().filter(|hit| hit.range.start < range.end && range.start < hit.range.end);
             match own.max_by_key(|hit| hit.range.len()) {
-                Some(hit) => {
+                // A candidate may span several stored values: each is named.
+                Some(hit) if hit.vault.as_ref().is_none_or(|known| *known == secret) => {
                     hit.weak = false;
-                    hit.vault.get_or_insert(secret);
+                    hit.vault = Some(secret);
                 }
-                None => hits.push(Hit {
+                _ => hits.push(Hit {
                     value: Zeroizing::new(text.bytes[range.clone()].to_vec()),
                     range,
                     rule: None,
