@@ -27,6 +27,7 @@ const ALL: &[Benchmark] = &[
     Benchmark { name: "commit", package: "keyward-store-sqlite", bench: "commit" },
     Benchmark { name: "command", package: "keyward", bench: "command" },
     Benchmark { name: "mask", package: "keyward-exec", bench: "mask" },
+    Benchmark { name: "recognise", package: "keyward-testing", bench: "recognise" },
     Benchmark { name: "audit", package: "keyward-audit", bench: "audit" },
 ];
 
