@@ -136,8 +136,11 @@ mod tests {
 
     #[test]
     fn a_manifest_survives_writing_and_says_what_it_does_not_know() {
-        let manifest =
-            Manifest { project: "shop".parse().unwrap(), needs: ["A", "B"].map(|n| n.parse().unwrap()).into(), scan: None };
+        let manifest = Manifest {
+            project: "shop".parse().unwrap(),
+            needs: ["A", "B"].map(|n| n.parse().unwrap()).into(),
+            scan: None,
+        };
         assert_eq!(toml::from_str::<Manifest>(&manifest.text()).unwrap(), manifest);
         assert!(toml::from_str::<Manifest>("project = \"shop\"\nserver = \"https://evil.example\"").is_err());
         assert!(toml::from_str::<Manifest>("project = \"../x\"").is_err());

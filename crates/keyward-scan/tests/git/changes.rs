@@ -32,12 +32,12 @@ fn staged_lines_are_those_of_git_diff() {
         repo.commit("first");
         assert!(repo.staged().found.is_empty(), "nothing is staged");
         secrets.extend((0..10).map(|_| random.secret()));
-        for number in 0..5 {
+        for (number, file) in files.iter_mut().take(5).enumerate() {
             for _ in 0..4 {
-                let at = random.below(files[number].len());
-                files[number][at] = format!("other = {}\n", secrets[random.below(secrets.len())]);
+                let at = random.below(file.len());
+                file[at] = format!("other = {}\n", secrets[random.below(secrets.len())]);
             }
-            repo.write(&path(number), files[number].concat());
+            repo.write(&path(number), file.concat());
         }
         repo.write("new/file.txt", text(&mut random, &secrets).concat());
         repo.git(&["add", "-A"]);

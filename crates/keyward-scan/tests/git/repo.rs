@@ -61,6 +61,7 @@ impl Repo {
         out
     }
 
+    #[expect(clippy::disallowed_methods, reason = "git is looked up where the test's user has it")]
     pub(crate) fn try_git(&self, arguments: &[&str], input: &[u8]) -> (bool, String) {
         let date = format!("{} +0200", self.clock.borrow());
         let mut child = Command::new("git")

@@ -111,12 +111,13 @@ fn say(hook: Hook, change: &Change) {
     let name = hook.name();
     match change {
         Change::Installed(path) => output::note(format!("{name} is installed: `{}`", path.display())),
-        Change::Chained(path) => output::note(format!(
-            "{name} is installed: `{}`; the hook that was there runs first",
-            path.display()
-        )),
+        Change::Chained(path) => {
+            output::note(format!("{name} is installed: `{}`; the hook that was there runs first", path.display()))
+        }
         Change::Updated(path) => output::note(format!("{name} was installed already: `{}`", path.display())),
-        Change::Removed(path) => output::note(format!("{name} is gone, and what was there before is back: `{}`", path.display())),
+        Change::Removed(path) => {
+            output::note(format!("{name} is gone, and what was there before is back: `{}`", path.display()))
+        }
         Change::Nothing => {}
     }
 }

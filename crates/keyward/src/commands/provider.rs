@@ -99,7 +99,13 @@ fn list(context: &Context, word: Option<&str>) -> Result<Exit> {
     }
     let row = |one: &&Provider| {
         let verify = if one.verify.is_some() { "yes" } else { "-" };
-        vec![one.id.to_owned(), one.name.to_owned(), one.detect.len().to_string(), verify.to_owned(), one.rotation.letter().to_string()]
+        vec![
+            one.id.to_owned(),
+            one.name.to_owned(),
+            one.detect.len().to_string(),
+            verify.to_owned(),
+            one.rotation.letter().to_string(),
+        ]
     };
     output::table(&["ID", "NAME", "FORMATS", "ASKED", "ROTATION"], &chosen.iter().map(row).collect::<Vec<_>>())?;
     let formats: usize = chosen.iter().map(|one| one.detect.len()).sum();
@@ -123,7 +129,12 @@ fn show(context: &Context, id: &str) -> Result<Exit> {
     fact("console", service.console.map(str::to_owned));
     fact("sent as", service.send);
     fact("base URL", service.base_url.map(str::to_owned));
-    fact("asked by", service.verify.map(|verify| format!("{}{}", verify.request, if verify.confirmed { "" } else { " (unconfirmed)" })));
+    fact(
+        "asked by",
+        service
+            .verify
+            .map(|verify| format!("{}{}", verify.request, if verify.confirmed { "" } else { " (unconfirmed)" })),
+    );
     fact("made by", service.create.map(str::to_owned));
     fact("stopped by", service.disable.map(str::to_owned));
     fact("ended by", service.delete.map(str::to_owned));
@@ -135,7 +146,8 @@ fn show(context: &Context, id: &str) -> Result<Exit> {
     for format in service.formats {
         output::line(format!("\n  {} ({})", format.rule, format.description))?;
         output::line(format!("    {}", format.form))?;
-        let near = if format.context.is_empty() { String::new() } else { format!(", near {}", format.context.join(", ")) };
+        let near =
+            if format.context.is_empty() { String::new() } else { format!(", near {}", format.context.join(", ")) };
         let sum = if format.checksum { ", with a checksum" } else { "" };
         let sure = if format.confirmed { "" } else { ", unconfirmed" };
         output::line(format!("    {}, {} confidence{sure}{sum}{near}", format.kind, format.confidence))?;

@@ -86,7 +86,9 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         if self.history && self.paths.len() > 1 {
-            return Err(Failure::usage("one history is scanned at a time").hint("name one path, or none for this folder"));
+            return Err(
+                Failure::usage("one history is scanned at a time").hint("name one path, or none for this folder")
+            );
         }
         scan::run(&self, context)
     }

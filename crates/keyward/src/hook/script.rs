@@ -56,7 +56,10 @@ pub(super) fn body(hook: Hook, keyward: &Path) -> String {
     );
     match hook {
         Hook::PreCommit => find + STAGED,
-        _ => format!("{find}{}", RANGES.replace("LINE", line(hook)).replace("END", end(hook))),
+        _ => format!(
+            "{find}{}",
+            RANGES.replace("LINE", line(hook)).replace("HAVE", have(hook)).replace("END", end(hook))
+        ),
     }
 }
 
@@ -84,6 +87,14 @@ esac
 exit 1
 ";
 
+/// What the other side has already, as `git rev-list` takes it.
+const fn have(hook: Hook) -> &'static str {
+    match hook {
+        Hook::PrePush => "--remotes",
+        _ => "--all",
+    }
+}
+
 /// A null id stands for nothing: a new branch on the left, a deleted one on the right.
 const RANGES: &str = "\
 worst=0
@@ -93,6 +104,12 @@ while LINE; do
     case $old in *[!0]*) git cat-file -e \"$old^{commit}\" 2>/dev/null || old=$(printf %s \"$new\" | tr '0-9a-f' 0) ;; esac
     # Tags of trees and blobs have no commits.
     git cat-file -e \"$new^{commit}\" 2>/dev/null || continue
+    # Where nothing is new, nothing can be scanned: a branch that begins at a known commit, or goes back to one.
+    case $old in
+    *[!0]*) fresh=$(git rev-list --max-count=1 \"$old..$new\") ;;
+    *) fresh=$(git rev-list --max-count=1 \"$new\" --not HAVE) ;;
+    esac
+    [ -n \"$fresh\" ] || continue
     \"$keyward\" scan --diff \"$old..$new\" </dev/null
     status=$?
     [ \"$status\" -le \"$worst\" ] || worst=$status

@@ -50,13 +50,15 @@ impl Knowledge {
         };
         let bundle = connection.desk().match_bundle()?;
         let bundle = MatchBundle::from_bytes(bundle.expose()).map_err(|error| Failure::internal(error.to_string()))?;
-        let seen = if args.history { Some(SeenFiles::new(&home, connection.desk().scan_key()?.expose())?) } else { None };
+        let seen =
+            if args.history { Some(SeenFiles::new(&home, connection.desk().scan_key()?.expose())?) } else { None };
         Ok(Self { connection: Some(connection), bundle: Some(Arc::new(bundle)), seen })
     }
 
     /// What recognises strong values.
     pub(crate) fn known(&self) -> Option<Arc<dyn KnownSecrets>> {
-        let bundle = self.bundle.clone().filter(|bundle| !bundle.is_empty())?;
+        // An empty one says all the same that there is a vault, which may know weak values.
+        let bundle = self.bundle.clone()?;
         Some(bundle)
     }
 
@@ -74,8 +76,7 @@ impl Knowledge {
     pub(crate) fn identify(&self, found: &mut [Found]) -> Result<()> {
         let Some(connection) = &self.connection else { return Ok(()) };
         let unknown = |found: &&mut Found| found.finding.vault.is_none() && !found.misuse && !found.value.is_empty();
-        let mut values: Vec<Vec<u8>> =
-            found.iter_mut().filter(unknown).map(|found| found.value.to_vec()).collect();
+        let mut values: Vec<Vec<u8>> = found.iter_mut().filter(unknown).map(|found| found.value.to_vec()).collect();
         values.sort_unstable();
         values.dedup();
         values.truncate(MOST);
@@ -84,11 +85,8 @@ impl Knowledge {
         }
         let values: Vec<Bytes> = values.into_iter().map(Bytes::new).collect();
         let answers = connection.desk().identify(values.clone())?;
-        let known: HashMap<&[u8], KnownSecret> = values
-            .iter()
-            .zip(answers)
-            .filter_map(|(value, answer)| Some((value.expose(), answer?)))
-            .collect();
+        let known: HashMap<&[u8], KnownSecret> =
+            values.iter().zip(answers).filter_map(|(value, answer)| Some((value.expose(), answer?))).collect();
         for one in found.iter_mut().filter(unknown) {
             if let Some(secret) = known.get(one.value.as_slice()) {
                 one.finding.vault = Some(secret.clone());

@@ -35,7 +35,8 @@ pub(crate) fn run(args: &Args, context: &Context, report: &Report, knowledge: Kn
     let plans = fix::plan(report.found(), &|path| fs::read(path), &free);
     show(&plans)?;
     let mended: Vec<&FilePlan> = plans.iter().filter(|plan| !plan.edits.is_empty()).collect();
-    let left = plans.iter().map(|plan| plan.refused.len()).sum::<usize>() + report.found().iter().filter(|one| one.misuse).count();
+    let left = plans.iter().map(|plan| plan.refused.len()).sum::<usize>()
+        + report.found().iter().filter(|one| one.misuse).count();
     if mended.is_empty() {
         return Ok(Exit::No);
     }
@@ -77,7 +78,10 @@ fn show(plans: &[FilePlan]) -> Result<()> {
             output::bytes(fix::diff(plan).as_bytes())?;
         }
         for refused in &plan.refused {
-            output::note(format!("`{}:{}` ({}) is left as it is: {}", plan.path, refused.line, refused.rule, refused.reason));
+            output::note(format!(
+                "`{}:{}` ({}) is left as it is: {}",
+                plan.path, refused.line, refused.rule, refused.reason
+            ));
             output::hint(&refused.hint);
         }
     }
@@ -87,7 +91,8 @@ fn show(plans: &[FilePlan]) -> Result<()> {
 fn store(connection: &Connection, place: &Where, plan: &FilePlan) -> Result<()> {
     let mut secrets = Vec::new();
     for one in &plan.stores {
-        let name: SecretName = one.name.parse().map_err(|error: keyward_types::Error| Failure::internal(error.to_string()))?;
+        let name: SecretName =
+            one.name.parse().map_err(|error: keyward_types::Error| Failure::internal(error.to_string()))?;
         secrets.push(examine(name, Bytes::new(one.value.to_vec()), EditInfo::default()).secret);
     }
     for stored in connection.desk().write(place.clone(), secrets)? {
@@ -103,8 +108,11 @@ fn replace(plan: &FilePlan) -> Result<()> {
     let path = Path::new(&plan.path);
     let failed = |error: std::io::Error| Failure::file("write", path, &error);
     if fs::read(path).map_err(failed)? != plan.before.as_slice() {
-        return Err(Failure::usage(format!("`{}` has changed since it was scanned; nothing was written to it", plan.path))
-            .hint("run it again"));
+        return Err(Failure::usage(format!(
+            "`{}` has changed since it was scanned; nothing was written to it",
+            plan.path
+        ))
+        .hint("run it again"));
     }
     let new = beside(path);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&new).map_err(failed)?;

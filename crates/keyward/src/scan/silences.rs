@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use keyward_client::{Failure, Result};
+use keyward_scan::Engine;
 use keyward_scan::baseline::{Baseline, Day, Writing};
 use keyward_scan::engine::Matcher;
 use keyward_scan::git::Repository;
 use keyward_scan::own_rules::RuleSet;
 use keyward_scan::report::Report;
 use keyward_scan::silence::{Config, Inline, Revision, Setup, Silences};
-use keyward_scan::Engine;
 use keyward_types::Clock as _;
 
 use super::{Input, Prepared};
@@ -40,7 +40,9 @@ pub(crate) fn prepare(args: &Args, context: &Context, input: &Input) -> Result<P
     };
     let mut baselines = Vec::new();
     for path in &args.baseline {
-        let text = texts.read(path)?.ok_or_else(|| Failure::usage(format!("there is no `{}`{}", path.display(), texts.place())))?;
+        let text = texts
+            .read(path)?
+            .ok_or_else(|| Failure::usage(format!("there is no `{}`{}", path.display(), texts.place())))?;
         let read = Baseline::read(&utf8(text, &path.display().to_string())?);
         baselines.push(read.map_err(|error| Failure::usage(format!("`{}`: {error}", path.display())))?);
     }
@@ -86,7 +88,8 @@ struct Rules {
 }
 
 fn rules(args: &Args) -> Result<Rules> {
-    let mut rules = Rules { engine: Engine::of(Vec::new()), allow: vec![], notes: vec![], disabled: vec![], version: vec![] };
+    let mut rules =
+        Rules { engine: Engine::of(Vec::new()), allow: vec![], notes: vec![], disabled: vec![], version: vec![] };
     let (mut extra, mut builtin): (Vec<Box<dyn Matcher>>, bool) = (Vec::new(), true);
     for path in &args.rules {
         let text = utf8(file(path)?, &path.display().to_string())?;
@@ -102,7 +105,10 @@ fn rules(args: &Args) -> Result<Rules> {
         extra.push(set.into_matcher());
     }
     if !builtin {
-        rules.notes.push("the built-in rules are off, as the rules file wants it (`[extend] useDefault = true` turns them on)".to_owned());
+        rules.notes.push(
+            "the built-in rules are off, as the rules file wants it (`[extend] useDefault = true` turns them on)"
+                .to_owned(),
+        );
     }
     rules.engine = if builtin { Engine::new(extra) } else { Engine::of(extra) };
     Ok(rules)
@@ -117,9 +123,9 @@ enum Texts {
 impl Texts {
     fn of(args: &Args, input: &Input) -> Result<Self> {
         let Some(revision) = &args.config_from else { return Ok(Self::Files) };
-        let repository = input.repository().ok_or_else(|| {
-            Failure::usage("`--config-from` names a revision, and this is no git repository")
-        })?;
+        let repository = input
+            .repository()
+            .ok_or_else(|| Failure::usage("`--config-from` names a revision, and this is no git repository"))?;
         repository.file_at(revision, FILE).map_err(super::failed)?;
         Ok(Self::Revision(repository, revision.clone()))
     }

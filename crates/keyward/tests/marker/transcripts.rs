@@ -78,6 +78,16 @@ pub(crate) fn all() -> Vec<Step> {
         Step { plaintext: DOTENV, ..step(&["init", "--yes"]) },
         Step { plaintext: DOTENV, ..step(&["check", "--list"]) },
         Step { plaintext: DOTENV, ..fails(&["check", "--json"]) },
+        // Where keys lie in the open.
+        Step { plaintext: DOTENV, ..fails(&["scan"]) },
+        Step { plaintext: DOTENV, ..fails(&["scan", "--format", "json", "--show-skipped"]) },
+        Step { plaintext: DOTENV, ..fails(&["scan", ".env", "--format", "jsonl", "--no-vault"]) },
+        Step { plaintext: DOTENV, ..fails(&["scan", "--format", "sarif"]) },
+        Step { plaintext: DOTENV, ..fails(&["scan", "--format", "html", "--output", "../report.html"]) },
+        Step { plaintext: DOTENV, ..step(&["scan", "--write-baseline", "../baseline.txt"]) },
+        Step { plaintext: DOTENV, ..fails(&["scan", "--baseline", "../baseline.txt", "--json"]) },
+        Step { plaintext: DOTENV, shows: Shows::Value, ..fails(&["scan", ".env", "--reveal"]) },
+        Step { plaintext: DOTENV, ..fails(&["scan", "--history"]) },
         step(&["init", "--yes", "--remove-plaintext", "--recovery-file", "../recovery.txt"]),
         // In.
         step(&["import", "more.env", "-e", "staging"]),
@@ -131,6 +141,11 @@ pub(crate) fn all() -> Vec<Step> {
         fails(&["get", "TYPED"]),
         step(&["undelete", "TYPED", "-e", "development"]),
         step(&["destroy", "TYPED", "--version", "2", "-e", "development", "--yes"]),
+        // The catalogue, and git's hooks where there is no git.
+        step(&["provider", "list"]),
+        step(&["provider", "show", "openai", "--json"]),
+        fails(&["hook", "install"]),
+        fails(&["hook", "uninstall", "--json"]),
         // Ways in.
         step(&["slot", "list"]),
         fails(&["slot", "add", "key-file", "--file", "../other.key"]),

@@ -1,0 +1,241 @@
+//! `keyward scan` as its users and their scripts see it: exit codes, shapes, silences, what the
+//! vault adds. Values are made at run time.
+#![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
+
+use std::cell::Cell;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use keyward_testing::{Program, Ran};
+use serde_json::Value;
+
+/// A user in an empty project.
+struct User {
+    program: Program,
+    state: Cell<u64>,
+}
+
+impl User {
+    fn new() -> Self {
+        Self { program: Program::new(env!("CARGO_BIN_EXE_keyward")), state: Cell::new(20_261_125) }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.program.home.project().to_owned()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.folder().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        self.program.run(arguments)
+    }
+
+    fn json(&self, arguments: &[&str]) -> (Value, Option<i32>) {
+        let ran = self.run(&[arguments, &["--format", "json"]].concat());
+        (serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}")), ran.code)
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        let ran = Command::new("git")
+            .current_dir(self.folder())
+            .args(["-c", "user.name=n", "-c", "user.email=n@example.com", "-c", "init.defaultBranch=main"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    }
+
+    /// Letters and digits, `length` of them.
+    fn random(&self, length: usize) -> String {
+        const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        let letter = |_| {
+            let mut state = self.state.get();
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            self.state.set(state);
+            char::from(LETTERS[usize::try_from(state % 62).unwrap()])
+        };
+        (0..length).map(letter).collect()
+    }
+
+    fn gitlab_token(&self) -> String {
+        format!("{}-{}", "glpat", self.random(20))
+    }
+}
+
+#[test]
+fn a_key_is_found_and_not_shown() {
+    let user = User::new();
+    let key = user.gitlab_token();
+    user.write("src/deploy.py", &format!("import os\n\nTOKEN = \"{key}\"\n"));
+    let (report, code) = user.json(&["scan"]);
+    assert_eq!(code, Some(1));
+    let finding = &report["findings"][0];
+    assert_eq!(finding["rule"], "gitlab-token");
+    assert_eq!(finding["provider"], "gitlab");
+    assert_eq!(
+        (finding["path"].as_str(), finding["line"].as_u64(), finding["column"].as_u64()),
+        (Some("src/deploy.py"), Some(3), Some(10))
+    );
+    assert_eq!(finding["end_column"].as_u64(), Some(10 + key.len() as u64));
+    assert_eq!(
+        (&finding["tracked"], &finding["vault"], &finding["verified"]),
+        (&Value::Bool(false), &Value::Null, &"not_checked".into())
+    );
+    assert!(finding["fingerprint"].as_str().unwrap().starts_with("kwf1:"));
+    assert_eq!(report["summary"]["files"], 1);
+    let text = user.run(&["scan"]);
+    assert!(text.out().contains("src/deploy.py:3:10") && !text.out().contains(&key), "{text}");
+    let revealed = user.run(&["scan", "--reveal"]);
+    assert!(revealed.out().contains(&key), "{revealed}");
+}
+
+#[test]
+fn nothing_found_nothing_read_and_nothing_there_are_three_answers() {
+    let user = User::new();
+    assert_eq!(user.run(&["scan"]).code, Some(2), "an empty folder was not scanned");
+    user.write("a.txt", "nothing to see\n");
+    assert_eq!(user.run(&["scan"]).code, Some(0));
+    let missing = user.run(&["scan", "nowhere"]);
+    assert_eq!(missing.code, Some(2), "{missing}");
+    assert!(missing.err().contains("there is no `nowhere`"), "{missing}");
+    assert_eq!(user.run(&["scan", "--history"]).code, Some(2), "no repository");
+    assert_eq!(user.run(&["scan", "--staged", "--stdin"]).code, Some(2), "two inputs");
+    assert_eq!(user.program.run_with(&["scan", "--stdin"], b"").code, Some(2));
+    assert_eq!(user.program.run_with(&["scan", "--stdin"], b"harmless\n").code, Some(0));
+    let key = format!("key = '{}'\n", user.gitlab_token());
+    assert_eq!(user.program.run_with(&["scan", "--stdin"], key.as_bytes()).code, Some(1));
+}
+
+#[test]
+fn the_vault_names_its_own_values_and_the_log_has_one_kind_of_entry_for_it() {
+    let user = User::new();
+    let (strong, weak) = (format!("{}+{}", user.random(14), user.random(12)), "tulip-7");
+    user.program.ok(&["init", "--yes", "--no-import", "--project", "shop"], b"");
+    user.program.ok(&["set", "STRONG", "-e", "production", "--kind", "password"], strong.as_bytes());
+    user.program.ok(&["set", "WEAK", "--kind", "password"], weak.as_bytes());
+    user.write("notes.txt", &format!("the other day {strong} was in use\n"));
+    user.write("app.py", &format!("db_password = \"{weak}\"\n"));
+    let (report, code) = user.json(&["scan"]);
+    assert_eq!(code, Some(1));
+    let vault: Vec<(&Value, &Value, &Value)> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["path"], &one["vault"]["environment"], &one["vault"]["name"]))
+        .collect();
+    assert_eq!(
+        vault,
+        [
+            (&"app.py".into(), &"development".into(), &"WEAK".into()),
+            (&"notes.txt".into(), &"production".into(), &"STRONG".into()),
+        ]
+    );
+    let log = user.program.ok(&["audit", "log", "--json"], b"").out();
+    assert!(log.contains("secret.match") && !log.contains("secret.read"), "{log}");
+    let (without, _) = user.json(&["scan", "--no-vault"]);
+    let named = without["findings"].as_array().unwrap().iter().filter(|one| !one["vault"].is_null()).count();
+    assert_eq!(named, 0);
+}
+
+#[test]
+fn history_is_told_by_commit_and_a_second_scan_says_the_same() {
+    let user = User::new();
+    user.program.ok(&["init", "--yes", "--no-import", "--project", "shop"], b"");
+    let key = user.gitlab_token();
+    user.git(&["init", "-q"]);
+    user.write("a.py", &format!("token = \"{key}\"\n"));
+    user.git(&["add", "."]);
+    user.git(&["commit", "-qm", "one"]);
+    user.write("a.py", "token = read()\n");
+    user.git(&["commit", "-qam", "two"]);
+    assert_eq!(user.run(&["scan"]).code, Some(0), "it is gone from the tree");
+    let (first, code) = user.json(&["scan", "--history"]);
+    assert_eq!(code, Some(1));
+    assert_eq!(first["findings"].as_array().unwrap().len(), 1);
+    assert_eq!(first["findings"][0]["author"], "n <n@example.com>");
+    assert_eq!(first["findings"][0]["commit"].as_str().unwrap().len(), 40);
+    let (second, code) = user.json(&["scan", "--history"]);
+    assert_eq!((code, &second["findings"]), (Some(1), &first["findings"]));
+    assert_eq!(user.run(&["scan", "--diff", "HEAD~1..HEAD"]).code, Some(0));
+    assert_eq!(user.run(&["scan", "--diff", "HEAD~1"]).code, Some(1));
+    assert_eq!(user.run(&["scan", "--diff", "nothing..HEAD"]).code, Some(2));
+}
+
+#[test]
+fn a_change_cannot_silence_its_own_finding() {
+    let user = User::new();
+    user.git(&["init", "-q"]);
+    user.write("a.txt", "hello\n");
+    user.git(&["add", "."]);
+    user.git(&["commit", "-qm", "base"]);
+    let key = user.gitlab_token();
+    user.write("b.py", &format!("token = \"{key}\"  # keyward:allow\n"));
+    user.write("keyward.toml", "project = \"shop\"\n[scan]\npaths = [\"*.py\"]\n");
+    user.git(&["add", "."]);
+    user.git(&["commit", "-qm", "leak"]);
+    let (report, code) = user.json(&["scan", "--diff", "HEAD~1..HEAD"]);
+    assert_eq!((code, report["summary"]["silenced"].as_u64()), (Some(0), Some(1)), "{report}");
+    let (report, code) = user.json(&["scan", "--diff", "HEAD~1..HEAD", "--config-from", "HEAD~1"]);
+    assert_eq!((code, report["summary"]["silenced"].as_u64()), (Some(1), Some(0)), "{report}");
+}
+
+#[test]
+fn a_baseline_silences_what_it_names_and_nothing_else() {
+    let user = User::new();
+    user.write("a.py", &format!("token = \"{}\"\n", user.gitlab_token()));
+    assert_eq!(user.run(&["scan", "--write-baseline", "known.txt"]).code, Some(0));
+    assert_eq!(user.run(&["scan", "a.py", "--baseline", "known.txt"]).code, Some(0));
+    user.write("b.py", &format!("token = \"{}\"\n", user.gitlab_token()));
+    let (report, code) = user.json(&["scan", ".", "--baseline", "known.txt"]);
+    assert_eq!((code, report["findings"][0]["path"].as_str()), (Some(1), Some("b.py")), "{report}");
+    let broken = user.run(&["scan", "--baseline", "a.py"]);
+    assert_eq!(broken.code, Some(2), "{broken}");
+}
+
+#[test]
+fn fix_moves_a_value_into_the_vault_and_the_program_still_has_it() {
+    let user = User::new();
+    user.program.ok(&["init", "--yes", "--no-import", "--project", "shop"], b"");
+    let key = user.gitlab_token();
+    user.write(
+        "app.py",
+        &format!("#!/usr/bin/env python3\n\"\"\"Doc.\"\"\"\nGITLAB_TOKEN = '{key}'\nprint(len(GITLAB_TOKEN))\n"),
+    );
+    let asked = user.run(&["scan", "--fix"]);
+    assert_eq!(asked.code, Some(2), "without a terminal it does nothing by itself: {asked}");
+    let fixed = user.run(&["scan", "--fix", "--yes"]);
+    assert!(!fixed.out().contains(&key), "{fixed}");
+    assert!(!fs::read_to_string(user.folder().join("app.py")).unwrap().contains(&key));
+    let ran = user.program.ok(&["run", "--", "python3", "app.py"], b"");
+    assert_eq!(ran.out().trim(), key.len().to_string());
+    assert_eq!(user.run(&["scan", "--no-vault", "app.py"]).code, Some(0));
+}
+
+#[test]
+fn hostile_files_are_named_and_do_not_stop_the_scan() {
+    let user = User::new();
+    let key = user.gitlab_token();
+    user.write("good.py", &format!("token = \"{key}\"\n"));
+    user.write("binary.bin", "\0\u{1}\u{2}\0");
+    fs::write(user.folder().join("latin.txt"), b"caf\xe9 \xff\xfe token\n").unwrap();
+    user.write("long.js", &"a".repeat(3_000_000));
+    user.write("broken.zip", "PK\u{3}\u{4}broken");
+    std::os::unix::fs::symlink("/etc", user.folder().join("outside")).unwrap();
+    std::os::unix::fs::symlink(".", user.folder().join("loop")).unwrap();
+    user.write("\u{1b}[31mred.txt", "x\n");
+    let (report, code) = user.json(&["scan"]);
+    assert_eq!((code, report["findings"].as_array().unwrap().len()), (Some(1), 1), "{report}");
+    let skipped = report["summary"]["skipped"].to_string();
+    for name in ["binary.bin", "outside", "loop", "broken.zip"] {
+        assert!(skipped.contains(name), "{name}: {skipped}");
+    }
+    let text = user.run(&["scan", "--show-skipped"]);
+    assert!(!text.stdout.contains(&0x1b), "{text}");
+}
