@@ -31,7 +31,8 @@ fn main() {
     let (secrets, megabytes, chunk) = (secrets.len(), text.len() >> 20, CHUNK >> 10);
     println!("{secrets} secrets, {megabytes} MiB of log text, chunks of {chunk} KiB; processor time, medians.\n");
     println!("| work | MB/s | to copy |\n| --- | --- | --- |");
-    let rows = [("floor: copy", copy), ("floor: find one byte", find), ("mask", mask), ("mask, 120-byte chunks", small)];
+    let rows =
+        [("floor: copy", copy), ("floor: find one byte", find), ("mask", mask), ("mask, 120-byte chunks", small)];
     for (work, time) in rows {
         println!("| {work} | {:.0} | {:.2} |", rate(time), time.as_secs_f64() / copy.as_secs_f64());
     }
