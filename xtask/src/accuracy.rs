@@ -122,6 +122,15 @@ fn listed<'a>(output: &'a str, sources: &'a Path) -> impl Iterator<Item = String
     })
 }
 
+/// The sources of one of the packages, unpacked.
+pub(crate) fn sources(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let (registry, name, version) =
+        PACKAGES.into_iter().find(|package| package.1 == name).with_context(|| format!("no package `{name}`"))?;
+    let folder = workspace.cache().join("clean");
+    fs::create_dir_all(&folder)?;
+    unpacked(workspace, &folder, registry, name, version)
+}
+
 /// The folder with a package's sources, downloaded when it is not there.
 fn unpacked(workspace: &Workspace, folder: &Path, registry: Registry, name: &str, version: &str) -> Result<PathBuf> {
     let target = folder.join(format!("{}-{version}", name.replace('/', "-")));

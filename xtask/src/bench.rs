@@ -5,6 +5,10 @@
 //! `bench-table-begin` and `bench-table-end`, or all of it where it has no such
 //! lines.
 
+mod inputs;
+mod scan;
+mod usage;
+
 use std::fs;
 
 use anyhow::{Context, Result, bail};
@@ -17,18 +21,25 @@ use crate::workspace::Workspace;
 struct Benchmark {
     /// As in `cargo xtask bench NAME` and in the markers of the page.
     name: &'static str,
-    package: &'static str,
-    /// The file in the crate's `benches/`, without `.rs`.
-    bench: &'static str,
+    how: How,
+}
+
+/// Who measures.
+enum How {
+    /// A crate's own benchmark: the package, and the file in its `benches/`, without `.rs`.
+    Crate(&'static str, &'static str),
+    /// A job here, which gives the table.
+    Job(fn(&Workspace) -> Result<String>),
 }
 
 /// Every benchmark there is.
 const ALL: &[Benchmark] = &[
-    Benchmark { name: "commit", package: "keyward-store-sqlite", bench: "commit" },
-    Benchmark { name: "command", package: "keyward", bench: "command" },
-    Benchmark { name: "mask", package: "keyward-exec", bench: "mask" },
-    Benchmark { name: "recognise", package: "keyward-testing", bench: "recognise" },
-    Benchmark { name: "audit", package: "keyward-audit", bench: "audit" },
+    Benchmark { name: "commit", how: How::Crate("keyward-store-sqlite", "commit") },
+    Benchmark { name: "command", how: How::Crate("keyward", "command") },
+    Benchmark { name: "mask", how: How::Crate("keyward-exec", "mask") },
+    Benchmark { name: "recognise", how: How::Crate("keyward-testing", "recognise") },
+    Benchmark { name: "audit", how: How::Crate("keyward-audit", "audit") },
+    Benchmark { name: "scan", how: How::Job(scan::table) },
 ];
 
 const PAGE: &str = "BENCHMARKS.md";
@@ -51,23 +62,27 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 
 fn measure(workspace: &Workspace, benchmark: &Benchmark) -> Result<()> {
     let provenance = Provenance::now(workspace)?;
-    let mut table = Table::default();
-    let mut command = process::cargo();
-    command.args(["bench", "--package", benchmark.package, "--bench", benchmark.bench]);
-    process::run_lines(&mut command, |line| table.read(line))?;
+    let table = match benchmark.how {
+        How::Crate(package, bench) => from_cargo(package, bench)?,
+        How::Job(table) => table(workspace)?,
+    };
     let section = format!(
         "{}\n{}, {}, commit {}. To repeat: `cargo xtask bench {}`\n",
-        table.finish()?,
-        provenance.machine,
-        provenance.date,
-        provenance.commit,
-        benchmark.name
+        table, provenance.machine, provenance.date, provenance.commit, benchmark.name
     );
     let file = workspace.root().join(PAGE);
     let page = fs::read_to_string(&file)?;
     fs::write(&file, replace_section(&page, benchmark.name, &section)?)?;
     println!("wrote the section `{}` of {PAGE}", benchmark.name);
     Ok(())
+}
+
+fn from_cargo(package: &str, bench: &str) -> Result<String> {
+    let mut table = Table::default();
+    let mut command = process::cargo();
+    command.args(["bench", "--package", package, "--bench", bench]);
+    process::run_lines(&mut command, |line| table.read(line))?;
+    table.finish()
 }
 
 /// What a benchmark printed, and what of it lies between its marks.
@@ -156,8 +171,10 @@ mod tests {
         let workspace = Workspace::load().expect("cargo metadata works in a test");
         let page = fs::read_to_string(workspace.root().join(PAGE)).expect("the page is there");
         for benchmark in ALL {
-            let package = workspace.package(benchmark.package);
-            assert!(package.is_some_and(|package| package.has_target("bench", benchmark.bench)), "{}", benchmark.name);
+            if let How::Crate(package, bench) = benchmark.how {
+                let package = workspace.package(package);
+                assert!(package.is_some_and(|package| package.has_target("bench", bench)), "{}", benchmark.name);
+            }
             replace_section(&page, benchmark.name, "").expect("it has its markers");
         }
     }

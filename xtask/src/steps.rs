@@ -49,9 +49,10 @@ pub(crate) const ALL: &[Step] = &[
     Step {
         name: "tests",
         about: "unit, integration and documentation tests",
-        tools: &[tools::GIT, tools::PYTHON, tools::AGE, tools::DBUS, tools::KEYRING],
+        tools: &[tools::GIT, tools::PYTHON, tools::AGE, tools::DBUS, tools::KEYRING, Tool::ScanTests],
         run: tests,
     },
+    Step { name: "scan", about: "our own scanner finds no key in our own tree", tools: &[tools::GIT], run: own_tree },
     Step {
         name: "differential",
         about: "our `.env` dialects against the libraries that they follow",
@@ -95,11 +96,27 @@ fn tests(context: &Context<'_>) -> Result<String> {
     command.args(["test", "--workspace"]);
     // A test that lacks a program which we have just installed fails instead of passing by.
     command.env("KEYWARD_TEST_TOOLS", "required").env("KEYWARD_SEED", context.seed.to_string());
+    Tool::ScanTests.offer_to(&mut command, context.workspace)?;
     for campaign in campaigns::ALL {
         command.envs(campaign.variables(Size::Small).iter().copied());
     }
     context.cargo_test(&mut command)?;
     Ok(String::new())
+}
+
+/// What we ask of others. Left out: the vault of whoever runs this, and the tools that were installed for it.
+fn own_tree(context: &Context<'_>) -> Result<String> {
+    // The tests have built it.
+    process::run(process::cargo().args(["build", "--workspace", "--bin", "keyward"]))?;
+    let mut command = Command::new(context.workspace.target().join("debug/keyward"));
+    command.args(["scan", ".", "--no-vault", "--respect-gitignore"]).current_dir(context.workspace.root());
+    let mut last = String::new();
+    process::run_lines(&mut command, |line| {
+        if !line.is_empty() {
+            line.clone_into(&mut last);
+        }
+    })?;
+    Ok(last)
 }
 
 /// The one campaign with a step of its own, as it needs tools that nothing else does.

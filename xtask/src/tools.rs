@@ -4,6 +4,8 @@
 //! else goes into `.cache/keyward-dev/` in the root, which git ignores and which
 //! may be deleted at any time. What is there already is used as it is.
 
+pub(crate) mod scanners;
+
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ pub(crate) enum Tool {
     PythonPeers,
     /// A Node.js with the `.env` readers that ours is compared with.
     NodePeers,
+    /// What the scanner's tests take from others: gitleaks' rules, the schema of SARIF.
+    ScanTests,
 }
 
 /// A program and the Debian package that carries it.
@@ -62,6 +66,7 @@ impl Tool {
             Self::CargoDeny => "cargo-deny",
             Self::PythonPeers => "python peers",
             Self::NodePeers => "node peers",
+            Self::ScanTests => "scan tests",
         }
     }
 
@@ -72,6 +77,7 @@ impl Tool {
             Self::CargoDeny => ensure_cargo_deny(workspace),
             Self::PythonPeers => ensure_python_peers(workspace),
             Self::NodePeers => ensure_node_peers(workspace),
+            Self::ScanTests => scanners::ensure_for_tests(workspace),
         }
     }
 }
@@ -86,6 +92,9 @@ impl Tool {
             }
             Self::NodePeers => {
                 command.env("KEYWARD_PEERS_NODE_DIR", peers_node_dir(workspace)).env("PATH", peers_path(workspace)?);
+            }
+            Self::ScanTests => {
+                command.env("KEYWARD_SCAN_TESTS", scanners::for_tests(workspace));
             }
         }
         Ok(())

@@ -19,7 +19,6 @@ fn main() {
     let text = log_text(&mut random, &secrets, 32 << 20);
     let masker = Masker::new(secrets.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
 
-    println!("{} secrets, {} MiB of log text, chunks of {} KiB", secrets.len(), text.len() >> 20, CHUNK >> 10);
     let copy = median(|| copy_floor(&text));
     let find = median(|| find_floor(&text));
     let mask = median(|| mask_all(&masker, &text, CHUNK));
@@ -28,11 +27,17 @@ fn main() {
         black_box(Masker::new(secrets.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))));
     });
     let rate = |time: Duration| text.len() as f64 / time.as_secs_f64() / 1e6;
-    println!("floor, copy            {:>8.0} MB/s", rate(copy));
-    println!("floor, find one byte   {:>8.0} MB/s", rate(find));
-    println!("mask                   {:>8.0} MB/s   {:.2} x copy", rate(mask), mask.as_secs_f64() / copy.as_secs_f64());
-    println!("mask, 120-byte chunks  {:>8.0} MB/s", rate(small));
-    println!("build                  {:>8.0} us", build.as_secs_f64() * 1e6);
+    println!("bench-table-begin");
+    let (secrets, megabytes, chunk) = (secrets.len(), text.len() >> 20, CHUNK >> 10);
+    println!("{secrets} secrets, {megabytes} MiB of log text, chunks of {chunk} KiB; processor time, medians.\n");
+    println!("| work | MB/s | to copy |\n| --- | --- | --- |");
+    let rows =
+        [("floor: copy", copy), ("floor: find one byte", find), ("mask", mask), ("mask, 120-byte chunks", small)];
+    for (work, time) in rows {
+        println!("| {work} | {:.0} | {:.2} |", rate(time), time.as_secs_f64() / copy.as_secs_f64());
+    }
+    println!("\nTo build the masker takes {:.0} µs.", build.as_secs_f64() * 1e6);
+    println!("bench-table-end");
 }
 
 fn mask_all(masker: &Masker, text: &[u8], chunk: usize) {

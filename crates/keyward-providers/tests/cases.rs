@@ -277,7 +277,7 @@ fn connection_strings() {
             ("SMTP_URL", "smtp://user:pass@mail.example.com:587"),
             ("PROXY", "http://user:pass@proxy:3128"),
             ("ES", "https://elastic:{alnum:20}@es.example.com:9200"),
-            ("MSSQL", "Server=db;Database=app;User Id=sa;Password=Str0ngPass;"),
+            ("MSSQL", "Server=db;Database=app;User Id=sa;Password={alnum:12};"),
             ("DSN", "host=db user=app password=hunter2 dbname=x"),
             (
                 "AZURE_STORAGE_CONNECTION_STRING",

@@ -79,11 +79,11 @@ fn notebooks_give_their_cells_and_the_rest() {
 
 #[test]
 fn office_documents_give_words_that_are_whole() {
-    let xml = "<?xml version=\"1.0\"?><w:document><w:p><w:r><w:t>token: abc</w:t></w:r><w:r><w:rPr/><w:t>def&amp;&#x67;</w:t></w:r></w:p><w:p><w:t>next</w:t></w:p></w:document>";
+    let xml = "<?xml version=\"1.0\"?><w:document><w:p><w:r><w:t>words: abc</w:t></w:r><w:r><w:rPr/><w:t>def&amp;&#x67;</w:t></w:r></w:p><w:p><w:t>next</w:t></w:p></w:document>";
     let (found, _) = read("a.docx", &zip_of(&[("word/document.xml", xml), ("docProps/app.xml", "<a b=\"c\"/>")]));
     assert_eq!(
         found,
-        [pair("a.docx!word/document.xml", "token: abcdef&g\nnext\n"), pair("a.docx!docProps/app.xml", "<a b=\"c\"/>")]
+        [pair("a.docx!word/document.xml", "words: abcdef&g\nnext\n"), pair("a.docx!docProps/app.xml", "<a b=\"c\"/>")]
     );
     let sheet = "<sst><si><t>user</t></si><si><r><t>pass</t></r><r><t>word</t></r></si></sst>";
     assert_eq!(read("a.xlsx", &zip_of(&[("xl/sharedStrings.xml", sheet)])).0[0].1, "user\npassword\n");

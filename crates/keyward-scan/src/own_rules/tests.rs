@@ -268,25 +268,6 @@ fn the_time_is_linear_in_one_long_line_of_keywords() {
     assert!(large < small * 8.0 * 4.0, "8 times the text took {:.1} times as long", large / small);
 }
 
-/// gitleaks' own rules. Put its `config/gitleaks.toml` at `target/gitleaks.toml`.
-#[test]
-#[ignore = "needs gitleaks' configuration in the target folder"]
-fn the_default_configuration_of_gitleaks_loads() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/gitleaks.toml");
-    let text = std::fs::read_to_string(file).unwrap();
-    let start = Instant::now();
-    let set = read(&text);
-    println!(
-        "{} rules of {} in {:.3} s; {} look everywhere; notes: {:?}",
-        set.len(),
-        text.matches("[[rules]]").count(),
-        start.elapsed().as_secs_f64(),
-        set.rules.iter().filter(|rule| rule.keywords.is_empty()).count(),
-        set.notes
-    );
-    assert_eq!(set.len(), text.matches("[[rules]]").count());
-}
-
 mod properties {
     use proptest::prelude::*;
 

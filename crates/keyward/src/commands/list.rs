@@ -30,6 +30,8 @@ impl Args {
         }
         let rows: Vec<Vec<String>> = secrets.iter().map(row).collect();
         output::table(&["NAME", "KIND", "VERSION", "WRITTEN", "EXPIRES", "PROVIDER"], &rows)?;
+        // Names and dates: the process ends, and taking thousands of them apart first takes longer than listing them.
+        std::mem::forget((rows, secrets));
         Ok(Exit::Done)
     }
 }

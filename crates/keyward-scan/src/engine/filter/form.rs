@@ -89,7 +89,7 @@ fn is_dotted_name(value: &str) -> bool {
     parts > 1 && is_identifier_path(value) && (wordy || random * 2 <= parts && (random == 0 || parts > 2))
 }
 
-/// `%s`, `%(name)s`, `{}`, `{name}`, `:param`, `?`.
+/// `%s`, `%(name)s`, `{}`, `{name}`, `{name:04}`, `:param`, `?`.
 fn is_format(value: &str) -> bool {
     let framed = |open: char, close: char| {
         value.find(open).is_some_and(|at| {
@@ -100,10 +100,20 @@ fn is_format(value: &str) -> bool {
         || value.contains("%d")
         || value.contains("%v")
         || framed('{', '}')
+        || has_width(value)
         || framed('<', '>')
         || framed('[', ']') && !looks_random(value)
         || value.starts_with(':') && is_identifier(&value[1..])
         || value.starts_with('%') && value.ends_with('%') && value.len() > 2
+}
+
+/// `{name:04}`, `{lower-alnum:32}`: a part that a program fills in to a width.
+fn has_width(value: &str) -> bool {
+    let inner = value.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(inner, _)| inner);
+    inner.and_then(|inner| inner.split_once(':')).is_some_and(|(name, width)| {
+        let name = name.replace('-', "_");
+        is_identifier_path(&name) && (1..=3).contains(&width.len()) && width.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 fn is_call(value: &str) -> bool {
@@ -202,3 +212,18 @@ const ASKING: &str = "your yours my here actual real enter insert put add paste 
     bogus redacted removed hidden masked stub temp this is not secure insecure must be of for in with to from";
 const NAMES: &str = "password passwd pass pwd secret token key api apikey access auth client user id value string credential \
     credentials private public service account app admin db database";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_is_filled_in_to_a_width_is_no_secret() {
+        for value in ["key-{index:04}", "napi_{lower-alnum:64}", "{digits:10}:{base64url:35}"] {
+            assert!(is_nothing(value), "{value}");
+        }
+        for value in ["k3{v8:q1}z7m2x9", "{k3v8q1z7m2x9:}", "a{b:12345}k3v8q1z7m2"] {
+            assert!(!has_width(value), "{value}");
+        }
+    }
+}
