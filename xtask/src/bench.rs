@@ -37,6 +37,7 @@ const ALL: &[Benchmark] = &[
     Benchmark { name: "commit", how: How::Crate("keyward-store-sqlite", "commit") },
     Benchmark { name: "command", how: How::Crate("keyward", "command") },
     Benchmark { name: "mask", how: How::Crate("keyward-exec", "mask") },
+    Benchmark { name: "recognise", how: How::Crate("keyward-testing", "recognise") },
     Benchmark { name: "audit", how: How::Crate("keyward-audit", "audit") },
     Benchmark { name: "scan", how: How::Job(scan::table) },
 ];

@@ -82,6 +82,16 @@ pub(crate) const ALL: &[Campaign] = &[
         small: &[("KEYWARD_CRASHES", "25")],
         full: &[("KEYWARD_CRASHES", "500")],
     },
+    Campaign {
+        name: "recognise",
+        title: "Stored values are recognised in every spelling, and nothing else is",
+        package: "keyward-testing",
+        test: "recognise",
+        features: &[],
+        tools: &[],
+        small: &[("KEYWARD_SECRETS", "40"), ("KEYWARD_CLEAN_MB", "20")],
+        full: &[("KEYWARD_SECRETS", "500"), ("KEYWARD_CLEAN_MB", "1000")],
+    },
 ];
 
 /// How much of a campaign is run.

@@ -9,6 +9,7 @@
 //! - [`crash`]: what the crash campaign and its victim agree on.
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
 //! - [`tamper`]: alterations of a database behind the store's back.
+//! - [`values`]: secrets as people have them, made up.
 //!
 //! The campaigns lie in `tests/`: random tests that grow with their size, run small by `cargo test`
 //! and at full size by `cargo xtask prove`.
@@ -21,6 +22,7 @@ mod marker;
 mod program;
 mod seed;
 pub mod tamper;
+pub mod values;
 pub mod vault;
 
 pub use brittle::{Brittle, Switch};

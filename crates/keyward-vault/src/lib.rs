@@ -18,6 +18,7 @@ mod carry;
 mod change;
 mod crypto;
 mod error;
+mod filter;
 mod folders;
 mod header;
 mod log;
@@ -37,6 +38,7 @@ mod testing;
 mod value;
 mod vault;
 mod verify;
+mod window;
 mod write;
 
 pub use actor::Actor;
@@ -45,7 +47,7 @@ pub use carry::LogFormat;
 pub use error::Error;
 pub use header::Header;
 pub use log::{Anchor, LogLine, Standing};
-pub use matching::{MatchRecord, MatchRow, RollingKey, WINDOW};
+pub use matching::{MatchRecord, MatchRow};
 pub use read::{Lease, Loaded, Opened, Scope};
 pub use record::{Recorded, Via};
 pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Sealed};
@@ -53,6 +55,7 @@ pub use scan_cache::ScanCache;
 pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Share, Slot};
 pub use vault::{NewVault, Tools, Vault};
 pub use verify::Verified;
+pub use window::WINDOW;
 pub use write::{Edit, NewValue, ValueChange, Written};
 
 /// Largest value, in bytes.

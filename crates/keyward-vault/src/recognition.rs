@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use keyward_access::{Object, authorize};
 use keyward_audit::Action as ActionName;
-use keyward_types::{EnvironmentId, EnvironmentName, Head, KnownSecret, Match, Place, ProjectName, SecretId, Version};
+use keyward_types::{
+    EnvironmentId, EnvironmentName, Head, KnownSecret, Match, Place, ProjectName, SecretId, Version, VersionState,
+};
 
 use crate::actor::Actor;
 use crate::bundle::Form;
 use crate::change::{Change, Names, Telling};
-use crate::matching::{MatchRow, WINDOW};
+use crate::matching::MatchRow;
 use crate::records;
 use crate::value::hex;
 use crate::{Error, MatchBundle, Vault};
@@ -42,10 +44,7 @@ impl Vault {
                 u32::try_from(secrets.len()).map_err(|_| Error::Damaged("there are too many match records"))?;
             secrets.push(known);
             for form in &row.forms {
-                let mac = data_encoding::HEXLOWER.decode(form.mac.as_bytes()).ok().and_then(|mac| mac.try_into().ok());
-                let mac = mac.filter(|_| form.length as usize >= WINDOW);
-                let mac = mac.ok_or(Error::Damaged("a match record cannot be read"))?;
-                forms.push(Form { window: form.window, length: form.length, secret, mac });
+                forms.push(Form::new(form, secret).ok_or(Error::Damaged("a match record cannot be read"))?);
             }
         }
         let telling = Telling::new(ActionName::SecretMatch, object).count(secrets.len() as u64);
@@ -54,7 +53,8 @@ impl Vault {
     }
 
     /// Which stored secrets these values are, weak ones too: by fingerprint, so that nothing is
-    /// opened. Configuration is never recognised. One entry in the log, with the number of values.
+    /// opened. Configuration and what was destroyed are never recognised. One entry in the log, with the
+    /// number of values.
     ///
     /// # Errors
     /// [`Error::Denied`]; when the store refuses.
@@ -70,7 +70,7 @@ impl Vault {
         let catalogue = self.catalogue()?;
         let mut by_fingerprint: HashMap<&str, (&Head, Version)> = HashMap::new();
         for head in catalogue.heads.iter().filter(|head| head.kind.is_secret()) {
-            for version in &head.versions {
+            for version in head.versions.iter().filter(|version| version.state != VersionState::Destroyed) {
                 // Of several that hold the value, the one that holds it now counts.
                 let active = head.active().is_some_and(|active| active.version == version.version);
                 let entry = by_fingerprint.entry(&version.fingerprint).or_insert((head, version.version));

@@ -73,7 +73,7 @@ pub(crate) fn git_hook() -> (Option<PathBuf>, Vec<PathBuf>) {
     (folder("GIT_INDEX_FILE"), objects)
 }
 
-/// Whether colours are wanted on a terminal (`NO_COLOR`, https://no-color.org).
+/// Whether colours are wanted on a terminal (`NO_COLOR`, <https://no-color.org>).
 pub(crate) fn colour() -> bool {
     variable("NO_COLOR").is_none() && text("TERM").as_deref() != Some("dumb")
 }
