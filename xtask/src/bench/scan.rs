@@ -19,7 +19,7 @@ use crate::tools::scanners::{self, Scanners};
 use crate::workspace::Workspace;
 
 const ROUNDS: usize = 5;
-/// For those that take dozens of times as long as the others on the tree: two show that well enough.
+/// For those that take ten times as long as ours on the tree and more: two show that well enough.
 const SLOW_ROUNDS: usize = 2;
 /// Starting up takes hundredths of a second: a round's figure is the mean of this many runs.
 const STARTS: usize = 10;
