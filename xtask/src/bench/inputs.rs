@@ -35,7 +35,7 @@ pub(crate) fn ready(workspace: &Workspace) -> Result<Inputs> {
         home: folder.join("home"),
         small: folder.join("small"),
         tree: folder.join("tree"),
-        history: folder.join(format!("history-{COMMITS}.git")),
+        history: folder.join(format!("revisions-{COMMITS}.git")),
     };
     fs::create_dir_all(&inputs.home)?;
     if !inputs.small.is_dir() {
@@ -65,7 +65,8 @@ fn once(folder: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     Ok(fs::rename(new, folder)?)
 }
 
-/// A repository of many revisions, repacked as `git gc` would.
+/// A repository of many revisions, repacked as `git gc` would; `-f`, as the deltas of `fast-import`, against
+/// whatever came before, are poor ones.
 fn history(path: &Path, tree: &Path) -> Result<()> {
     process::run(Command::new("git").args(["init", "-q", "--bare", "--initial-branch=main"]).arg(path))?;
     let mut sources = Vec::new();
@@ -81,7 +82,7 @@ fn history(path: &Path, tree: &Path) -> Result<()> {
     if !import.wait()?.success() {
         bail!("git fast-import failed");
     }
-    process::run(Command::new("git").arg("-C").arg(path).args(["repack", "-adq"]))
+    process::run(Command::new("git").arg("-C").arg(path).args(["repack", "-adfq", "--window=10", "--depth=50"]))
 }
 
 /// Commits that replace a few lines of four files with lines from others.
