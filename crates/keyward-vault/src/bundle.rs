@@ -1,8 +1,9 @@
 //! The match bundle: every strong stored value, recognisable and not readable.
 //!
-//! Fetching it is the action `match`, recorded once, and no read. It holds no value and nothing
-//! a value could be guessed from: strong values alone have match records. Whoever holds it can test
-//! a text for stored values, and that is what it is for.
+//! Fetching it is the action `match`, recorded once, and no read. It holds no value: strong values
+//! alone have match records. Whoever holds it can test a text for stored values, and that is what it
+//! is for; he can test guesses of single windows too, so that it stays in the process of somebody who
+//! may read the values anyway.
 //!
 //! [`MatchBundle::find`] hashes the windows of a text: those without blanks, and all of them only if
 //! a stored value has no window without. What a filter lets through is looked up, and an HMAC over

@@ -6,7 +6,7 @@
 //! number. So ordinary source costs one vectorised pass and little else.
 //!
 //! What holds here: every decoded text knows where in its outer text each of its bytes comes from;
-//! depth and total size are bounded ([`MAX_DEPTH`], [`Budget`]), and [`each`] says when a bound was hit.
+//! depth and total size are bounded ([`MAX_DEPTH`], a budget), and [`each`] says when a bound was hit.
 
 mod class;
 mod escapes;

@@ -1,9 +1,9 @@
 //! What git keeps: what a commit would add, what a range of commits added, everything there ever was.
 //!
 //! [`history`] reads each file's content once, in the order of the packs: first the commits
-//! (which content came in where, and when), then the packs family by family ([`families`]: each base
+//! (which content came in where, and when), then the packs family by family (`families`: each base
 //! is inflated once), and of content that was made from other content only what is new in it
-//! ([`windows`]). [`staged`] and [`diff`] look at whole files too, and report what stands on added lines.
+//! (`windows`). [`staged`] and [`diff`] look at whole files too, and report what stands on added lines.
 //!
 //! Nothing that a repository configures is run: its objects, refs, logs and index are read, no more.
 

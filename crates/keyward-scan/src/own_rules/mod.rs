@@ -1,6 +1,6 @@
 //! Rules that users write, and rules that they bring from gitleaks.
 //!
-//! Both end as the same kind of [`Rule`]: a regular expression over bytes, looked for around the
+//! Both end as the same kind of rule: a regular expression over bytes, looked for around the
 //! keywords of the rule; one without keywords gets them from its expression, or is looked for in the whole text. Time stays
 //! linear: expressions have no backtracking, their size is bounded, and a text is searched in pieces.
 
