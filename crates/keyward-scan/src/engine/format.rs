@@ -197,6 +197,10 @@ impl Format {
         let body = text.get(at + prefix..high)?;
         let run = body.iter().take_while(|byte| detector.charset.contains(**byte)).count();
         let mut end = at + prefix + run;
+        // What is too short needs no pattern to say so.
+        if prefix + run < detector.min_len as usize {
+            return None;
+        }
         if detector.pattern.is_some() {
             let value = std::str::from_utf8(&text[at..end]).ok()?;
             // All of it rather than the first alternative of the pattern that fits its beginning.

@@ -107,14 +107,16 @@ impl Prefilter {
             let (a, b, c) = (hash(word as u32), hash((word >> 16) as u32), hash((word >> 32) as u32));
             let (in_a, in_b, in_c) = (self.has(a), self.has(b), self.has(c));
             if in_a | in_b | in_c {
-                if in_a {
-                    self.confirm(text, at, a, &mut hit);
+                // Four bytes from each place, and from one before; before the text there is nothing.
+                let before = at.checked_sub(1).map_or(0, |before| u32::from(fold(text[before])));
+                if in_a && (self.has_four(word as u32) | self.has_four((word as u32) << 8 | before)) {
+                    self.look_up(text, at, a, &mut hit);
                 }
-                if in_b {
-                    self.confirm(text, at + 2, b, &mut hit);
+                if in_b && (self.has_four((word >> 16) as u32) | self.has_four((word >> 8) as u32)) {
+                    self.look_up(text, at + 2, b, &mut hit);
                 }
-                if in_c {
-                    self.confirm(text, at + 4, c, &mut hit);
+                if in_c && (self.has_four((word >> 32) as u32) | self.has_four((word >> 24) as u32)) {
+                    self.look_up(text, at + 4, c, &mut hit);
                 }
             }
             at += 6;
@@ -122,7 +124,7 @@ impl Prefilter {
         while at < text.len() {
             let hash = hash(word_at(text, at) | FOLD);
             if self.has(hash) {
-                self.confirm(text, at, hash, &mut hit);
+                self.look_up(text, at, hash, &mut hit);
             }
             at += 2;
         }
@@ -133,16 +135,6 @@ impl Prefilter {
         self.bits[(hash >> 6) as usize] >> (hash & 63) & 1 != 0
     }
 
-    #[inline]
-    fn confirm(&self, text: &[u8], at: usize, hash: u32, hit: &mut impl FnMut(usize, usize)) {
-        // The four bytes from here, and from one before; the byte before the text is none.
-        let here = word_at(text, at);
-        let before = here << 8 | at.checked_sub(1).map_or(0, |before| u32::from(text[before]));
-        if self.has_four(here | FOLD) | self.has_four(before | FOLD) {
-            self.look_up(text, at, hash, [here, before], hit);
-        }
-    }
-
     #[inline(always)]
     fn has_four(&self, folded: u32) -> bool {
         let hash = hash_of_four(folded);
@@ -150,7 +142,10 @@ impl Prefilter {
     }
 
     #[inline(never)]
-    fn look_up(&self, text: &[u8], at: usize, hash: u32, [here, before]: [u32; 2], hit: &mut impl FnMut(usize, usize)) {
+    fn look_up(&self, text: &[u8], at: usize, hash: u32, hit: &mut impl FnMut(usize, usize)) {
+        // The four bytes from here, and from one before; the byte before the text is none.
+        let here = word_at(text, at);
+        let before = here << 8 | at.checked_sub(1).map_or(0, |before| u32::from(text[before]));
         let range = self.starts[hash as usize] as usize..self.starts[hash as usize + 1] as usize;
         for entry in &self.entries[range] {
             let word = if entry.before == 0 { here } else { before };
