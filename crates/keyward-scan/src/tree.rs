@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
@@ -68,7 +68,8 @@ pub fn scan(
     for root in rest {
         walk.add(root);
     }
-    let left_out: &'static Mutex<Vec<Skipped>> = Box::leak(Box::new(Mutex::new(Vec::new())));
+    let left_out: Arc<Mutex<Vec<Skipped>>> = Arc::default();
+    let noted = Arc::clone(&left_out);
     let all = options.all;
     walk.standard_filters(false)
         .hidden(false)
@@ -79,7 +80,7 @@ pub fn scan(
         .ignore(options.respect_gitignore)
         .parents(options.respect_gitignore)
         .threads(options.threads)
-        .filter_entry(move |entry| enter(entry, all, left_out));
+        .filter_entry(move |entry| enter(entry, all, &noted));
     walk.build_parallel().run(|| {
         let mut buffer = Vec::new();
         Box::new(move |entry| {
