@@ -55,7 +55,7 @@ const DEPENDENCIES: [&str; 17] = [
 ];
 
 /// Scans everything below `roots`; `done` gets what came of each file, from several threads.
-/// `tracked` says whether git tracks a path; paths in reports are as `name` makes them.
+/// `tracked` says whether git tracks a path; paths in reports begin as the roots do, without a leading `./`.
 pub fn scan(
     scanner: &Scanner,
     roots: &[PathBuf],

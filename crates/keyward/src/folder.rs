@@ -96,6 +96,10 @@ impl Manifest {
             text.push_str(&needs.concat());
             text.push_str("]\n");
         }
+        if let Some(scan) = &self.scan {
+            let table = toml::Table::from_iter([("scan".to_owned(), toml::Value::Table(scan.clone()))]);
+            text.push_str(&format!("\n{table}"));
+        }
         text
     }
 }

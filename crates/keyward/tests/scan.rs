@@ -187,6 +187,16 @@ fn a_change_cannot_silence_its_own_finding() {
 }
 
 #[test]
+fn init_keeps_what_the_scanner_was_told() {
+    let user = User::new();
+    user.write("keyward.toml", "project = \"shop\"\n\n[scan]\npaths = [\"fixtures/**\"]\n");
+    user.write(".env", &format!("API_TOKEN={}\n", user.random(24)));
+    user.program.ok(&["init", "--yes"], b"");
+    let text = fs::read_to_string(user.folder().join("keyward.toml")).unwrap();
+    assert!(text.contains("API_TOKEN") && text.contains("[scan]") && text.contains("fixtures/**"), "{text}");
+}
+
+#[test]
 fn a_baseline_silences_what_it_names_and_nothing_else() {
     let user = User::new();
     user.write("a.py", &format!("token = \"{}\"\n", user.gitlab_token()));

@@ -2,8 +2,8 @@
 //!
 //! For each literal a window of four bytes is chosen, the rarest that it has. Only every second
 //! position of a text is looked at: three bytes there, in lower case, are hashed and looked up in a bitmap of
-//! 8 KiB that stays in the first cache. A window of four covers both ways in which a literal can lie
-//! to the even positions. What the bitmap lets through is looked up exactly. This is the idea of
+//! 16 KiB that stays in the first cache. A window of four covers both ways in which a literal can lie
+//! to the even positions. What the bitmap lets through is asked of a second one, by four bytes, and then looked up exactly. This is the idea of
 //! Wu and Manber ("A fast algorithm for multi-pattern searching", 1994) with a stride of two; hundreds of literals cost as
 //! much as one, which is where vector searches such as Teddy give up.
 

@@ -91,6 +91,7 @@ fn write_manifest(here: &Path, project: &ProjectName, needs: BTreeSet<SecretName
     let before = Manifest::read(here)?;
     let mut manifest = Manifest { project: project.clone(), needs, scan: None };
     if let Some(before) = &before {
+        manifest.scan.clone_from(&before.scan);
         if before.project == *project {
             manifest.needs.extend(before.needs.iter().cloned());
         }
