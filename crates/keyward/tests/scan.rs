@@ -188,12 +188,16 @@ fn a_change_cannot_silence_its_own_finding() {
 
 #[test]
 fn init_keeps_what_the_scanner_was_told() {
-    let user = User::new();
-    user.write("keyward.toml", "project = \"shop\"\n\n[scan]\npaths = [\"fixtures/**\"]\n");
-    user.write(".env", &format!("API_TOKEN={}\n", user.random(24)));
-    user.program.ok(&["init", "--yes"], b"");
-    let text = fs::read_to_string(user.folder().join("keyward.toml")).unwrap();
-    assert!(text.contains("API_TOKEN") && text.contains("[scan]") && text.contains("fixtures/**"), "{text}");
+    let scan = "[scan]\n# Made up.\npaths = [\"fixtures/**\"]\n";
+    for before in [format!("project = \"shop\"\n\n{scan}"), scan.to_owned()] {
+        let user = User::new();
+        user.write("keyward.toml", &before);
+        user.write(".env", &format!("API_TOKEN={}\n", user.random(24)));
+        user.program.ok(&["init", "--yes"], b"");
+        let text = fs::read_to_string(user.folder().join("keyward.toml")).unwrap();
+        assert!(text.contains("API_TOKEN") && text.ends_with(scan) && text.contains("project = "), "{text}");
+        user.program.ok(&["run", "--", "true"], b"");
+    }
 }
 
 #[test]
