@@ -55,7 +55,7 @@ pub use scan_cache::ScanCache;
 pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Share, Slot};
 pub use vault::{NewVault, Tools, Vault};
 pub use verify::Verified;
-pub use window::WINDOW;
+pub use window::{Among, WINDOW};
 pub use write::{Edit, NewValue, ValueChange, Written};
 
 /// Largest value, in bytes.

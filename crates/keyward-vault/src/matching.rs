@@ -2,17 +2,36 @@
 //! read it.
 //!
 //! For each encoded form of a strong value: its length, a keyed hash of one window of it, and an HMAC
-//! of the whole. The scanner hashes the windows of a text and confirms a hit by the HMAC. The window's
-//! hash is cut to 32 bits: enough to make false hits rare, too little to tell the window from many
-//! others. Weak values have none: whoever holds the bundle could try them all.
+//! of the whole. The scanner hashes the windows of a text and confirms a hit by the HMAC. Weak values have
+//! none: whoever holds the bundle could try them all.
+//!
+//! # What a bundle's holder learns
+//!
+//! Names, versions, and the length of each value: these stand there. He has the keys of hash and HMAC, so
+//! that he can test guesses without asking anybody: of a whole value by the HMAC (128 bits), of a window
+//! by its hash. A hash is cut to 32 bits and each value has a dozen, so that together they *determine* most
+//! windows; and the hash is quick and not one-way. What protects a value is that too much of it is in every
+//! window to try:
+//!
+//! | the value | each window covers | letters and digits | hexadecimal digits |
+//! | --- | --- | --- | --- |
+//! | 32 bytes and more | 32 bytes (base64: 31.5) | 187 bits | 126 bits |
+//! | 16 to 31 bytes | 16 bytes (base64: 15) | 89 bits | 60 bits |
+//!
+//! Less what is known of it beforehand, such as a service's prefix in the window. Who could run the hash
+//! backwards would have 32 bits less to try. Three kinds of values are worse off: those of 32 bytes with a
+//! blank in every 32 of them may get a window of 16; where escapes (`\u003c`) take more than 64 bytes to
+//! spell 16, a window covers the 10 or more that fit; and a digest's first 16 to 31 hexadecimal digits are 60
+//! bits, which much hardware can try. So a bundle is as confidential as the right to match says, and no more
+//! than that: it is not for the public.
 
 use data_encoding::HEXLOWER;
-use keyward_types::forms::forms;
+use keyward_types::forms::{Form, forms};
 use keyward_types::{Head, Place, Record, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::{Key, context};
-use crate::window::{Chosen, WindowKey};
+use crate::window::{Among, Chosen, Shape, WindowKey};
 
 /// The match records of one version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,12 +51,14 @@ pub struct MatchRow {
 pub struct MatchRecord {
     /// Length of the form in bytes.
     pub length: u32,
-    /// Keyed hash of one window of it: [`crate::WINDOW`] bytes.
+    /// Keyed hash of one window of it.
     pub window: u32,
     /// Where in the form the window begins.
     pub at: u32,
-    /// Whether there is a blank in the window.
-    pub blanks: bool,
+    /// Bytes of the window: [`crate::WINDOW`] to 64.
+    pub span: u32,
+    /// Which bytes stand in the window.
+    pub among: Among,
     /// First 16 bytes of the HMAC of the whole form, in hex.
     pub mac: String,
 }
@@ -53,7 +74,7 @@ impl MatchRow {
             return None;
         }
         let windows = WindowKey::from(key);
-        let forms = forms(value).iter().filter_map(|form| MatchRecord::of(&form.bytes, key, windows)).collect();
+        let forms = forms(value).iter().filter_map(|form| MatchRecord::of(form, value.len(), key, windows)).collect();
         Some(Self { place: head.place, version, forms })
     }
 }
@@ -66,16 +87,16 @@ impl Record for MatchRow {
 }
 
 impl MatchRecord {
-    /// The record of a form that is long enough.
-    pub(crate) fn of(form: &[u8], key: &Key, windows: WindowKey) -> Option<Self> {
-        let chosen = Chosen::of(form)?;
-        let window = form[chosen.at..].first_chunk().expect("a window is chosen where there is one");
+    /// The record of a form of a value of that many bytes, if those are enough.
+    pub(crate) fn of(form: &Form, value: usize, key: &Key, windows: WindowKey) -> Option<Self> {
+        let Chosen { at, shape: Shape { among, length } } = Chosen::of(form, value)?;
         Some(Self {
-            length: u32::try_from(form.len()).ok()?,
-            window: windows.hash(window),
-            at: u32::try_from(chosen.at).ok()?,
-            blanks: chosen.blanks,
-            mac: HEXLOWER.encode(&confirm(key, form)),
+            length: u32::try_from(form.bytes.len()).ok()?,
+            window: windows.hash(&form.bytes[at..at + length]),
+            at: u32::try_from(at).ok()?,
+            span: u32::try_from(length).ok()?,
+            among,
+            mac: HEXLOWER.encode(&confirm(key, &form.bytes)),
         })
     }
 }

@@ -17,7 +17,7 @@ fn bundle(values: &[Vec<u8>]) -> MatchBundle {
     let windows = WindowKey::from(&key);
     let mut all = Vec::new();
     for (secret, value) in (0..).zip(values) {
-        let records = forms(value).into_iter().filter_map(|form| MatchRecord::of(&form.bytes, &key, windows));
+        let records = forms(value).into_iter().filter_map(|form| MatchRecord::of(&form, value.len(), &key, windows));
         all.extend(records.map(|record| Form::new(&record, secret).unwrap()));
     }
     MatchBundle::new(key, (0..values.len()).map(name).collect(), all)
@@ -35,10 +35,18 @@ fn every_form_is_found_at_every_place() {
         b"a b/c+d=e&f<g>h'i 12345".to_vec(),
         b"plain-Value-0123456789".to_vec(),
         b"words with a space each".to_vec(),
+        b"<a\"b\\c>d e\"f\ng'h\"i j".to_vec(),
+        b"/one%percent+in=the-middle".to_vec(),
+        b"exactly_16_bytes".to_vec(),
+        b"0123456789abcdef0123456789abcdef".to_vec(),
+        "a longer phrase of several words, \u{e9}tude \u{1f600} & \"quotes\"".into(),
+        b"a line of the beginning\n0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\nthe end\n".to_vec(),
+        "<>&'\"".repeat(20).into(),
+        (0..=255).collect(),
     ];
     let bundle = bundle(&values);
     for (n, value) in values.iter().enumerate() {
-        for form in forms(value).iter().filter(|form| form.bytes.len() >= WINDOW) {
+        for form in forms(value).iter() {
             for before in [0usize, 1, 2, 3, 7, 64, 255] {
                 for after in [0usize, 1, 5, 100] {
                     let mut text = vec![b'.'; before];
@@ -85,7 +93,7 @@ fn a_record_whose_window_is_not_in_its_form_is_damage() {
     let bundle = bundle(&[b"plain-Value-0123456789".to_vec()]);
     let sound = bundle.to_bytes();
     let first = sound.len() - bundle.forms.len() * FORM;
-    for (offset, number) in [(4, u32::MAX), (4, 1000), (8, 15), (8, 0), (12, 1), (16, 2)] {
+    for (offset, number) in [(4, u32::MAX), (4, 1000), (8, 15), (8, 0), (12, 1), (16, 15), (16, 65), (16, 0x610)] {
         let mut bytes = sound.to_vec();
         bytes[first + offset..][..4].copy_from_slice(&number.to_be_bytes());
         assert!(MatchBundle::from_bytes(&bytes).is_err(), "{offset} {number}");
