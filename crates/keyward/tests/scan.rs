@@ -235,6 +235,29 @@ fn after_a_push_what_it_brought_is_scanned_and_nothing_else() {
 }
 
 #[test]
+fn a_rule_that_goes_by_the_path_sees_binary_files() {
+    let user = User::new();
+    user.write("rules.toml", "[[rules]]\nid = \"keystore\"\npath = '\\.p12$'\n");
+    user.write("certs/a.p12", "\u{30}\0\0binary");
+    user.write("b.bin", "\0");
+    let check = |arguments: &[&str], read: &str| {
+        let (report, code) = user.json(&[&["scan", "--rules", "rules.toml"], arguments].concat());
+        assert_eq!(code, Some(1), "{report}");
+        let found = report["findings"].as_array().unwrap();
+        let places: Vec<_> = found.iter().map(|one| (one["rule"].as_str(), one["path"].as_str())).collect();
+        assert_eq!(places, [(Some("keystore"), Some("certs/a.p12"))], "{report}");
+        report["summary"][read].as_u64()
+    };
+    assert_eq!(check(&[], "files"), Some(1), "what is binary is not read");
+    user.git(&["init", "-q"]);
+    user.git(&["add", "."]);
+    check(&["--staged"], "files");
+    user.git(&["commit", "-qm", "one"]);
+    check(&["--history"], "blobs");
+    check(&["--diff", "HEAD"], "blobs");
+}
+
+#[test]
 fn init_keeps_what_the_scanner_was_told() {
     let scan = "[scan]\n# Made up.\npaths = [\"fixtures/**\"]\n";
     for before in [format!("project = \"shop\"\n\n{scan}"), scan.to_owned()] {

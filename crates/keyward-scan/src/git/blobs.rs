@@ -136,7 +136,7 @@ impl Look<'_> {
         let mut skipped = Vec::new();
         let known = self.at(slot, *first, bytes, base, &mut skipped);
         for one in skipped {
-            if one.reason == "binary" {
+            if one.reason == container::BINARY {
                 self.results.binary += 1;
             } else {
                 self.results.skipped.push(one);
@@ -166,7 +166,7 @@ impl Look<'_> {
         let mut known = Known::Nothing;
         let mut same: HashMap<Value, u32> = HashMap::new();
         let limits = self.limits;
-        container::texts(
+        container::texts_and_paths(
             &path,
             bytes,
             limits,

@@ -122,7 +122,7 @@ fn one(scanner: &Scanner, objects: &Objects, change: &Change, options: &ChangeOp
         let added: Option<&dyn Fn(u32) -> bool> = if std::ptr::eq(text, bytes) { Some(&is_added) } else { None };
         outcome.merge(scanner.scan(&Source { path, tracked: change.tracked, added }, text));
     };
-    container::texts(&change.path, bytes, &options.unpack, scan, &mut skipped);
+    container::texts_and_paths(&change.path, bytes, &options.unpack, scan, &mut skipped);
     outcome.summary.skipped.append(&mut skipped);
     outcome.summary.files = 1;
     outcome.summary.blobs = 1;
