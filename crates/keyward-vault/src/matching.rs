@@ -18,12 +18,13 @@
 //! | 32 bytes and more | 32 bytes (base64: 31.5) | 187 bits | 126 bits |
 //! | 16 to 31 bytes | 16 bytes (base64: 15) | 89 bits | 60 bits |
 //!
-//! Less what is known of it beforehand, such as a service's prefix in the window. Who could run the hash
-//! backwards would have 32 bits less to try. Three kinds of values are worse off: those of 32 bytes with a
-//! blank in every 32 of them may get a window of 16; where escapes (`\u003c`) take more than 64 bytes to
-//! spell 16, a window covers the 10 or more that fit; and a digest's first 16 to 31 hexadecimal digits are 60
-//! bits, which much hardware can try. So a bundle is as confidential as the right to match says, and no more
-//! than that: it is not for the public.
+//! (Bits of what the base64 window leaves, drawn evenly.) Less what is known beforehand, such as a service's
+//! prefix in the window. Who could run the hash backwards would have 32 bits less to try. Worse off are:
+//! values of 32 bytes in which blanks or escapes (`%2F`, `\u003c`) stand so close that no 32 bytes are free of
+//! them: 16 have to do; shorter ones with escapes, whose URL and JSON forms may have a window of 9 or more
+//! bytes, of any of the characters that need escapes; and keys of 16 to 31 hexadecimal digits, as 60 bits can
+//! be tried by who has much hardware. So a bundle is as confidential as the right to match, and not for the
+//! public.
 
 use data_encoding::HEXLOWER;
 use keyward_types::forms::{Form, forms};

@@ -44,12 +44,10 @@ pub enum Among {
     Base64,
     /// Hexadecimal digits.
     Hex,
-    /// No blank, and a `%` or `\`.
+    /// A `%` or `\`, and then anything.
     Escaped,
     /// Anything.
     Any,
-    /// Anything, and a `%` or `\`.
-    AnyEscaped,
 }
 
 impl Shape {
@@ -71,7 +69,7 @@ impl Shape {
 }
 
 impl Among {
-    const ALL: [Self; 6] = [Self::Plain, Self::Base64, Self::Hex, Self::Escaped, Self::Any, Self::AnyEscaped];
+    const ALL: [Self; 5] = [Self::Plain, Self::Base64, Self::Hex, Self::Escaped, Self::Any];
 }
 
 impl WindowKey {
@@ -95,21 +93,17 @@ impl WindowKey {
     /// one of these shapes, which are sorted.
     #[inline(always)]
     pub(crate) fn visit(self, text: &[u8], shapes: &[Shape], mut visit: impl FnMut(usize, usize, u32)) {
-        if shapes.iter().any(|shape| shape.among < Among::Any) {
-            self.visit_runs(text, shapes, &mut visit);
+        let shapes = Sorted::of(shapes);
+        let blocks = Blocks::of(text);
+        if !(shapes.plain.is_empty() && shapes.base64.is_empty() && shapes.hex.is_empty()) {
+            self.visit_runs(text, &blocks, &shapes, &mut visit);
         }
-        for (number, shape) in shapes.iter().enumerate() {
-            match shape.among {
-                Among::Any => self.visit_all(text, 0..text.len(), number, shape.length, &mut visit),
-                Among::AnyEscaped => {
-                    let mut from = 0;
-                    for escape in (0..text.len()).filter(|at| matches!(text[*at], b'%' | b'\\')) {
-                        from = from.max((escape + 1).saturating_sub(shape.length));
-                        self.visit_all(text, from..escape + 1, number, shape.length, &mut visit);
-                        from = escape + 1;
-                    }
-                }
-                _ => {}
+        if !shapes.escaped.is_empty() {
+            self.visit_escaped(text, &blocks, &shapes, &mut visit);
+        }
+        for (number, length) in shapes.any {
+            for at in 0..(text.len() + 1).saturating_sub(length) {
+                visit(number, at, self.hash_at(text, at, length));
             }
         }
     }
@@ -117,13 +111,11 @@ impl WindowKey {
     /// Windows without blanks. A block of which no such begins is left at once, and what its bytes are is
     /// asked only where a run of them is long enough.
     #[inline(always)]
-    fn visit_runs(self, text: &[u8], shapes: &[Shape], visit: &mut impl FnMut(usize, usize, u32)) {
-        let of = |among| shapes.iter().enumerate().filter(move |(_, shape)| shape.among == among);
-        let shortest = |among| of(among).map(|(_, shape)| shape.length).min();
-        let coded = shortest(Among::Base64).into_iter().chain(shortest(Among::Hex)).min();
-        let escaped = shortest(Among::Escaped);
-        let blocks = Blocks::of(text);
-        let mut current = blocks.filled(0);
+    fn visit_runs(self, text: &[u8], blocks: &Blocks<'_>, shapes: &Sorted, visit: &mut impl FnMut(usize, usize, u32)) {
+        let shortest = |of: &[(usize, usize)]| of.first().map_or(NEVER, |(_, length)| *length);
+        let (base64, hex) = (shortest(&shapes.base64), shortest(&shapes.hex));
+        let coded = base64.min(hex);
+        let (mut letters, mut current) = (blocks.base64(), blocks.filled(0));
         for block in 0..blocks.count() {
             let next = blocks.filled(block + 1);
             let filled = u128::from(current) | u128::from(next) << BLOCK;
@@ -132,63 +124,65 @@ impl WindowKey {
             if runs as u64 == 0 {
                 continue;
             }
-            for (number, shape) in of(Among::Plain) {
-                self.visit_starts(text, block, longer(runs, WINDOW, shape.length), number, shape.length, visit);
+            self.visit_starts(text, block, runs, WINDOW, &shapes.plain, visit);
+            if longer(runs, WINDOW, coded) as u64 == 0 {
+                continue;
             }
-            let begins = |length| longer(runs, WINDOW, length) as u64 != 0;
-            if coded.is_some_and(begins) {
-                let letters = blocks.base64(block);
-                for (number, shape) in of(Among::Base64) {
-                    self.visit_starts(text, block, longer(letters, 1, shape.length), number, shape.length, visit);
-                }
-                if shortest(Among::Hex).is_some_and(|length| longer(letters, 1, length) as u64 != 0) {
-                    let digits = blocks.hex(block);
-                    for (number, shape) in of(Among::Hex) {
-                        self.visit_starts(text, block, longer(digits, 1, shape.length), number, shape.length, visit);
+            let letters = letters.from(block);
+            let runs = longer(letters, 1, coded);
+            if runs as u64 == 0 {
+                continue;
+            }
+            self.visit_starts(text, block, runs, coded, &shapes.base64, visit);
+            if longer(runs, coded, hex) as u64 != 0 {
+                let runs = longer(blocks.hex().from(block), 1, hex);
+                self.visit_starts(text, block, runs, hex, &shapes.hex, visit);
+            }
+        }
+    }
+
+    /// Windows that begin with an escape: few do, so that many lengths cost little.
+    #[inline(always)]
+    fn visit_escaped(
+        self,
+        text: &[u8],
+        blocks: &Blocks<'_>,
+        shapes: &Sorted,
+        visit: &mut impl FnMut(usize, usize, u32),
+    ) {
+        for block in 0..blocks.count() {
+            let mut starts = blocks.escapes(block);
+            while starts != 0 {
+                let at = block * BLOCK + starts.trailing_zeros() as usize;
+                starts &= starts - 1;
+                for (number, length) in &shapes.escaped {
+                    if at + length <= text.len() {
+                        visit(*number, at, self.hash_at(text, at, *length));
                     }
-                }
-            }
-            if escaped.is_some_and(begins) {
-                let escapes = blocks.escapes(block);
-                for (number, shape) in of(Among::Escaped).filter(|_| escapes != 0) {
-                    let without = longer(!escapes, 1, shape.length);
-                    let starts = longer(runs, WINDOW, shape.length) & !without;
-                    self.visit_starts(text, block, starts, number, shape.length, visit);
                 }
             }
         }
     }
 
+    /// Windows of these lengths that begin in a block, where `runs` says at which of its places so many bytes as
+    /// `known` are of the kind.
     #[inline(always)]
     fn visit_starts(
         self,
         text: &[u8],
         block: usize,
-        starts: u128,
-        number: usize,
-        length: usize,
+        runs: u128,
+        known: usize,
+        lengths: &[(usize, usize)],
         visit: &mut impl FnMut(usize, usize, u32),
     ) {
-        let mut starts = starts as u64;
-        while starts != 0 {
-            let at = block * BLOCK + starts.trailing_zeros() as usize;
-            starts &= starts - 1;
-            visit(number, at, self.hash_at(text, at, length));
-        }
-    }
-
-    #[inline(always)]
-    fn visit_all(
-        self,
-        text: &[u8],
-        places: std::ops::Range<usize>,
-        number: usize,
-        length: usize,
-        visit: &mut impl FnMut(usize, usize, u32),
-    ) {
-        let end = places.end.min((text.len() + 1).saturating_sub(length));
-        for at in places.start..end {
-            visit(number, at, self.hash_at(text, at, length));
+        for (number, length) in lengths {
+            let mut starts = longer(runs, known, *length) as u64;
+            while starts != 0 {
+                let at = block * BLOCK + starts.trailing_zeros() as usize;
+                starts &= starts - 1;
+                visit(*number, at, self.hash_at(text, at, *length));
+            }
         }
     }
 
@@ -204,6 +198,34 @@ impl WindowKey {
         }
     }
 }
+
+/// Numbers and lengths of shapes, the shortest of each kind first.
+struct Sorted {
+    plain: Vec<(usize, usize)>,
+    base64: Vec<(usize, usize)>,
+    hex: Vec<(usize, usize)>,
+    escaped: Vec<(usize, usize)>,
+    any: Vec<(usize, usize)>,
+}
+
+impl Sorted {
+    fn of(shapes: &[Shape]) -> Self {
+        let of = |among| {
+            let numbered = shapes.iter().enumerate().filter(|(_, shape)| shape.among == among);
+            numbered.map(|(number, shape)| (number, shape.length)).collect()
+        };
+        Self {
+            plain: of(Among::Plain),
+            base64: of(Among::Base64),
+            hex: of(Among::Hex),
+            escaped: of(Among::Escaped),
+            any: of(Among::Any),
+        }
+    }
+}
+
+/// Longer than every window.
+const NEVER: usize = 2 * BLOCK;
 
 impl From<&Key> for WindowKey {
     fn from(key: &Key) -> Self {

@@ -93,7 +93,7 @@ fn a_record_whose_window_is_not_in_its_form_is_damage() {
     let bundle = bundle(&[b"plain-Value-0123456789".to_vec()]);
     let sound = bundle.to_bytes();
     let first = sound.len() - bundle.forms.len() * FORM;
-    for (offset, number) in [(4, u32::MAX), (4, 1000), (8, 15), (8, 0), (12, 1), (16, 15), (16, 65), (16, 0x610)] {
+    for (offset, number) in [(4, u32::MAX), (4, 1000), (8, 15), (8, 0), (12, 1), (16, 15), (16, 65), (16, 0x510)] {
         let mut bytes = sound.to_vec();
         bytes[first + offset..][..4].copy_from_slice(&number.to_be_bytes());
         assert!(MatchBundle::from_bytes(&bytes).is_err(), "{offset} {number}");

@@ -25,66 +25,72 @@ impl<'a> Blocks<'a> {
     /// last.
     #[inline(always)]
     pub(super) fn filled(&self, block: usize) -> u64 {
-        // The top bit of each byte becomes 1 if the byte is over `b' '`; no sum of seven bits carries into the next.
-        self.block(block).map_or(0, |bytes| gathered(bytes, |word| over(word, b' ') | word))
+        self.bits(block, |byte| byte > b' ')
     }
 
-    /// Which bytes of a block and the next are letters, digits, `+`, `/`, `-` or `_`.
-    pub(super) fn base64(&self, block: usize) -> u128 {
-        self.pair(block, |word| {
-            between(word | ONES * 0x20, b'a', b'z')
-                | between(word, b'/', b'9')
-                | between(word, b'+', b'+')
-                | between(word, b'-', b'-')
-                | between(word, b'_', b'_')
+    /// Which bytes are letters, digits, `+`, `/`, `-` or `_`.
+    pub(super) fn base64(&self) -> Pairs<'_, impl Fn(u8) -> bool> {
+        Pairs::of(self, |byte: u8| {
+            let (letter, digit) = ((byte | 0x20).wrapping_sub(b'a') < 26, byte.wrapping_sub(b'/') < 11);
+            letter | digit | (byte == b'+') | (byte == b'-') | (byte == b'_')
         })
     }
 
-    /// Which bytes of a block and the next are hexadecimal digits.
-    pub(super) fn hex(&self, block: usize) -> u128 {
-        self.pair(block, |word| between(word, b'0', b'9') | between(word | ONES * 0x20, b'a', b'f'))
+    /// Which bytes are hexadecimal digits.
+    pub(super) fn hex(&self) -> Pairs<'_, impl Fn(u8) -> bool> {
+        Pairs::of(self, |byte: u8| (byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 6))
     }
 
-    /// Which bytes of a block and the next are `%` or `\`.
-    pub(super) fn escapes(&self, block: usize) -> u128 {
-        self.pair(block, |word| between(word, b'%', b'%') | between(word, b'\\', b'\\'))
+    /// Which bytes of a block are `%` or `\`.
+    #[inline(always)]
+    pub(super) fn escapes(&self, block: usize) -> u64 {
+        self.bits(block, |byte| (byte == b'%') | (byte == b'\\'))
     }
 
     #[inline(always)]
-    fn block(&self, number: usize) -> Option<&[u8; BLOCK]> {
-        self.whole.get(number).or_else(|| (number == self.whole.len()).then_some(&self.last))
-    }
-
-    #[inline(always)]
-    fn pair(&self, block: usize, test: impl Fn(u64) -> u64) -> u128 {
-        let bits = |number| self.block(number).map_or(0, |bytes| gathered(bytes, &test));
-        u128::from(bits(block)) | u128::from(bits(block + 1)) << BLOCK
+    fn bits(&self, number: usize, test: impl Fn(u8) -> bool) -> u64 {
+        let block = self.whole.get(number).or_else(|| (number == self.whole.len()).then_some(&self.last));
+        block.map_or(0, |block| bits(block, test))
     }
 }
 
-const ONES: u64 = u64::MAX / 255;
+/// Bits of a kind for each block and the one behind it. What was the second block before is the first now.
+pub(super) struct Pairs<'a, T> {
+    blocks: &'a Blocks<'a>,
+    test: T,
+    last: (usize, u64),
+}
 
-/// Bits of a block's bytes, the first byte's lowest, from the top bits that `test` makes of eight.
+impl<'a, T: Fn(u8) -> bool> Pairs<'a, T> {
+    fn of(blocks: &'a Blocks<'a>, test: T) -> Self {
+        Self { blocks, test, last: (usize::MAX, 0) }
+    }
+
+    /// The bits of a block and the next.
+    pub(super) fn from(&mut self, block: usize) -> u128 {
+        let first = if self.last.0 == block { self.last.1 } else { self.blocks.bits(block, &self.test) };
+        let second = self.blocks.bits(block + 1, &self.test);
+        self.last = (block + 1, second);
+        u128::from(first) | u128::from(second) << BLOCK
+    }
+}
+
+/// A bit for each byte, the first byte's lowest. The bytes are tested all at once, and of eight words the
+/// lowest bits of each byte are gathered.
 #[inline(always)]
-fn gathered(block: &[u8; BLOCK], test: impl Fn(u64) -> u64) -> u64 {
+fn bits(block: &[u8; BLOCK], test: impl Fn(u8) -> bool) -> u64 {
     // Times this, the lowest bits of eight bytes are the highest eight bits, in order.
     const GATHER: u64 = 0x0102_0408_1020_4080;
-    block.as_chunks().0.iter().enumerate().fold(0, |bits, (index, bytes)| {
-        let top = test(u64::from_le_bytes(*bytes));
-        bits | ((top >> 7 & ONES).wrapping_mul(GATHER) >> 56) << (8 * index)
-    })
-}
-
-/// Top bits of the bytes of which the lower seven bits are more than `bound`.
-#[inline(always)]
-fn over(word: u64, bound: u8) -> u64 {
-    (word & (ONES * 0x7f)) + ONES * (0x7f - u64::from(bound))
-}
-
-/// Top bits of the ASCII bytes from `first` to `last`; the other bits mean nothing.
-#[inline(always)]
-fn between(word: u64, first: u8, last: u8) -> u64 {
-    over(word, first - 1) & !over(word, last) & !word
+    let mut marks = [0u8; BLOCK];
+    for (mark, byte) in marks.iter_mut().zip(block) {
+        *mark = u8::from(test(*byte));
+    }
+    marks
+        .as_chunks()
+        .0
+        .iter()
+        .enumerate()
+        .fold(0, |bits, (index, bytes)| bits | (u64::from_le_bytes(*bytes).wrapping_mul(GATHER) >> 56) << (8 * index))
 }
 
 #[cfg(test)]
@@ -93,12 +99,15 @@ mod tests {
 
     #[test]
     fn every_byte_is_of_its_kinds_wherever_it_stands() {
-        type Test = fn(u8) -> bool;
-        let kinds: [(fn(&Blocks<'_>) -> u128, Test); 4] = [
+        type Bits = fn(&Blocks<'_>) -> u128;
+        let kinds: [(Bits, fn(u8) -> bool); 4] = [
             (|blocks| u128::from(blocks.filled(0)) | u128::from(blocks.filled(1)) << BLOCK, |byte| byte > b' '),
-            (|blocks| blocks.base64(0), |byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)),
-            (|blocks| blocks.hex(0), |byte| byte.is_ascii_hexdigit()),
-            (|blocks| blocks.escapes(0), |byte| b"%\\".contains(&byte)),
+            (|blocks| blocks.base64().from(0), |byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)),
+            (|blocks| blocks.hex().from(0), |byte| byte.is_ascii_hexdigit()),
+            (
+                |blocks| u128::from(blocks.escapes(0)) | u128::from(blocks.escapes(1)) << BLOCK,
+                |byte| b"%\\".contains(&byte),
+            ),
         ];
         for byte in 0..=255u8 {
             for place in (0..2 * BLOCK).step_by(3) {

@@ -1,9 +1,11 @@
 //! Which bytes of a form are its window.
 //!
 //! Each window covers as many bytes of the *value* as the raw form's does: 32 of a value that has so
-//! many, else 16. In base64 half a byte less has to do (42 or 20 characters), as the characters at both
-//! edges are not the value's alone. Where escapes make a form longer than what it spells, the window is as
-//! much longer.
+//! many, else 16. In base64 a byte less has to do (42 or 20 characters), as the characters at both edges are
+//! not the value's alone. Of a form with escapes it is a part without any, where such is long enough, else one
+//! that begins with an escape and is longer, or what spells most.
+
+use std::cmp::Reverse;
 
 use keyward_types::forms::{Form, FormKind};
 
@@ -20,6 +22,8 @@ pub(crate) struct Chosen {
 
 /// Bytes of a value that windows cover where it has so many.
 const FAR: usize = 32;
+/// Lengths of windows that begin with an escape.
+const ESCAPED: [usize; 6] = [20, 24, 28, 32, 48, LONGEST];
 
 impl Chosen {
     /// The window of a form of a value of that many bytes; `None` for a value that is shorter than a window.
@@ -42,38 +46,39 @@ impl Chosen {
         }
     }
 
-    /// The shortest window that spells so many bytes, better without blanks and spelling half than with them;
-    /// where none is long enough, the longest.
+    /// Without blanks, where that spells at least sixteen bytes; few values have none such, and all windows of
+    /// a text have to be visited for them.
     fn of_escaped(form: &[u8], spelled: &Spelled, reach: usize) -> Option<Self> {
-        let longest = LONGEST.min(form.len());
-        for blanks in [false, true] {
-            for wanted in [reach, WINDOW] {
-                for length in wanted..=longest {
-                    if let Some((has_blanks, at)) = best(form, spelled, length, wanted)
-                        && has_blanks == blanks
-                    {
-                        return Some(Self::escaped(at, length, wanted, blanks));
-                    }
-                    // Every longer window of what has no escapes spells more, too.
-                    if spelled.all() == form.len() {
-                        break;
-                    }
-                }
+        let chosen = |among, length, at| Self { at, shape: Shape { among, length } };
+        let long = |length: usize| length <= form.len();
+        for length in [reach, WINDOW].into_iter().filter(|length| long(*length)) {
+            if let Some((false, at)) = best(form, spelled, length, length) {
+                return Some(chosen(Among::Plain, length, at));
             }
         }
-        let most = (0..=form.len() - longest).map(|at| spelled.within(at, longest)).max()?;
-        let (blanks, at) = best(form, spelled, longest, most)?;
-        Some(Self::escaped(at, longest, WINDOW, blanks))
-    }
-
-    fn escaped(at: usize, length: usize, spells: usize, blanks: bool) -> Self {
-        let among = match (length > spells, blanks) {
-            (false, false) => Among::Plain,
-            (false, true) => Among::Any,
-            (true, false) => Among::Escaped,
-            (true, true) => Among::AnyEscaped,
-        };
-        Self { at, shape: Shape { among, length } }
+        // By how much is spelled, then the shortest, then the last.
+        let escaped = ESCAPED.into_iter().filter(|length| long(*length)).flat_map(|length| {
+            let starts = (0..=form.len() - length).filter(|at| is_escape(form[*at]));
+            starts.map(move |at| (spelled.within(at, length).min(WINDOW), Reverse(length), at))
+        });
+        let escaped = escaped.max();
+        if let Some((WINDOW, Reverse(length), at)) = escaped {
+            return Some(chosen(Among::Escaped, length, at));
+        }
+        for length in [reach, WINDOW].into_iter().filter(|length| long(*length)) {
+            if let Some((true, at)) = best(form, spelled, length, length) {
+                return Some(chosen(Among::Any, length, at));
+            }
+        }
+        // A short value with escapes: nothing spells all of it.
+        let most = (0..=form.len() - WINDOW).map(|at| spelled.within(at, WINDOW)).max()?;
+        match escaped {
+            Some((more, Reverse(length), at)) if more >= most => Some(chosen(Among::Escaped, length, at)),
+            _ => {
+                let (blanks, at) = best(form, spelled, WINDOW, most)?;
+                Some(chosen(if blanks { Among::Any } else { Among::Plain }, WINDOW, at))
+            }
+        }
     }
 }
 
@@ -109,10 +114,6 @@ impl Spelled {
     /// Bytes of which the whole spelling stands in a window.
     fn within(&self, at: usize, length: usize) -> usize {
         self.ended[at + length].saturating_sub(self.begun[at])
-    }
-
-    fn all(&self) -> usize {
-        self.ended.last().copied().unwrap_or_default()
     }
 }
 
@@ -165,6 +166,11 @@ fn best(form: &[u8], spelled: &Spelled, length: usize, enough: usize) -> Option<
         }
     }
     best.map(|((without, _), at)| (!without, at))
+}
+
+/// The first byte of an escape in some form.
+fn is_escape(byte: u8) -> bool {
+    matches!(byte, b'%' | b'\\')
 }
 
 /// Space, line ends and all other control characters of ASCII but the last.
