@@ -218,10 +218,11 @@ impl Look<'_> {
         })
     }
 
-    /// What stands in a text. How code uses a secret is of no interest once it is history.
+    /// What stands in a text. How code uses a secret is of no interest once it is history; that there was a
+    /// file of that path is, and it has no place in the text.
     fn look(&self, path: &str, bytes: &[u8]) -> Vec<Hit> {
         let mut hits = self.scanner.look(path, bytes).hits;
-        hits.retain(|hit| !self.scanner.is_misuse(hit));
+        hits.retain(|hit| hit.range.is_empty() || !self.scanner.is_misuse(hit));
         hits
     }
 
