@@ -7,11 +7,16 @@ mod jwt;
 mod kubernetes;
 mod private_key;
 
+use keyward_types::Timestamp;
+
 use super::matcher::{Matcher, RawCandidate, RuleInfo, Text};
 use super::prefilter::Literal;
 
 /// Every structure.
-pub(crate) struct Shapes;
+pub(crate) struct Shapes {
+    /// By which what has an end is judged; without it nothing has ended.
+    pub(crate) now: Option<Timestamp>,
+}
 
 /// Indexes into [`Matcher::rules`] of [`Shapes`].
 mod rule {
@@ -25,21 +30,25 @@ mod rule {
     pub(super) const KUBERNETES: usize = 7;
 }
 
-type Confirm = fn(&Text<'_>, usize, &mut Vec<RawCandidate>);
+/// Says what stands at a place, some of it with regard to the time.
+enum Confirm {
+    Timeless(fn(&Text<'_>, usize, &mut Vec<RawCandidate>)),
+    Dated(fn(&Text<'_>, usize, Option<Timestamp>, &mut Vec<RawCandidate>)),
+}
 
 /// Where to look, and what to ask there. Spelling counts.
 const ANCHORS: [(&str, Confirm); 10] = [
-    ("-----BEGIN ", private_key::pem),
-    ("---- BEGIN SSH2 ENC", private_key::pem),
-    ("PuTTY-User-Key-File-", private_key::putty),
-    ("<RSAKeyValue", private_key::xml),
-    ("\"kty\"", private_key::jwk),
-    ("eyJ", jwt::confirm),
-    ("://", connection::confirm),
+    ("-----BEGIN ", Confirm::Timeless(private_key::pem)),
+    ("---- BEGIN SSH2 ENC", Confirm::Timeless(private_key::pem)),
+    ("PuTTY-User-Key-File-", Confirm::Timeless(private_key::putty)),
+    ("<RSAKeyValue", Confirm::Timeless(private_key::xml)),
+    ("\"kty\"", Confirm::Timeless(private_key::jwk)),
+    ("eyJ", Confirm::Dated(jwt::confirm)),
+    ("://", Confirm::Timeless(connection::confirm)),
     // The search finds three bytes only where a word follows; here a password follows without a user.
-    ("://:", connection::confirm),
-    ("stringData:", kubernetes::secret),
-    ("client-key-data:", kubernetes::client_key),
+    ("://:", Confirm::Timeless(connection::confirm)),
+    ("stringData:", Confirm::Timeless(kubernetes::secret)),
+    ("client-key-data:", Confirm::Timeless(kubernetes::client_key)),
 ];
 
 impl Matcher for Shapes {
@@ -69,7 +78,10 @@ impl Matcher for Shapes {
     }
 
     fn confirm(&self, text: &Text<'_>, anchor: usize, at: usize, found: &mut Vec<RawCandidate>) {
-        ANCHORS[anchor].1(text, at, found);
+        match ANCHORS[anchor].1 {
+            Confirm::Timeless(confirm) => confirm(text, at, found),
+            Confirm::Dated(confirm) => confirm(text, at, self.now, found),
+        }
     }
 
     fn whole(&self, text: &Text<'_>, found: &mut Vec<RawCandidate>) {
