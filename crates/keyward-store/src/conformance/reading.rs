@@ -1,7 +1,7 @@
 //! Reading: scans, indexes, the log, snapshots.
 
 use super::kit::{delete, listed, log, open, put, put_indexed};
-use crate::{Engine, IndexDefect, KeyRange, MacState, Store};
+use crate::{Engine, Error, IndexDefect, KeyRange, MacState, Record, Store};
 
 pub(super) fn scans_follow_range_cursor_and_limit(engine: Box<dyn Engine>) {
     let store = open(engine);
@@ -22,6 +22,19 @@ pub(super) fn scans_follow_range_cursor_and_limit(engine: Box<dyn Engine>) {
 fn scanned(store: &Store, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Vec<Vec<u8>> {
     let found = store.scan("secret", range, after, limit).expect("scan");
     found.into_iter().map(|record| record.key).collect()
+}
+
+pub(super) fn long_ranges_are_mapped_in_order(engine: Box<dyn Engine>) {
+    let store = open(engine);
+    let keys: Vec<Vec<u8>> = (0_u32..3_000).map(|n| [b"a", &n.to_be_bytes()[..]].concat()).collect();
+    let batch = keys.iter().rev().fold(log("many"), |batch, key| batch.put(put("secret", key, &key[1..])));
+    store.commit(batch.put(put("secret", b"b", b"")).put(put("secret", b"", b""))).expect("commit");
+    let mapped = store.map("secret", &KeyRange::prefix(b"a"), |record| Ok::<_, Error>((record.key, record.value)));
+    let expected: Vec<_> = keys.iter().map(|key| (key.clone(), key[1..].to_vec())).collect();
+    assert_eq!(mapped, Ok(expected), "each once, in the order of keys, and nothing beside the range");
+    assert_eq!(store.map("secret", &KeyRange::prefix(b"c"), |_| Ok::<_, Error>(())), Ok(Vec::new()));
+    let stop = |record: Record| if record.key == keys[2_000] { Err(Error::NoEntry) } else { Ok(()) };
+    assert_eq!(store.map("secret", &KeyRange::all(), stop), Err(Error::NoEntry), "its error ends it");
 }
 
 pub(super) fn collections_are_apart(engine: Box<dyn Engine>) {
