@@ -93,7 +93,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Two processes at one file wait for each other this long.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Nothing that lies in the file may act: no triggers, no views, no functions from its schema. The
 /// log is emptied into the database by us, not by whichever connection closes last.
