@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn every_byte_is_of_its_kinds_wherever_it_stands() {
-        type Bits = fn(&Blocks<'_>) -> u128;
-        let kinds: [(Bits, fn(u8) -> bool); 4] = [
+        type Kind = (fn(&Blocks<'_>) -> u128, fn(u8) -> bool);
+        let kinds: [Kind; 4] = [
             (|blocks| u128::from(blocks.filled(0)) | u128::from(blocks.filled(1)) << BLOCK, |byte| byte > b' '),
             (|blocks| blocks.base64().from(0), |byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)),
             (|blocks| blocks.hex().from(0), |byte| byte.is_ascii_hexdigit()),
