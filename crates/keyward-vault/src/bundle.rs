@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::crypto::{Key, equal};
 use crate::filter::Filter;
-use crate::matching::{MatchRecord, confirm};
+use crate::matching::{Holder, MatchRecord, Window, confirm};
 use crate::window::{Shape, WindowKey};
 
 /// Recognises stored values in texts.
@@ -182,11 +182,11 @@ impl KnownSecrets for MatchBundle {
 
 impl Form {
     /// A form of the secret of this index; `None` for a record that is none.
-    pub(crate) fn new(record: &MatchRecord, secret: u32) -> Option<Self> {
+    pub(crate) fn new(record: &MatchRecord, holder: Holder, secret: u32) -> Option<Self> {
         let mac = HEXLOWER.decode(record.mac.as_bytes()).ok()?.try_into().ok()?;
-        let MatchRecord { window, at, length, span, among, .. } = *record;
+        let Window { hash, at, span, among } = record.window_for(holder);
         let shape = Shape { among, length: usize::try_from(span).ok()? };
-        Some(Self { window, at, length, secret, shape, mac }).filter(Self::is_sound)
+        Some(Self { window: hash, at, length: record.length, secret, shape, mac }).filter(Self::is_sound)
     }
 
     fn read(record: &[u8; FORM]) -> Option<Self> {

@@ -49,7 +49,7 @@ pub use error::Error;
 pub use header::Header;
 pub use line::Line;
 pub use log::{Anchor, LogLine, Standing};
-pub use matching::{MatchRecord, MatchRow};
+pub use matching::{Holder, MatchRecord, MatchRow, Window};
 pub use read::{Lease, Loaded, Opened, Scope};
 pub use record::{Recorded, Via};
 pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Sealed};

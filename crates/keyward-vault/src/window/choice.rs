@@ -46,6 +46,13 @@ impl Chosen {
         }
     }
 
+    /// Sixteen bytes of a form, whatever they spell; `None` for one that is shorter.
+    pub(crate) fn short(form: &Form) -> Option<Self> {
+        let (blanks, at) = best(&form.bytes, &Spelled::plainly(&form.bytes), WINDOW, WINDOW)?;
+        let among = if blanks { Among::Any } else { Among::Plain };
+        Some(Self { at, shape: Shape { among, length: WINDOW } })
+    }
+
     /// Without blanks, where that spells at least sixteen bytes; few values have none such, and all windows of
     /// a text have to be visited for them.
     fn of_escaped(form: &[u8], spelled: &Spelled, reach: usize) -> Option<Self> {
