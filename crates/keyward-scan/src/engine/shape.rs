@@ -5,6 +5,7 @@ mod connection;
 mod credential_file;
 mod jwt;
 mod kubernetes;
+mod prefixed;
 mod private_key;
 
 use super::matcher::{Matcher, RawCandidate, RuleInfo, Text};
@@ -23,12 +24,13 @@ mod rule {
     pub(super) const PASSWORD_HASH: usize = 5;
     pub(super) const REGISTRY: usize = 6;
     pub(super) const KUBERNETES: usize = 7;
+    pub(super) const PREFIXED: usize = 8;
 }
 
 type Confirm = fn(&Text<'_>, usize, &mut Vec<RawCandidate>);
 
 /// Where to look, and what to ask there. Spelling counts.
-const ANCHORS: [(&str, Confirm); 10] = [
+const ANCHORS: [(&str, Confirm); 14] = [
     ("-----BEGIN ", private_key::pem),
     ("---- BEGIN SSH2 ENC", private_key::pem),
     ("PuTTY-User-Key-File-", private_key::putty),
@@ -40,6 +42,10 @@ const ANCHORS: [(&str, Confirm); 10] = [
     ("://:", connection::confirm),
     ("stringData:", kubernetes::secret),
     ("client-key-data:", kubernetes::client_key),
+    ("sk-", prefixed::secret_key),
+    ("sk_", prefixed::secret_key),
+    ("live_", prefixed::kind),
+    ("pat_", prefixed::kind),
 ];
 
 impl Matcher for Shapes {
@@ -61,6 +67,7 @@ impl Matcher for Shapes {
             info("password-hash", "a password's hash", Some("a weak password is soon guessed from its hash")),
             info("registry-auth", "the password of a container registry", None),
             info("kubernetes-secret", "a value of a Kubernetes Secret or kubeconfig", None),
+            RuleInfo { rank: 15, ..info("prefixed-token", "a token with the prefix of a secret key", None) },
         ]
     }
 
