@@ -44,7 +44,7 @@ impl Cases {
 }
 
 impl Example {
-    /// Where the value stands: the pattern's last group (a name or an id may stand in those before); all of the text where nothing says so.
+    /// Where the value stands: the pattern's longest group; all of the text where nothing says so.
     pub(crate) fn value(&self) -> Range<usize> {
         self.group(&self.text).unwrap_or(0..self.text.len())
     }
@@ -115,7 +115,8 @@ impl Example {
 
     fn group(&self, text: &str) -> Option<Range<usize>> {
         let captures = self.pattern.as_ref()?.captures(text)?;
-        let group = captures.iter().flatten().last()?;
+        let inner = captures.iter().skip(1).flatten().max_by_key(|group| group.len());
+        let group = inner.or_else(|| captures.get(0))?;
         Some(group.range()).filter(|range| !range.is_empty())
     }
 }
@@ -138,7 +139,11 @@ fn is_structured(value: &str) -> bool {
     let encodes_text = body.len() >= 16
         && (BASE64_NOPAD.decode(body.as_bytes()).is_ok_and(printable)
             || BASE64URL_NOPAD.decode(body.as_bytes()).is_ok_and(printable));
-    value.contains(['\n', '{', '"']) || value.contains("://") || value.contains("-----") || value.contains("eyJ") || encodes_text
+    value.contains(['\n', '{', '"'])
+        || value.contains("://")
+        || value.contains("-----")
+        || value.contains("eyJ")
+        || encodes_text
 }
 
 /// What the character at `at` may become, by the letters and digits around it: hexadecimal digits stay such, and a run of
