@@ -95,7 +95,7 @@ fn is_dotted_name(value: &str) -> bool {
 
 /// Whether a name is too long and too much like chance for one that a person gave: a part of a token.
 fn is_long_draw(name: &str) -> bool {
-    name.len() >= 20 && name.bytes().any(|byte| byte.is_ascii_digit()) && looks_random(name)
+    name.len() >= 24 && name.bytes().any(|byte| byte.is_ascii_digit()) && looks_random(name)
 }
 
 /// `+e.slice(0,-1)+`: the code between two strings, where the end of the one was taken for a beginning.
@@ -105,8 +105,13 @@ fn is_between_strings(value: &str) -> bool {
     joins(bytes.first()) && joins(bytes.last()) && value.contains(['(', '.', '['])
 }
 
-/// `%[a-f0-9]{2}`, `\\w+`: a pattern that values are looked for with.
+/// `(Mon|Tue|Wed)`, `%[a-f0-9]{2}`, `\\w+`: a pattern that values are looked for with.
 fn is_pattern(value: &str) -> bool {
+    let choice = value.starts_with('(') && value.ends_with(')') && value.contains('|');
+    choice || is_regex(value)
+}
+
+fn is_regex(value: &str) -> bool {
     ["[a-", "[A-", "[0-9", "[^", "(?:", "(?i)", "\\d", "\\w", "\\s", "\\b"].iter().any(|class| value.contains(class))
         && value.contains(['+', '*', '{', '?'])
 }
@@ -246,8 +251,9 @@ mod tests {
             "+e),e.slice(0,-1)+",
             "%[a-f0-9]{2}",
             "^[A-Za-z0-9_-]{22,}$",
-            "../containerregistry/listRunLogSasUrl4x9q2.ts",
+            "../containerregistry/listRunLogSasUrl.ts",
             "$apiKey",
+            "(Jan|Feb|Mar|Apr|May|Jun)",
         ] {
             assert!(is_nothing(value), "{value}");
         }
