@@ -4,8 +4,8 @@ use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotI
 use serde::{Deserialize, Serialize};
 
 use crate::wire::{
-    BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LogLineInfo, NamedVersion, NewSecret, NewSlotInfo,
-    ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
+    BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
+    NewSlotInfo, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
 };
 use crate::{Bytes, Failure, Result};
 
@@ -92,6 +92,8 @@ desk! {
     read / Read (at: Where, selection: Selection, purpose: Purpose) -> Vec<Disclosed>;
     /// The secrets of an environment, deleted ones too; nothing is opened.
     list / List (at: Where) -> Vec<SecretInfo>;
+    /// The secrets of an environment that can be read, a line each; nothing is opened.
+    lines / Lines (at: Where) -> Vec<LineInfo>;
     /// Names and active versions of an environment and its parents; nothing is opened.
     names / Names (at: Where) -> Vec<NamedVersion>;
     /// One secret, with who has it.

@@ -10,9 +10,9 @@ use keyward_vault::{
 };
 
 use crate::wire::{
-    BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LogLineInfo, NamedVersion, NewSecret,
-    NewSlotInfo, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored, StoredChange,
-    Verdict, VersionInfo, Where,
+    BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LineInfo, LogLineInfo, NamedVersion,
+    NewSecret, NewSlotInfo, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored,
+    StoredChange, Verdict, VersionInfo, Where,
 };
 use crate::{Bytes, Desk, Failure, Occasion, Result};
 
@@ -167,6 +167,18 @@ impl Desk for LocalDesk {
     fn list(&self, at: Where) -> Result<Vec<SecretInfo>> {
         let heads = self.vault.heads(&self.actor, &self.scope(&at)?)?;
         Ok(heads.iter().map(|head| secret_info(head, &at.environment)).collect())
+    }
+
+    fn lines(&self, at: Where) -> Result<Vec<LineInfo>> {
+        let lines = self.vault.lines(&self.actor, &self.scope(&at)?)?.into_iter().map(|line| LineInfo {
+            name: line.name,
+            kind: line.kind,
+            version: line.version,
+            written: line.written,
+            expires_at: line.expires_at,
+            provider: line.provider,
+        });
+        Ok(lines.collect())
     }
 
     fn names(&self, at: Where) -> Result<Vec<NamedVersion>> {

@@ -262,6 +262,23 @@ pub struct SecretInfo {
     pub versions: Vec<VersionInfo>,
 }
 
+/// What a list shows of a secret that can be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LineInfo {
+    /// Its name.
+    pub name: SecretName,
+    /// What it is.
+    pub kind: Kind,
+    /// The active version.
+    pub version: Version,
+    /// When the active version was written.
+    pub written: Timestamp,
+    /// When the value stops working.
+    pub expires_at: Option<Timestamp>,
+    /// The service it belongs to.
+    pub provider: Option<String>,
+}
+
 /// One version of a secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VersionInfo {

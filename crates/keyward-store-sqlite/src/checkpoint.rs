@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB};
@@ -23,6 +24,9 @@ pub(crate) struct Progress {
     /// Frames that are taken for many: more than usual after an attempt that a long read stood in the
     /// way of, as the log cannot start over while somebody reads from it.
     many: AtomicUsize,
+    /// Frames at which the writer waits for readers to leave the log: twice as many after each time
+    /// that one did not.
+    too_many: AtomicUsize,
     /// Few frames are left: the writer copies them before its next group.
     nearly_done: AtomicBool,
     state: Mutex<State>,
@@ -34,6 +38,7 @@ impl Progress {
     pub(crate) fn committed(&self, frames: usize) {
         if frames < self.frames.swap(frames, Ordering::Relaxed) {
             self.many.store(DUE_FRAMES, Ordering::Relaxed);
+            self.too_many.store(TOO_MANY_FRAMES, Ordering::Relaxed);
         }
     }
 
@@ -49,6 +54,11 @@ impl Progress {
             self.many.store(self.frames.load(Ordering::Relaxed) + DUE_FRAMES, Ordering::Relaxed);
         }
         done
+    }
+
+    /// Has the log grown far beyond that?
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.frames.load(Ordering::Relaxed) >= self.too_many.load(Ordering::Relaxed).max(TOO_MANY_FRAMES)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -113,6 +123,22 @@ pub(crate) fn copy_frames(connection: &Connection) -> rusqlite::Result<(usize, u
     Ok((frames, frames - usize::try_from(copied).unwrap_or(0).min(frames)))
 }
 
+/// Holds the writer back until all is copied and every reader has left the log, which then starts
+/// over; for [`PATIENCE`] at most. Without it the log would grow without bound on a loaded machine.
+pub(crate) fn catch_up(connection: &Connection, progress: &Progress) {
+    let begin = Instant::now();
+    let restart = || connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::RESTART);
+    // What fails leaves the log longer; the group's own writes find out what is wrong.
+    if connection.busy_timeout(PATIENCE).is_ok() {
+        // While the thread copies, an attempt is refused without waiting.
+        while restart().is_err() && begin.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _ = connection.busy_timeout(connection::BUSY_TIMEOUT);
+    }
+    progress.too_many.store(2 * progress.frames.load(Ordering::Relaxed), Ordering::Relaxed);
+}
+
 fn run(path: &Path, progress: &Progress) {
     let Ok(connection) = connection::writer(path) else { return };
     while wait(progress) {
@@ -141,6 +167,12 @@ fn wait(progress: &Progress) -> bool {
 
 /// 8 MiB of pages: within the first block of SQLite's frame index, so that lookups stay short.
 const DUE_FRAMES: usize = 2_000;
+
+/// 24 MiB: the thread cannot keep up, or readers follow one another without a gap.
+const TOO_MANY_FRAMES: usize = 6_000;
+
+/// How long a commit then waits at most.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Few enough to be copied between two commits.
 const FEW_FRAMES: usize = 200;

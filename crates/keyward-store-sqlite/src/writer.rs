@@ -106,6 +106,8 @@ impl Writer {
         if self.progress.take_nearly_done() {
             // A failure leaves the log longer; the group's own writes find out what is wrong.
             let _ = checkpoint::copy_frames(&self.connection);
+        } else if self.progress.is_too_long() {
+            checkpoint::catch_up(&self.connection, &self.progress);
         }
         let transaction = Transaction::begin(&self.connection)?;
         let mut group = Group::begin(&self.connection, mac, clock.now_ms())?;

@@ -67,10 +67,7 @@ impl<'a> Reader<'a> {
     /// [`Error::Tampered`] when one does not verify.
     pub fn scan(&self, collection: &str, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Vec<Record>> {
         let rows = self.reads().scan(collection, range, after, limit)?;
-        match verify::first_invalid(self.mac.as_ref(), collection, &rows) {
-            Some(stored) => Err(tampered(collection, &stored.record.key)),
-            None => Ok(rows.into_iter().map(|stored| stored.record).collect()),
-        }
+        rows.into_iter().map(|stored| self.verify(collection, stored)).collect()
     }
 
     /// Size of the log and the state of its head.

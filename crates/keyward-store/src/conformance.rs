@@ -42,10 +42,12 @@ const CASES: &[fn(Box<dyn Engine>)] = &[
     groups::many_threads_leave_a_dense_log,
     groups::a_panic_wedges_nobody,
     reading::scans_follow_range_cursor_and_limit,
+    reading::long_ranges_are_mapped_in_order,
     reading::collections_are_apart,
     reading::indexes_follow_their_records,
     reading::the_log_is_read_by_index,
     reading::a_snapshot_stands_still,
     reading::everything_can_be_listed,
     tampering::a_record_under_another_mac_is_refused,
+    tampering::a_forged_record_ends_a_long_range,
 ];

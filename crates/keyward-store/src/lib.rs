@@ -21,6 +21,7 @@ mod encoding;
 mod engine;
 mod error;
 mod mac;
+mod pages;
 mod queue;
 mod record;
 mod store;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::pages;
 use crate::queue::CommitQueue;
 use crate::{Batch, Committed, Engine, Head, KeyRange, LogHead, LogRow, Reader, Record, RecordMac, Result};
 
@@ -76,6 +77,20 @@ impl Store {
     /// [`Error::Tampered`](crate::Error::Tampered) when one does not verify.
     pub fn scan(&self, collection: &str, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Vec<Record>> {
         self.reader().scan(collection, range, after, limit)
+    }
+
+    /// What `each` makes of every record of a key range as it is now, in the order of keys. Memory
+    /// is taken for a page at a time, and long ranges are worked off on every core.
+    ///
+    /// # Errors
+    /// [`Error::Tampered`](crate::Error::Tampered) when one does not verify; else what `each` answers.
+    pub fn map<T: Send, E: From<crate::Error> + Send>(
+        &self,
+        collection: &str,
+        range: &KeyRange,
+        each: impl Fn(Record) -> Result<T, E> + Sync,
+    ) -> Result<Vec<T>, E> {
+        pages::map(self.engine.as_ref(), self.mac.as_ref(), collection, range, each)
     }
 
     /// Size of the log and the state of its head.

@@ -226,25 +226,9 @@ pub(crate) fn find<R: Record>(store: &Store, index: &str, value: &[u8]) -> Resul
 }
 
 /// Every record whose key begins with `prefix`, in the order of keys.
-///
-/// Long lists are parsed on two cores: after the MACs, parsing is what they cost.
 pub(crate) fn scan<R: Record + Send>(store: &Store, prefix: &[u8]) -> Result<Vec<Row<R>>, Error> {
-    let rows = store.scan(R::COLLECTION, &KeyRange::prefix(prefix), None, usize::MAX)?;
-    if rows.len() < MANY {
-        return rows.iter().map(parse).collect();
-    }
-    let (first, second) = rows.split_at(rows.len() / 2);
-    let all = |rows: &[keyward_store::Record]| rows.iter().map(parse).collect::<Result<Vec<Row<R>>, Error>>();
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| all(second));
-        let mut parsed = all(first)?;
-        parsed.extend(other.join().map_err(|_| Error::Damaged("a record cannot be parsed"))??);
-        Ok(parsed)
-    })
+    store.map(R::COLLECTION, &KeyRange::prefix(prefix), |row| parse(&row))
 }
-
-/// Starting a thread costs as much as parsing some hundreds of records.
-const MANY: usize = 2000;
 
 pub(crate) fn put<R: Record>(record: &R) -> Put {
     Put {

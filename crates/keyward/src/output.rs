@@ -69,23 +69,34 @@ pub(crate) fn failure(failure: &Failure, as_json: bool) {
 }
 
 /// A table with columns as wide as their widest cell; the last column is not padded.
-pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> Result<()> {
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).chain([head[column].len()]).max()
-    };
-    let widths: Vec<usize> = (0..head.len()).map(|column| width(column).unwrap_or(0)).collect();
-    let mut text = String::new();
-    let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
-    for row in std::iter::once(&head).chain(rows) {
-        for (i, cell) in row.iter().enumerate() {
-            let pad = if i + 1 == row.len() { 0 } else { widths[i].saturating_sub(cell.chars().count()) + 2 };
-            text.push_str(cell);
-            text.extend(std::iter::repeat_n(' ', pad));
+pub(crate) fn table<R: AsRef<[C]>, C: AsRef<str>>(head: &[&str], rows: &[R]) -> Result<()> {
+    let mut widths: Vec<usize> = head.iter().map(|cell| cell.len()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
+            *width = (*width).max(columns(cell.as_ref()));
         }
-        text.truncate(text.trim_end().len());
-        text.push('\n');
+    }
+    let mut text = String::with_capacity((widths.iter().sum::<usize>() + 2 * widths.len()) * (rows.len() + 1));
+    push_row(&mut text, head, &widths);
+    for row in rows {
+        push_row(&mut text, row.as_ref(), &widths);
     }
     bytes(text.as_bytes())
+}
+
+fn push_row<C: AsRef<str>>(text: &mut String, row: &[C], widths: &[usize]) {
+    for (i, (cell, width)) in row.iter().zip(widths).enumerate() {
+        let cell = cell.as_ref();
+        text.push_str(cell);
+        let pad = if i + 1 == row.len() { 0 } else { width.saturating_sub(columns(cell)) + 2 };
+        text.extend(std::iter::repeat_n(' ', pad));
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+}
+
+fn columns(cell: &str) -> usize {
+    if cell.is_ascii() { cell.len() } else { cell.chars().count() }
 }
 
 /// A failure whose code is "no".

@@ -1,6 +1,7 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use keyward_client::{Connection, Result, SecretInfo, Where};
+use keyward_client::{Connection, EnvironmentInfo, LineInfo, Result, SecretInfo, Where};
 use keyward_types::SecretName;
 
 use crate::commands::shown;
@@ -23,15 +24,13 @@ impl Args {
         if self.all {
             return all(context, &connection, &place);
         }
-        let secrets = present(connection.desk().list(place.at)?);
         if context.global.json {
-            output::listing("secrets", &secrets)?;
+            output::listing("secrets", &present(connection.desk().list(place.at)?))?;
             return Ok(Exit::Done);
         }
-        let rows: Vec<Vec<String>> = secrets.iter().map(row).collect();
+        let lines = connection.desk().lines(place.at)?;
+        let rows: Vec<_> = lines.iter().map(row).collect();
         output::table(&["NAME", "KIND", "VERSION", "WRITTEN", "EXPIRES", "PROVIDER"], &rows)?;
-        // Names and dates: the process ends, and taking thousands of them apart first takes longer than listing them.
-        std::mem::forget((rows, secrets));
         Ok(Exit::Done)
     }
 }
@@ -41,14 +40,14 @@ fn present(secrets: Vec<SecretInfo>) -> Vec<SecretInfo> {
     secrets.into_iter().filter(|secret| secret.version.is_some()).collect()
 }
 
-fn row(secret: &SecretInfo) -> Vec<String> {
-    vec![
-        secret.name.to_string(),
-        secret.kind.to_string(),
-        shown::version(secret),
-        shown::day(secret.created_at),
-        secret.expires_at.map_or_else(|| "-".into(), shown::day),
-        secret.provider.clone().unwrap_or_else(|| "-".into()),
+fn row(line: &LineInfo) -> [Cow<'_, str>; 6] {
+    [
+        line.name.as_str().into(),
+        line.kind.as_str().into(),
+        line.version.to_string().into(),
+        shown::day(line.written).into(),
+        line.expires_at.map_or("-".into(), |moment| shown::day(moment).into()),
+        line.provider.as_deref().unwrap_or("-").into(),
     ]
 }
 
@@ -57,26 +56,32 @@ fn all(context: &Context, connection: &Connection, place: &Place) -> Result<Exit
     let projects = desk.projects()?;
     let environments = projects.into_iter().find(|project| project.name == place.at.project);
     let environments = environments.map(|project| project.environments).unwrap_or_default();
-    let mut by_name: BTreeMap<SecretName, Vec<Option<SecretInfo>>> = BTreeMap::new();
-    for (i, environment) in environments.iter().enumerate() {
-        let at = Where { environment: environment.name.clone(), ..place.at.clone() };
-        for secret in present(desk.list(at)?) {
-            let row = by_name.entry(secret.name.clone()).or_insert_with(|| vec![None; environments.len()]);
-            row[i] = Some(secret);
-        }
-    }
+    let at = |environment: &EnvironmentInfo| Where { environment: environment.name.clone(), ..place.at.clone() };
     if context.global.json {
-        let secrets: Vec<SecretInfo> = by_name.into_values().flatten().flatten().collect();
+        let mut secrets = Vec::new();
+        for environment in &environments {
+            secrets.extend(present(desk.list(at(environment))?));
+        }
+        // By name, and of one name in the order of environments.
+        secrets.sort_by(|a, b| a.name.cmp(&b.name));
         output::listing("secrets", &secrets)?;
         return Ok(Exit::Done);
+    }
+    let mut by_name: BTreeMap<SecretName, Vec<Option<LineInfo>>> = BTreeMap::new();
+    for (i, environment) in environments.iter().enumerate() {
+        for line in desk.lines(at(environment))? {
+            let row = by_name.entry(line.name.clone()).or_insert_with(|| vec![None; environments.len()]);
+            row[i] = Some(line);
+        }
     }
     let mut head = vec!["NAME", "KIND"];
     head.extend(environments.iter().map(|environment| environment.name.as_str()));
     let rows: Vec<Vec<String>> = by_name
         .iter()
         .map(|(name, cells)| {
-            let kind = cells.iter().flatten().next().map_or_else(String::new, |secret| secret.kind.to_string());
-            let versions = cells.iter().map(|cell| cell.as_ref().map_or_else(|| "-".into(), shown::version));
+            let kind = cells.iter().flatten().next().map_or_else(String::new, |line| line.kind.to_string());
+            let versions =
+                cells.iter().map(|cell| cell.as_ref().map_or_else(|| "-".into(), |line| line.version.to_string()));
             [name.to_string(), kind].into_iter().chain(versions).collect()
         })
         .collect();
