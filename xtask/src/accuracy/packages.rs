@@ -69,7 +69,7 @@ impl Choice {
             Self::Tuned => "Chosen by hand, tuned on",
             Self::Keys => "Chosen by hand, with keys for their tests",
             Self::First => "First draw, tuned on since",
-            Self::Second => "Second draw, never tuned on",
+            Self::Second => "Second draw, two of its findings mended since",
         }
     }
 }
