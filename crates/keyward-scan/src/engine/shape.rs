@@ -5,6 +5,7 @@ mod connection;
 mod credential_file;
 mod jwt;
 mod kubernetes;
+mod prefixed;
 mod private_key;
 
 use keyward_types::Timestamp;
@@ -28,6 +29,7 @@ mod rule {
     pub(super) const PASSWORD_HASH: usize = 5;
     pub(super) const REGISTRY: usize = 6;
     pub(super) const KUBERNETES: usize = 7;
+    pub(super) const PREFIXED: usize = 8;
 }
 
 /// Says what stands at a place, some of it with regard to the time.
@@ -37,7 +39,7 @@ enum Confirm {
 }
 
 /// Where to look, and what to ask there. Spelling counts.
-const ANCHORS: [(&str, Confirm); 10] = [
+const ANCHORS: [(&str, Confirm); 14] = [
     ("-----BEGIN ", Confirm::Timeless(private_key::pem)),
     ("---- BEGIN SSH2 ENC", Confirm::Timeless(private_key::pem)),
     ("PuTTY-User-Key-File-", Confirm::Timeless(private_key::putty)),
@@ -49,6 +51,10 @@ const ANCHORS: [(&str, Confirm); 10] = [
     ("://:", Confirm::Timeless(connection::confirm)),
     ("stringData:", Confirm::Timeless(kubernetes::secret)),
     ("client-key-data:", Confirm::Timeless(kubernetes::client_key)),
+    ("sk-", Confirm::Timeless(prefixed::secret_key)),
+    ("sk_", Confirm::Timeless(prefixed::secret_key)),
+    ("live_", Confirm::Timeless(prefixed::kind)),
+    ("pat_", Confirm::Timeless(prefixed::kind)),
 ];
 
 impl Matcher for Shapes {
@@ -70,6 +76,7 @@ impl Matcher for Shapes {
             info("password-hash", "a password's hash", Some("a weak password is soon guessed from its hash")),
             info("registry-auth", "the password of a container registry", None),
             info("kubernetes-secret", "a value of a Kubernetes Secret or kubeconfig", None),
+            RuleInfo { rank: 15, ..info("prefixed-token", "a token with the prefix of a secret key", None) },
         ]
     }
 

@@ -195,3 +195,26 @@ fn files_of_credentials_are_known_by_name() {
     assert!(reported(".env.example", &format!("SOMETHING_PRIVATE={x}\n")).is_empty());
     assert!(reported(".netrc", "machine a login b password changeme\n").is_empty());
 }
+
+#[test]
+fn tokens_of_unknown_services_are_known_by_their_prefix() {
+    let drawn = ["q7Gk2LmZ", "p0Xw9RtY", "5sBn3KdV", "8hJc"].concat();
+    for source in [
+        format!("client({:?})", format!("sk-{drawn}")),
+        format!("client({:?})", format!("sk_{drawn}")),
+        format!("client({:?})", format!("shop_live_{drawn}")),
+        format!("client({:?})", format!("sm_pat_{drawn}")),
+    ] {
+        assert_eq!(reported("a.py", &source), [("prefixed-token".to_owned(), "medium")], "{source}");
+    }
+    for source in [
+        format!("task_{drawn}"),
+        format!("risk-{drawn}"),
+        format!("alive_{drawn}"),
+        "sk-your-api-key-goes-here-please".to_owned(),
+        "sk_buff_head_init_class_of_packets".to_owned(),
+        "compat_sys_getsockopt_with_a_long_name".to_owned(),
+    ] {
+        assert_eq!(reported("a.py", &format!("x({source:?})")), [], "{source}");
+    }
+}
