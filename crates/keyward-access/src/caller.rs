@@ -85,6 +85,12 @@ impl Caller {
         &self.principal
     }
 
+    /// Whether it is whoever opened a slot of the vault, who can have all of it anyway.
+    pub fn is_opener(&self) -> bool {
+        let everything = matches!(&self.rights, Rights::Granted(grants) if grants.iter().any(Grant::is_everything));
+        everything && self.restriction.is_none()
+    }
+
     /// What narrows his rights, if he came with a token.
     pub fn restriction(&self) -> Option<&Restriction> {
         self.restriction.as_deref()
