@@ -28,4 +28,4 @@ pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
 pub use wire::*;
 
-pub use keyward_vault::{AgeIdentity, AgeRecipient, Cost, KeyFile, NewSlot, NewVault, RecoveryCode, Share};
+pub use keyward_vault::{AgeIdentity, AgeRecipient, Cost, Expected, KeyFile, NewSlot, NewVault, RecoveryCode, Share};

@@ -256,6 +256,9 @@ pub struct SecretInfo {
     pub size: u32,
     /// Whether `run` hands it over as a private file.
     pub as_file: bool,
+    /// Names the state of its head: different after every change.
+    #[serde(default)]
+    pub tag: String,
     /// Equal for equal secret values, within this answer alone; `None` for `config` and deleted.
     pub same: Option<String>,
     /// Every version, the newest last.

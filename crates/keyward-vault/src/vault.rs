@@ -85,7 +85,7 @@ impl Vault {
 
     fn record_birth(&self, owner: PrincipalId, new: &NewVault<'_>) -> Result<(), Error> {
         let identity = Identity::owner(owner, new.owner.clone(), self.tools.clock.now());
-        let actor = Actor { caller: Caller::identified(&identity), reason: None, agent: new.agent.clone() };
+        let actor = Actor::new(Caller::identified(&identity), new.agent.clone());
         let mut change = Change::told(self, &actor, Telling::new(ActionName::VaultInit, Object::Vault(self.id())));
         change.expect(keyward_store::Expect::Header { hash: keyward_store::header_hash(&[]) });
         change.header(self.header().bytes());

@@ -98,6 +98,7 @@ impl Vault {
             }
             let row = self.head_row(scope, &value.name)?;
             let permit = self.permit_write(actor, scope, &value.name, row.as_ref())?;
+            actor.expects.check(row.as_ref().map(|row| &row.record), value.name.as_str())?;
             written.push(self.stage(actor, scope, value, row, permit, &mut change)?);
         }
         if let Some(change) = change {
@@ -222,6 +223,7 @@ impl Vault {
     pub fn edit(&self, actor: &Actor, scope: &Scope, name: &SecretName, edit: &Edit) -> Result<Head, Error> {
         let row = self.existing(actor, scope, name, ActionName::SecretEdit)?;
         let permit = self.permit_write(actor, scope, name, Some(&row))?;
+        actor.expects.check(Some(&row.record), name.as_str())?;
         let mut head = row.record.clone();
         head.apply(edit, false)?;
         let telling =
