@@ -116,6 +116,8 @@ names! {
         LogCheckpoint = "log.checkpoint",
         /// The log was exported.
         LogExport = "log.export",
+        /// Entries of the log were read.
+        LogRead = "log.read",
         /// The log was verified.
         LogVerify = "log.verify",
         /// A person accepted a store that is older than an anchor, or of unknown incarnation.

@@ -58,6 +58,14 @@ impl LocalDesk {
         &self.actor.caller
     }
 
+    /// Makes a token that stands for the owner; it is shown once.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub fn issue_owner_token(&self) -> Result<keyward_types::token::PlainToken> {
+        Ok(self.vault.issue_owner_token(&self.actor)?)
+    }
+
     /// What people call whoever acts.
     fn name(&self) -> Result<String> {
         let (owner, _) = self.vault.owner()?;
@@ -70,7 +78,13 @@ impl LocalDesk {
     }
 
     fn project_info(&self, project: &Project) -> Result<ProjectInfo> {
-        let environments = self.vault.environments(project)?;
+        let mut environments = self.vault.environments(project)?;
+        if !self.vault.sees_everything(&self.actor) {
+            environments.retain(|environment| {
+                let scope = Scope { project: project.clone(), environment: environment.clone() };
+                self.vault.sees(&self.actor, &scope)
+            });
+        }
         let names: HashMap<_, _> = environments.iter().map(|e| (e.id, e.name.clone())).collect();
         let environments = environments
             .iter()
@@ -124,7 +138,12 @@ impl Desk for LocalDesk {
     }
 
     fn projects(&self) -> Result<Vec<ProjectInfo>> {
-        self.vault.projects()?.iter().map(|project| self.project_info(project)).collect()
+        let everything = self.vault.sees_everything(&self.actor);
+        let projects = self.vault.projects()?;
+        let mut seen = projects.iter().map(|project| self.project_info(project)).collect::<Result<Vec<_>>>()?;
+        // Who may list nothing in a project does not learn that it exists.
+        seen.retain(|project| everything || !project.environments.is_empty());
+        Ok(seen)
     }
 
     fn create_project(&self, name: ProjectName, environments: Vec<EnvironmentName>) -> Result<ProjectInfo> {
@@ -168,6 +187,7 @@ impl Desk for LocalDesk {
                 ValueChange::Unchanged => StoredChange::Unchanged,
             },
             same_as: one.same_as,
+            tag: one.tag,
         });
         Ok(stored.collect())
     }
@@ -364,11 +384,13 @@ impl Desk for LocalDesk {
     }
 
     fn log(&self, first: u64, limit: u64) -> Result<Vec<LogLineInfo>> {
+        self.vault.permit_log(&self.actor)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(self.vault.log(first, limit)?.into_iter().map(log_line).collect())
     }
 
     fn verify(&self, against: Option<String>) -> Result<Verdict> {
+        self.vault.permit_log(&self.actor)?;
         let report = self.vault.verify(against.as_deref())?;
         Ok(Verdict {
             entries: report.entries,
@@ -379,10 +401,12 @@ impl Desk for LocalDesk {
     }
 
     fn checkpoint(&self) -> Result<String> {
+        self.vault.permit_log(&self.actor)?;
         Ok(self.vault.checkpoint()?)
     }
 
     fn prove(&self, index: u64) -> Result<String> {
+        self.vault.permit_log(&self.actor)?;
         Ok(self.vault.prove(index)?)
     }
 

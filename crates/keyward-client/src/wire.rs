@@ -153,6 +153,9 @@ pub struct Stored {
     pub change: StoredChange,
     /// Where else the same secret value is stored: `project/environment/NAME`.
     pub same_as: Vec<String>,
+    /// Names the state of its head now.
+    #[serde(default)]
+    pub tag: String,
 }
 
 /// How a value relates to the one before.

@@ -26,6 +26,7 @@ mod line;
 mod log;
 mod manage;
 mod matching;
+mod overview;
 mod owner_token;
 mod projects;
 mod read;

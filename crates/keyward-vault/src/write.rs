@@ -11,6 +11,7 @@ use keyward_types::{
 
 use crate::actor::Actor;
 use crate::change::{Change, Telling};
+use crate::expected::tag;
 use crate::matching::MatchRow;
 use crate::read::Scope;
 use crate::records::{self, Row, Sealed};
@@ -68,6 +69,8 @@ pub struct Written {
     pub change: ValueChange,
     /// Where else the same secret value is stored: `project/environment/NAME`.
     pub same_as: Vec<String>,
+    /// Names the state of its head now.
+    pub tag: String,
 }
 
 /// How a value relates to the one before.
@@ -149,7 +152,8 @@ impl Vault {
         };
         if same && head == before {
             let version = head.active().map_or(Version::FIRST, |active| active.version);
-            return Ok(Written { name: new.name, version, kind: head.kind, change: value_change, same_as: vec![] });
+            let (kind, tag) = (head.kind, tag(&head));
+            return Ok(Written { name: new.name, version, kind, change: value_change, same_as: vec![], tag });
         }
         let telling =
             |action| Telling::new(action, Object::Secret(head.place, None)).names(scope.names(Some(&new.name)));
@@ -176,7 +180,7 @@ impl Vault {
         }
         change.put(&head);
         let version = head.active().map_or(Version::FIRST, |active| active.version);
-        Ok(Written { name: new.name, version, kind: head.kind, change: value_change, same_as })
+        Ok(Written { name: new.name, version, kind: head.kind, change: value_change, same_as, tag: tag(&head) })
     }
 
     fn add_version(

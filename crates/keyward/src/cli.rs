@@ -90,6 +90,8 @@ commands! {
     Environment => environment,
     Unlock => unlock,
     Lock => lock,
+    Up => up,
+    Serve => serve,
     Agent => agent,
     Slot => slot,
     Rekey => rekey,

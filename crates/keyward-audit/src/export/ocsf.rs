@@ -107,6 +107,7 @@ fn class(action: Action) -> Class {
         | Action::FolderTrust
         | Action::Backup
         | Action::LogCheckpoint
+        | Action::TokenCreate
         | Action::EpochBegin => api(1, "Create"),
         Action::SecretRead
         | Action::SecretMatch
@@ -116,6 +117,7 @@ fn class(action: Action) -> Class {
         | Action::SecretExport
         | Action::SecretCopy
         | Action::LogExport
+        | Action::LogRead
         | Action::LogVerify => api(2, "Read"),
         Action::SecretUndelete
         | Action::SecretRollback
