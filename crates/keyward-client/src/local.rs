@@ -74,7 +74,7 @@ impl LocalDesk {
     }
 
     fn scope(&self, at: &Where) -> Result<Scope> {
-        Ok(self.vault.scope(&at.project, &at.environment)?)
+        Ok(self.vault.scope_for(&self.actor, &at.project, &at.environment)?)
     }
 
     fn project_info(&self, project: &Project) -> Result<ProjectInfo> {
@@ -152,11 +152,13 @@ impl Desk for LocalDesk {
     }
 
     fn rename_project(&self, from: ProjectName, to: ProjectName) -> Result<ProjectInfo> {
+        self.vault.project_for(&self.actor, &from)?;
         let project = self.vault.rename_project(&self.actor, &from, &to)?;
         self.project_info(&project)
     }
 
     fn delete_project(&self, name: ProjectName) -> Result<u64> {
+        self.vault.project_for(&self.actor, &name)?;
         Ok(self.vault.delete_project(&self.actor, &name)?)
     }
 
@@ -166,6 +168,7 @@ impl Desk for LocalDesk {
         name: EnvironmentName,
         parent: Option<EnvironmentName>,
     ) -> Result<EnvironmentInfo> {
+        self.vault.project_for(&self.actor, &project)?;
         let made = self.vault.add_environment(&self.actor, &project, &name, parent.as_ref())?;
         Ok(EnvironmentInfo { name: made.name, parent })
     }

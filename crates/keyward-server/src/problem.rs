@@ -85,10 +85,6 @@ impl Problem {
         }
     }
 
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
-    }
-
     pub(crate) fn code(&self) -> &'static str {
         self.code
     }
@@ -130,6 +126,10 @@ impl IntoResponse for Problem {
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         let (status, code) = match failure.code {
+            // What exists and what does not is answered alike to those who may know neither.
+            Code::Denied if failure.hint.is_none() => {
+                return Self::new(StatusCode::FORBIDDEN, "denied", "you may not do this here, or it does not exist");
+            }
             Code::Usage => (StatusCode::BAD_REQUEST, "bad_request"),
             Code::Denied => (StatusCode::FORBIDDEN, "denied"),
             Code::NotFound => (StatusCode::NOT_FOUND, "not_found"),

@@ -13,6 +13,7 @@ use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
 use crate::crypto::Key;
 use crate::header::{FORMAT, Header, SystemKeys};
+use crate::record::Turns;
 use crate::records::{self, Environment, Project, StoredKey, stored_key_key};
 use crate::ring::KeyRing;
 use crate::slot::{Credential, NewSlot, RootFor, Slot};
@@ -22,6 +23,7 @@ pub struct Vault {
     pub(crate) store: Store,
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) tools: Tools,
+    pub(crate) turns: Turns,
     header: Mutex<Header>,
     verifier: VerifierKey,
 }
@@ -124,7 +126,7 @@ impl Vault {
         let verifier = keyward_audit::Signer::verifier(&signer).clone();
         let store =
             Store::open(engine, Arc::new(HeadMac(Arc::clone(&ring))), Arc::new(SignedHead(Integrator::new(signer))));
-        Ok(Self { store, ring, tools, header: Mutex::new(header), verifier })
+        Ok(Self { store, ring, tools, turns: Turns::default(), header: Mutex::new(header), verifier })
     }
 
     fn check_log_head(&self) -> Result<(), Error> {
