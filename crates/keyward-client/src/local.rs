@@ -6,8 +6,8 @@ use std::sync::Arc;
 use keyward_access::Caller;
 use keyward_types::{EnvironmentName, Head, KnownSecret, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
-    Actor, AgeRecipient, Edit, Error, Expected, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened, Project,
-    RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
+    Actor, AgeRecipient, Edit, Error, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue,
+    Opened, Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
 };
 
 use crate::wire::{
@@ -347,7 +347,7 @@ impl Desk for LocalDesk {
     }
 
     fn match_bundle(&self) -> Result<Bytes> {
-        let bundle = self.vault.match_bundle(&self.actor)?;
+        let bundle = self.vault.match_bundle(&self.actor, Holder::Owner)?;
         Ok(Bytes::new(bundle.to_bytes().to_vec()))
     }
 
