@@ -66,6 +66,12 @@ impl LocalDesk {
         Ok(self.vault.issue_owner_token(&self.actor)?)
     }
 
+    /// Whose hands a match bundle gets into: the owner's on this machine, or others'.
+    fn holder(&self) -> Result<Holder> {
+        let is_owner = self.vault.owner()?.0.principal == *self.actor.principal();
+        Ok(if is_owner && self.actor.address.is_none() { Holder::Owner } else { Holder::Other })
+    }
+
     /// What people call whoever acts.
     fn name(&self) -> Result<String> {
         let (owner, _) = self.vault.owner()?;
@@ -347,7 +353,7 @@ impl Desk for LocalDesk {
     }
 
     fn match_bundle(&self) -> Result<Bytes> {
-        let bundle = self.vault.match_bundle(&self.actor, Holder::Owner)?;
+        let bundle = self.vault.match_bundle(&self.actor, self.holder()?)?;
         Ok(Bytes::new(bundle.to_bytes().to_vec()))
     }
 

@@ -13,8 +13,9 @@ use data_encoding::BASE64;
 use http_body_util::BodyExt;
 use keyward_client::{Bytes, Where};
 use keyward_types::SecretName;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -54,8 +55,39 @@ pub(crate) struct Value {
 impl<T: DeserializeOwned> Input<T> {
     /// What the body says.
     pub(crate) fn parse(&self) -> Result<T> {
-        serde_json::from_slice(&self.bytes).map_err(|error| wrong_json(&error))
+        serde_json::from_slice(&self.bytes).map(|Object(body)| body).map_err(|error| wrong_json(&error))
     }
+}
+
+/// Something that is written as an object. By itself serde reads a list as a struct, too, field by
+/// field, and nobody who sends one means that.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Map<T> {
+            type Value = T;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer.deserialize_map(Map(PhantomData)).map(Object)
+    }
+}
+
+/// For fields: see [`Object`].
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Object::deserialize(deserializer).map(|Object(field)| field)
+}
+
+/// For fields: a list of objects.
+pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|Object(one)| one).collect())
 }
 
 /// The parser quotes what it stumbles over, which may be a value.
@@ -228,7 +260,9 @@ mod tests {
             let problem = input(text).parse().unwrap_err();
             assert!(!format!("{problem:?}").contains("marker"), "{problem:?}");
         }
-        let deep = "[".repeat(100_000);
-        assert_eq!(input(&deep).parse().unwrap_err().code(), "malformed_json");
+        for start in ["[", "{\"value\":", "{\"x\":"] {
+            let problem = input(&start.repeat(100_000)).parse().unwrap_err();
+            assert!(["malformed_json", "wrong_form"].contains(&problem.code()), "{problem:?}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::asker::Asker;
-use crate::input::{Input, Value};
+use crate::input::{Input, Value, objects};
 use crate::problem::{Problem, Result};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
@@ -26,6 +26,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
 #[serde(deny_unknown_fields)]
 struct Candidates {
     /// At most 1000, each `value` or `value_base64`.
+    #[serde(deserialize_with = "objects")]
     candidates: Vec<Value>,
 }
 

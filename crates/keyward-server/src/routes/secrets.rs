@@ -16,7 +16,7 @@ use super::versions::Version;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::etag;
-use crate::input::{At, Input, Named, Params, Value};
+use crate::input::{At, Input, Named, Params, Value, object};
 use crate::page::Page;
 use crate::problem::{Problem, Result};
 
@@ -78,7 +78,7 @@ struct NewValue {
     #[serde(default)]
     value_base64: Option<String>,
     /// Metadata that is set with it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     metadata: Metadata,
 }
 

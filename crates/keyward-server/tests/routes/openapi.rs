@@ -33,7 +33,8 @@ fn every_call_of_the_document_refuses_who_has_no_token() {
             .replace("{project}", "shop")
             .replace("{environment}", "development")
             .replace("{name}", "A")
-            .replace("{index}", "0");
+            .replace("{index}", "0")
+            .replace("/search", "/search?name=a");
         for method in item.as_object().unwrap().keys() {
             let method = method.to_ascii_uppercase();
             let path = format!("/api/v1{path}");
