@@ -11,8 +11,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keyward_client::{LocalDesk, Occasion};
-use keyward_server::{Config, Listen, OwnerTokens, Server, Stop, Tls};
+use keyward_client::{Desk, LocalDesk, NewTokenInfo, Occasion};
+use keyward_server::{Config, Listen, Tokens, Server, Stop, Tls};
 use keyward_testing::TestVault;
 use rcgen::{CertificateParams, KeyPair};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -57,7 +57,8 @@ fn serve(settings: &Settings) {
     let (folder, key) = TestVault::new(1).close();
     let vault = Arc::new(keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap());
     let desk = LocalDesk::new(Arc::clone(&vault), Occasion { agent: "load".into(), reason: None }).unwrap();
-    let token = desk.issue_owner_token().unwrap();
+    let made = desk.create_token(NewTokenInfo { name: "load".into(), ..NewTokenInfo::default() }).unwrap();
+    let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
     fill(&vault);
     let roots = folder.path().join("cert.pem");
     let pair = KeyPair::generate().unwrap();
@@ -71,7 +72,7 @@ fn serve(settings: &Settings) {
         ..Listen::default()
     };
     let config = Config { listen: vec![listen], ..Config::default() };
-    let server = Server::bind(Arc::clone(&vault), OwnerTokens, config).unwrap();
+    let server = Server::bind(Arc::clone(&vault), Tokens, config).unwrap();
     let address = server.urls()[0].split("://").nth(1).unwrap().to_owned();
     let stop = Stop::new();
     let handle = stop.clone();
@@ -87,7 +88,7 @@ fn serve(settings: &Settings) {
     for work in ["health", "read", "hot", "write"] {
         let before = cpu();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--generate", work, "--address", &address, "--token", token.expose()]);
+        command.args(["--generate", work, "--address", &address, "--token", &token]);
         command.args(["--seconds", &settings.seconds.to_string()]);
         command.args(["--connections", &settings.connections.to_string()]);
         if settings.plain {

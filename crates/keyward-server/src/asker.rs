@@ -20,10 +20,16 @@ use crate::problem::{Problem, Result};
 pub(crate) struct Asker {
     app: Arc<App>,
     token: PlainToken,
+    /// Who it is, when that was asked already.
+    identified: Option<Caller>,
     from: Option<IpAddr>,
     occasion: Occasion,
     expected: Expected,
 }
+
+/// Whoever holds the token of a request, for whom comes after.
+#[derive(Clone)]
+pub(crate) struct Identified(pub(crate) Caller);
 
 /// Longest reason and program that go on record, in bytes.
 const MAX_WORDS: usize = 200;
@@ -41,7 +47,10 @@ impl Asker {
     }
 
     fn desk(self) -> Result<LocalDesk> {
-        let caller = identify(&self.app, &self.token, self.from)?;
+        let caller = match self.identified {
+            Some(caller) => caller,
+            None => identify(&self.app, &self.token, self.from)?,
+        };
         let desk = LocalDesk::acting(Arc::clone(&self.app.vault), caller, self.occasion).expecting(self.expected);
         Ok(match self.from {
             Some(address) => desk.from_address(address.to_string()),
@@ -59,7 +68,8 @@ impl FromRequestParts<Arc<App>> for Asker {
         let agent = words(&parts.headers, header::USER_AGENT.as_str()).unwrap_or_else(|| "unnamed program".into());
         let reason = words(&parts.headers, "x-keyward-reason");
         let expected = etag::expected(&parts.method, &parts.headers)?;
-        Ok(Self { app: Arc::clone(app), token, from, occasion: Occasion { agent, reason }, expected })
+        let identified = parts.extensions.get::<Identified>().map(|Identified(caller)| caller.clone());
+        Ok(Self { app: Arc::clone(app), token, identified, from, occasion: Occasion { agent, reason }, expected })
     }
 }
 

@@ -17,12 +17,16 @@ pub trait Authenticate: Send + Sync + 'static {
     fn caller(&self, vault: &Vault, token: &PlainToken, from: Option<IpAddr>) -> Result<Option<Caller>, Failure>;
 }
 
-/// Tokens of the vault's owner.
+/// Tokens of people and programs.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct OwnerTokens;
+pub struct Tokens;
 
-impl Authenticate for OwnerTokens {
-    fn caller(&self, vault: &Vault, token: &PlainToken, _from: Option<IpAddr>) -> Result<Option<Caller>, Failure> {
-        Ok(vault.owner_of_token(token)?)
+impl Authenticate for Tokens {
+    fn caller(&self, vault: &Vault, token: &PlainToken, from: Option<IpAddr>) -> Result<Option<Caller>, Failure> {
+        match vault.caller_of_token(token, from) {
+            Ok(caller) => Ok(Some(caller)),
+            Err(keyward_vault::Error::NotIdentified) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -34,7 +34,7 @@ mod stop;
 mod tls;
 mod web;
 
-pub use authenticate::{Authenticate, OwnerTokens};
+pub use authenticate::{Authenticate, Tokens};
 pub use config::{Config, Limits, Listen, Tls};
 pub use openapi::document as openapi;
 pub use server::Server;

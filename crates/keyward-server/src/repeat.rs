@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::address::Client;
 use crate::app::App;
-use crate::asker::{bearer, identify};
+use crate::asker::{Identified, bearer, identify};
 use crate::input;
 use crate::problem::{Problem, Result};
 
@@ -71,10 +71,12 @@ async fn once(app: Arc<App>, request: Request, next: Next) -> Result<Response> {
     let looked_up = Arc::clone(&app);
     let caller = tokio::task::spawn_blocking(move || identify(&looked_up, &token, from)).await;
     let caller = caller.unwrap_or_else(|_panicked| Err(Problem::internal()))?;
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = input::collect(body, app.config.limits.body).await?;
     let digest = digest(&parts.method, &parts.uri.to_string(), &body);
     let id = Id(caller.principal().to_string(), key);
+    // A token for so many uses is used once by this.
+    parts.extensions.insert(Identified(caller));
     match app.repeats.begin(&id, digest) {
         Begin::Again(answer) => return Ok(answer.into_response()),
         Begin::UnderWay => {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use keyward_access::{Denial, Object, Permit, authorize};
+use keyward_access::{Denial, Object, Permit};
 use keyward_audit::{Action as ActionName, Outcome};
-use keyward_types::{Action, List, Operation, Place, Timestamp, Version};
+use keyward_types::{Action, Operation, Place, Timestamp, Version};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
@@ -246,10 +246,6 @@ impl Vault {
         names: Names,
         error: Error,
     ) -> Error {
-        // Who may not list here does not learn that it is absent.
-        if let Err(denial) = authorize::<List>(&actor.caller, &object) {
-            return self.denied(actor, denial, action, names);
-        }
         let telling = Telling::new(action, object).outcome(Outcome::NotFound).names(names);
         match Change::told(self, actor, telling).commit() {
             Ok(_) => error,

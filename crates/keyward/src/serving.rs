@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use keyward_client::{Agent, Desk, End, Failure, Owned, Result};
-use keyward_server::{Config, OwnerTokens, Server, Stop};
-use keyward_types::token::PlainToken;
+use keyward_client::{Agent, Bytes, Desk, End, Failure, NewTokenInfo, Owned, Result};
+use keyward_server::{Config, Tokens, Server, Stop};
 use keyward_types::{EnvironmentName, ProjectName};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -38,7 +37,7 @@ pub(crate) fn run(context: &Context, config: Config, log: Option<Log>) -> Result
     let (event, events) = mpsc::channel();
     watch_signals(event.clone())?;
     let owned = first_start::own(context)?;
-    let server = Server::bind(Arc::clone(owned.vault()), OwnerTokens, config)?;
+    let server = Server::bind(Arc::clone(owned.vault()), Tokens, config)?;
     let token = prepare(context, &owned)?;
     for warning in &owned.warnings {
         output::note(format!("warning: {warning}"));
@@ -74,27 +73,32 @@ fn joined<T>(thread: JoinHandle<T>) -> Result<T> {
     thread.join().map_err(|_panicked| Failure::internal("a thread of the server ended by a panic"))
 }
 
-/// A project to begin with, and a token for the owner if he never had one.
-fn prepare(context: &Context, owned: &Owned) -> Result<Option<PlainToken>> {
+/// A project to begin with, and a token for the owner where nobody was ever given one.
+fn prepare(context: &Context, owned: &Owned) -> Result<Option<Bytes>> {
     let desk = owned.desk(context.occasion())?;
     if desk.projects()?.is_empty() {
         let name: ProjectName = "default".parse().map_err(|_| Failure::internal("`default` is no name"))?;
         desk.create_project(name, EnvironmentName::usual())?;
     }
-    if owned.vault().has_owner_token()? { Ok(None) } else { desk.issue_owner_token().map(Some) }
+    if !desk.tokens()?.is_empty() {
+        return Ok(None);
+    }
+    let made = desk.create_token(NewTokenInfo { name: "first start".into(), ..NewTokenInfo::default() })?;
+    Ok(Some(made.text))
 }
 
 /// The token is shown here and never again.
-fn announce(context: &Context, urls: &[String], token: Option<&PlainToken>) -> Result<()> {
+fn announce(context: &Context, urls: &[String], token: Option<&Bytes>) -> Result<()> {
+    let token = token.map(|token| String::from_utf8_lossy(token.expose()));
     if context.global.json {
-        return output::json(&serde_json::json!({ "urls": urls, "token": token.map(PlainToken::expose) }));
+        return output::json(&serde_json::json!({ "urls": urls, "token": token }));
     }
     for url in urls {
         output::note(format!("the control API is at {url}"));
     }
     if let Some(token) = token {
-        output::note("sign in with this token; it is shown this once:");
-        output::line(token.expose())?;
+        output::note("sign in with this token; it is shown this once, and `keyward token create` makes others:");
+        output::line(token)?;
     }
     output::note("Ctrl-C ends it");
     Ok(())

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use keyward_access::Caller;
-use keyward_client::{Failure, LocalDesk, Occasion};
-use keyward_server::{Authenticate, Config, OwnerTokens, Server, Stop};
+use keyward_client::{Desk, Failure, LocalDesk, NewTokenInfo, Occasion};
+use keyward_server::{Authenticate, Config, Tokens, Server, Stop};
 use keyward_testing::TestVault;
 use keyward_types::token::PlainToken;
 use keyward_vault::Vault;
@@ -46,7 +46,7 @@ impl Served {
     }
 
     pub(crate) fn with(config: Config) -> Self {
-        Self::as_caller(config, OwnerTokens)
+        Self::as_caller(config, Tokens)
     }
 
     /// Everybody with a valid token is this caller.
@@ -59,7 +59,8 @@ impl Served {
         let vault = keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap();
         let vault = Arc::new(vault);
         let desk = LocalDesk::new(Arc::clone(&vault), Occasion { agent: "test".into(), reason: None }).unwrap();
-        let token = desk.issue_owner_token().unwrap().expose().to_owned();
+        let made = desk.create_token(NewTokenInfo { name: "test".into(), ..NewTokenInfo::default() }).unwrap();
+        let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
         let server = Server::bind(Arc::clone(&vault), authenticate, config).unwrap();
         let url = server.urls().remove(0);
         let address = url.split("://").nth(1).and_then(|address| address.parse().ok());
@@ -150,7 +151,7 @@ impl Authenticate for Fixed {
         token: &PlainToken,
         from: Option<std::net::IpAddr>,
     ) -> Result<Option<Caller>, Failure> {
-        Ok(OwnerTokens.caller(vault, token, from)?.map(|_| (self.0)(vault)))
+        Ok(Tokens.caller(vault, token, from)?.map(|_| (self.0)(vault)))
     }
 }
 

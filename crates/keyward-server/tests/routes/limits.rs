@@ -101,6 +101,6 @@ fn a_socket_file_serves_too_and_goes_with_the_server() {
 fn an_address_in_use_is_said_before_anything_runs() {
     let served = Served::start();
     let config = Config::loopback(served.address);
-    let failure = Server::bind(served.vault.clone(), keyward_server::OwnerTokens, config).err().unwrap();
+    let failure = Server::bind(served.vault.clone(), keyward_server::Tokens, config).err().unwrap();
     assert!(failure.message.contains("in use"), "{failure}");
 }

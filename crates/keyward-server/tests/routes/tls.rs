@@ -120,6 +120,6 @@ fn files_that_cannot_be_used_stop_the_start() {
     let listen = Listen { address: Some("127.0.0.1:0".parse().unwrap()), tls: Some(tls), ..Listen::default() };
     let config = Config { listen: vec![listen], ..Config::default() };
     let vault = Served::start().vault.clone();
-    let failure = keyward_server::Server::bind(vault, keyward_server::OwnerTokens, config).err().unwrap();
+    let failure = keyward_server::Server::bind(vault, keyward_server::Tokens, config).err().unwrap();
     assert!(failure.message.contains("cannot be used"), "{failure}");
 }
