@@ -38,6 +38,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "keyward-server",
+        &[
+            "keyward-types",
+            // Callers: who is behind a token.
+            "keyward-access",
+            // Whom tokens are looked up in, and what a desk is made over.
+            "keyward-vault",
+            "keyward-client",
+        ],
+    ),
+    (
         "keyward",
         &[
             "keyward-types",
@@ -49,6 +60,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             // Nouns of the vault that the desk hands on: slots, log lines, versions.
             "keyward-vault",
             "keyward-client",
+            // What `up` and `serve` run.
+            "keyward-server",
         ],
     ),
     ("xtask", &[]),

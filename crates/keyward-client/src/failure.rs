@@ -32,8 +32,18 @@ pub enum Code {
     Denied,
     /// What was asked for is not there.
     NotFound,
+    /// It cannot be done as things stand: a name is taken, something else has to go first.
+    Conflict,
+    /// Somebody else was faster.
+    Raced,
+    /// It does not stand as the caller expected.
+    Stale,
+    /// The value is too large.
+    TooLarge,
     /// The vault is locked, or there is none.
     Locked,
+    /// The store can write nothing at present.
+    Unavailable,
     /// The store or the machine failed.
     Internal,
 }
@@ -43,11 +53,11 @@ impl Code {
     pub fn exit(self) -> u8 {
         match self {
             Self::No => 1,
-            Self::Usage => 2,
+            Self::Usage | Self::Conflict | Self::Stale | Self::TooLarge => 2,
             Self::Denied => 3,
             Self::NotFound => 4,
             Self::Locked => 5,
-            Self::Internal => 70,
+            Self::Raced | Self::Unavailable | Self::Internal => 70,
         }
     }
 }
@@ -128,14 +138,16 @@ impl From<VaultError> for Failure {
                 Self::new(Code::Usage, message).hint("what policies can speak of is shown by `keyward policy schema`")
             }
             VaultError::WrongCredential(_) => Self::new(Code::Locked, message),
-            VaultError::Credential { .. }
-            | VaultError::Exists { .. }
-            | VaultError::Refused(_)
-            | VaultError::TooLarge { .. } => Self::new(Code::Usage, message),
+            VaultError::Credential { .. } => Self::usage(message),
+            VaultError::Exists { .. } | VaultError::Refused(_) => Self::new(Code::Conflict, message),
+            VaultError::TooLarge { .. } => Self::new(Code::TooLarge, message),
+            VaultError::Stale(_) => {
+                Self::new(Code::Stale, message).hint("read it again, then repeat the change if it still fits")
+            }
             VaultError::SafeMode(_) => Self::new(Code::Denied, message)
                 .hint("compare `keyward audit log` with what you expect, then `keyward store accept`"),
             VaultError::FutureFormat(_) => Self::internal(message).hint("update keyward"),
-            VaultError::Raced(_) => Self::internal(message).hint("run the command again"),
+            VaultError::Raced(_) => Self::new(Code::Raced, message).hint("try again"),
             VaultError::Damaged(_) => {
                 Self::internal(message).hint("`keyward audit verify` says more; `keyward restore` brings a backup back")
             }
@@ -161,11 +173,13 @@ impl From<keyward_store::Error> for Failure {
             Store::NetworkFilesystem { .. } => {
                 Self::new(Code::Usage, message).hint("set `KEYWARD_HOME` to a folder on a local disk")
             }
-            Store::Exists { .. } => Self::usage(message),
+            Store::Exists { .. } => Self::new(Code::Conflict, message),
             Store::ReadOnly { .. } => {
-                Self::internal(message).hint("nothing was changed; the vault needs a folder that can be written")
+                Self::new(Code::Unavailable, message).hint("nothing was changed; the vault needs a folder that can be written")
             }
-            Store::Full => Self::internal(message).hint("nothing was changed; make room, then run the command again"),
+            Store::Full => {
+                Self::new(Code::Unavailable, message).hint("nothing was changed; make room, then run the command again")
+            },
             _ => Self::internal(message),
         }
     }

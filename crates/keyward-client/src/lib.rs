@@ -32,4 +32,4 @@ pub use system::{SystemClock, SystemRandom, tools};
 pub use wire::*;
 
 pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};
-pub use keyward_vault::{AgeIdentity, AgeRecipient, Cost, KeyFile, NewSlot, NewVault, RecoveryCode, Share};
+pub use keyward_vault::{AgeIdentity, AgeRecipient, Cost, Expected, KeyFile, NewSlot, NewVault, RecoveryCode, Share};

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use keyward_access::Login;
+use keyward_access::{Caller, Login};
 use keyward_types::{EnvironmentName, Head, KnownSecret, Operation, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
-    Actor, AgeRecipient, Edit, Error, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened,
-    Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
+    Actor, AgeRecipient, Edit, Error, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue,
+    Opened, Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
 };
 
 use crate::access::Access;
@@ -26,7 +26,6 @@ use crate::{Bytes, Desk, Failure, Occasion, Result};
 pub struct LocalDesk {
     vault: Arc<Vault>,
     actor: Actor,
-    owner: String,
 }
 
 impl LocalDesk {
@@ -35,9 +34,34 @@ impl LocalDesk {
     /// # Errors
     /// When the owner's record cannot be read.
     pub fn new(vault: Arc<Vault>, occasion: Occasion) -> Result<Self> {
-        let (identity, caller) = vault.owner()?;
-        let actor = Actor { caller, reason: occasion.reason, agent: occasion.agent };
-        Ok(Self { vault, actor, owner: identity.name })
+        let (_, caller) = vault.owner()?;
+        Ok(Self::acting(vault, caller, occasion))
+    }
+
+    /// A desk for somebody who was identified, with the rights he has, on this occasion.
+    pub fn acting(vault: Arc<Vault>, caller: Caller, occasion: Occasion) -> Self {
+        let actor = Actor { reason: occasion.reason, ..Actor::new(caller, occasion.agent) };
+        Self { vault, actor }
+    }
+
+    /// The same, for a caller on another machine.
+    #[must_use]
+    pub fn from_address(mut self, address: impl Into<String>) -> Self {
+        self.actor.address = Some(address.into());
+        self
+    }
+
+    /// The same, for changes that go through only where the secret stands as the caller expects.
+    #[must_use]
+    pub fn expecting(mut self, expected: Expected) -> Self {
+        self.actor.expects = expected;
+        self
+    }
+
+    /// What people call whoever acts.
+    fn name(&self) -> Result<String> {
+        let account = self.vault.account_of(self.actor.principal())?;
+        Ok(account.map_or_else(|| self.actor.principal().to_string(), |account| account.name))
     }
 
     fn scope(&self, at: &Where, operation: Operation) -> Result<Scope> {
@@ -92,7 +116,7 @@ impl Desk for LocalDesk {
         Ok(Status {
             vault: header.vault,
             principal: self.actor.principal().to_string(),
-            name: self.owner.clone(),
+            name: self.name()?,
             incarnation: header.incarnation,
             created_at: header.created_at,
             safe_mode: header.safe_mode,
@@ -147,6 +171,7 @@ impl Desk for LocalDesk {
                 ValueChange::Unchanged => StoredChange::Unchanged,
             },
             same_as: one.same_as,
+            tag: one.tag,
         });
         Ok(stored.collect())
     }
@@ -554,6 +579,7 @@ fn secret_info(head: &Head, environment: &EnvironmentName) -> SecretInfo {
         bits: shown.map_or(0, |version| version.bits),
         size: shown.map_or(0, |version| version.size),
         as_file: head.as_file,
+        tag: keyward_vault::tag(head),
         same: active.filter(|_| head.kind.is_secret()).map(|active| active.fingerprint.clone()),
         versions: head.versions.iter().map(|version| version_info(head, version)).collect(),
     }

@@ -153,6 +153,9 @@ pub struct Stored {
     pub change: StoredChange,
     /// Where else the same secret value is stored: `project/environment/NAME`.
     pub same_as: Vec<String>,
+    /// Names the state of its head now.
+    #[serde(default)]
+    pub tag: String,
 }
 
 /// How a value relates to the one before.
@@ -256,6 +259,9 @@ pub struct SecretInfo {
     pub size: u32,
     /// Whether `run` hands it over as a private file.
     pub as_file: bool,
+    /// Names the state of its head: different after every change.
+    #[serde(default)]
+    pub tag: String,
     /// Equal for equal secret values, within this answer alone; `None` for `config` and deleted.
     pub same: Option<String>,
     /// Every version, the newest last.

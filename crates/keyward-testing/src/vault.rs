@@ -185,7 +185,7 @@ pub fn open(database: &Path, key: &KeyFile) -> Result<Vault, Error> {
 #[must_use]
 pub fn owner(vault: &Vault) -> Actor {
     let (_, caller) = vault.owner().expect("a vault has an owner");
-    Actor { caller, reason: None, agent: "test".into() }
+    Actor::new(caller, "test")
 }
 
 /// Reads one value as text.

@@ -179,7 +179,7 @@ fn read_all(path: &Path, campaign: &Campaign, outcome: &mut Outcome) {
         outcome.refused += campaign.store.values.len() as u64;
         return;
     };
-    let actor = keyward_vault::Actor { caller, reason: None, agent: "test".into() };
+    let actor = keyward_vault::Actor::new(caller, "test");
     for (address, values) in &campaign.store.values {
         let Values { now, before } = values;
         match address.read(&vault, &actor) {

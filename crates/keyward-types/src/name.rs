@@ -41,6 +41,11 @@ impl EnvironmentName {
         Self("development".into())
     }
 
+    /// The environments that a project begins with.
+    pub fn usual() -> Vec<Self> {
+        ["development", "staging", "production"].map(|name| Self(name.into())).to_vec()
+    }
+
     /// Whether keys here are held to the stricter rules (age, reuse) of production.
     pub fn is_production(&self) -> bool {
         self.0 == "production" || self.0 == "prod"

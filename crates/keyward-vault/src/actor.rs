@@ -1,6 +1,8 @@
 use keyward_access::Caller;
 use keyward_types::PrincipalId;
 
+use crate::Expected;
+
 /// Who acts and on what occasion: the first argument of everything the vault does.
 #[derive(Clone, Debug)]
 pub struct Actor {
@@ -10,12 +12,16 @@ pub struct Actor {
     pub reason: Option<String>,
     /// What program and command; goes into the private part of the log.
     pub agent: String,
+    /// From where, when that is another machine; goes into the private part of the log.
+    pub address: Option<String>,
+    /// What the caller takes to be there: a change to a secret that stands otherwise is refused.
+    pub expects: Expected,
 }
 
 impl Actor {
     /// Somebody with a program, on no particular occasion.
     pub fn new(caller: Caller, agent: impl Into<String>) -> Self {
-        Self { caller, reason: None, agent: agent.into() }
+        Self { caller, reason: None, agent: agent.into(), address: None, expects: Expected::Anything }
     }
 
     /// Who it is.
@@ -25,6 +31,6 @@ impl Actor {
 
     /// keyward itself at a task, on behalf of this actor's command.
     pub(crate) fn as_system(&self, task: keyward_access::SystemTask) -> Self {
-        Self { caller: Caller::system(task), reason: self.reason.clone(), agent: self.agent.clone() }
+        Self { caller: Caller::system(task), expects: Expected::Anything, ..self.clone() }
     }
 }

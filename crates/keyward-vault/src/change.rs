@@ -214,6 +214,7 @@ impl Vault {
         let private = PrivatePart {
             reason: actor.reason.clone(),
             agent: Some(actor.agent.clone()),
+            address: actor.address.clone(),
             names: keyward_audit::private::Names {
                 project: names.project.as_ref().map(ToString::to_string),
                 environment: names.environment.as_ref().map(ToString::to_string),

@@ -122,6 +122,7 @@ impl Vault {
         let row = self.existing(actor, scope, name, action)?;
         let permit = authorize::<Write>(&actor.caller, &scope.about_head(&row.record))
             .map_err(|denial| self.denied(actor, denial, action, scope.names(Some(name))))?;
+        actor.expects.check(Some(&row.record), name.as_str())?;
         Ok((row, permit))
     }
 }

@@ -1,5 +1,8 @@
 //! The one place where a permit becomes a recorded permit.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use keyward_access::{Denial, Object, Permit};
 use keyward_audit::{Action as ActionName, Outcome};
 use keyward_types::{Action, Operation, Place, Timestamp, Version};
@@ -82,8 +85,28 @@ impl Via {
     }
 }
 
-/// How often a commit is tried again when somebody else's read of the same version came between.
-const ATTEMPTS: usize = 8;
+/// How often a commit is tried again, in turn with others, when somebody else's read of the same
+/// version came between. Newcomers try once out of turn, so that a turn is soon successful.
+const ATTEMPTS: usize = 64;
+
+/// Turns of readers who were in each other's way: one of them counts his read at a time.
+pub(crate) struct Turns([Mutex<()>; 256]);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::new(())))
+    }
+}
+
+impl Turns {
+    /// Waits for the turn at these versions; always in the same order, so that no two wait for each
+    /// other.
+    fn take<'a>(&'a self, places: impl Iterator<Item = Place>) -> Vec<MutexGuard<'a, ()>> {
+        // An id's last byte is random.
+        let lanes: BTreeSet<usize> = places.map(|place| usize::from(place.secret.as_bytes()[15])).collect();
+        lanes.into_iter().map(|lane| self.0[lane].lock().unwrap_or_else(PoisonError::into_inner)).collect()
+    }
+}
 
 impl Vault {
     /// Makes the use of these permits durable: an entry each, the count of reads, and a holding
@@ -103,17 +126,31 @@ impl Vault {
         if permits.is_empty() {
             return Ok(Vec::new());
         }
-        let mut attempt = 0;
-        let (committed, holdings) = loop {
-            match self.commit_uses(actor, &permits, via) {
-                Err(Error::Store(keyward_store::Error::Conflict(_))) if attempt < ATTEMPTS => attempt += 1,
-                done => break done?,
-            }
+        let (committed, holdings) = match self.commit_uses(actor, &permits, via) {
+            Err(Error::Store(keyward_store::Error::Conflict(_))) => self.commit_in_turn(actor, &permits, via)?,
+            done => done?,
         };
         let proofs = permits.into_iter().zip(holdings).enumerate();
         Ok(proofs
             .map(|(i, ((permit, _), holding))| Recorded { permit, index: committed.first_index + i as u64, holding })
             .collect())
+    }
+
+    fn commit_in_turn<A: Action>(
+        &self,
+        actor: &Actor,
+        permits: &[(Permit<A>, &Loaded)],
+        via: Via,
+    ) -> Result<(keyward_store::Committed, Vec<Option<String>>), Error> {
+        let _turn = self.turns.take(permits.iter().map(|(_, loaded)| loaded.head().place));
+        let mut attempt = 1;
+        loop {
+            match self.commit_uses(actor, permits, via) {
+                Err(Error::Store(keyward_store::Error::Conflict(_))) if attempt < ATTEMPTS => attempt += 1,
+                Err(Error::Store(keyward_store::Error::Conflict(_))) => return Err(Error::Raced("a read".into())),
+                done => return done,
+            }
+        }
     }
 
     fn commit_uses<A: Action>(

@@ -13,6 +13,7 @@ use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
 use crate::crypto::Key;
 use crate::header::{FORMAT, Header, SystemKeys};
+use crate::record::Turns;
 use crate::records::{self, Environment, Project, StoredKey, stored_key_key};
 use crate::ring::KeyRing;
 use crate::roster::{Known, owner_binding};
@@ -23,6 +24,7 @@ pub struct Vault {
     pub(crate) store: Store,
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) tools: Tools,
+    pub(crate) turns: Turns,
     pub(crate) known: Known,
     header: Mutex<Header>,
     verifier: VerifierKey,
@@ -88,7 +90,7 @@ impl Vault {
     fn record_birth(&self, owner: PrincipalId, new: &NewVault<'_>) -> Result<(), Error> {
         let now = self.tools.clock.now();
         let identity = Identity::owner(owner, new.owner.clone(), now);
-        let actor = Actor { caller: Caller::identified(&identity), reason: None, agent: new.agent.clone() };
+        let actor = Actor::new(Caller::identified(&identity), new.agent.clone());
         let mut change = Change::told(self, &actor, Telling::new(ActionName::VaultInit, Object::Vault(self.id())));
         change.expect(keyward_store::Expect::Header { hash: keyward_store::header_hash(&[]) });
         change.header(self.header().bytes());
@@ -128,7 +130,8 @@ impl Vault {
         let verifier = keyward_audit::Signer::verifier(&signer).clone();
         let store =
             Store::open(engine, Arc::new(HeadMac(Arc::clone(&ring))), Arc::new(SignedHead(Integrator::new(signer))));
-        Ok(Self { store, ring, tools, known: Known::default(), header: Mutex::new(header), verifier })
+        let header = Mutex::new(header);
+        Ok(Self { store, ring, tools, turns: Turns::default(), known: Known::default(), header, verifier })
     }
 
     fn check_log_head(&self) -> Result<(), Error> {

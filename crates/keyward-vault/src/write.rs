@@ -11,6 +11,7 @@ use keyward_types::{
 
 use crate::actor::Actor;
 use crate::change::{Change, Telling};
+use crate::expected::tag;
 use crate::matching::MatchRow;
 use crate::read::Scope;
 use crate::records::{self, Row, Sealed};
@@ -68,6 +69,8 @@ pub struct Written {
     pub change: ValueChange,
     /// Where else the same secret value is stored: `project/environment/NAME`.
     pub same_as: Vec<String>,
+    /// Names the state of its head now.
+    pub tag: String,
 }
 
 /// How a value relates to the one before.
@@ -98,6 +101,7 @@ impl Vault {
             }
             let row = self.head_row(scope, &value.name)?;
             let permit = self.permit_write(actor, scope, &value.name, row.as_ref())?;
+            actor.expects.check(row.as_ref().map(|row| &row.record), value.name.as_str())?;
             written.push(self.stage(actor, scope, value, row, permit, &mut change)?);
         }
         if let Some(change) = change {
@@ -149,7 +153,8 @@ impl Vault {
         };
         if same && head == before {
             let version = head.active().map_or(Version::FIRST, |active| active.version);
-            return Ok(Written { name: new.name, version, kind: head.kind, change: value_change, same_as: vec![] });
+            let (kind, tag) = (head.kind, tag(&head));
+            return Ok(Written { name: new.name, version, kind, change: value_change, same_as: vec![], tag });
         }
         let telling =
             |action| Telling::new(action, Object::Secret(head.place, None)).names(scope.names(Some(&new.name)));
@@ -176,7 +181,7 @@ impl Vault {
         }
         change.put(&head);
         let version = head.active().map_or(Version::FIRST, |active| active.version);
-        Ok(Written { name: new.name, version, kind: head.kind, change: value_change, same_as })
+        Ok(Written { name: new.name, version, kind: head.kind, change: value_change, same_as, tag: tag(&head) })
     }
 
     fn add_version(
@@ -223,6 +228,7 @@ impl Vault {
     pub fn edit(&self, actor: &Actor, scope: &Scope, name: &SecretName, edit: &Edit) -> Result<Head, Error> {
         let row = self.existing(actor, scope, name, ActionName::SecretEdit)?;
         let permit = self.permit_write(actor, scope, name, Some(&row))?;
+        actor.expects.check(Some(&row.record), name.as_str())?;
         let mut head = row.record.clone();
         head.apply(edit, false)?;
         self.permit_becoming(actor, scope, &row.record, &head)?;

@@ -55,7 +55,7 @@ fn desk() -> Desk {
     let vault =
         Vault::create(Box::new(Sqlite::create(&folder.path().join("vault.db"), || 0).unwrap()), &new, tools).unwrap();
     let (_, caller) = vault.owner().unwrap();
-    let actor = Actor { caller, reason: None, agent: "test".into() };
+    let actor = Actor::new(caller, "test");
     let environments = ["development", "production"].map(|name| name.parse().unwrap());
     vault.create_project(&actor, &"shop".parse().unwrap(), &environments).unwrap();
     let scope = vault.scope(&"shop".parse().unwrap(), &environments[0]).unwrap();
@@ -118,7 +118,7 @@ fn the_vault_opens_again_with_its_key_and_with_no_other() {
     let again = KeyFile::parse(&text).unwrap();
     let vault = Vault::unlock(engine(&folder), &Credential::KeyFile(&again), tools(2)).unwrap();
     let (_, caller) = vault.owner().unwrap();
-    let actor = Actor { caller, reason: None, agent: "test".into() };
+    let actor = Actor::new(caller, "test");
     let scope = vault.scope(&"shop".parse().unwrap(), &"development".parse().unwrap()).unwrap();
     let loaded = vault.load(&actor, &scope, &name("A"), None).unwrap();
     assert_eq!(vault.read(&actor, vec![loaded], Via::Read).unwrap()[0].value.expose(), b"value");

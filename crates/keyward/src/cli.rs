@@ -98,6 +98,8 @@ commands! {
     BreakGlass => break_glass,
     Unlock => unlock,
     Lock => lock,
+    Up => up,
+    Serve => serve,
     Agent => agent,
     Slot => slot,
     Rekey => rekey,

@@ -35,6 +35,12 @@ pub(crate) fn connect(context: &Context, recovery_file: Option<&Path>) -> Result
     Ok(connection)
 }
 
+/// The vault of this machine for a process that keeps it, which is made first where there is none.
+pub(crate) fn own(context: &Context) -> Result<Owned> {
+    let home = context.home()?;
+    if home.exists() { home.open(context) } else { make(context, None) }
+}
+
 /// Makes sure that losing one way into the vault does not lose the vault: where there is only one
 /// slot, a recovery code becomes the second, if there is somebody to write it down.
 pub(crate) fn ensure_second_slot(desk: &dyn Desk) -> Result<()> {

@@ -17,6 +17,7 @@ mod output;
 mod passphrase;
 mod recovery;
 mod scan;
+mod serving;
 mod terminal;
 
 use std::process::ExitCode;

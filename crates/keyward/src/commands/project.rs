@@ -46,7 +46,7 @@ enum Action {
 
 /// The environments of a new project.
 pub(crate) fn default_environments() -> Vec<EnvironmentName> {
-    ["development", "staging", "production"].iter().filter_map(|name| name.parse().ok()).collect()
+    EnvironmentName::usual()
 }
 
 impl Args {

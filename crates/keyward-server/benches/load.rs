@@ -1,0 +1,242 @@
+//! What a request costs: a server on a store on disk, and a load generator beside it on the same
+//! cores, in a process of its own so that the two are told apart.
+//!
+//! `cargo bench -p keyward-server --bench load -- [--seconds 5] [--connections 256] [--plain]`
+//!
+//! Every answer is awaited before a connection asks again; every read and write is durably on record
+//! before it is answered. CPU is user and system time of the server's process.
+
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keyward_client::{Desk, LocalDesk, NewTokenInfo, Occasion};
+use keyward_server::{Config, Listen, Tokens, Server, Stop, Tls};
+use keyward_testing::TestVault;
+use rcgen::{CertificateParams, KeyPair};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// Secrets that the load is spread over.
+const SECRETS: usize = 4096;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Work {
+    Read,
+    Hot,
+    Write,
+    Health,
+}
+
+struct Settings {
+    seconds: u64,
+    connections: usize,
+    plain: bool,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let of = |name: &str| arguments.iter().position(|one| one == name).and_then(|at| arguments.get(at + 1));
+    let settings = Settings {
+        seconds: of("--seconds").and_then(|text| text.parse().ok()).unwrap_or(5),
+        connections: of("--connections").and_then(|text| text.parse().ok()).unwrap_or(256),
+        plain: arguments.iter().any(|one| one == "--plain"),
+    };
+    match of("--generate") {
+        Some(work) => generate(work, &settings, of("--address").unwrap(), of("--token").unwrap(), of("--roots")),
+        None => serve(&settings),
+    }
+}
+
+fn serve(settings: &Settings) {
+    let (folder, key) = TestVault::new(1).close();
+    let vault = Arc::new(keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap());
+    let desk = LocalDesk::new(Arc::clone(&vault), Occasion { agent: "load".into(), reason: None }).unwrap();
+    let made = desk.create_token(NewTokenInfo { name: "load".into(), ..NewTokenInfo::default() }).unwrap();
+    let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
+    fill(&vault);
+    let roots = folder.path().join("cert.pem");
+    let pair = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&pair).unwrap();
+    std::fs::write(&roots, certificate.pem()).unwrap();
+    std::fs::write(folder.path().join("key.pem"), pair.serialize_pem()).unwrap();
+    let tls = Tls { certificate: roots.clone(), key: folder.path().join("key.pem"), client_ca: None };
+    let listen = Listen {
+        address: Some("127.0.0.1:0".parse().unwrap()),
+        tls: (!settings.plain).then_some(tls),
+        ..Listen::default()
+    };
+    let config = Config { listen: vec![listen], ..Config::default() };
+    let server = Server::bind(Arc::clone(&vault), Tokens, config).unwrap();
+    let address = server.urls()[0].split("://").nth(1).unwrap().to_owned();
+    let stop = Stop::new();
+    let handle = stop.clone();
+    let thread = std::thread::spawn(move || server.run(&handle).unwrap());
+    println!(
+        "{} connections, {}, {} secrets, {} s each",
+        settings.connections,
+        if settings.plain { "plain" } else { "TLS" },
+        SECRETS,
+        settings.seconds
+    );
+    println!("{:<8} {:>10} {:>12} {:>9} {:>9} {:>7}", "work", "requests/s", "CPU-µs each", "p50 ms", "p99 ms", "failed");
+    for work in ["health", "read", "hot", "write"] {
+        let before = cpu();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--generate", work, "--address", &address, "--token", &token]);
+        command.args(["--seconds", &settings.seconds.to_string()]);
+        command.args(["--connections", &settings.connections.to_string()]);
+        if settings.plain {
+            command.arg("--plain");
+        } else {
+            command.arg("--roots").arg(&roots);
+        }
+        let output = command.stderr(Stdio::inherit()).output().unwrap();
+        let used = cpu() - before;
+        let text = String::from_utf8(output.stdout).unwrap();
+        let numbers: Vec<f64> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
+        let [done, seconds, p50, p99, failed] = numbers[..] else { panic!("the generator said: {text}") };
+        let each = used.as_secs_f64() * 1e6 / done.max(1.0);
+        println!("{work:<8} {:>10.0} {each:>12.1} {p50:>9.2} {p99:>9.2} {failed:>7}", done / seconds);
+    }
+    println!("memory   {} MB at most", peak_memory_kb() / 1024);
+    stop.stop();
+    thread.join().unwrap();
+}
+
+fn fill(vault: &keyward_vault::Vault) {
+    let actor = keyward_testing::vault::owner(vault);
+    let scope = vault.scope(&"shop".parse().unwrap(), &"production".parse().unwrap()).unwrap();
+    for chunk in (0..SECRETS).collect::<Vec<_>>().chunks(256) {
+        let values = chunk.iter().map(|n| keyward_testing::vault::new_value(&format!("S{n}"), &format!("value {n}")));
+        vault.write(&actor, &scope, values.collect()).unwrap();
+    }
+}
+
+/// User and system time of this process (proc(5): fields 14 and 15, in ticks of 10 ms).
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
+fn peak_memory_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn generate(work: &str, settings: &Settings, address: &str, token: &str, roots: Option<&String>) {
+    let work = match work {
+        "read" => Work::Read,
+        "hot" => Work::Hot,
+        "write" => Work::Write,
+        _ => Work::Health,
+    };
+    let address: SocketAddr = address.parse().unwrap();
+    let connector = roots.map(|roots| connector(roots));
+    let until = Instant::now() + Duration::from_secs(settings.seconds);
+    let started = Instant::now();
+    let mut clients = tokio::task::JoinSet::new();
+    for n in 0..settings.connections {
+        let (connector, token) = (connector.clone(), token.to_owned());
+        clients.spawn(async move {
+            let stream = TcpStream::connect(address).await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            match connector {
+                None => client(stream, n, work, &token, until).await,
+                Some(connector) => {
+                    let name = "localhost".try_into().unwrap();
+                    client(connector.connect(name, stream).await.unwrap(), n, work, &token, until).await
+                }
+            }
+        });
+    }
+    let (mut times, mut failed) = (Vec::new(), 0);
+    while let Some(done) = clients.join_next().await {
+        let (took, wrong) = done.unwrap();
+        times.extend(took);
+        failed += wrong;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    times.sort_unstable();
+    let at = |part: f64| times.get((times.len() as f64 * part) as usize).map_or(0.0, |micros| f64::from(*micros) / 1e3);
+    println!("{} {seconds} {} {} {failed}", times.len(), at(0.5), at(0.99));
+}
+
+fn connector(roots: &str) -> TlsConnector {
+    let mut store = RootCertStore::empty();
+    store.add(CertificateDer::from_pem_file(roots).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
+/// Asks until the time is over; microseconds of each answer, and how many were no success.
+async fn client<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    n: usize,
+    work: Work,
+    token: &str,
+    until: Instant,
+) -> (Vec<u32>, u64) {
+    let (mut times, mut failed, mut turn) = (Vec::new(), 0, 0);
+    let mut buffer = vec![0; 8192];
+    while Instant::now() < until {
+        let request = request(work, n, turn, token);
+        let started = Instant::now();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let status = answer(&mut stream, &mut buffer).await;
+        times.push(u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX));
+        failed += u64::from(!(200..300).contains(&status));
+        turn += 1;
+    }
+    (times, failed)
+}
+
+fn request(work: Work, n: usize, turn: usize, token: &str) -> String {
+    let place = "/api/v1/projects/shop/environments/production";
+    let head = format!("host: localhost\r\nauthorization: Bearer {token}\r\n");
+    // Far apart, so that no two clients are at the same secret.
+    let secret = (n * 16 + turn % 16) % SECRETS;
+    match work {
+        Work::Health => format!("GET /healthz HTTP/1.1\r\n{head}\r\n"),
+        Work::Read => format!("GET {place}/values/S{secret} HTTP/1.1\r\n{head}\r\n"),
+        Work::Hot => format!("GET {place}/values/S0 HTTP/1.1\r\n{head}\r\n"),
+        Work::Write => {
+            let body = format!("{{\"value\":\"value {n} {turn}\"}}");
+            let kind = "content-type: application/json";
+            format!("PUT {place}/secrets/W{n} HTTP/1.1\r\n{head}{kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        }
+    }
+}
+
+/// Reads one answer to its end; its status.
+async fn answer<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut Vec<u8>) -> u16 {
+    let mut filled = 0;
+    loop {
+        if filled == buffer.len() {
+            buffer.resize(2 * filled, 0);
+        }
+        let read = stream.read(&mut buffer[filled..]).await.unwrap();
+        assert!(read > 0, "the server closed");
+        filled += read;
+        let text = &buffer[..filled];
+        let Some(end) = text.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = std::str::from_utf8(&text[..end]).unwrap();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
+        if filled >= end + 4 + length.parse::<usize>().unwrap() {
+            return head[9..12].parse().unwrap();
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The control API: the calls of the desk over HTTP.
+//!
+//! What holds here:
+//!
+//! - **A route decides nothing.** It takes a request apart, makes a desk for whoever calls, asks it
+//!   on a thread that may block, and puts the answer together. Rights, records and durability are
+//!   the vault's; what it refuses becomes `application/problem+json` in one place (`problem.rs`).
+//! - **Nobody is served unidentified.** A handler gets at the vault only through an `Asker`, which
+//!   exists for requests with a well-formed token, and which looks its holder up before each call.
+//! - **Plain HTTP stays on this machine.** A listener on any other address than loopback or a Unix
+//!   socket needs TLS, or the process does not start.
+//! - **No line about a request holds a value or a name.** Logs and metrics know routes by their
+//!   patterns.
+
+mod address;
+mod app;
+mod asker;
+mod authenticate;
+mod config;
+mod connection;
+mod etag;
+mod health;
+mod input;
+mod listener;
+mod metrics;
+mod openapi;
+mod page;
+mod problem;
+mod repeat;
+mod request;
+mod routes;
+mod server;
+mod stop;
+mod tls;
+mod web;
+
+pub use authenticate::{Authenticate, Tokens};
+pub use config::{Config, Limits, Listen, Tls};
+pub use openapi::document as openapi;
+pub use server::Server;
+pub use stop::Stop;

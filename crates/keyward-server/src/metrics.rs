@@ -1,0 +1,147 @@
+//! Counters in the text form of Prometheus. Routes stand in them as patterns, so that no name gets
+//! into a time series.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// What one server counted since it started.
+#[derive(Default)]
+pub(crate) struct Metrics {
+    requests: Mutex<BTreeMap<(String, String, u16), u64>>,
+    buckets: [AtomicU64; BOUNDS.len()],
+    count: AtomicU64,
+    micros: AtomicU64,
+    in_flight: AtomicI64,
+    connections: AtomicI64,
+    unidentified: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// Upper bounds of the buckets of durations, in microseconds and as they are written.
+const BOUNDS: [(u64, &str); 9] = [
+    (500, "0.0005"),
+    (1_000, "0.001"),
+    (2_500, "0.0025"),
+    (5_000, "0.005"),
+    (10_000, "0.01"),
+    (25_000, "0.025"),
+    (100_000, "0.1"),
+    (1_000_000, "1"),
+    (10_000_000, "10"),
+];
+
+/// One that is under way, until it is dropped.
+pub(crate) struct Gauge<'a>(&'a AtomicI64);
+
+impl Drop for Gauge<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+fn hold(gauge: &AtomicI64) -> Gauge<'_> {
+    gauge.fetch_add(1, Relaxed);
+    Gauge(gauge)
+}
+
+impl Metrics {
+    /// A request is under way until the answer is dropped.
+    pub(crate) fn request(&self) -> Gauge<'_> {
+        hold(&self.in_flight)
+    }
+
+    /// A connection stands until the answer is dropped.
+    pub(crate) fn connection(&self) -> Gauge<'_> {
+        hold(&self.connections)
+    }
+
+    /// A request was answered.
+    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        if let Some(bucket) = BOUNDS.iter().position(|(bound, _)| micros <= *bound) {
+            self.buckets[bucket].fetch_add(1, Relaxed);
+        }
+        self.count.fetch_add(1, Relaxed);
+        self.micros.fetch_add(micros, Relaxed);
+        let key = (method.to_owned(), route.to_owned(), status);
+        *self.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
+    }
+
+    /// A request identified nobody.
+    pub(crate) fn unidentified(&self) {
+        self.unidentified.fetch_add(1, Relaxed);
+    }
+
+    /// A connection was turned away.
+    pub(crate) fn refused(&self) {
+        self.refused.fetch_add(1, Relaxed);
+    }
+
+    /// The text form, with the size of the log where that is known.
+    pub(crate) fn text(&self, log_size: Option<u64>) -> String {
+        let mut text = String::new();
+        head(&mut text, "keyward_http_requests_total", "counter", "requests answered");
+        for ((method, route, status), n) in self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let labels = format!("method=\"{method}\",route=\"{route}\",status=\"{status}\"");
+            let _ = writeln!(text, "keyward_http_requests_total{{{labels}}} {n}");
+        }
+        head(&mut text, "keyward_http_request_seconds", "histogram", "time to the answer");
+        let mut below = 0;
+        for (bucket, (_, bound)) in self.buckets.iter().zip(BOUNDS) {
+            below += bucket.load(Relaxed);
+            let _ = writeln!(text, "keyward_http_request_seconds_bucket{{le=\"{bound}\"}} {below}");
+        }
+        let count = self.count.load(Relaxed);
+        let seconds = self.micros.load(Relaxed) as f64 / 1e6;
+        let _ = writeln!(text, "keyward_http_request_seconds_bucket{{le=\"+Inf\"}} {count}");
+        let _ = writeln!(text, "keyward_http_request_seconds_sum {seconds}");
+        let _ = writeln!(text, "keyward_http_request_seconds_count {count}");
+        let mut one = |name: &str, kind: &str, help: &str, value: String| {
+            head(&mut text, name, kind, help);
+            let _ = writeln!(text, "{name} {value}");
+        };
+        let load = |n: &AtomicI64| n.load(Relaxed).to_string();
+        one("keyward_http_requests_in_flight", "gauge", "requests under way", load(&self.in_flight));
+        one("keyward_connections", "gauge", "open connections", load(&self.connections));
+        let (unidentified, refused) = (self.unidentified.load(Relaxed), self.refused.load(Relaxed));
+        one("keyward_unidentified_total", "counter", "requests without a valid token", unidentified.to_string());
+        one("keyward_refused_connections_total", "counter", "connections turned away", refused.to_string());
+        if let Some(size) = log_size {
+            one("keyward_log_entries", "gauge", "entries in the audit log", size.to_string());
+        }
+        text
+    }
+}
+
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_can_be_read() {
+        let metrics = Metrics::default();
+        metrics.answered("GET", "/healthz", 200, Duration::from_micros(700));
+        metrics.answered("GET", "/healthz", 200, Duration::from_secs(60));
+        let held = metrics.connection();
+        let text = metrics.text(Some(7));
+        for line in [
+            "keyward_http_requests_total{method=\"GET\",route=\"/healthz\",status=\"200\"} 2",
+            "keyward_http_request_seconds_bucket{le=\"0.0005\"} 0",
+            "keyward_http_request_seconds_bucket{le=\"0.001\"} 1",
+            "keyward_http_request_seconds_bucket{le=\"+Inf\"} 2",
+            "keyward_connections 1",
+            "keyward_log_entries 7",
+        ] {
+            assert!(text.lines().any(|there| there == line), "{line} is missing in\n{text}");
+        }
+        drop(held);
+        assert!(metrics.text(None).contains("\nkeyward_connections 0\n"));
+    }
+}

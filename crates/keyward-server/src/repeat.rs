@@ -1,0 +1,253 @@
+//! `Idempotency-Key`: a change that is asked for again with the same key is not carried out again;
+//! its first answer is given once more.
+//!
+//! Keys are kept for 24 hours, in memory: at most [`MOST`] of them, and none over a restart. So the
+//! key guards against a connection that broke, not against a server that did; `If-Match` and
+//! `If-None-Match` guard against both, because the store itself compares.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+use crate::address::Client;
+use crate::app::App;
+use crate::asker::{Identified, bearer, identify};
+use crate::input;
+use crate::problem::{Problem, Result};
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPEATED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// How long an answer is kept.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Most answers kept; of more, the oldest go.
+const MOST: usize = 10_000;
+/// Larger answers are not kept; those to changes are far smaller.
+const LARGEST: usize = 64 << 10;
+
+/// The answers of one server.
+#[derive(Default)]
+pub(crate) struct Repeats(Mutex<HashMap<Id, Known>>);
+
+/// Who asked, and under which key.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Id(String, String);
+
+struct Known {
+    since: Instant,
+    /// Of method, path and body: a key is for one request.
+    request: [u8; 32],
+    /// `None` while the first one is under way.
+    answer: Option<Answer>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+/// Lets each change with a key through once. Reads pass, and changes without a key.
+pub(crate) async fn answer_once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let is_change = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
+    if !is_change || !request.headers().contains_key(KEY) {
+        return next.run(request).await;
+    }
+    once(app, request, next).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn once(app: Arc<App>, request: Request, next: Next) -> Result<Response> {
+    let key = key(request.headers())?;
+    let token = bearer(request.headers())?;
+    let from = request.extensions().get::<Client>().and_then(|client| client.0);
+    // An answer is given again only to whoever would be let in now.
+    let looked_up = Arc::clone(&app);
+    let caller = tokio::task::spawn_blocking(move || identify(&looked_up, &token, from)).await;
+    let caller = caller.unwrap_or_else(|_panicked| Err(Problem::internal()))?;
+    let (mut parts, body) = request.into_parts();
+    let body = input::collect(body, app.config.limits.body).await?;
+    let digest = digest(&parts.method, &parts.uri.to_string(), &body);
+    let id = Id(caller.principal().to_string(), key);
+    // A token for so many uses is used once by this.
+    parts.extensions.insert(Identified(caller));
+    match app.repeats.begin(&id, digest) {
+        Begin::Again(answer) => return Ok(answer.into_response()),
+        Begin::UnderWay => {
+            return Err(Problem::new(StatusCode::CONFLICT, "under_way", "the first request with this key is under way"));
+        }
+        Begin::Other => {
+            return Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "key_reused",
+                "this key was used for another request",
+            )
+            .hint("make a new `Idempotency-Key` for each change"));
+        }
+        Begin::First => {}
+    }
+    // A dropped request leaves its key free: whether it was carried out is for `If-Match` to tell.
+    let mut under_way = UnderWay { app: &app, id: Some(id) };
+    let response = next.run(Request::from_parts(parts, Body::from(body.to_vec()))).await;
+    let (answer, response) = keep(response).await?;
+    let id = under_way.id.take();
+    if let (Some(id), Some(answer)) = (&id, answer) {
+        app.repeats.finish(id, answer);
+    } else if let Some(id) = &id {
+        app.repeats.forget(id);
+    }
+    Ok(response)
+}
+
+struct UnderWay<'a> {
+    app: &'a App,
+    id: Option<Id>,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = &self.id {
+            self.app.repeats.forget(id);
+        }
+    }
+}
+
+fn key(headers: &HeaderMap) -> Result<String> {
+    let wrong = || Problem::wrong("an `Idempotency-Key` has 1 to 128 visible ASCII characters");
+    let mut given = headers.get_all(KEY).iter();
+    let (Some(key), None) = (given.next(), given.next()) else { return Err(wrong()) };
+    let key = key.to_str().map_err(|_| wrong())?;
+    let fits = (1..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    fits.then(|| key.to_owned()).ok_or_else(wrong)
+}
+
+fn digest(method: &Method, uri: &str, body: &[u8]) -> [u8; 32] {
+    let parts = [method.as_str().as_bytes(), uri.as_bytes(), body];
+    let hash = parts.iter().fold(Sha256::new(), |hash, part| {
+        hash.chain_update((part.len() as u64).to_be_bytes()).chain_update(part)
+    });
+    hash.finalize().into()
+}
+
+/// The answer, to be kept and to be sent. What failed is to be tried again, so that it is not kept.
+async fn keep(response: Response) -> Result<(Option<Answer>, Response)> {
+    if !response.status().is_success() {
+        return Ok((None, response));
+    }
+    let (parts, body) = response.into_parts();
+    let body = input::collect(body, usize::MAX).await?.to_vec();
+    let answer = Answer { status: parts.status, headers: parts.headers.clone(), body: body.clone() };
+    Ok(((body.len() <= LARGEST).then_some(answer), Response::from_parts(parts, Body::from(body))))
+}
+
+enum Begin {
+    First,
+    UnderWay,
+    Other,
+    Again(Answer),
+}
+
+impl Repeats {
+    fn begin(&self, id: &Id, request: [u8; 32]) -> Begin {
+        let mut known = self.known();
+        let now = Instant::now();
+        match known.get(id) {
+            Some(first) if now.duration_since(first.since) < KEPT => {
+                return match &first.answer {
+                    _ if first.request != request => Begin::Other,
+                    None => Begin::UnderWay,
+                    Some(answer) => Begin::Again(answer.clone()),
+                };
+            }
+            _ => {}
+        }
+        if known.len() >= MOST {
+            make_room(&mut known, now);
+        }
+        known.insert(id.clone(), Known { since: now, request, answer: None });
+        Begin::First
+    }
+
+    fn finish(&self, id: &Id, answer: Answer) {
+        if let Some(first) = self.known().get_mut(id) {
+            first.answer = Some(answer);
+        }
+    }
+
+    fn forget(&self, id: &Id) {
+        self.known().remove(id);
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Id, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is over goes; when nothing is, the older half does.
+fn make_room(known: &mut HashMap<Id, Known>, now: Instant) {
+    known.retain(|_, first| now.duration_since(first.since) < KEPT);
+    if known.len() < MOST {
+        return;
+    }
+    let mut times: Vec<Instant> = known.values().map(|first| first.since).collect();
+    let middle = times.len() / 2;
+    let (_, middle, _) = times.select_nth_unstable(middle);
+    let middle = *middle;
+    known.retain(|_, first| first.since > middle);
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.body).into_response();
+        *response.headers_mut() = self.headers;
+        response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: usize) -> Id {
+        Id("user:a".into(), n.to_string())
+    }
+
+    fn answer() -> Answer {
+        Answer { status: StatusCode::CREATED, headers: HeaderMap::new(), body: b"once".to_vec() }
+    }
+
+    #[test]
+    fn a_key_is_for_one_request() {
+        let repeats = Repeats::default();
+        assert!(matches!(repeats.begin(&id(1), [1; 32]), Begin::First));
+        assert!(matches!(repeats.begin(&id(1), [1; 32]), Begin::UnderWay));
+        repeats.finish(&id(1), answer());
+        assert!(matches!(repeats.begin(&id(1), [1; 32]), Begin::Again(again) if again.body == b"once"));
+        assert!(matches!(repeats.begin(&id(1), [2; 32]), Begin::Other));
+        let other = Id("user:b".into(), "1".into());
+        assert!(matches!(repeats.begin(&other, [1; 32]), Begin::First), "keys of two callers are two keys");
+    }
+
+    #[test]
+    fn no_more_than_the_limit_is_kept() {
+        let repeats = Repeats::default();
+        for n in 0..3 * MOST {
+            repeats.begin(&id(n), [0; 32]);
+        }
+        assert!(repeats.known().len() <= MOST);
+        assert!(matches!(repeats.begin(&id(3 * MOST - 1), [0; 32]), Begin::UnderWay), "the newest stays");
+    }
+
+    #[test]
+    fn parts_of_a_request_cannot_be_moved_into_each_other() {
+        assert_ne!(digest(&Method::PUT, "/a", b"b"), digest(&Method::PUT, "/ab", b""));
+        assert_ne!(digest(&Method::PUT, "/a", b""), digest(&Method::POST, "/a", b""));
+    }
+}

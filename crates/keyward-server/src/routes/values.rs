@@ -1,0 +1,115 @@
+//! Values. Each that leaves is on record first.
+
+use std::sync::Arc;
+
+use axum::Json;
+use keyward_client::{Desk, Disclosed, Purpose, Selection};
+use keyward_types::SecretName;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::asker::Asker;
+use crate::input::{At, Named, Params, Value};
+use crate::problem::{Problem, Result};
+
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(read_environment)).routes(routes!(read_value))
+}
+
+/// A value that left.
+#[derive(Debug, Serialize, ToSchema)]
+struct Opened {
+    name: String,
+    version: u64,
+    kind: String,
+    /// The environment that answered: a parent, where the one asked lacks the name.
+    environment: String,
+    /// Whether `run` hands it over as a private file.
+    as_file: bool,
+    /// The holding that was opened: `POST /holdings/close` ends it when you have the value no more.
+    holding: Option<String>,
+    /// `value` when it is text, else `value_base64`.
+    #[serde(flatten)]
+    value: Value,
+}
+
+/// The values of an environment.
+#[derive(Debug, Serialize, ToSchema)]
+struct Values {
+    values: Vec<Opened>,
+    next: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// This version instead of the active one.
+    #[param(minimum = 1)]
+    version: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Batch {
+    /// Only these names, joined by commas, all of which have to be there; else every active one.
+    names: Option<String>,
+    /// `run` when they go into a child's environment, `export` into a file; default `read`.
+    #[param(value_type = Option<String>)]
+    purpose: Option<Purpose>,
+}
+
+/// Names of one batch; each is an entry in the log.
+const MOST_NAMES: usize = 1000;
+
+/// Read one value.
+#[utoipa::path(
+    get, path = "/projects/{project}/environments/{environment}/values/{*name}", tag = "values",
+    params(Which), responses((status = 200, body = Opened))
+)]
+async fn read_value(asker: Asker, Named(at, name): Named, Params(query): Params<Which>) -> Result<Json<Opened>> {
+    let selection = match query.version {
+        None => Selection::Names(vec![name]),
+        Some(number) => Selection::Version(name, keyward_types::Version::new(number)?),
+    };
+    let mut read = asker.ask(move |desk| Ok(desk.read(at, selection, Purpose::Read)?)).await?;
+    read.pop().map(|one| Json(one.into())).ok_or_else(Problem::internal)
+}
+
+/// Read every value of an environment and its parents, or some: all or none.
+#[utoipa::path(
+    get, path = "/projects/{project}/environments/{environment}/values", tag = "values",
+    params(Batch), responses((status = 200, body = Values))
+)]
+async fn read_environment(asker: Asker, At(at): At, Params(query): Params<Batch>) -> Result<Json<Values>> {
+    let selection = query.names.as_deref().map_or(Ok(Selection::All), names)?;
+    let purpose = query.purpose.unwrap_or(Purpose::Read);
+    let read = asker.ask(move |desk| Ok(desk.read(at, selection, purpose)?)).await?;
+    Ok(Json(Values { values: read.into_iter().map(Opened::from).collect(), next: None }))
+}
+
+fn names(text: &str) -> Result<Selection> {
+    let names = text.split(',').map(str::parse).collect::<Result<Vec<SecretName>, _>>()?;
+    if names.len() > MOST_NAMES {
+        return Err(Problem::wrong(format!("a batch has at most {MOST_NAMES} names")));
+    }
+    Ok(Selection::Names(names))
+}
+
+impl From<Disclosed> for Opened {
+    fn from(read: Disclosed) -> Self {
+        Self {
+            name: read.name.to_string(),
+            version: read.version.get(),
+            kind: read.kind.to_string(),
+            environment: read.environment.to_string(),
+            as_file: read.as_file,
+            value: Value::of(&read.value),
+            holding: read.holding,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A server's life: addresses are bound first, so that what is wrong is said before anything runs.
+
+use std::sync::Arc;
+
+use hyper_util::server::graceful::GracefulShutdown;
+use keyward_client::{Failure, Result};
+use keyward_vault::Vault;
+
+use crate::app::{App, router};
+use crate::authenticate::Authenticate;
+use crate::config::Config;
+use crate::connection::{Serving, accept};
+use crate::listener::{Bound, bind};
+use crate::stop::Stop;
+
+/// A control API that is bound and does not answer yet.
+pub struct Server {
+    bound: Vec<Bound>,
+    app: Arc<App>,
+}
+
+impl Server {
+    /// Binds every address of the set-up.
+    ///
+    /// # Errors
+    /// When an address cannot be had, could be reached by others without TLS, or a certificate
+    /// cannot be used.
+    pub fn bind(vault: Arc<Vault>, authenticate: impl Authenticate, config: Config) -> Result<Self> {
+        let bound = bind(&config)?;
+        Ok(Self { bound, app: Arc::new(App::new(vault, Box::new(authenticate), config)) })
+    }
+
+    /// What clients write to reach it, for example `http://127.0.0.1:8200`.
+    pub fn urls(&self) -> Vec<String> {
+        self.bound.iter().map(Bound::url).collect()
+    }
+
+    /// Answers until `stop` is asked to end it: requests that are under way get their answers, as
+    /// far as they come in time.
+    ///
+    /// # Errors
+    /// When the machine cannot give threads or sockets.
+    pub fn run(self, stop: &Stop) -> Result<()> {
+        let failed = |error: std::io::Error| Failure::internal(format!("the server cannot run: {error}"));
+        let calls = self.app.config.limits.calls;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("keyward-http")
+            // Callers who wait for one flush share it, so that many have to be able to wait.
+            .max_blocking_threads(calls)
+            .build()
+            .map_err(failed)?;
+        let done = runtime.block_on(self.serve(stop.clone())).map_err(failed);
+        // Calls that are under way are carried out to their end: what they commit is whole anyway.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+        done
+    }
+
+    async fn serve(self, stop: Stop) -> std::io::Result<()> {
+        let open = Arc::new(GracefulShutdown::new());
+        let grace = std::time::Duration::from_secs(self.app.config.limits.grace_seconds);
+        let serving = Arc::new(Serving::new(Arc::clone(&self.app), router(&self.app), Arc::clone(&open)));
+        let mut listeners = tokio::task::JoinSet::new();
+        for bound in self.bound {
+            listeners.spawn(accept(bound, Arc::clone(&serving), stop.clone()));
+        }
+        let mut done = Ok(());
+        while let Some(ended) = listeners.join_next().await {
+            let ended = ended.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)));
+            if ended.is_err() && done.is_ok() {
+                done = ended;
+                stop.stop();
+            }
+        }
+        drop(serving);
+        // The listeners have ended, so that nobody else holds it.
+        let Some(open) = Arc::into_inner(open) else { return done };
+        if tokio::time::timeout(grace, open.shutdown()).await.is_err() {
+            tracing::warn!("requests were still open when the server ended");
+        }
+        done
+    }
+}

@@ -1,0 +1,96 @@
+//! The page at `/`: what this server is, and its calls. It is made on the server, without scripts.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use crate::app::App;
+
+/// Nothing but our own style sheet; nobody frames it.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const STYLE: &str = include_str!("web/style.css");
+
+/// `/`.
+pub(crate) async fn page(State(app): State<Arc<App>>) -> Response {
+    let safe_mode = match app.vault.safe_mode() {
+        None => String::new(),
+        Some(why) => format!("<p class=\"warning\">Safe mode: {}</p>", escaped(&why)),
+    };
+    answer(app.page.replace("<!-- state -->", &safe_mode), "text/html; charset=utf-8")
+}
+
+/// `/style.css`.
+pub(crate) async fn style() -> Response {
+    answer(STYLE.to_owned(), "text/css; charset=utf-8")
+}
+
+fn answer(text: String, kind: &'static str) -> Response {
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+    response
+}
+
+/// The page, from the OpenAPI document.
+pub(crate) fn render(document: &Value) -> String {
+    let mut calls = String::new();
+    let paths = document["paths"].as_object();
+    for (path, item) in paths.into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let said = operation["summary"].as_str().or(operation["description"].as_str()).unwrap_or_default();
+            let _ = writeln!(
+                calls,
+                "<tr><td><code>{}</code></td><td><code>/api/v1{}</code></td><td>{}</td></tr>",
+                method.to_ascii_uppercase(),
+                escaped(path),
+                escaped(said)
+            );
+        }
+    }
+    include_str!("web/page.html").replace("<!-- calls -->", calls.trim_end())
+}
+
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stays_text() {
+        assert_eq!(escaped("<b>\"&'"), "&lt;b&gt;&quot;&amp;&#39;");
+    }
+
+    #[test]
+    fn every_call_is_on_the_page() {
+        let document = crate::openapi::document();
+        let page = render(&document);
+        let paths = document["paths"].as_object().unwrap();
+        assert!(paths.len() > 10);
+        assert!(paths.keys().all(|path| page.contains(&format!("/api/v1{path}<"))));
+        assert!(!page.contains("<script") && !page.contains("<!-- calls"));
+    }
+}

@@ -1,0 +1,17 @@
+//! The real server on a real vault in a folder of its own, asked over sockets.
+
+mod answers;
+mod audit;
+mod bad_input;
+mod kit;
+mod limits;
+mod matching;
+mod openapi;
+mod page;
+mod projects;
+mod repeats;
+mod rights;
+mod secrets;
+mod tls;
+mod values;
+mod versions;

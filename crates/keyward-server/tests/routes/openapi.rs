@@ -1,0 +1,70 @@
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::kit::Served;
+
+/// Set to write the document anew: `KEYWARD_WRITE_OPENAPI=1 cargo test -p keyward-server openapi`.
+const WRITE: &str = "KEYWARD_WRITE_OPENAPI";
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a developer says so by a variable")]
+fn the_document_in_the_tree_is_the_one_that_is_served() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+    let mut made = serde_json::to_string_pretty(&keyward_server::openapi()).unwrap();
+    made.push('\n');
+    if std::env::var_os(WRITE).is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == made, "the API changed: `{WRITE}=1 cargo test -p keyward-server openapi` writes docs/openapi.json");
+    let served: Value = Served::start().raw("GET", "/api/v1/openapi.json", &[], b"").is(200);
+    assert_eq!(served, keyward_server::openapi());
+}
+
+#[test]
+fn every_call_of_the_document_refuses_who_has_no_token() {
+    let served = Served::start();
+    let before = served.log_size();
+    let document = keyward_server::openapi();
+    let mut calls = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let path = path
+            .replace("{project}", "shop")
+            .replace("{environment}", "development")
+            .replace("{name}", "A")
+            .replace("{index}", "0")
+            .replace("/search", "/search?name=a");
+        for method in item.as_object().unwrap().keys() {
+            let method = method.to_ascii_uppercase();
+            let path = format!("/api/v1{path}");
+            let answer = served.raw(&method, &path, &[("content-type", "application/json")], b"{}");
+            assert_eq!(answer.problem(401), "unauthenticated", "{method} {path}");
+            assert!(answer.header("www-authenticate").starts_with("Bearer"));
+            // One that is well formed and stands for nobody.
+            let random = keyward_testing::vault::SystemRandom;
+            let kind = keyward_types::token::TokenKind::Personal;
+            let token = keyward_types::token::PlainToken::generate(kind, &random).unwrap();
+            let bearer = format!("Bearer {}", token.expose());
+            let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+            assert_eq!(served.raw(&method, &path, &headers, b"{}").problem(401), "unauthenticated", "{method} {path}");
+            calls += 1;
+        }
+    }
+    assert!(calls >= 25, "{calls}");
+    assert_eq!(served.log_size(), before, "nobody who is nobody changes anything");
+}
+
+#[test]
+fn every_call_has_its_own_name_and_tells_of_problems() {
+    let document = keyward_server::openapi();
+    let mut names = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            assert!(names.insert(operation["operationId"].as_str().unwrap().to_owned()), "{path}");
+            assert_eq!(operation["responses"]["default"]["$ref"], "#/components/responses/Problem", "{path}");
+            assert!(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "{path}");
+        }
+    }
+    assert!(document["openapi"] == "3.1.0" && document["components"]["schemas"]["Problem"].is_object());
+}

@@ -1,0 +1,125 @@
+use std::io::Write;
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keyward_server::{Config, Listen, Tls};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::kit::{Answer, Served};
+
+type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+fn authority() -> Issuer {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// Certificate and key, as PEM.
+fn issued(authority: &Issuer, name: &str) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+    (certificate.pem(), key.serialize_pem())
+}
+
+fn write(folder: &Path, authority: &Issuer, name: &str) -> Tls {
+    let (certificate, key) = issued(authority, name);
+    let tls = Tls { certificate: folder.join("cert.pem"), key: folder.join("key.pem"), client_ca: None };
+    std::fs::write(&tls.key, key).unwrap();
+    std::fs::write(&tls.certificate, certificate).unwrap();
+    tls
+}
+
+fn served(tls: Tls) -> Served {
+    let listen =
+        Listen { address: Some("127.0.0.1:0".parse().unwrap()), tls: Some(tls), ..Listen::default() };
+    Served::with(Config { listen: vec![listen], ..Config::default() })
+}
+
+/// Asks `/healthz` as `localhost`; the certificate that the server showed, and its answer.
+fn ask(
+    served: &Served,
+    authority: &Issuer,
+    client: Option<(String, String)>,
+) -> Result<(CertificateDer<'static>, Answer), String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let config = match client {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+            builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap()
+        }
+    };
+    let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+    let stream = TcpStream::connect(served.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut stream = StreamOwned::new(connection, stream);
+    let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).map_err(|error| error.to_string())?;
+    let answer = Answer::read(&mut stream);
+    if answer.status == 0 {
+        return Err("the server closed".into());
+    }
+    Ok((stream.conn.peer_certificates().unwrap()[0].clone().into_owned(), answer))
+}
+
+#[test]
+fn a_renewed_certificate_is_used_without_a_restart() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), authority());
+    let served = served(write(folder.path(), &authority, "localhost"));
+    let (first, answer) = ask(&served, &authority, None).unwrap();
+    answer.is(200);
+    // One that cannot be used changes nothing.
+    std::fs::write(folder.path().join("cert.pem"), "nonsense").unwrap();
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(ask(&served, &authority, None).unwrap().0, first);
+    write(folder.path(), &authority, "localhost");
+    let started = Instant::now();
+    while ask(&served, &authority, None).unwrap().0 == first {
+        assert!(started.elapsed() < Duration::from_secs(15), "the renewed certificate is not used");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn clients_without_a_certificate_are_refused_where_one_is_needed() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), authority());
+    let clients = self::authority();
+    let ca = folder.path().join("clients.pem");
+    std::fs::write(&ca, clients.pem()).unwrap();
+    let tls = Tls { client_ca: Some(ca), ..write(folder.path(), &authority, "localhost") };
+    let served = served(tls);
+    assert!(ask(&served, &authority, None).is_err());
+    let foreign = issued(&self::authority(), "ci");
+    assert!(ask(&served, &authority, Some(foreign)).is_err());
+    ask(&served, &authority, Some(issued(&clients, "ci"))).unwrap().1.is(200);
+}
+
+#[test]
+fn plain_http_is_no_way_around_tls() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), authority());
+    let served = served(write(folder.path(), &authority, "localhost"));
+    assert_eq!(served.raw("GET", "/healthz", &[], b"").status, 0);
+}
+
+#[test]
+fn files_that_cannot_be_used_stop_the_start() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), authority());
+    let tls = write(folder.path(), &authority, "localhost");
+    std::fs::write(&tls.key, issued(&authority, "localhost").1).unwrap();
+    let listen = Listen { address: Some("127.0.0.1:0".parse().unwrap()), tls: Some(tls), ..Listen::default() };
+    let config = Config { listen: vec![listen], ..Config::default() };
+    let vault = Served::start().vault.clone();
+    let failure = keyward_server::Server::bind(vault, keyward_server::Tokens, config).err().unwrap();
+    assert!(failure.message.contains("cannot be used"), "{failure}");
+}

@@ -1,0 +1,135 @@
+//! A process that keeps the vault and answers: over HTTP to programs, over the socket to the other
+//! commands of this user. Whatever ends it, requests are answered first, then the socket's calls,
+//! and the store is given up last.
+
+use std::sync::mpsc::{self, Sender};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use keyward_client::{Agent, Bytes, Desk, End, Failure, NewTokenInfo, Owned, Result};
+use keyward_server::{Config, Tokens, Server, Stop};
+use keyward_types::{EnvironmentName, ProjectName};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::context::Context;
+use crate::first_start;
+use crate::output::{self, Exit};
+
+/// How lines about requests are written.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Log {
+    /// For people.
+    Text,
+    /// For programs, an object a line.
+    Json,
+}
+
+/// It ends by a signal, not by time.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// Serves until it is told to end.
+pub(crate) fn run(context: &Context, config: Config, log: Option<Log>) -> Result<Exit> {
+    write_log(log);
+    allow_many_files();
+    // Before there is anything to clean up.
+    let (event, events) = mpsc::channel();
+    watch_signals(event.clone())?;
+    let owned = first_start::own(context)?;
+    let server = Server::bind(Arc::clone(owned.vault()), Tokens, config)?;
+    let token = prepare(context, &owned)?;
+    for warning in &owned.warnings {
+        output::note(format!("warning: {warning}"));
+    }
+    let (urls, stop) = (server.urls(), Stop::new());
+    let agent = Agent::bind(owned)?;
+    let serving = serve(server, stop.clone(), event.clone());
+    let (tell_agent, told) = mpsc::channel();
+    let answering = std::thread::spawn(move || {
+        let why = agent.run(FOREVER, (event.clone(), told), || true);
+        let _ = event.send(why);
+    });
+    announce(context, &urls, token.as_ref())?;
+    let why = events.recv().unwrap_or(End::Signal);
+    stop.stop();
+    let served = joined(serving).and_then(|served| served);
+    let _ = tell_agent.send(why);
+    joined(answering)?;
+    served?;
+    output::note("ended; everything that was answered is stored");
+    Ok(Exit::Done)
+}
+
+fn serve(server: Server, stop: Stop, event: Sender<End>) -> JoinHandle<Result<()>> {
+    std::thread::spawn(move || {
+        let served = server.run(&stop);
+        let _ = event.send(End::Asked);
+        served
+    })
+}
+
+fn joined<T>(thread: JoinHandle<T>) -> Result<T> {
+    thread.join().map_err(|_panicked| Failure::internal("a thread of the server ended by a panic"))
+}
+
+/// A project to begin with, and a token for the owner where nobody was ever given one.
+fn prepare(context: &Context, owned: &Owned) -> Result<Option<Bytes>> {
+    let desk = owned.desk(context.occasion())?;
+    if desk.projects()?.is_empty() {
+        let name: ProjectName = "default".parse().map_err(|_| Failure::internal("`default` is no name"))?;
+        desk.create_project(name, EnvironmentName::usual())?;
+    }
+    if !desk.tokens()?.is_empty() {
+        return Ok(None);
+    }
+    let made = desk.create_token(NewTokenInfo { name: "first start".into(), ..NewTokenInfo::default() })?;
+    Ok(Some(made.text))
+}
+
+/// The token is shown here and never again.
+fn announce(context: &Context, urls: &[String], token: Option<&Bytes>) -> Result<()> {
+    let token = token.map(|token| String::from_utf8_lossy(token.expose()));
+    if context.global.json {
+        return output::json(&serde_json::json!({ "urls": urls, "token": token }));
+    }
+    for url in urls {
+        output::note(format!("the control API is at {url}"));
+    }
+    if let Some(token) = token {
+        output::note("sign in with this token; it is shown this once, and `keyward token create` makes others:");
+        output::line(token)?;
+    }
+    output::note("Ctrl-C ends it");
+    Ok(())
+}
+
+fn watch_signals(event: Sender<End>) -> Result<()> {
+    let signals = Signals::new([SIGTERM, SIGHUP, SIGINT]);
+    let mut signals = signals.map_err(|error| Failure::internal(format!("signals cannot be watched: {error}")))?;
+    std::thread::spawn(move || {
+        for _ in &mut signals {
+            let _ = event.send(End::Signal);
+        }
+    });
+    Ok(())
+}
+
+/// Each connection is a file; where the system allows no more, fewer are served at a time.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// Without a form only what needs somebody to act is written.
+fn write_log(log: Option<Log>) {
+    use tracing_subscriber::filter::LevelFilter;
+    let level = if log.is_some() { LevelFilter::INFO } else { LevelFilter::WARN };
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    // A second subscriber is refused; the first one serves.
+    let _ = match log {
+        Some(Log::Json) => lines.json().flatten_event(true).try_init(),
+        _ => lines.with_ansi(false).try_init(),
+    };
+}

@@ -1,0 +1,127 @@
+//! `keyward up` on a fresh machine: ready at once, over HTTP and by the command line, at the same
+//! time and with the same results.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use keyward_testing::Program;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running `keyward up`.
+struct Up {
+    child: Child,
+    address: SocketAddr,
+    token: Option<String>,
+    /// From the start of the process to the first answer of `/readyz`.
+    took: Duration,
+}
+
+impl Up {
+    fn start(program: &Program) -> Self {
+        let started = Instant::now();
+        let mut command = program.command(&["up", "--listen", "127.0.0.1:0", "--json"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut text = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        while serde_json::from_str::<serde_json::Value>(&text).is_err() {
+            if lines.read_line(&mut text).unwrap() == 0 {
+                let mut said = String::new();
+                let _ = child.stderr.take().unwrap().read_to_string(&mut said);
+                panic!("it ended: {text}{said}");
+            }
+        }
+        let said: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let address = said["urls"][0].as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap();
+        let token = said["token"].as_str().map(str::to_owned);
+        let up = Self { child, address, token, took: Duration::ZERO };
+        assert_eq!(up.ask("GET", "/readyz", "", None).0, 200);
+        Self { took: started.elapsed(), ..up }
+    }
+
+    fn ask(&self, method: &str, path: &str, token: &str, body: Option<&str>) -> (u16, String) {
+        let body = body.unwrap_or_default();
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        (answer[9..12].parse().unwrap(), answer)
+    }
+
+    fn end(mut self) -> Option<i32> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+fn program() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_keyward"))
+}
+
+const VALUES: &str = "/api/v1/projects/default/environments/development/values";
+const SECRETS: &str = "/api/v1/projects/default/environments/development/secrets";
+
+#[test]
+fn the_first_secret_goes_both_ways_while_it_runs() {
+    let program = program();
+    let up = Up::start(&program);
+    println!("ready after {:?}", up.took);
+    assert!(up.took < Duration::from_secs(5), "it took {:?}", up.took);
+    let token = up.token.clone().unwrap();
+    let (status, answer) = up.ask("PUT", &format!("{SECRETS}/BY_HTTP"), &token, Some(r#"{"value":"from a program"}"#));
+    assert_eq!(status, 201, "{answer}");
+    let got = program.ok(&["get", "BY_HTTP", "-p", "default"], b"");
+    assert_eq!(got.out(), "from a program");
+    program.ok(&["set", "BY_HAND", "-p", "default", "--raw"], b"from a person");
+    let (status, answer) = up.ask("GET", &format!("{VALUES}/BY_HAND"), &token, None);
+    assert!(status == 200 && answer.contains("\"value\":\"from a person\""), "{answer}");
+    program.ok(&["audit", "verify"], b"");
+    assert_eq!(up.end(), Some(0));
+    // It gave the store up, and nothing was lost.
+    assert_eq!(program.ok(&["get", "BY_HAND", "-p", "default"], b"").out(), "from a person");
+    program.ok(&["audit", "verify"], b"");
+}
+
+#[test]
+fn the_token_is_shown_once_and_goes_on_to_work() {
+    let program = program();
+    let first = Up::start(&program);
+    let token = first.token.clone().unwrap();
+    assert_eq!(first.end(), Some(0));
+    let second = Up::start(&program);
+    assert_eq!(second.token, None);
+    assert_eq!(second.ask("GET", "/api/v1/whoami", &token, None).0, 200);
+    assert_eq!(second.ask("GET", "/api/v1/whoami", "", None).0, 401);
+    assert_eq!(second.end(), Some(0));
+    let files = program.home.files();
+    let found = files.iter().filter(|file| {
+        let bytes = std::fs::read(file).unwrap_or_default();
+        bytes.windows(token.len()).any(|window| window == token.as_bytes())
+    });
+    assert_eq!(found.count(), 0, "the token lies in a file");
+}
+
+#[test]
+fn one_process_serves_a_vault_and_lock_ends_it() {
+    let program = program();
+    let mut up = Up::start(&program);
+    let second = program.run(&["up", "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.code, Some(5), "{second}");
+    program.ok(&["lock"], b"");
+    assert_eq!(up.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn other_machines_are_not_served_in_the_clear() {
+    let program = program();
+    let refused = program.run(&["up", "--listen", "0.0.0.0:0"]);
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.err().contains("tls"), "{refused}");
+}
