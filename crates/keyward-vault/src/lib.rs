@@ -34,6 +34,8 @@ mod reseal;
 mod ring;
 mod scan_cache;
 mod slot;
+mod team;
+mod team_review;
 #[cfg(test)]
 mod testing;
 mod value;
@@ -55,6 +57,8 @@ pub use record::{Recorded, Via};
 pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Sealed};
 pub use scan_cache::ScanCache;
 pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Share, Slot};
+pub use team::{Footprint, Settlement, Stored, Task, TaskAbout, TaskState};
+pub use team_review::{Answer, Review, ReviewLine, Right, Suggestion};
 pub use vault::{NewVault, Tools, Vault};
 pub use verify::Verified;
 pub use window::WINDOW;

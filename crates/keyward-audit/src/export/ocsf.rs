@@ -104,6 +104,8 @@ fn class(action: Action) -> Class {
         | Action::ProjectCreate
         | Action::EnvironmentAdd
         | Action::SlotAdd
+        | Action::OffboardingBegin
+        | Action::ReviewStart
         | Action::FolderTrust
         | Action::Backup
         | Action::LogCheckpoint
@@ -126,6 +128,11 @@ fn class(action: Action) -> Class {
         | Action::RekeyData
         | Action::Restore
         | Action::HoldingClose
+        | Action::OffboardingSettle
+        | Action::OnboardingUpdate
+        | Action::ReviewDecide
+        | Action::ReviewClose
+        | Action::ReviewRestore
         | Action::StoreAccept => api(3, "Update"),
         Action::SecretDelete
         | Action::SecretDestroy
