@@ -83,6 +83,16 @@ pub(crate) const ALL: &[Campaign] = &[
         full: &[("KEYWARD_CRASHES", "500")],
     },
     Campaign {
+        name: "offboard",
+        title: "The plan for anybody's leaving says what he read, and nothing else",
+        package: "keyward-testing",
+        test: "offboard",
+        features: &[],
+        tools: &[],
+        small: &[("KEYWARD_PEOPLE", "10"), ("KEYWARD_SECRETS", "250"), ("KEYWARD_READS", "100000")],
+        full: &[("KEYWARD_PEOPLE", "200"), ("KEYWARD_SECRETS", "5000"), ("KEYWARD_READS", "2000000")],
+    },
+    Campaign {
         name: "recognise",
         title: "Stored values are recognised in every spelling, and nothing else is",
         package: "keyward-testing",

@@ -63,13 +63,7 @@ pub fn next_due(last: Option<&Review>, vault_since: Timestamp) -> Timestamp {
 }
 
 /// A review of these rights: the unused ones first, then by holder.
-pub fn start(
-    id: &str,
-    by: &PrincipalId,
-    rights: Vec<Right>,
-    days: i64,
-    now: Timestamp,
-) -> (Review, Vec<ReviewLine>) {
+pub fn start(id: &str, by: &PrincipalId, rights: Vec<Right>, days: i64, now: Timestamp) -> (Review, Vec<ReviewLine>) {
     let review = Review {
         id: id.to_owned(),
         started_by: by.clone(),

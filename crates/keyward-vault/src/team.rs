@@ -4,9 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use keyward_access::{Object, authorize};
 use keyward_audit::Action as ActionName;
-use keyward_types::{
-    EnvironmentName, Head, List, PrincipalId, ProjectName, Record, SecretId, Timestamp, Version,
-};
+use keyward_types::{EnvironmentName, Head, List, PrincipalId, ProjectName, Record, SecretId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
@@ -24,7 +22,7 @@ pub struct Footprint {
     pub reads: Vec<Reads>,
     /// What was handed out to him.
     pub holdings: Vec<Holding>,
-    /// How many others have read each version of what he read.
+    /// How many others have read each version of the secrets with values that he knows.
     pub others: HashMap<(SecretId, Version), u64>,
 }
 
@@ -145,22 +143,22 @@ impl Vault {
         let prefix = [person.as_str().as_bytes(), &[0]].concat();
         let reads: Vec<Reads> = plain(records::scan::<Reads>(&self.store, &prefix)?);
         let holdings = plain(records::find::<Holding>(&self.store, "principal", person.as_str().as_bytes())?);
-        let others = self.other_readers(person, &reads)?;
-        // Last, so that nothing which he has read by now is missing among the heads.
-        Ok(Footprint { secrets: self.inventory()?, reads, holdings, others })
+        // After the rest, so that nothing which he has read by now is missing among the heads.
+        let secrets = self.inventory()?;
+        let others = self.other_readers(person, &met_by(person, &secrets, &reads, &holdings))?;
+        Ok(Footprint { secrets, reads, holdings, others })
     }
 
     fn other_readers(
         &self,
         person: &PrincipalId,
-        reads: &[Reads],
+        secrets: &HashSet<SecretId>,
     ) -> Result<HashMap<(SecretId, Version), u64>, Error> {
-        let secrets: HashSet<SecretId> = reads.iter().map(|reads| reads.place.secret).collect();
         let mut others = HashMap::new();
         for secret in secrets {
             for row in records::find::<Reads>(&self.store, "secret", secret.as_bytes())? {
                 if row.record.principal != *person {
-                    *others.entry((secret, row.record.version)).or_default() += 1;
+                    *others.entry((*secret, row.record.version)).or_default() += 1;
                 }
             }
         }
@@ -271,6 +269,23 @@ impl Vault {
         let refuse = |denial| self.denied(actor, denial, ActionName::SecretList, Names::default());
         authorize::<List>(&actor.caller, &Object::Vault(self.id())).map(drop).map_err(refuse)
     }
+}
+
+/// Secrets of which a labelled version has a value that came to him, here or elsewhere.
+fn met_by(person: &PrincipalId, secrets: &[Stored], reads: &[Reads], holdings: &[Holding]) -> HashSet<SecretId> {
+    let read = reads.iter().map(|reads| (reads.place.secret, reads.version));
+    let held = holdings.iter().map(|holding| (holding.place.secret, holding.version));
+    let met: HashSet<(SecretId, Version)> = read.chain(held).collect();
+    let versions = secrets.iter().flat_map(|one| one.head.versions.iter().map(move |version| (&one.head, version)));
+    let values: HashSet<&str> = versions
+        .filter(|(head, version)| version.created_by == *person || met.contains(&(head.place.secret, version.version)))
+        .map(|(_, version)| version.fingerprint.as_str())
+        .collect();
+    let known = |one: &&Stored| {
+        let mut labelled = one.head.labels.values().filter_map(|version| one.head.version(*version));
+        labelled.any(|version| values.contains(version.fingerprint.as_str()))
+    };
+    secrets.iter().filter(known).map(|one| one.head.place.secret).collect()
 }
 
 /// The records without the generations of their rows.

@@ -172,7 +172,8 @@ impl Vault {
         let (object, action) = (Object::Vault(self.id()), ActionName::ReviewStart);
         let names = Names::default().with("review", &*review.id);
         let permit = self.permit_administer(actor, object, action, &names)?;
-        if let Some(open) = self.all_reviews()?.iter().find(|other| other.closed_at.is_none() && other.id != review.id) {
+        if let Some(open) = self.all_reviews()?.iter().find(|other| other.closed_at.is_none() && other.id != review.id)
+        {
             return Err(Error::Refused(format!("the review `{}` is still open: close it first", open.id)));
         }
         let telling = Telling::new(action, object).count(lines.len() as u64).names(names);
@@ -181,7 +182,9 @@ impl Vault {
         change.put(review);
         lines.iter().for_each(|line| change.put(line));
         change.commit().map(drop).map_err(|error| match error {
-            Error::Store(keyward_store::Error::Conflict(_)) => Error::Exists { noun: "review", name: review.id.clone() },
+            Error::Store(keyward_store::Error::Conflict(_)) => {
+                Error::Exists { noun: "review", name: review.id.clone() }
+            }
             other => other,
         })
     }

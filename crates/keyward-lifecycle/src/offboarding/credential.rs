@@ -72,7 +72,9 @@ pub(super) fn lines(credentials: &[Credential], leaver: &PrincipalId, now: Times
             Some(CredentialLine { credential: credential.clone(), fate })
         })
         .collect();
-    lines.sort_by(|a, b| (Reverse(a.credential.last_used), &a.credential.id).cmp(&(Reverse(b.credential.last_used), &b.credential.id)));
+    lines.sort_by(|a, b| {
+        (Reverse(a.credential.last_used), &a.credential.id).cmp(&(Reverse(b.credential.last_used), &b.credential.id))
+    });
     lines
 }
 

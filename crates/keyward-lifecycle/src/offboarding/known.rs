@@ -26,11 +26,7 @@ struct Value<'a> {
 }
 
 impl<'a> Knowledge<'a> {
-    pub(super) fn of(
-        footprint: &'a Footprint,
-        secrets: &HashMap<SecretId, &'a Stored>,
-        person: &PrincipalId,
-    ) -> Self {
+    pub(super) fn of(footprint: &'a Footprint, secrets: &HashMap<SecretId, &'a Stored>, person: &PrincipalId) -> Self {
         let mut met: BTreeMap<(SecretId, Version), (Place, Evidence)> = BTreeMap::new();
         let mut note = |place: Place, version: Version, evidence: &Evidence| {
             met.entry((place.secret, version)).or_insert_with(|| (place, Evidence::default())).1.join(evidence);

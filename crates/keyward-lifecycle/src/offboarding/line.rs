@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use keyward_types::{
-    Access, EnvironmentName, Kind, Place, ProjectName, SecretName, Timestamp, Version,
-};
+use keyward_types::{Access, EnvironmentName, Kind, Place, ProjectName, SecretName, Timestamp, Version};
 use keyward_vault::{HoldingKind, Stored};
 use serde::{Deserialize, Serialize};
 

@@ -100,10 +100,5 @@ fn note<'a>(readable: &mut HashMap<&'a str, BTreeSet<&'a Through>>, stored: &'a 
 }
 
 fn parts(place: &Place) -> [Part; 4] {
-    [
-        Part::Vault,
-        Part::Project(place.project),
-        Part::Environment(place.environment),
-        Part::Secret(place.secret),
-    ]
+    [Part::Vault, Part::Project(place.project), Part::Environment(place.environment), Part::Secret(place.secret)]
 }

@@ -1,8 +1,6 @@
 use std::collections::{BTreeMap, HashSet};
 
-use keyward_types::{
-    Content, EnvironmentId, Kind, Origin, Place, ProjectId, VaultId,
-};
+use keyward_types::{Content, EnvironmentId, Kind, Origin, Place, ProjectId, VaultId};
 use keyward_vault::{Holding, HoldingKind, Reads, Task, TaskAbout, TaskState};
 use proptest::prelude::*;
 
@@ -142,8 +140,7 @@ fn a_deleted_secret_waits_and_a_pending_version_counts() {
     let mut deleted = secret(1, &[1]);
     deleted.head.versions[0].state = VersionState::Deleted;
     let mut rotating = secret(2, &[2, 3]);
-    rotating.head.labels =
-        BTreeMap::from([(Label::active(), version(1)), ("pending".parse().unwrap(), version(2))]);
+    rotating.head.labels = BTreeMap::from([(Label::active(), version(1)), ("pending".parse().unwrap(), version(2))]);
     let read = vec![reads(1, 1, 1, 1), reads(1, 2, 2, 1), reads(1, 9, 1, 1)];
     let plan = plan(&facts(vec![deleted, rotating], read, vec![]), &person(1), NOW);
     assert_eq!(plan.rotate.iter().map(|line| line.subject.version).collect::<Vec<_>>(), [version(2)]);
@@ -161,11 +158,18 @@ fn rights_reach_what_was_there_before_they_ended() {
             reach(Part::Environment(place(1).environment), group(), Some(ago(298))),
             reach(Part::Secret(place(2).secret), Through::Own, None),
         ],
-        ..facts(vec![secret(1, &[1]), secret(2, &[2]), secret(4, &[4, 5]), secret(5, &[1])], vec![reads(1, 2, 1, 1)], vec![])
+        ..facts(
+            vec![secret(1, &[1]), secret(2, &[2]), secret(4, &[4, 5]), secret(5, &[1])],
+            vec![reads(1, 2, 1, 1)],
+            vec![],
+        )
     };
     let plan = plan(&facts, &person(1), NOW);
-    let reachable: Vec<(String, Vec<Through>)> =
-        plan.reachable.iter().map(|line| (line.subject.name.to_string(), line.through.iter().cloned().collect())).collect();
+    let reachable: Vec<(String, Vec<Through>)> = plan
+        .reachable
+        .iter()
+        .map(|line| (line.subject.name.to_string(), line.through.iter().cloned().collect()))
+        .collect();
     // NAME_4 was replaced the moment that the right ended; NAME_5 has the value of NAME_1.
     assert_eq!(reachable, [("NAME_5".to_owned(), vec![group()]), ("NAME_1".to_owned(), vec![group()])]);
 }

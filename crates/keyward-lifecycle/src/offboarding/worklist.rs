@@ -21,11 +21,8 @@ pub struct Item {
 /// The tasks of a plan, each with the state it has on record; then those on record that the plan
 /// knows no longer, so that what was worked off stays to be seen.
 pub fn worklist(plan: &Plan, on_record: &[Task]) -> Vec<Item> {
-    let mut recorded: HashMap<&TaskAbout, &Task> = on_record
-        .iter()
-        .filter(|task| task.leaver == plan.leaver)
-        .map(|task| (&task.about, task))
-        .collect();
+    let mut recorded: HashMap<&TaskAbout, &Task> =
+        on_record.iter().filter(|task| task.leaver == plan.leaver).map(|task| (&task.about, task)).collect();
     let mut items: Vec<Item> = tasks(plan)
         .into_iter()
         .map(|task| {
