@@ -4,13 +4,38 @@
 //! A permit's fields are private and this room alone makes one, so that code which holds a permit
 //! has been through [`authorize`]. It names the vault, the secret *and the version*, and cannot be
 //! copied.
+//!
+//! Who is a member has *roles*: policies in Cedar (`data/roles.cedar`), given by bindings in the
+//! vault, a project or an environment. One's own policies stand beside them; what one of them
+//! forbids is forbidden. A token takes a part of its owner's present rights: its scopes are
+//! compared outside Cedar, in ids and whole segments, and both have to allow.
 
 mod caller;
+mod decide;
+mod elevation;
+mod facts;
+mod group;
 mod identity;
+mod login;
+mod network;
 mod permit;
+mod policy;
+mod restriction;
+mod role;
+mod scope;
 mod token;
 
-pub use caller::{Caller, SystemTask};
+pub use caller::{Caller, Standing, SystemTask};
+pub use decide::{Verdict, tier};
+pub use elevation::{Elevation, ElevationState};
+pub use facts::{About, AccountFacts, Facts, Protected, SecretFacts};
+pub use group::Group;
 pub use identity::{Grant, Identity, IdentityKind};
-pub use permit::{Denial, Object, Permit, Protected, authorize};
-pub use token::TokenHash;
+pub use login::{Login, LoginError};
+pub use network::{Network, NetworkError};
+pub use permit::{Denial, Object, Permit, authorize};
+pub use policy::{Deciding, MAX_POLICY, Policies, PolicyError, PolicyRecord, ROLES_TEXT, SCHEMA_TEXT};
+pub use restriction::Restriction;
+pub use role::{Role, RoleBinding, Subject};
+pub use scope::{ScopeError, ScopeText, Secrets, TokenScope};
+pub use token::{TokenFault, TokenHash, TokenRecord};

@@ -110,6 +110,22 @@ impl From<VaultError> for Failure {
             VaultError::NoVersion { .. } => {
                 Self::new(Code::NotFound, message).hint("`keyward history NAME` shows the versions")
             }
+            VaultError::NotIdentified => Self::new(Code::Denied, message)
+                .hint("`keyward token create` makes a token; a revoked or expired one stays dead"),
+            VaultError::Missing { noun, .. } => {
+                let failure = Self::new(Code::NotFound, message);
+                match noun {
+                    "account" => failure.hint("`keyward user list` shows who there is"),
+                    "group" => failure.hint("`keyward group list` shows what there is"),
+                    "policy" => failure.hint("`keyward policy list` shows what there is"),
+                    "token" => failure.hint("`keyward token list` shows what there is"),
+                    "role binding" => failure.hint("`keyward role list` shows what there is"),
+                    "request" => failure.hint("`keyward elevate list` shows what there is"),
+                    _ => failure,
+                }
+            }
+            VaultError::Policy(_) => Self::new(Code::Usage, message)
+                .hint("what policies can speak of is shown by `keyward policy schema`"),
             VaultError::WrongCredential(_) => Self::new(Code::Locked, message),
             VaultError::Credential { .. }
             | VaultError::Exists { .. }
