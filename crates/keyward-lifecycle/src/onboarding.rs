@@ -72,6 +72,17 @@ pub enum Step {
     LeakContact,
 }
 
+/// What everybody accepts who comes.
+pub const POLICY: &str = "\
+1. Keys live in keyward: not in code, chats, tickets, mails or notes.
+2. Programs get them by `keyward run`; nobody prints one to look at it.
+3. Everybody uses his own account, with a second factor, and lends it to nobody.
+4. What runs unattended has a service account of its own, with the least that it needs.
+5. A key that may have leaked is reported at once, whoever's fault it was, and replaced.
+";
+/// Its version: a new text has a new one, and is accepted anew.
+pub const POLICY_VERSION: &str = "1";
+
 /// The templates there are.
 pub const TEMPLATES: [Template; 3] = [
     Template {

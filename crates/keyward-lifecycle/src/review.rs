@@ -42,6 +42,9 @@ pub enum Refusal {
     /// It would leave nobody.
     #[error("nobody could administer the vault without this right: it can be kept only")]
     Indispensable,
+    /// What a group gives is kept or lost as one.
+    #[error("the group `{0}` gives it: remove it, which takes him out of the group, and grant a narrower role")]
+    ByGroup(String),
     /// The same role is nothing narrower.
     #[error("`{0}` is the role that he has: name a narrower one")]
     SameRole(String),
@@ -119,6 +122,9 @@ pub fn decide(
     refuse_himself(line, by)?;
     if review.closed_at.is_some() || now >= review.deadline {
         return Err(Refusal::Closed(review.id.clone()));
+    }
+    if let (Decision::Narrow(_), Some(group)) = (&decision, &line.right.group) {
+        return Err(Refusal::ByGroup(group.clone()));
     }
     if matches!(line.answer, Answer::Removed { .. } | Answer::Narrowed { .. }) {
         return Err(Refusal::Removed(line.number));

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use keyward_access::{Object, authorize};
+use keyward_access::Object;
 use keyward_audit::Action as ActionName;
-use keyward_types::{EnvironmentName, Head, List, PrincipalId, ProjectName, Record, SecretId, Timestamp, Version};
+use keyward_types::{EnvironmentName, Head, PrincipalId, ProjectName, Record, SecretId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
@@ -139,7 +139,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Denied`] for a caller who may not list the vault.
     pub fn footprint(&self, actor: &Actor, person: &PrincipalId) -> Result<Footprint, Error> {
-        self.permit_team_list(actor)?;
+        self.permit_list_vault(actor)?;
         let prefix = [person.as_str().as_bytes(), &[0]].concat();
         let reads: Vec<Reads> = plain(records::scan::<Reads>(&self.store, &prefix)?);
         let holdings = plain(records::find::<Holding>(&self.store, "principal", person.as_str().as_bytes())?);
@@ -166,7 +166,7 @@ impl Vault {
     }
 
     /// Every head with the names of its place.
-    fn inventory(&self) -> Result<Vec<Stored>, Error> {
+    pub(crate) fn inventory(&self) -> Result<Vec<Stored>, Error> {
         let missing = || Error::Damaged("a secret belongs to a project or environment that is missing");
         let projects: HashMap<_, _> =
             plain(records::scan::<Project>(&self.store, &[])?).into_iter().map(|one| (one.id, one.name)).collect();
@@ -210,7 +210,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Denied`] for a caller who may not list the vault.
     pub fn offboarding_tasks(&self, actor: &Actor, leaver: &PrincipalId) -> Result<Vec<Task>, Error> {
-        self.permit_team_list(actor)?;
+        self.permit_list_vault(actor)?;
         self.tasks_on_record(leaver)
     }
 
@@ -263,11 +263,6 @@ impl Vault {
             }
             Settlement::Dismissed(reason) => Ok(TaskState::Dismissed { by, at, reason }),
         }
-    }
-
-    pub(crate) fn permit_team_list(&self, actor: &Actor) -> Result<(), Error> {
-        let refuse = |denial| self.denied(actor, denial, ActionName::SecretList, Names::default());
-        authorize::<List>(&actor.caller, &Object::Vault(self.id())).map(drop).map_err(refuse)
     }
 }
 

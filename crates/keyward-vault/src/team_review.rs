@@ -54,11 +54,11 @@ pub struct Right {
     /// Who answers for the holder, if that is a service account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<PrincipalId>,
-    /// The role.
+    /// The role; those that a group gives, joined by commas.
     pub role: String,
-    /// Where: `*`, a project or `project/environment`.
+    /// Where: `*`, a project or `project/environment`; of a group, joined by commas.
     pub at: String,
-    /// The role binding that gives it, by its id.
+    /// The role binding that gives it, by its id; of a group, one of them.
     pub binding: String,
     /// The group by which he has it, by its name; `None`: his own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -194,7 +194,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Denied`] for a caller who may not list the vault.
     pub fn reviews(&self, actor: &Actor) -> Result<Vec<Review>, Error> {
-        self.permit_team_list(actor)?;
+        self.permit_list_vault(actor)?;
         self.all_reviews()
     }
 
@@ -209,7 +209,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Denied`] for a caller who may not list the vault.
     pub fn review_lines(&self, actor: &Actor, review: &str) -> Result<Vec<ReviewLine>, Error> {
-        self.permit_team_list(actor)?;
+        self.permit_list_vault(actor)?;
         Ok(plain(records::scan::<ReviewLine>(&self.store, &[review.as_bytes(), &[0]].concat())?))
     }
 
