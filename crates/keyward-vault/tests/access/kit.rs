@@ -20,10 +20,7 @@ impl Team {
         desk.set("db/main/password", "another-value-that-nobody-guesses").unwrap();
         let team = Self { desk };
         let production = team.scope("production");
-        team.desk
-            .vault
-            .write(team.owner(), &production, vec![new_value("DB_URL", "a-value-of-production-815")])
-            .unwrap();
+        team.desk.vault.write(team.owner(), &production, vec![new_value("DB_URL", "a-value-of-production-815")]).unwrap();
         team
     }
 
