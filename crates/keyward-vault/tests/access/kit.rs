@@ -19,6 +19,8 @@ impl Team {
         desk.set("DB_URL", VALUE).unwrap();
         desk.set("db/main/password", "another-value-that-nobody-guesses").unwrap();
         let team = Self { desk };
+        let founder = team.owner().principal().clone();
+        team.desk.vault.change_login(team.owner(), &founder, &login("founder")).unwrap();
         let production = team.scope("production");
         team.desk.vault.write(team.owner(), &production, vec![new_value("DB_URL", "a-value-of-production-815")]).unwrap();
         team

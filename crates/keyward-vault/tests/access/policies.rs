@@ -99,7 +99,7 @@ fn a_permit_of_ones_own_policy_makes_nobody_an_owner() {
 }
 
 #[test]
-fn a_policy_in_the_store_that_no_longer_fits_lets_nobody_in_but_who_opens_a_slot() {
+fn a_policy_that_no_longer_fits_is_an_error_and_is_not_left_out() {
     // A store that an older or newer keyward wrote: leaving the policy out would leave out what it
     // forbids.
     let record = PolicyRecord {
