@@ -30,7 +30,6 @@ impl Team<'_> {
 
     /// Answers a line of the open review, and carries the answer out.
     pub(crate) fn decide(&self, number: u32, decision: Decision) -> Result<ReviewLineInfo> {
-        self.close_due_reviews()?;
         let (review, line) = self.line(None, number)?;
         let decided = review::decide(&review, &line, self.actor.principal(), decision, SystemClock.now())?;
         match &decided.answer {
@@ -42,7 +41,7 @@ impl Team<'_> {
         self.line_info(&decided)
     }
 
-    /// Gives back what a review took away.
+    /// Gives back what a review took away; what it was narrowed to stays beside it.
     pub(crate) fn restore(&self, id: Option<&str>, number: u32) -> Result<ReviewLineInfo> {
         let (_, line) = self.line(id, number)?;
         let restored = review::restore(&line, self.actor.principal(), SystemClock.now())?;

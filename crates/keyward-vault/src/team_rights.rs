@@ -122,7 +122,7 @@ impl Vault {
         let since = binding.created_at.max(member_since.unwrap_or(account.created_at));
         let now = self.tools.clock.now();
         let until = earlier(until, binding.until.filter(|until| *until <= now));
-        if until.is_some_and(|until| until <= since) {
+        if until.is_some_and(|until| until < since) {
             return None;
         }
         let whole = roster.standing_under(account, Arc::clone(roster.policies()));

@@ -1,17 +1,21 @@
 //! The vault of the company, and who may read what in it at present.
 
-use keyward_access::{Caller, Grant, Identity};
-use keyward_lifecycle::offboarding::{Part, Reach, Through};
+use std::collections::HashMap;
+
+use keyward_access::{Login, Role, Subject};
+use keyward_lifecycle::offboarding::{Facts, Part, Reach, Through};
 use keyward_testing::TestVault;
-use keyward_types::{Access, Clock, Kind, Operation, PrincipalId, Secret, SecretName, Timestamp, Version};
-use keyward_vault::{Actor, Edit, NewValue, Scope, Vault, Via};
+use keyward_types::{Access, BindingId, Clock, Kind, PrincipalId, Secret, SecretName, Timestamp, Version};
+use keyward_vault::{Actor, Edit, NewValue, Readable, Scope, Source, Vault, Via};
 
 /// A vault with its people.
 pub struct Company {
     kit: TestVault,
     scopes: Vec<Scope>,
     secrets: Vec<Place>,
-    reaches: Vec<Vec<Reach>>,
+    people: Vec<PrincipalId>,
+    /// Roles of somebody's own, by person and environment.
+    own: HashMap<(usize, usize), Vec<BindingId>>,
 }
 
 /// Where a secret stands, and what it is.
@@ -43,7 +47,10 @@ impl Company {
             kit.vault.create_project(&kit.actor, &project, &names).unwrap();
             scopes.extend(names.iter().map(|name| kit.vault.scope(&project, name).unwrap()));
         }
-        Self { kit, scopes, secrets, reaches: vec![Vec::new(); people] }
+        let login = |person: usize| -> Login { format!("person-{person}").parse().unwrap() };
+        let people = (0..people).map(|person| kit.vault.add_user(&kit.actor, &login(person), "").unwrap().principal);
+        let people = people.collect();
+        Self { kit, scopes, secrets, people, own: HashMap::new() }
     }
 
     pub fn vault(&self) -> &Vault {
@@ -62,47 +69,54 @@ impl Company {
         self.kit.clock.advance(HOUR);
     }
 
-    pub fn principal(&self, person: usize) -> PrincipalId {
-        format!("user:p{person}").parse().unwrap()
+    pub fn principal(&self, person: usize) -> &PrincipalId {
+        &self.people[person]
     }
 
-    /// The rights that somebody has and had.
-    pub fn reaches(&self, person: usize) -> Vec<Reach> {
-        self.reaches[person].clone()
+    /// What somebody's plan is made from.
+    pub fn facts(&self, person: usize) -> Facts {
+        let footprint = self.vault().footprint(self.owner(), self.principal(person)).unwrap();
+        let readable = self.vault().readable(self.owner(), self.principal(person)).unwrap();
+        Facts { footprint, reaches: readable.into_iter().map(reach).collect(), credentials: Vec::new() }
     }
 
-    pub fn gives(&mut self, person: usize, environment: usize, through: &str) {
-        let (to, through) = (self.part(environment), named(through));
-        let since = self.now();
-        self.reaches[person].push(Reach { to, through, since, until: None });
+    /// Makes a group that may read and write these environments.
+    pub fn group(&self, name: &str, environments: &[usize]) {
+        let group = self.vault().create_group(self.owner(), &name.parse().unwrap()).unwrap();
+        environments.iter().for_each(|environment| drop(self.grant(&Subject::Group(group.id), *environment)));
     }
 
-    pub fn takes(&mut self, person: usize, environment: usize, through: &str) {
-        let (to, through, now) = (self.part(environment), named(through), self.now());
-        let reaches = self.reaches[person].iter_mut();
-        let mut present = reaches.filter(|reach| reach.until.is_none() && reach.to == to && reach.through == through);
-        present.next().unwrap().until = Some(now);
+    pub fn joins(&self, person: usize, group: &str) {
+        self.vault().join_group(self.owner(), &group.parse().unwrap(), self.principal(person)).unwrap();
     }
 
-    fn part(&self, environment: usize) -> Part {
-        Part::Environment(self.scopes[environment].environment.id)
+    pub fn leaves(&self, person: usize, group: &str) {
+        self.vault().leave_group(self.owner(), &group.parse().unwrap(), self.principal(person)).unwrap();
     }
 
-    /// Somebody with his present rights and no others.
+    pub fn gives(&mut self, person: usize, environment: usize) {
+        let given = self.grant(&Subject::Principal(self.principal(person).clone()), environment);
+        self.own.insert((person, environment), given);
+    }
+
+    pub fn takes(&mut self, person: usize, environment: usize) {
+        for id in self.own.remove(&(person, environment)).unwrap() {
+            self.vault().revoke_role(self.owner(), id).unwrap();
+        }
+    }
+
+    /// One role reads and does not write, the other writes and does not read.
+    fn grant(&self, subject: &Subject, environment: usize) -> Vec<BindingId> {
+        let Scope { project, environment } = &self.scopes[environment];
+        let reach = self.vault().reach(self.owner(), Some(&project.name), Some(&environment.name)).unwrap();
+        let roles = [Role::Ci, Role::Operator].into_iter();
+        roles.map(|role| self.vault().grant(self.owner(), subject, role, &reach, None).unwrap().id).collect()
+    }
+
+    /// Somebody with the rights that he has at present.
     fn actor(&self, person: usize) -> Actor {
-        let present = self.reaches[person].iter().filter(|reach| reach.until.is_none());
-        let operations = [Operation::List, Operation::Read, Operation::Write];
-        let grants = present.map(|reach| Grant {
-            operations: operations.to_vec(),
-            project: None,
-            environment: match reach.to {
-                Part::Environment(environment) => Some(environment),
-                _ => unreachable!("rights are given by environment here"),
-            },
-        });
-        let grants = grants.collect();
-        let identity = Identity { grants, ..Identity::owner(self.principal(person), "Bob".into(), self.now()) };
-        Actor { caller: Caller::identified(&identity), reason: None, agent: "test".into() }
+        let caller = self.vault().caller_of(self.principal(person)).unwrap();
+        Actor { caller, reason: None, agent: "test".into() }
     }
 
     /// Stores values, all of one environment.
@@ -190,8 +204,13 @@ pub fn number(version: usize) -> Version {
     Version::new(version as u64 + 1).unwrap()
 }
 
-fn named(through: &str) -> Through {
-    if through == "own" { Through::Own } else { Through::Group(through.to_owned()) }
+fn reach(readable: Readable) -> Reach {
+    let through = match readable.source {
+        Source::Own => Through::Own,
+        Source::Group(name) => Through::Group(name),
+        Source::Token(id) => unreachable!("there are no tokens in this year: {id}"),
+    };
+    Reach { to: Part::Secret(readable.secret), through, since: readable.since, until: readable.until }
 }
 
 /// As many as wait for a commit together.

@@ -8,8 +8,9 @@ use keyward_types::{Access, Version};
 use super::company::{Company, number};
 use super::truth::{Known, Truth};
 
-/// Fails where the plan says anything else than what happened.
-pub fn plan(plan: &Plan, truth: &Truth, person: usize, company: &Company) {
+/// Fails where the plan says anything else than what happened; gives the number of lines that say
+/// the same.
+pub fn plan(plan: &Plan, truth: &Truth, person: usize, company: &Company) -> usize {
     let expected: BTreeMap<String, (Version, Known, u64)> = truth
         .to_replace(person)
         .into_iter()
@@ -29,7 +30,7 @@ pub fn plan(plan: &Plan, truth: &Truth, person: usize, company: &Company) {
             (line.subject.to_string(), (line.subject.version, known, line.others))
         })
         .collect();
-    same("has to be replaced", person, &expected, &found);
+    let mut lines = same("has to be replaced", person, &expected, &found);
     assert_eq!(plan.rotate.len(), found.len(), "a secret stands there twice");
 
     let expected: BTreeMap<(String, Version), ()> = truth
@@ -39,7 +40,7 @@ pub fn plan(plan: &Plan, truth: &Truth, person: usize, company: &Company) {
         .collect();
     let found: BTreeMap<(String, Version), ()> =
         plan.past.iter().map(|past| ((past.name.clone().unwrap(), past.version), ())).collect();
-    same("was read and is past", person, &expected, &found);
+    lines += same("was read and is past", person, &expected, &found);
 
     let expected: BTreeMap<String, BTreeSet<String>> =
         truth.could_have_read(person).into_iter().map(|(secret, through)| (company.spelled(secret), through)).collect();
@@ -48,9 +49,10 @@ pub fn plan(plan: &Plan, truth: &Truth, person: usize, company: &Company) {
         .iter()
         .map(|line| (line.subject.to_string(), line.through.iter().map(spelled).collect()))
         .collect();
-    same("could have been read", person, &expected, &found);
+    lines += same("could have been read", person, &expected, &found);
     assert_eq!(plan.not_secret, truth.not_secret(person), "what person {person} read that is not secret");
     ranked(plan);
+    lines
 }
 
 /// Names the differences and not two thousand lines that are the same.
@@ -59,7 +61,7 @@ fn same<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
     person: usize,
     expected: &BTreeMap<K, V>,
     found: &BTreeMap<K, V>,
-) {
+) -> usize {
     let keys: BTreeSet<&K> = expected.keys().chain(found.keys()).collect();
     let wrong: Vec<_> = keys
         .into_iter()
@@ -68,6 +70,7 @@ fn same<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
         .take(5)
         .collect();
     assert!(wrong.is_empty(), "what {what}, for person {person}, as (which, truth, plan): {wrong:#?}");
+    expected.len()
 }
 
 fn spelled(through: &Through) -> String {

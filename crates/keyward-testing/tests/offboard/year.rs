@@ -79,6 +79,7 @@ impl Year {
 
     /// Everything is stored, and everybody is in a group.
     fn first_day(&mut self) {
+        self.groups.iter().enumerate().for_each(|(group, all)| self.company.group(&name(group), all));
         for environment in 0..self.inside.len() {
             let values: Vec<(usize, u64)> =
                 self.inside[environment].clone().into_iter().map(|secret| (secret, self.value(secret))).collect();
@@ -108,8 +109,8 @@ impl Year {
             return;
         }
         self.groups_of[person].push(group);
+        self.company.joins(person, &name(group));
         for environment in self.groups[group].clone() {
-            self.company.gives(person, environment, &name(group));
             self.truth.gives(person, environment, &name(group));
         }
     }
@@ -120,8 +121,8 @@ impl Year {
         }
         let at = self.seed.below(self.groups_of[person].len());
         let group = self.groups_of[person].remove(at);
+        self.company.leaves(person, &name(group));
         for environment in self.groups[group].clone() {
-            self.company.takes(person, environment, &name(group));
             self.truth.takes(person, environment, &name(group));
         }
     }
@@ -130,13 +131,13 @@ impl Year {
         self.no_own_right(person);
         let environment = self.seed.below(self.inside.len());
         self.own[person] = Some(environment);
-        self.company.gives(person, environment, "own");
+        self.company.gives(person, environment);
         self.truth.gives(person, environment, "own");
     }
 
     fn no_own_right(&mut self, person: usize) {
         if let Some(environment) = self.own[person].take() {
-            self.company.takes(person, environment, "own");
+            self.company.takes(person, environment);
             self.truth.takes(person, environment, "own");
         }
     }
