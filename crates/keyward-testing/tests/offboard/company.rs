@@ -9,7 +9,7 @@ use keyward_types::{Access, BindingId, Clock, Kind, PrincipalId, Secret, SecretN
 use keyward_vault::{Actor, Edit, NewValue, Readable, Scope, Source, Vault, Via};
 
 /// A vault with its people.
-pub struct Company {
+pub(crate) struct Company {
     kit: TestVault,
     scopes: Vec<Scope>,
     secrets: Vec<Place>,
@@ -19,26 +19,26 @@ pub struct Company {
 }
 
 /// Where a secret stands, and what it is.
-pub struct Place {
-    pub environment: usize,
-    pub name: SecretName,
-    pub kind: Kind,
-    pub access: Option<Access>,
+pub(crate) struct Place {
+    pub(crate) environment: usize,
+    pub(crate) name: SecretName,
+    pub(crate) kind: Kind,
+    pub(crate) access: Option<Access>,
 }
 
 /// What one person does.
-pub enum Deed {
+pub(crate) enum Deed {
     /// Takes everything of an environment, so many values.
     All { environment: usize, via: Via, close: bool, values: usize },
     /// Reads one version of a secret, or its active one.
     One { secret: usize, version: Option<usize>, via: Via },
 }
 
-pub const ENVIRONMENTS: [&str; 3] = ["development", "staging", "production"];
+pub(crate) const ENVIRONMENTS: [&str; 3] = ["development", "staging", "production"];
 const HOUR: i64 = 60 * 60 * 1000;
 
 impl Company {
-    pub fn new(seed: u64, people: usize, projects: usize, secrets: Vec<Place>) -> Self {
+    pub(crate) fn new(seed: u64, people: usize, projects: usize, secrets: Vec<Place>) -> Self {
         let kit = TestVault::new(seed);
         let mut scopes = Vec::new();
         for project in 0..projects {
@@ -53,53 +53,53 @@ impl Company {
         Self { kit, scopes, secrets, people, own: HashMap::new() }
     }
 
-    pub fn vault(&self) -> &Vault {
+    pub(crate) fn vault(&self) -> &Vault {
         &self.kit.vault
     }
 
-    pub fn owner(&self) -> &Actor {
+    pub(crate) fn owner(&self) -> &Actor {
         &self.kit.actor
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.kit.clock.now()
     }
 
-    pub fn wait(&self) {
+    pub(crate) fn wait(&self) {
         self.kit.clock.advance(HOUR);
     }
 
-    pub fn principal(&self, person: usize) -> &PrincipalId {
+    pub(crate) fn principal(&self, person: usize) -> &PrincipalId {
         &self.people[person]
     }
 
     /// What somebody's plan is made from.
-    pub fn facts(&self, person: usize) -> Facts {
+    pub(crate) fn facts(&self, person: usize) -> Facts {
         let footprint = self.vault().footprint(self.owner(), self.principal(person)).unwrap();
         let readable = self.vault().readable(self.owner(), self.principal(person)).unwrap();
         Facts { footprint, reaches: readable.into_iter().map(reach).collect(), credentials: Vec::new() }
     }
 
     /// Makes a group that may read and write these environments.
-    pub fn group(&self, name: &str, environments: &[usize]) {
+    pub(crate) fn group(&self, name: &str, environments: &[usize]) {
         let group = self.vault().create_group(self.owner(), &name.parse().unwrap()).unwrap();
         environments.iter().for_each(|environment| drop(self.grant(&Subject::Group(group.id), *environment)));
     }
 
-    pub fn joins(&self, person: usize, group: &str) {
+    pub(crate) fn joins(&self, person: usize, group: &str) {
         self.vault().join_group(self.owner(), &group.parse().unwrap(), self.principal(person)).unwrap();
     }
 
-    pub fn leaves(&self, person: usize, group: &str) {
+    pub(crate) fn leaves(&self, person: usize, group: &str) {
         self.vault().leave_group(self.owner(), &group.parse().unwrap(), self.principal(person)).unwrap();
     }
 
-    pub fn gives(&mut self, person: usize, environment: usize) {
+    pub(crate) fn gives(&mut self, person: usize, environment: usize) {
         let given = self.grant(&Subject::Principal(self.principal(person).clone()), environment);
         self.own.insert((person, environment), given);
     }
 
-    pub fn takes(&mut self, person: usize, environment: usize) {
+    pub(crate) fn takes(&mut self, person: usize, environment: usize) {
         for id in self.own.remove(&(person, environment)).unwrap() {
             self.vault().revoke_role(self.owner(), id).unwrap();
         }
@@ -120,7 +120,7 @@ impl Company {
     }
 
     /// Stores values, all of one environment.
-    pub fn writes(&self, person: Option<usize>, values: &[(usize, u64)]) {
+    pub(crate) fn writes(&self, person: Option<usize>, values: &[(usize, u64)]) {
         let environment = self.secrets[values[0].0].environment;
         let actor = person.map_or_else(|| self.owner().clone(), |person| self.actor(person));
         let new = values.iter().map(|(secret, value)| {
@@ -134,7 +134,7 @@ impl Company {
     }
 
     /// Lets many people do what they do, several at once.
-    pub fn does(&self, deeds: &[Vec<Deed>]) {
+    pub(crate) fn does(&self, deeds: &[Vec<Deed>]) {
         std::thread::scope(|threads| {
             for thread in 0..THREADS {
                 threads.spawn(move || {
@@ -167,22 +167,22 @@ impl Company {
         }
     }
 
-    pub fn turns_back(&self, secret: usize, version: usize) {
+    pub(crate) fn turns_back(&self, secret: usize, version: usize) {
         let (scope, name) = self.place(secret);
         self.vault().rollback(self.owner(), scope, name, number(version)).unwrap();
     }
 
-    pub fn hides(&self, secret: usize) {
+    pub(crate) fn hides(&self, secret: usize) {
         let (scope, name) = self.place(secret);
         self.vault().delete(self.owner(), scope, name).unwrap();
     }
 
-    pub fn shows(&self, secret: usize) {
+    pub(crate) fn shows(&self, secret: usize) {
         let (scope, name) = self.place(secret);
         self.vault().undelete(self.owner(), scope, name).unwrap();
     }
 
-    pub fn destroys(&self, secret: usize, version: usize) {
+    pub(crate) fn destroys(&self, secret: usize, version: usize) {
         let (scope, name) = self.place(secret);
         self.vault().destroy(self.owner(), scope, name, number(version)).unwrap();
     }
@@ -193,14 +193,14 @@ impl Company {
     }
 
     /// How a plan spells a secret.
-    pub fn spelled(&self, secret: usize) -> String {
+    pub(crate) fn spelled(&self, secret: usize) -> String {
         let (scope, name) = self.place(secret);
         format!("{}/{}/{name}", scope.project.name, scope.environment.name)
     }
 }
 
 /// Versions are counted from 1 in the vault, and from 0 by the model.
-pub fn number(version: usize) -> Version {
+pub(crate) fn number(version: usize) -> Version {
     Version::new(version as u64 + 1).unwrap()
 }
 

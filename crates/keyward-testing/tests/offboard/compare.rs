@@ -10,7 +10,7 @@ use super::truth::{Known, Truth};
 
 /// Fails where the plan says anything else than what happened; gives the number of lines that say
 /// the same.
-pub fn plan(plan: &Plan, truth: &Truth, person: usize, company: &Company) -> usize {
+pub(crate) fn plan(plan: &Plan, truth: &Truth, person: usize, company: &Company) -> usize {
     let expected: BTreeMap<String, (Version, Known, u64)> = truth
         .to_replace(person)
         .into_iter()

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use keyward_testing::proof;
 
 /// The truth about the year so far.
-pub struct Truth {
+pub(crate) struct Truth {
     secrets: Vec<Secret>,
     people: Vec<Person>,
     /// Who has read a version.
@@ -40,25 +40,25 @@ struct Person {
 
 /// What somebody has had to do with a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    pub times: u64,
-    pub last: i64,
-    pub open: u64,
-    pub ways: BTreeSet<&'static str>,
+pub(crate) struct Known {
+    pub(crate) times: u64,
+    pub(crate) last: i64,
+    pub(crate) open: u64,
+    pub(crate) ways: BTreeSet<&'static str>,
 }
 
 impl Truth {
-    pub fn new(people: usize, secrets: impl Iterator<Item = (usize, bool)>) -> Self {
+    pub(crate) fn new(people: usize, secrets: impl Iterator<Item = (usize, bool)>) -> Self {
         let secrets = secrets.map(|(environment, public)| Secret { environment, public, ..Secret::default() });
         let people = std::iter::repeat_with(Person::default).take(people).collect();
         Self { secrets: secrets.collect(), people, readers: HashMap::new(), counts: BTreeMap::new() }
     }
 
-    pub fn people(&self) -> usize {
+    pub(crate) fn people(&self) -> usize {
         self.people.len()
     }
 
-    pub fn gives(&mut self, person: usize, environment: usize, through: &str) {
+    pub(crate) fn gives(&mut self, person: usize, environment: usize, through: &str) {
         self.count("rights given");
         let person = &mut self.people[person];
         person.rights.push((environment, through.to_owned()));
@@ -69,19 +69,19 @@ impl Truth {
         }
     }
 
-    pub fn takes(&mut self, person: usize, environment: usize, through: &str) {
+    pub(crate) fn takes(&mut self, person: usize, environment: usize, through: &str) {
         self.count("rights taken away");
         let rights = &mut self.people[person].rights;
         let at = rights.iter().position(|right| right.0 == environment && right.1 == through);
         rights.remove(at.expect("he has it"));
     }
 
-    pub fn environments(&self, person: usize) -> BTreeSet<usize> {
+    pub(crate) fn environments(&self, person: usize) -> BTreeSet<usize> {
         self.people[person].rights.iter().map(|(environment, _)| *environment).collect()
     }
 
     /// `None`: by somebody who does not leave.
-    pub fn writes(&mut self, person: Option<usize>, secret: usize, value: u64, at: i64) {
+    pub(crate) fn writes(&mut self, person: Option<usize>, secret: usize, value: u64, at: i64) {
         self.count("values written");
         let stored = &mut self.secrets[secret];
         stored.values.push((value, State::Live));
@@ -97,7 +97,7 @@ impl Truth {
         }
     }
 
-    pub fn reads(&mut self, person: usize, secret: usize, version: usize, way: &'static str, at: i64, open: bool) {
+    pub(crate) fn reads(&mut self, person: usize, secret: usize, version: usize, way: &'static str, at: i64, open: bool) {
         self.count(way);
         self.readers.entry((secret, version)).or_default().insert(person);
         let known = self.learns(person, secret, version, way, at);
@@ -115,17 +115,17 @@ impl Truth {
         known
     }
 
-    pub fn turns_back(&mut self, secret: usize, version: usize) {
+    pub(crate) fn turns_back(&mut self, secret: usize, version: usize) {
         self.count("turned back to an older value");
         self.secrets[secret].active = version;
     }
 
-    pub fn hides(&mut self, secret: usize) {
+    pub(crate) fn hides(&mut self, secret: usize) {
         self.count("secrets deleted");
         self.swap(secret, State::Live, State::Hidden);
     }
 
-    pub fn shows(&mut self, secret: usize) {
+    pub(crate) fn shows(&mut self, secret: usize) {
         self.count("secrets brought back");
         self.swap(secret, State::Hidden, State::Live);
     }
@@ -136,7 +136,7 @@ impl Truth {
         }
     }
 
-    pub fn destroys(&mut self, secret: usize, version: usize) {
+    pub(crate) fn destroys(&mut self, secret: usize, version: usize) {
         self.count("versions destroyed");
         self.secrets[secret].values[version].1 = State::Gone;
     }
@@ -146,31 +146,31 @@ impl Truth {
     }
 
     /// The version that readers get, if there is one.
-    pub fn active(&self, secret: usize) -> Option<usize> {
+    pub(crate) fn active(&self, secret: usize) -> Option<usize> {
         let stored = &self.secrets[secret];
         (stored.values.get(stored.active)?.1 == State::Live).then_some(stored.active)
     }
 
     /// The version that would be active if it were to be read.
-    pub fn labelled(&self, secret: usize) -> usize {
+    pub(crate) fn labelled(&self, secret: usize) -> usize {
         self.secrets[secret].active
     }
 
-    pub fn environment(&self, secret: usize) -> usize {
+    pub(crate) fn environment(&self, secret: usize) -> usize {
         self.secrets[secret].environment
     }
 
-    pub fn value(&self, secret: usize, version: usize) -> u64 {
+    pub(crate) fn value(&self, secret: usize, version: usize) -> u64 {
         self.secrets[secret].values[version].0
     }
 
     /// Versions of a secret that can be read.
-    pub fn live(&self, secret: usize) -> Vec<usize> {
+    pub(crate) fn live(&self, secret: usize) -> Vec<usize> {
         self.in_state(secret, State::Live)
     }
 
     /// Versions of a secret that can be brought back.
-    pub fn hidden(&self, secret: usize) -> Vec<usize> {
+    pub(crate) fn hidden(&self, secret: usize) -> Vec<usize> {
         self.in_state(secret, State::Hidden)
     }
 
@@ -184,7 +184,7 @@ impl Truth {
 impl Truth {
     /// Secrets whose present value he knows, with what he has had to do with it and how many others have
     /// read this version.
-    pub fn to_replace(&self, person: usize) -> BTreeMap<usize, (usize, Known, u64)> {
+    pub(crate) fn to_replace(&self, person: usize) -> BTreeMap<usize, (usize, Known, u64)> {
         self.in_use()
             .filter_map(|(secret, version, value)| {
                 let known = self.people[person].knows.get(&value)?.clone();
@@ -196,14 +196,14 @@ impl Truth {
     }
 
     /// Secrets whose present value he does not know and could have read.
-    pub fn could_have_read(&self, person: usize) -> BTreeMap<usize, BTreeSet<String>> {
+    pub(crate) fn could_have_read(&self, person: usize) -> BTreeMap<usize, BTreeSet<String>> {
         let person = &self.people[person];
         let unknown = self.in_use().filter(|(_, _, value)| !person.knows.contains_key(value));
         unknown.filter_map(|(secret, _, value)| Some((secret, person.could.get(&value)?.clone()))).collect()
     }
 
     /// Versions that came to him, of secrets that have another value now or none.
-    pub fn past(&self, person: usize) -> BTreeSet<(usize, usize)> {
+    pub(crate) fn past(&self, person: usize) -> BTreeSet<(usize, usize)> {
         let changed = |(secret, version): &(usize, usize)| {
             let now = self.active(*secret).map(|active| self.value(*secret, active));
             !self.secrets[*secret].public && now != Some(self.value(*secret, *version))
@@ -212,7 +212,7 @@ impl Truth {
     }
 
     /// How many places came to him that hold nothing secret.
-    pub fn not_secret(&self, person: usize) -> u64 {
+    pub(crate) fn not_secret(&self, person: usize) -> u64 {
         let met: BTreeSet<usize> = self.people[person].met.iter().map(|(secret, _)| *secret).collect();
         met.iter().filter(|secret| self.secrets[**secret].public).count() as u64
     }
@@ -226,7 +226,7 @@ impl Truth {
     }
 
     /// States what happened.
-    pub fn state(&self) {
+    pub(crate) fn state(&self) {
         proof("people", self.people.len());
         proof("secrets", self.secrets.len());
         for (what, count) in &self.counts {

@@ -10,10 +10,10 @@ use super::company::{Company, Deed, ENVIRONMENTS, Place};
 use super::truth::Truth;
 
 /// How much happens.
-pub struct Size {
-    pub people: u64,
-    pub secrets: u64,
-    pub reads: u64,
+pub(crate) struct Size {
+    pub(crate) people: u64,
+    pub(crate) secrets: u64,
+    pub(crate) reads: u64,
 }
 
 struct Year {
@@ -33,7 +33,7 @@ struct Year {
 const DAYS: u64 = 365;
 
 /// The company and the truth about it after a year.
-pub fn lived(size: &Size, seed: &Seed) -> (Company, Truth) {
+pub(crate) fn lived(size: &Size, seed: &Seed) -> (Company, Truth) {
     let mut year = Year::new(size, seed);
     year.first_day();
     for day in 0..DAYS {
