@@ -97,7 +97,15 @@ impl Truth {
         }
     }
 
-    pub(crate) fn reads(&mut self, person: usize, secret: usize, version: usize, way: &'static str, at: i64, open: bool) {
+    pub(crate) fn reads(
+        &mut self,
+        person: usize,
+        secret: usize,
+        version: usize,
+        way: &'static str,
+        at: i64,
+        open: bool,
+    ) {
         self.count(way);
         self.readers.entry((secret, version)).or_default().insert(person);
         let known = self.learns(person, secret, version, way, at);
