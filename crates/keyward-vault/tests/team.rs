@@ -1,11 +1,12 @@
 //! Tasks of those who leave, and access reviews, as the vault keeps them.
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
-use keyward_access::{Caller, Grant, Identity};
+use keyward_access::{Caller, Grant, Identity, Role, Subject};
 use keyward_testing::TestVault;
 use keyward_types::{Operation, PrincipalId, Timestamp, Version};
 use keyward_vault::{
-    Actor, Answer, Error, Review, ReviewLine, Right, Settlement, Suggestion, Task, TaskAbout, TaskState, Via,
+    Actor, Answer, Error, NewToken, Review, ReviewLine, Right, Settlement, Source, Suggestion, Task, TaskAbout,
+    TaskState, Via,
 };
 
 const EVERYTHING: [Operation; 4] = [Operation::Read, Operation::Write, Operation::List, Operation::Administer];
@@ -88,6 +89,74 @@ fn a_leaver_settles_nothing_and_a_stranger_sees_nothing() {
     assert_eq!(vault.vault.log_size().unwrap(), before + 4, "each denial is on record");
     let foreign = vault.vault.begin_offboarding(&vault.actor, &person("eve"), vec![task]);
     assert!(matches!(foreign, Err(Error::Refused(_))), "tasks of another leaver");
+}
+
+/// Somebody with an account and this role in the project.
+fn member(vault: &TestVault, login: &str, role: Role) -> Actor {
+    let account = vault.vault.add_user(&vault.actor, &login.parse().unwrap(), "").unwrap();
+    grant(vault, &account.principal, role);
+    Actor { caller: vault.vault.caller_of(&account.principal).unwrap(), reason: None, agent: "test".into() }
+}
+
+fn grant(vault: &TestVault, to: &PrincipalId, role: Role) {
+    let reach = vault.vault.reach(&vault.actor, Some(&"shop".parse().unwrap()), None).unwrap();
+    vault.vault.grant(&vault.actor, &Subject::Principal(to.clone()), role, &reach, None).unwrap();
+}
+
+#[test]
+fn a_token_that_somebody_made_for_a_program_lets_him_read_after_his_rights_ended() {
+    let vault = TestVault::new(5);
+    vault.set("A", "one value of this test").unwrap();
+    let ada = vault.actor.principal().clone();
+    let ci = vault.vault.add_service_account(&vault.actor, &"ci".parse().unwrap(), "", &ada).unwrap().principal;
+    grant(&vault, &ci, Role::Ci);
+    let new = NewToken { owner: Some(ci.clone()), ..NewToken::default() };
+    let (_, token) = vault.vault.create_token(&vault.actor, new).unwrap();
+    let by_token = Source::Token(token.id.clone());
+    let knows = |who: &PrincipalId| {
+        let readable = vault.vault.readable(&vault.actor, who).unwrap();
+        readable.iter().any(|one| one.source == by_token && one.until.is_none())
+    };
+    assert!(knows(&ada), "she has seen it");
+    assert!(!knows(&ci), "it is the program's own");
+    assert_eq!(vault.vault.tokens_known_to(&vault.actor, &ada).unwrap().len(), 1);
+    vault.vault.revoke_token(&vault.actor, &token.id).unwrap();
+    assert!(!knows(&ada));
+    assert!(matches!(vault.vault.readable(&vault.actor, &person("nobody")), Err(Error::Missing { .. })));
+}
+
+#[test]
+fn an_ended_account_could_read_until_its_end_and_its_tokens_are_dead() {
+    let vault = TestVault::new(6);
+    vault.set("A", "one value of this test").unwrap();
+    let bob = member(&vault, "bob", Role::Developer);
+    let (token, record) = vault.vault.create_token(&bob, NewToken::default()).unwrap();
+    assert!(vault.vault.caller_of_token(&token, None).is_ok());
+    vault.clock.advance(1000);
+    let ended = vault.vault.disable(&vault.actor, bob.principal()).unwrap();
+    assert!(vault.vault.caller_of_token(&token, None).is_err());
+    let known = vault.vault.tokens_known_to(&vault.actor, bob.principal()).unwrap();
+    assert_eq!((known[0].id.as_str(), known[0].revoked_at), (record.id.as_str(), ended.disabled_at));
+    let readable = vault.vault.readable(&vault.actor, bob.principal()).unwrap();
+    assert_eq!(readable.iter().map(|one| one.until).collect::<Vec<_>>(), [ended.disabled_at]);
+}
+
+#[test]
+fn a_review_sees_who_uses_a_right_and_who_does_not() {
+    let vault = TestVault::new(7);
+    vault.set("A", "one value of this test").unwrap();
+    let (bob, eve) = (member(&vault, "bob", Role::Developer), member(&vault, "eve", Role::Developer));
+    vault.clock.advance(5000);
+    let loaded = vault.vault.load(&bob, &vault.scope, &"A".parse().unwrap(), None).unwrap();
+    vault.vault.read(&bob, vec![loaded], Via::Read).unwrap();
+    let rights = vault.vault.rights_in_use(&vault.actor).unwrap();
+    let of = |actor: &Actor| rights.iter().find(|right| right.holder == *actor.principal()).unwrap();
+    assert_eq!((of(&bob).at.as_str(), of(&bob).role.as_str()), ("shop", "developer"));
+    assert!(of(&bob).last_used.is_some() && of(&bob).last_changed.is_none());
+    assert_eq!((of(&eve).last_used, of(&eve).indispensable), (None, false));
+    assert!(of(&vault.actor).indispensable, "whoever opens the vault acts in this name");
+    assert!(of(&vault.actor).last_changed.is_some(), "she wrote, and gave roles");
+    assert!(matches!(vault.vault.rights_in_use(&bob), Err(Error::Denied(_))));
 }
 
 fn review(lines: &[&str]) -> (Review, Vec<ReviewLine>) {
