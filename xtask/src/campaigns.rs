@@ -26,6 +26,8 @@ pub(crate) struct Campaign {
     /// any is run by plain `cargo test` already, at its small size.
     pub(crate) features: &'static [&'static str],
     pub(crate) tools: &'static [Tool],
+    /// Whether the full size is built with optimizations: it measures time.
+    pub(crate) timed: bool,
     pub(crate) small: &'static [(&'static str, &'static str)],
     pub(crate) full: &'static [(&'static str, &'static str)],
 }
@@ -39,6 +41,7 @@ pub(crate) const ALL: &[Campaign] = &[
         test: "differential",
         features: &["differential"],
         tools: &[Tool::PythonPeers, Tool::NodePeers],
+        timed: false,
         small: &[("KEYWARD_CASES", "5000")],
         full: &[("KEYWARD_CASES", "100000")],
     },
@@ -49,6 +52,7 @@ pub(crate) const ALL: &[Campaign] = &[
         test: "crash",
         features: &[],
         tools: &[],
+        timed: false,
         small: &[("KEYWARD_KILLS", "25"), ("KEYWARD_FAULTS", "6")],
         full: &[("KEYWARD_KILLS", "500"), ("KEYWARD_FAULTS", "60")],
     },
@@ -59,6 +63,7 @@ pub(crate) const ALL: &[Campaign] = &[
         test: "marker",
         features: &[],
         tools: &[],
+        timed: false,
         small: &[("KEYWARD_MARKER_EVERY", "8")],
         full: &[("KEYWARD_MARKER_EVERY", "1")],
     },
@@ -69,6 +74,7 @@ pub(crate) const ALL: &[Campaign] = &[
         test: "tamper",
         features: &[],
         tools: &[],
+        timed: false,
         small: &[("KEYWARD_TAMPER_ROUNDS", "50")],
         full: &[("KEYWARD_TAMPER_ROUNDS", "1000")],
     },
@@ -79,8 +85,20 @@ pub(crate) const ALL: &[Campaign] = &[
         test: "durability",
         features: &[],
         tools: &[],
+        timed: false,
         small: &[("KEYWARD_CRASHES", "25")],
         full: &[("KEYWARD_CRASHES", "500")],
+    },
+    Campaign {
+        name: "offboard",
+        title: "The plan for anybody's leaving says what he read, and nothing else",
+        package: "keyward-testing",
+        test: "offboard",
+        features: &[],
+        tools: &[],
+        timed: true,
+        small: &[("KEYWARD_PEOPLE", "10"), ("KEYWARD_SECRETS", "250"), ("KEYWARD_READS", "100000")],
+        full: &[("KEYWARD_PEOPLE", "200"), ("KEYWARD_SECRETS", "5000"), ("KEYWARD_READS", "2000000")],
     },
     Campaign {
         name: "recognise",
@@ -89,6 +107,7 @@ pub(crate) const ALL: &[Campaign] = &[
         test: "recognise",
         features: &[],
         tools: &[],
+        timed: false,
         small: &[("KEYWARD_SECRETS", "40"), ("KEYWARD_CLEAN_MB", "20")],
         full: &[("KEYWARD_SECRETS", "500"), ("KEYWARD_CLEAN_MB", "1000")],
     },
@@ -123,6 +142,9 @@ impl Campaign {
     pub(crate) fn command(&self, workspace: &Workspace, size: Size, seed: u64) -> Result<Command> {
         let mut command = process::cargo();
         command.args(["test", "--workspace", "--test", self.test]);
+        if self.timed && matches!(size, Size::Full) {
+            command.arg("--release");
+        }
         if !self.features.is_empty() {
             let features: Vec<String> =
                 self.features.iter().map(|feature| format!("{}/{feature}", self.package)).collect();
@@ -164,6 +186,7 @@ mod tests {
         test: "crash",
         features: &["campaigns"],
         tools: &[],
+        timed: false,
         small: &[("KILLS", "25")],
         full: &[("KILLS", "500")],
     };
@@ -182,6 +205,16 @@ mod tests {
             campaign.exists(&workspace).expect("registered");
         }
         assert!(Campaign { test: "no-such-test", ..CRASH }.exists(&workspace).is_err());
+    }
+
+    #[test]
+    fn what_measures_time_is_optimized_at_full_size_alone() {
+        let timed = Campaign { timed: true, ..CRASH };
+        let optimized = |campaign: &Campaign, size| {
+            let command = campaign.command(&Workspace::of(&[]), size, 7).expect("it needs no tools");
+            command.get_args().any(|argument| argument == "--release")
+        };
+        assert!(optimized(&timed, Size::Full) && !optimized(&timed, Size::Small) && !optimized(&CRASH, Size::Full));
     }
 
     #[test]

@@ -101,6 +101,7 @@ mod tests {
             test: "crash",
             features: &[],
             tools: &[],
+            timed: false,
             small: &[],
             full: &[("KILLS", "500")],
         };

@@ -22,6 +22,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-access", &["keyward-types", "keyward-store"]),
     ("keyward-audit", &["keyward-types", "keyward-store"]),
     ("keyward-vault", &["keyward-types", "keyward-store", "keyward-access", "keyward-audit"]),
+    // Pure functions over the vault's rows.
+    ("keyward-lifecycle", &["keyward-types", "keyward-vault"]),
     (
         "keyward-client",
         &[
@@ -35,6 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-access",
             "keyward-audit",
             "keyward-vault",
+            "keyward-lifecycle",
         ],
     ),
     (

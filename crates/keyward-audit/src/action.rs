@@ -154,6 +154,20 @@ names! {
         BreakGlass = "break-glass",
         /// A holding ended: its holder has the value no longer.
         HoldingClose = "holding.close",
+        /// The tasks that somebody's leaving makes were put on record.
+        OffboardingBegin = "offboarding.begin",
+        /// Such a task was settled, or opened again.
+        OffboardingSettle = "offboarding.settle",
+        /// Somebody began to find his way in, or did a step of it.
+        OnboardingUpdate = "onboarding.update",
+        /// An access review began.
+        ReviewStart = "review.start",
+        /// A line of an access review was decided.
+        ReviewDecide = "review.decide",
+        /// An access review ended; what nobody had answered was taken away.
+        ReviewClose = "review.close",
+        /// What a review had taken away was given back.
+        ReviewRestore = "review.restore",
         /// A checkpoint was published outside the store.
         LogCheckpoint = "log.checkpoint",
         /// The log was exported.

@@ -8,6 +8,9 @@ use crate::access_wire::{
     AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
     RoleBindingInfo, TokenInfo, VerdictInfo,
 };
+use crate::team_wire::{
+    Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
+};
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
     NewSlotInfo, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
@@ -207,4 +210,27 @@ desk! {
     deny_elevation / DenyElevation (id: String) -> ElevationInfo;
     /// Takes emergency rights, with an alarm.
     break_glass / BreakGlass (ask: ElevationAsk) -> ElevationInfo;
+
+    /// What somebody's leaving would take, or takes; nothing is changed.
+    offboarding_plan / OffboardingPlan (login: Login) -> OffboardingInfo;
+    /// Ends an account with its tokens, and puts on record what is to be done.
+    offboard / Offboard (login: Login) -> OffboardingInfo;
+    /// Says of a task of somebody's leaving that it is done, need not be done, or is to be done.
+    settle_task / SettleTask (login: Login, task: TaskName, settlement: Settlement) -> TaskState;
+    /// Gives a newcomer the roles of a template, and begins his checklist.
+    onboard / Onboard (login: Login, template: String, project: Option<ProjectName>) -> OnboardingInfo;
+    /// How far a newcomer is.
+    onboarding / Onboarding (login: Login) -> OnboardingInfo;
+    /// What the caller says of his own onboarding.
+    confirm_onboarding / ConfirmOnboarding (login: Login, said: Confirmed) -> OnboardingInfo;
+    /// Begins an access review that waits for answers for so many days.
+    start_review / StartReview (days: u32) -> ReviewInfo;
+    /// The review of this id, or the newest one.
+    review / Review (id: Option<String>) -> ReviewInfo;
+    /// Answers a line of the open review, and carries the answer out.
+    decide_review_line / DecideReviewLine (number: u32, decision: Decision) -> ReviewLineInfo;
+    /// Gives back what a review took away.
+    restore_review_line / RestoreReviewLine (id: Option<String>, number: u32) -> ReviewLineInfo;
+    /// Takes away what nobody answered for by the deadline; answers how many rights that were.
+    close_due_reviews / CloseDueReviews () -> u64;
 }

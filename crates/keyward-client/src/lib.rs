@@ -16,6 +16,10 @@ mod local;
 mod restore;
 mod socket;
 mod system;
+mod team;
+mod team_onboarding;
+mod team_review;
+mod team_wire;
 mod wire;
 
 pub use access_wire::*;
@@ -29,6 +33,7 @@ pub use local::LocalDesk;
 pub use restore::Restored;
 pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
+pub use team_wire::*;
 pub use wire::*;
 
 pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};

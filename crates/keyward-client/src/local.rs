@@ -15,6 +15,10 @@ use crate::access_wire::{
     AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
     RoleBindingInfo, TokenInfo, VerdictInfo,
 };
+use crate::team::Team;
+use crate::team_wire::{
+    Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
+};
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LineInfo, LogLineInfo, NamedVersion,
     NewSecret, NewSlotInfo, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored,
@@ -66,6 +70,10 @@ impl LocalDesk {
 
     fn scope(&self, at: &Where, operation: Operation) -> Result<Scope> {
         Ok(self.vault.enter(&self.actor, &at.project, &at.environment, operation)?)
+    }
+
+    fn team(&self) -> Team<'_> {
+        Team { vault: &self.vault, actor: &self.actor }
     }
 
     fn access(&self) -> Access<'_> {
@@ -508,6 +516,50 @@ impl Desk for LocalDesk {
 
     fn break_glass(&self, ask: ElevationAsk) -> Result<ElevationInfo> {
         self.access().break_glass(&ask)
+    }
+
+    fn offboarding_plan(&self, login: Login) -> Result<OffboardingInfo> {
+        self.team().plan(&login)
+    }
+
+    fn offboard(&self, login: Login) -> Result<OffboardingInfo> {
+        self.team().offboard(&login)
+    }
+
+    fn settle_task(&self, login: Login, task: TaskName, settlement: Settlement) -> Result<TaskState> {
+        Ok(self.team().settle(&login, &task, settlement)?.state)
+    }
+
+    fn onboard(&self, login: Login, template: String, project: Option<ProjectName>) -> Result<OnboardingInfo> {
+        self.team().onboard(&login, &template, project.as_ref())
+    }
+
+    fn onboarding(&self, login: Login) -> Result<OnboardingInfo> {
+        self.team().checklist(&login)
+    }
+
+    fn confirm_onboarding(&self, login: Login, said: Confirmed) -> Result<OnboardingInfo> {
+        self.team().confirm(&login, said)
+    }
+
+    fn start_review(&self, days: u32) -> Result<ReviewInfo> {
+        self.team().start_review(days)
+    }
+
+    fn review(&self, id: Option<String>) -> Result<ReviewInfo> {
+        self.team().review(id.as_deref())
+    }
+
+    fn decide_review_line(&self, number: u32, decision: Decision) -> Result<ReviewLineInfo> {
+        self.team().decide(number, decision)
+    }
+
+    fn restore_review_line(&self, id: Option<String>, number: u32) -> Result<ReviewLineInfo> {
+        self.team().restore(id.as_deref(), number)
+    }
+
+    fn close_due_reviews(&self) -> Result<u64> {
+        self.team().close_due_reviews()
     }
 }
 

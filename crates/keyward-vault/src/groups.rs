@@ -9,7 +9,7 @@ use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
 use crate::records::{self, Row};
 use crate::write::raced;
-use crate::{Error, Vault};
+use crate::{Error, Vault, team_history};
 
 impl Vault {
     /// Makes a group without members.
@@ -50,6 +50,8 @@ impl Vault {
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::unchanged(&row));
         change.delete::<Group>(row.record.key());
+        let (gave, now) = (roster.bindings_of(&Subject::Group(row.record.id)), self.tools.clock.now());
+        team_history::remember_group(&mut change, &row.record, gave, now);
         for binding in roster.bindings_of(&Subject::Group(row.record.id)) {
             change.delete::<keyward_access::RoleBinding>(binding.key());
         }
@@ -110,6 +112,9 @@ impl Vault {
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::unchanged(&row));
         change.put(&group);
+        if action == ActionName::GroupLeave {
+            team_history::remember_member(&mut change, &group, member, self.tools.clock.now());
+        }
         change.commit().map_err(|error| raced(error, name.as_str()))?;
         Ok(group)
     }

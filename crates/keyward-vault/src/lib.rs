@@ -42,6 +42,12 @@ mod roster;
 mod scan_cache;
 mod seen;
 mod slot;
+mod team;
+mod team_history;
+mod team_onboarding;
+mod team_review;
+mod team_rights;
+mod team_uses;
 #[cfg(test)]
 mod testing;
 mod tokens;
@@ -67,6 +73,10 @@ pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Se
 pub use roles::Reach;
 pub use scan_cache::ScanCache;
 pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Share, Slot};
+pub use team::{Footprint, Settlement, Stored, Task, TaskAbout, TaskState};
+pub use team_onboarding::{Confirmation, Onboarding, Traces};
+pub use team_review::{Answer, Review, ReviewLine, Right, Suggestion};
+pub use team_rights::{Readable, Source};
 pub use tokens::NewToken;
 pub use vault::{NewVault, Tools, Vault};
 pub use verify::Verified;

@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
 use crate::records::{self, Environment, Project};
 use crate::write::raced;
-use crate::{Error, Vault};
+use crate::{Error, Vault, team_history};
 
 /// Where a role counts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -177,6 +177,7 @@ impl Vault {
             change.expect(self.same_header());
         }
         change.delete::<RoleBinding>(binding.key());
+        team_history::remember_binding(&mut change, &binding, self.tools.clock.now());
         change.commit().map_err(|error| raced(error, binding.role.as_str()))?;
         Ok(binding)
     }

@@ -104,6 +104,8 @@ fn class(action: Action) -> Class {
         | Action::ProjectCreate
         | Action::EnvironmentAdd
         | Action::SlotAdd
+        | Action::OffboardingBegin
+        | Action::ReviewStart
         | Action::UserAdd
         | Action::ServiceAccountAdd
         | Action::GroupCreate
@@ -133,6 +135,11 @@ fn class(action: Action) -> Class {
         | Action::RekeyData
         | Action::Restore
         | Action::HoldingClose
+        | Action::OffboardingSettle
+        | Action::OnboardingUpdate
+        | Action::ReviewDecide
+        | Action::ReviewClose
+        | Action::ReviewRestore
         | Action::UserEdit
         | Action::UserDisable
         | Action::UserEnable

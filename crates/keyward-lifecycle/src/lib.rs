@@ -1,0 +1,18 @@
+//! Who leaves, who comes, and who still needs what he has.
+//!
+//! Pure functions over facts: nothing here reads a store, tells the time or asks anybody. The
+//! vault gathers the rows ([`keyward_vault::Footprint`]), these functions turn them into lists for
+//! people, and what people decide goes back into the vault as records.
+//!
+//! What holds here:
+//!
+//! - **No read is passed over.** Every version that somebody read or wrote stands in his plan: to be
+//!   replaced, replaced already, or not secret.
+//! - **It is the value that counts**, not its place: who read it in staging knows it in production
+//!   too, if it is the same one.
+//! - **What was worked off stays worked off**, whatever a later plan says.
+//! - **Nobody reviews his own rights**, and what a deadline takes away can be given back.
+
+pub mod offboarding;
+pub mod onboarding;
+pub mod review;
