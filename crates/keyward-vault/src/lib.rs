@@ -25,6 +25,7 @@ mod line;
 mod log;
 mod manage;
 mod matching;
+mod migrate;
 mod projects;
 mod read;
 mod recognition;
