@@ -227,7 +227,10 @@ mod tests {
     #[test]
     fn named_roots_are_used() {
         let roots = Files { roots: Some("/etc/a b.pem".into()), ..Files::default() };
-        assert_eq!(tls("postgres://u@db.example/d?sslmode=require&sslrootcert=/etc/a%20b.pem"), Some(Tls::Verified(roots)));
+        assert_eq!(
+            tls("postgres://u@db.example/d?sslmode=require&sslrootcert=/etc/a%20b.pem"),
+            Some(Tls::Verified(roots))
+        );
         assert_eq!(tls("postgres://u@db.example/d?sslcert=/c.pem"), None, "a certificate without its key");
     }
 

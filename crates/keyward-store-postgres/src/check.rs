@@ -14,9 +14,9 @@ pub(crate) fn check(session: &Session) -> Result<Vec<String>, Failed> {
     let numbers = rows.first().map(|row| [row.get::<_, i64>(0), row.get(1), row.get(2), row.get(3)]);
     match numbers {
         None => problems.push("the log has no head".into()),
-        Some([size, count, first, end]) if (count, first, end) != (size, 0, size) => problems.push(format!(
-            "the log's head says {size} entries; there are {count}, from {first} to {end}"
-        )),
+        Some([size, count, first, end]) if (count, first, end) != (size, 0, size) => {
+            problems.push(format!("the log's head says {size} entries; there are {count}, from {first} to {end}"))
+        }
         Some(_) => {}
     }
     let sql = "SELECT count(*) FROM deleted d JOIN record r ON r.collection = d.collection AND r.key = d.key";

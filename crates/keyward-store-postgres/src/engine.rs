@@ -36,7 +36,8 @@ impl Postgres {
     /// reached or is not to be relied on.
     pub fn create(address: &Address, clock: impl Clock) -> Result<Self> {
         let connector = Connector::new(address.clone())?;
-        let made = connector.connect().and_then(|session| schema::create(&session, &address.schema, &address.to_string()));
+        let made =
+            connector.connect().and_then(|session| schema::create(&session, &address.schema, &address.to_string()));
         made.map_err(|failed| failed.into_error("create the store"))?;
         Self::open(address, clock)
     }

@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::error::Failed;
-use crate::session::{Session, pipelined};
+use crate::session::{Session, Work, pipelined};
 
 /// Statements and their values. What is not asked has an empty answer.
 pub(crate) struct Questions<'a> {
@@ -49,7 +49,7 @@ impl<'a> Questions<'a> {
             }
             let work = asked.iter().zip(&statements).map(|(question, statement)| {
                 let (Some(question), Some(statement)) = (question, statement) else {
-                    return Box::pin(std::future::ready(Ok(Vec::new()))) as std::pin::Pin<Box<dyn Future<Output = _>>>;
+                    return Box::pin(std::future::ready(Ok(Vec::new()))) as Work<'_, _, _>;
                 };
                 Box::pin(async move {
                     let values: Vec<&(dyn ToSql + Sync)> = question.values.iter().map(|value| &**value as _).collect();

@@ -54,11 +54,7 @@ macro_rules! impl_reads {
                 self.read(|session| rows::log(session, first, limit))
             }
 
-            fn tombstones(
-                &self,
-                after: Option<(&str, &[u8])>,
-                limit: usize,
-            ) -> Result<Vec<keyward_store::Tombstone>> {
+            fn tombstones(&self, after: Option<(&str, &[u8])>, limit: usize) -> Result<Vec<keyward_store::Tombstone>> {
                 self.read(|session| rows::tombstones(session, after, limit))
             }
         }

@@ -105,8 +105,7 @@ pub(crate) fn index_rows(session: &Session, after: Option<&IndexRow>, limit: usi
             all(session, sql, &[&limit, collection, index, value, key])
         }
     };
-    let to_row =
-        |row: &Row| IndexRow { collection: row.get(0), index: row.get(1), value: row.get(2), key: row.get(3) };
+    let to_row = |row: &Row| IndexRow { collection: row.get(0), index: row.get(1), value: row.get(2), key: row.get(3) };
     Ok(rows?.iter().map(to_row).collect())
 }
 

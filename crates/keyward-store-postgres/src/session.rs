@@ -77,14 +77,17 @@ impl Session {
     }
 
     /// Waits for `work` as long as it takes.
-    pub(crate) fn run_long<T>(&self, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Failed> {
+    pub(crate) fn run_long<T>(
+        &self,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failed> {
         self.wait(async { work.await.map_err(|e| Failed::of(USE, &e)) })
     }
 
     /// Until a notification comes, or the time is over.
     pub(crate) fn wait_for_notification(&self, time: Duration) {
         // The end of the time is as good a reason to look.
-        let _ = self.wait(timeout(time, self.notified.notified()));
+        let _ = self.wait(async { timeout(time, self.notified.notified()).await });
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -125,9 +128,12 @@ impl Drop for Session {
     }
 }
 
+/// One of several requests.
+pub(crate) type Work<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + 'a>>;
+
 /// Sends all requests before it waits for the first answer: one round trip. Their order is kept.
 /// What fails first is the reason; the server skips what comes after it in a transaction.
-pub(crate) async fn pipelined<T, E>(work: Vec<Pin<Box<dyn Future<Output = Result<T, E>> + '_>>>) -> Result<Vec<T>, E> {
+pub(crate) async fn pipelined<T, E>(work: Vec<Work<'_, T, E>>) -> Result<Vec<T>, E> {
     let mut work: Vec<_> = work.into_iter().map(|future| (future, None)).collect();
     poll_fn(|context| {
         let mut pending = false;

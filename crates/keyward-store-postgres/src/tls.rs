@@ -52,7 +52,10 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore> {
         }
     }
     if store.is_empty() {
-        return Err(failed("verify the database's certificate", "no root certificate is known; name one by `sslrootcert`"));
+        return Err(failed(
+            "verify the database's certificate",
+            "no root certificate is known; name one by `sslrootcert`",
+        ));
     }
     Ok(store)
 }

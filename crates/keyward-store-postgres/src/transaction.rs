@@ -62,10 +62,10 @@ pub(crate) fn finish(session: &Session, writes: &Writes<'_>, mark: &[u8]) -> Res
     for part in parts(&writes.entries, |entry| entry.public.len() + entry.private.len()) {
         append(&mut questions, part, mark.take());
     }
-    questions.ask("UPDATE log_head SET size = $1, state = $2 WHERE id = 0", [
-        Box::new(writes.size),
-        Box::new(&writes.state),
-    ]);
+    questions.ask(
+        "UPDATE log_head SET size = $1, state = $2 WHERE id = 0",
+        [Box::new(writes.size), Box::new(&writes.state)],
+    );
     // After a failed statement the server takes this for a rollback; the failure is among the answers.
     questions.ask("COMMIT", []);
     questions.answers().map(drop)
@@ -92,14 +92,17 @@ pub(crate) fn put<'a>(questions: &mut Questions<'a>, rows: &'a [NewRow<'a>]) {
     let values: Vec<&[u8]> = rows.iter().map(|row| row.value).collect();
     let indexes: Vec<&[u8]> = rows.iter().map(|row| &row.indexes[..]).collect();
     let macs: Vec<&[u8]> = rows.iter().map(|row| &row.mac[..]).collect();
-    questions.ask(PUT, [
-        Box::new(collections),
-        Box::new(keys),
-        Box::new(generations),
-        Box::new(values),
-        Box::new(indexes),
-        Box::new(macs),
-    ]);
+    questions.ask(
+        PUT,
+        [
+            Box::new(collections),
+            Box::new(keys),
+            Box::new(generations),
+            Box::new(values),
+            Box::new(indexes),
+            Box::new(macs),
+        ],
+    );
 }
 
 fn remove<'a>(questions: &mut Questions<'a>, sql: &'static str, places: &'a [Place<'a>]) {

@@ -84,10 +84,13 @@ fn what_acts_in_the_database_is_named() {
          CREATE RULE hush AS ON DELETE TO record DO INSTEAD NOTHING",
     );
     let problems = home.engine().check().unwrap();
-    assert_eq!(problems, [
-        "table `record` has a rule `hush` that keyward did not make",
-        "table `log` has a trigger `quiet` that keyward did not make",
-    ]);
+    assert_eq!(
+        problems,
+        [
+            "table `record` has a rule `hush` that keyward did not make",
+            "table `log` has a trigger `quiet` that keyward did not make",
+        ]
+    );
 }
 
 #[test]

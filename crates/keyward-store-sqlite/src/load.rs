@@ -34,9 +34,7 @@ struct Loading<'a> {
 impl Loading<'_> {
     fn write(&self, page: Page) -> Result<()> {
         match page {
-            Page::Header(header) => {
-                self.execute("INSERT INTO header (id, bytes) VALUES (0, ?1)", params![header])
-            }
+            Page::Header(header) => self.execute("INSERT INTO header (id, bytes) VALUES (0, ?1)", params![header]),
             Page::Records(rows) => rows.iter().try_for_each(|(collection, stored)| self.record(collection, stored)),
             Page::Tombstones(rows) => rows.iter().try_for_each(|row| {
                 let sql = "INSERT INTO deleted (collection, key, generation) VALUES (?1, ?2, ?3)";

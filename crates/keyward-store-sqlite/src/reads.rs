@@ -46,11 +46,7 @@ macro_rules! impl_reads {
                 self.read(|connection| rows::index_rows(connection, after, limit))
             }
 
-            fn tombstones(
-                &self,
-                after: Option<(&str, &[u8])>,
-                limit: usize,
-            ) -> Result<Vec<keyward_store::Tombstone>> {
+            fn tombstones(&self, after: Option<(&str, &[u8])>, limit: usize) -> Result<Vec<keyward_store::Tombstone>> {
                 self.read(|connection| rows::tombstones(connection, after, limit))
             }
 

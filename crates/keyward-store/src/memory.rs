@@ -208,7 +208,8 @@ impl Tables {
         match page {
             Page::Header(header) => self.header = Some(header),
             Page::Records(rows) => {
-                let row = |(collection, stored): (String, StoredRecord)| ((collection, stored.record.key.clone()), stored);
+                let row =
+                    |(collection, stored): (String, StoredRecord)| ((collection, stored.record.key.clone()), stored);
                 self.records.extend(rows.into_iter().map(row));
             }
             Page::Tombstones(rows) => {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyward_store::{
-    Batch, Committed, Engine, Error, Head, IndexHit, IndexRow, KeyRange, LogHead, LogRow, Nodes, Reads, RecordMac, Result,
-    StoredRecord, Tombstone,
+    Batch, Committed, Engine, Error, Head, IndexHit, IndexRow, KeyRange, LogHead, LogRow, Nodes, Reads, RecordMac,
+    Result, StoredRecord, Tombstone,
 };
 
 /// An engine in front of another. While its switch is on, every commit is refused as by a full

@@ -33,12 +33,14 @@ impl Postgres {
         let folder = tempfile::Builder::new().prefix("keyward-pg-").tempdir().expect("a temporary folder").keep();
         Account::of_the_server().own(&folder);
         let data = folder.join("data");
-        let made = run(
-            program("initdb")
-                .arg("-D")
-                .arg(&data)
-                .args(["-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]),
-        );
+        let made = run(program("initdb").arg("-D").arg(&data).args([
+            "-U",
+            USER,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]));
         assert!(made.contains("Success") || data.join("PG_VERSION").exists(), "initdb made no database: {made}");
         let settings = format!("{SETTINGS}unix_socket_directories = '{}'\n", folder.display());
         let configuration = data.join("postgresql.auto.conf");
@@ -118,7 +120,8 @@ fn program(name: &str) -> Command {
 fn binary(name: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
-    let newest = versions.map(|entry| entry.path()).filter(|path| path.join("bin").join(name).exists()).max_by_key(number);
+    let newest =
+        versions.map(|entry| entry.path()).filter(|path| path.join("bin").join(name).exists()).max_by_key(number);
     newest.map_or_else(|| name.into(), |path| path.join("bin").join(name))
 }
 

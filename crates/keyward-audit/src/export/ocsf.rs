@@ -124,6 +124,7 @@ fn class(action: Action) -> Class {
         | Action::EnvironmentEdit
         | Action::Rekey
         | Action::RekeyData
+        | Action::StoreMigrate
         | Action::Restore
         | Action::HoldingClose
         | Action::StoreAccept => api(3, "Update"),

@@ -89,11 +89,7 @@ impl Reads for Damaged {
         self.0.scan(collection, range, after, limit)
     }
 
-    fn rows(
-        &self,
-        after: Option<(&str, &[u8])>,
-        limit: usize,
-    ) -> crate::Result<Vec<(String, crate::StoredRecord)>> {
+    fn rows(&self, after: Option<(&str, &[u8])>, limit: usize) -> crate::Result<Vec<(String, crate::StoredRecord)>> {
         self.0.rows(after, limit)
     }
 

@@ -66,7 +66,10 @@ fn migrate(context: &Context, from: Option<&str>, to: &str) -> Result<Exit> {
     }
     let entries = shown::counted(moved.entries, "entry").replace("entrys", "entries");
     let records = shown::counted(moved.records, "record");
-    output::note(format!("moved vault {} to `{to}`: {entries} of the log and {records}, verified on both sides", moved.vault));
+    output::note(format!(
+        "moved vault {} to `{to}`: {entries} of the log and {records}, verified on both sides",
+        moved.vault
+    ));
     if let Some(aside) = &moved.aside {
         output::note(format!("the old store is now `{}`; keep it until you trust the new one", aside.display()));
     }
