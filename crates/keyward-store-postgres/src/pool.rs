@@ -2,6 +2,9 @@
 
 use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+
+use keyward_store::Error;
 
 use crate::error::Failed;
 use crate::session::{Connector, Session};
@@ -16,8 +19,10 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct State {
     idle: Vec<Session>,
-    /// Connections on loan that count.
+    /// Connections on loan for one query.
     lent: usize,
+    /// Connections on loan for many, by who took them.
+    long: Vec<ThreadId>,
 }
 
 impl Pool {
@@ -34,16 +39,28 @@ impl Pool {
             state.lent += 1;
             state.idle.pop()
         };
-        let mut loan = Loan { session: None, pool: self, counted: true };
+        let mut loan = Loan { session: None, pool: self, long: None };
         loan.session = Some(self.session(idle)?);
         Ok(loan)
     }
 
-    /// A connection for many queries. It does not count, as its holder may want another one for a
-    /// moment.
+    /// A connection for many queries. They count apart: their holders want others for a moment. Waits
+    /// while [`MOST_LONG`] are in use, but never for who has one already: those could wait for each
+    /// other, and are refused ([`Error::Busy`]).
     pub(crate) fn take_long(&self) -> Result<Loan<'_>, Failed> {
-        let idle = self.state().idle.pop();
-        Ok(Loan { session: Some(self.session(idle)?), pool: self, counted: false })
+        let taker = std::thread::current().id();
+        let idle = {
+            let full = |state: &mut State| state.long.len() >= MOST_LONG && !state.long.contains(&taker);
+            let mut state = self.freed.wait_while(self.state(), full).unwrap_or_else(PoisonError::into_inner);
+            if state.long.len() >= MOST_LONG {
+                return Err(Failed::Refused(Error::Busy));
+            }
+            state.long.push(taker);
+            state.idle.pop()
+        };
+        let mut loan = Loan { session: None, pool: self, long: Some(taker) };
+        loan.session = Some(self.session(idle)?);
+        Ok(loan)
     }
 
     /// After a failure: the others were probably cut too.
@@ -69,7 +86,8 @@ impl Pool {
 pub(crate) struct Loan<'a> {
     session: Option<Session>,
     pool: &'a Pool,
-    counted: bool,
+    /// Who took it, of those for many queries.
+    long: Option<ThreadId>,
 }
 
 impl Loan<'_> {
@@ -93,10 +111,13 @@ impl Deref for Loan<'_> {
 
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
-        if self.counted {
-            self.pool.state().lent -= 1;
-            self.pool.freed.notify_one();
+        let mut state = self.pool.state();
+        match self.long.and_then(|taker| state.long.iter().position(|other| *other == taker)) {
+            Some(place) => drop(state.long.swap_remove(place)),
+            None => state.lent -= 1,
         }
+        drop(state);
+        self.pool.freed.notify_all();
     }
 }
 
@@ -104,3 +125,5 @@ impl Drop for Loan<'_> {
 const SETTINGS: &str = "SET default_transaction_read_only = on; SET idle_in_transaction_session_timeout = '10min'";
 
 const MOST: usize = 12;
+
+const MOST_LONG: usize = 24;

@@ -155,3 +155,31 @@ fn a_node_sees_what_another_changed() {
     assert!(waits[5] < Duration::from_millis(200), "notifications shorten the wait: {waits:?}");
     assert!(waits[9] < Duration::from_secs(1), "{waits:?}");
 }
+
+#[test]
+fn many_readers_take_turns_at_few_connections() {
+    let home = Home::with_records(Server::shared());
+    let store = home.open();
+    let most = std::sync::Mutex::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..120 {
+            let (store, most, home) = (&store, &most, &home);
+            scope.spawn(move || {
+                for _ in 0..3 {
+                    let snapshot = store.snapshot().unwrap();
+                    assert_eq!(snapshot.all_records().count(), 3);
+                    assert_eq!(keys(store).unwrap().len(), 3, "a live read beside a snapshot");
+                    // Whoever has one does not wait for another one for ever.
+                    let second = store.snapshot();
+                    assert!(matches!(second, Ok(_) | Err(Error::Busy)));
+                }
+                let mut most = most.lock().unwrap();
+                if *most == 0 {
+                    let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'keyward'";
+                    *most = home.sql(sql).parse::<usize>().unwrap();
+                }
+            });
+        }
+    });
+    assert!((1..110).contains(&most.into_inner().unwrap()), "the server has room for others");
+}
