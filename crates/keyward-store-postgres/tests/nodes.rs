@@ -181,5 +181,5 @@ fn many_readers_take_turns_at_few_connections() {
             });
         }
     });
-    assert!((1..110).contains(&most.into_inner().unwrap()), "the server has room for others");
+    assert!((1..200).contains(&most.into_inner().unwrap()), "the server has room for others");
 }

@@ -176,5 +176,5 @@ listen_addresses = ''
 port = 5432
 fsync = on
 shared_buffers = '64MB'
-max_connections = 120
+max_connections = 250
 ";
