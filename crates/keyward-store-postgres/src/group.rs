@@ -4,80 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use keyward_store::{
-    Batch, Change, Committed, Error, Expect, Head, IndexRow, LogHead, Put, RecordMac, Result, decode_indexes,
-    encode_indexes, header_hash,
+    Batch, Change, Committed, Error, Expect, Head, LogHead, Put, RecordMac, Result, decode_indexes, header_hash,
 };
 
-/// A collection and a key.
-pub(crate) type Place<'a> = (&'a str, &'a [u8]);
-
-/// A collection, an index and a value.
-pub(crate) type Listing<'a> = (&'a str, &'a str, &'a [u8]);
-
-/// What must be known of the database before the group is judged.
-pub(crate) struct Needs<'a> {
-    /// Records that are expected or changed.
-    pub(crate) places: Vec<Place<'a>>,
-    /// Index values that must be absent.
-    pub(crate) listings: Vec<Listing<'a>>,
-    /// Whether a batch expects a header.
-    pub(crate) header: bool,
-    /// Jobs whose epoch is expected.
-    pub(crate) jobs: Vec<&'a str>,
-}
-
-impl<'a> Needs<'a> {
-    pub(crate) fn of(batches: &'a [Batch]) -> Self {
-        let (mut places, mut listings, mut header) = (BTreeSet::new(), BTreeSet::new(), false);
-        let mut jobs = BTreeSet::new();
-        for batch in batches {
-            for expect in batch.expectations() {
-                match expect {
-                    Expect::Absent { collection, key } | Expect::Generation { collection, key, .. } => {
-                        places.insert((&**collection, &**key));
-                    }
-                    Expect::AbsentIndex { collection, index, value } => {
-                        listings.insert((&**collection, &**index, &**value));
-                    }
-                    Expect::Header { .. } => header = true,
-                    Expect::Lease { job, .. } => {
-                        jobs.insert(&**job);
-                    }
-                }
-            }
-            places.extend(batch.changes().iter().map(place_of));
-        }
-        Self {
-            places: places.into_iter().collect(),
-            listings: listings.into_iter().collect(),
-            header,
-            jobs: jobs.into_iter().collect(),
-        }
-    }
-}
-
-/// What the database holds, while the head of the log is locked. In the order of [`Needs`].
-pub(crate) struct Found {
-    pub(crate) head: Head,
-    pub(crate) header: Option<Vec<u8>>,
-    pub(crate) records: Vec<Before>,
-    pub(crate) listed: Vec<BTreeSet<Vec<u8>>>,
-    /// Of jobs that somebody has claimed.
-    pub(crate) epochs: HashMap<String, i64>,
-}
-
-/// What lies, or lay, under a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Before {
-    Nothing,
-    /// Its last generation.
-    Deleted(i64),
-    Live {
-        generation: i64,
-        /// Encoded.
-        indexes: Vec<u8>,
-    },
-}
+use crate::needs::{Before, Found, Listing, Needs, Place, place_of};
+use crate::writes::{Entry, Writes};
 
 /// The group's outcome so far.
 pub(crate) struct Group<'a> {
@@ -91,22 +22,17 @@ pub(crate) struct Group<'a> {
     at: i64,
 }
 
-struct Slot<'a> {
-    before: Before,
-    now: Now<'a>,
+/// A place before and after the group.
+pub(crate) struct Slot<'a> {
+    pub(crate) before: Before,
+    pub(crate) now: Now<'a>,
 }
 
-enum Now<'a> {
+/// What the group leaves there, with its generation.
+pub(crate) enum Now<'a> {
     Untouched,
     Deleted(i64),
     Live(i64, &'a Put),
-}
-
-/// A log entry and its place.
-pub(crate) struct Entry<'a> {
-    pub(crate) index: i64,
-    pub(crate) public: &'a [u8],
-    pub(crate) private: &'a [u8],
 }
 
 impl<'a> Group<'a> {
@@ -256,89 +182,6 @@ impl Slot<'_> {
             (Now::Untouched, Before::Live { indexes, .. }) => decode_indexes(indexes).unwrap_or_default(),
             _ => Vec::new(),
         }
-    }
-}
-
-/// What must be written; every place at most once.
-pub(crate) struct Writes<'a> {
-    pub(crate) put: Vec<NewRow<'a>>,
-    pub(crate) gone: Vec<Place<'a>>,
-    pub(crate) buried: Vec<(Place<'a>, i64)>,
-    pub(crate) revived: Vec<Place<'a>>,
-    pub(crate) unlisted: BTreeSet<IndexRow>,
-    pub(crate) listed: BTreeSet<IndexRow>,
-    pub(crate) changed: BTreeSet<&'a str>,
-    pub(crate) header: Option<&'a [u8]>,
-    pub(crate) entries: Vec<Entry<'a>>,
-    pub(crate) size: i64,
-    pub(crate) state: Vec<u8>,
-}
-
-/// A record as it is written.
-pub(crate) struct NewRow<'a> {
-    pub(crate) place: Place<'a>,
-    pub(crate) generation: i64,
-    pub(crate) value: &'a [u8],
-    pub(crate) indexes: Vec<u8>,
-    pub(crate) mac: [u8; 32],
-}
-
-impl<'a> Writes<'a> {
-    fn new(entries: Vec<Entry<'a>>, header: Option<&'a [u8]>, size: i64, state: Vec<u8>) -> Self {
-        Self {
-            put: Vec::new(),
-            gone: Vec::new(),
-            buried: Vec::new(),
-            revived: Vec::new(),
-            unlisted: BTreeSet::new(),
-            listed: BTreeSet::new(),
-            changed: BTreeSet::new(),
-            header,
-            entries,
-            size,
-            state,
-        }
-    }
-
-    fn add(&mut self, place: Place<'a>, slot: &Slot<'a>, mac: &dyn RecordMac) {
-        let row = |(name, value): (String, Vec<u8>)| IndexRow {
-            collection: place.0.into(),
-            index: name,
-            value,
-            key: place.1.into(),
-        };
-        let old: BTreeSet<IndexRow> = match &slot.before {
-            Before::Live { indexes, .. } => decode_indexes(indexes).unwrap_or_default().into_iter().map(row).collect(),
-            _ => BTreeSet::new(),
-        };
-        match slot.now {
-            Now::Untouched => return,
-            Now::Deleted(generation) => {
-                if matches!(slot.before, Before::Live { .. }) {
-                    self.gone.push(place);
-                }
-                self.buried.push((place, generation));
-                self.unlisted.extend(old);
-            }
-            Now::Live(generation, Put { collection, key, value, indexes }) => {
-                if matches!(slot.before, Before::Deleted(_)) {
-                    self.revived.push(place);
-                }
-                let mac = mac.mac(collection, key, generation.unsigned_abs(), value, indexes);
-                self.put.push(NewRow { place, generation, value, indexes: encode_indexes(indexes), mac });
-                let new: BTreeSet<IndexRow> = indexes.iter().cloned().map(row).collect();
-                self.unlisted.extend(old.difference(&new).cloned());
-                self.listed.extend(new.difference(&old).cloned());
-            }
-        }
-        self.changed.insert(place.0);
-    }
-}
-
-fn place_of(change: &Change) -> Place<'_> {
-    match change {
-        Change::Put(put) => (&put.collection, &put.key),
-        Change::Delete(delete) => (&delete.collection, &delete.key),
     }
 }
 

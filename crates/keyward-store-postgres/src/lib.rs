@@ -32,6 +32,7 @@ mod engine;
 mod error;
 mod group;
 mod load;
+mod needs;
 mod nodes;
 mod pool;
 mod questions;
@@ -42,6 +43,7 @@ mod tls;
 mod transaction;
 mod watch;
 mod writer;
+mod writes;
 
 pub use address::Address;
 pub use engine::Postgres;

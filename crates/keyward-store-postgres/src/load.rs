@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use keyward_store::{Error, IndexRow, LogRow, Page, Reads, Result, StoredRecord, Tombstone, encode_indexes, transfer};
 
 use crate::error::Failed;
-use crate::group::{Entry, NewRow};
 use crate::questions::Questions;
 use crate::session::Session;
 use crate::transaction;
 use crate::writer::Writer;
+use crate::writes::{Entry, NewRow};
 
 /// Writes all that `source` holds, in one transaction.
 pub(crate) fn load(writer: &mut Writer, source: &dyn Reads) -> Result<()> {

@@ -6,10 +6,11 @@ use keyward_store::IndexRow;
 use tokio_postgres::Row;
 
 use crate::error::Failed;
-use crate::group::{Before, Entry, Found, Needs, NewRow, Place, Writes};
+use crate::needs::{Before, Found, Needs, Place};
 use crate::questions::Questions;
 use crate::rows;
 use crate::session::Session;
+use crate::writes::{Entry, NewRow, Writes};
 
 /// Begins a transaction, takes the head of the log, and reads what the group needs to know. Each
 /// statement sees what was committed before it began, so those after the second see all there is to

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use keyward_store::{Batch, Clock, Committed, Error, LogHead, RecordMac, Result};
 
 use crate::error::Failed;
-use crate::group::{Group, Needs};
+use crate::group::Group;
+use crate::needs::Needs;
 use crate::session::{Connector, Session};
 use crate::transaction;
 

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// A running server.
 pub struct Postgres {
     folder: PathBuf,
+    port: u16,
     schemas: AtomicU32,
     guard: Child,
     /// Once it is closed, by whatever end of this process, the guard cleans up.
@@ -30,6 +31,25 @@ impl Postgres {
     /// # Panics
     /// When it cannot be started.
     pub fn start() -> Self {
+        Self::start_with(5432, "listen_addresses = ''\n", &[])
+    }
+
+    /// One that also listens on this machine's network, for TLS with this certificate and key (PEM)
+    /// and for who knows the password.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_with_tls(certificate: &str, key: &str, password: &str) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let settings = "listen_addresses = '127.0.0.1'\nssl = on\n";
+        let rules = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+        let files = [("server.crt", certificate), ("server.key", key), ("pg_hba.conf", rules)];
+        let server = Self::start_with(free.expect("a free port").port(), settings, &files);
+        server.sql("public", &format!("ALTER USER {USER} PASSWORD '{password}'"));
+        server
+    }
+
+    fn start_with(port: u16, settings: &str, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("keyward-pg-").tempdir().expect("a temporary folder").keep();
         Account::of_the_server().own(&folder);
         let data = folder.join("data");
@@ -42,13 +62,13 @@ impl Postgres {
             "--no-sync",
         ]));
         assert!(made.contains("Success") || data.join("PG_VERSION").exists(), "initdb made no database: {made}");
-        let settings = format!("{SETTINGS}unix_socket_directories = '{}'\n", folder.display());
-        let configuration = data.join("postgresql.auto.conf");
-        fs::write(&configuration, settings).expect("the configuration is written");
-        Account::of_the_server().own(&configuration);
+        let settings = format!("{SETTINGS}{settings}port = {port}\nunix_socket_directories = '{}'\n", folder.display());
+        for (name, text) in files.iter().chain([&("postgresql.auto.conf", &*settings)]) {
+            put_file(&data.join(name), text);
+        }
         let mut guard = guard(&folder);
         let life = guard.stdin.take();
-        let server = Self { folder, schemas: AtomicU32::new(0), guard, life };
+        let server = Self { folder, port, schemas: AtomicU32::new(0), guard, life };
         server.control(&["start"]);
         server
     }
@@ -61,12 +81,17 @@ impl Postgres {
     /// The address of a schema.
     pub fn address(&self, schema: &str) -> String {
         let folder = self.folder.display().to_string().replace('/', "%2F");
-        format!("postgres://{USER}@{folder}/postgres?schema={schema}")
+        format!("postgres://{USER}@{folder}:{}/postgres?schema={schema}", self.port)
+    }
+
+    /// The port of its socket, and of its network address where it has one.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The socket it listens on.
     pub fn socket(&self) -> PathBuf {
-        self.folder.join(".s.PGSQL.5432")
+        self.folder.join(format!(".s.PGSQL.{}", self.port))
     }
 
     /// Ends it as a crash would, and starts it again.
@@ -81,8 +106,9 @@ impl Postgres {
     pub fn sql(&self, schema: &str, sql: &str) -> String {
         let path = format!("SET search_path = {schema}");
         let mut command = program("psql");
-        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", USER, "-d", "postgres", "-h"]);
-        run(command.arg(&self.folder).args(["-c", &path, "-c", sql])).trim().to_owned()
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", USER, "-d", "postgres"]);
+        command.arg("-p").arg(self.port.to_string()).arg("-h").arg(&self.folder);
+        run(command.args(["-c", &path, "-c", sql])).trim().to_owned()
     }
 
     fn control(&self, action: &[&str]) {
@@ -123,6 +149,14 @@ fn binary(name: &str) -> PathBuf {
     let newest =
         versions.map(|entry| entry.path()).filter(|path| path.join("bin").join(name).exists()).max_by_key(number);
     newest.map_or_else(|| name.into(), |path| path.join("bin").join(name))
+}
+
+/// A file of the server's, which nobody else may read.
+fn put_file(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, text).expect("the server's files are written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("and are its own");
+    Account::of_the_server().own(path);
 }
 
 fn run(command: &mut Command) -> String {
@@ -172,8 +206,6 @@ const USER: &str = "keyward";
 
 /// Durable as in earnest; small.
 const SETTINGS: &str = "\
-listen_addresses = ''
-port = 5432
 fsync = on
 shared_buffers = '64MB'
 max_connections = 250
