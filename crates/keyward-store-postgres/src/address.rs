@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyward_store::{Error, Result};
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 /// `postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full&schema=keyward`, as `libpq` reads it, with
 /// one parameter of our own: the `schema` that holds the vault (`keyward` unless it is given).
@@ -82,6 +82,10 @@ impl FromStr for Address {
             .keepalives_idle(Duration::from_secs(10))
             .keepalives_interval(Duration::from_secs(3))
             .keepalives_retries(3);
+        if config.get_hosts().len() > 1 {
+            // Of several, the one that takes writes: after a failover it is another.
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         let schema = ours.schema.unwrap_or_else(|| "keyward".into());
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if schema.is_empty() || schema.len() > 63 || !schema.chars().all(plain) || schema.starts_with("pg_") {

@@ -13,7 +13,7 @@
 //! deadlocks, two nodes never both win), that the Merkle tree and the signed checkpoint are always
 //! those of the data beside them instead of one second behind, and that an interrupted commit can be
 //! looked up: whoever holds the head knows that no earlier transaction is still under way. Throughput
-//! comes from groups. `benches/commit.rs` measures it; figures are in `BENCHMARKS.md`.
+//! comes from groups; `benches/nodes.rs` measures it.
 //!
 //! **A cut connection is not an answer.** When it breaks while a commit is under way, the engine
 //! connects again, takes the head and looks for the mark of its group in the log: then the commit is

@@ -132,21 +132,25 @@ impl Drop for Session {
 pub(crate) type Work<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + 'a>>;
 
 /// Sends all requests before it waits for the first answer: one round trip. Their order is kept.
-/// What fails first is the reason; the server skips what comes after it in a transaction.
+///
+/// The first failure ends it. One that comes before its request was sent (a value that cannot be
+/// encoded) keeps those behind it from being sent, a `COMMIT` above all; after one that the server
+/// answers, it skips what comes behind. The connection is not to be used again.
 pub(crate) async fn pipelined<T, E>(work: Vec<Work<'_, T, E>>) -> Result<Vec<T>, E> {
     let mut work: Vec<_> = work.into_iter().map(|future| (future, None)).collect();
     poll_fn(|context| {
         let mut pending = false;
         for (future, answer) in work.iter_mut().filter(|(_, answer)| answer.is_none()) {
             match future.as_mut().poll(context) {
-                Poll::Ready(done) => *answer = Some(done),
+                Poll::Ready(Ok(done)) => *answer = Some(done),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => pending = true,
             }
         }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
+        if pending { Poll::Pending } else { Poll::Ready(Ok(())) }
     })
-    .await;
-    work.into_iter().map(|(_, answer)| answer.expect("nothing is pending any more")).collect()
+    .await?;
+    Ok(work.into_iter().map(|(_, answer)| answer.expect("nothing is pending any more")).collect())
 }
 
 /// Moves the connection's bytes, and tells of notifications.
@@ -176,3 +180,27 @@ const SETTINGS: &str = "\
     SET lock_timeout = '10s'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
     SET tcp_user_timeout = '10s'; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; \
     SET tcp_keepalives_count = 3;";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn nothing_is_sent_behind_a_failure() {
+        let sent = Cell::new(0);
+        let request = |answer: Result<u32, &'static str>| -> Work<'_, u32, &'static str> {
+            let sent = &sent;
+            Box::pin(async move {
+                sent.set(sent.get() + 1);
+                answer
+            })
+        };
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let wait = |work| runtime.block_on(pipelined(work));
+        assert_eq!(wait(vec![request(Ok(1)), request(Ok(2))]), Ok(vec![1, 2]));
+        sent.set(0);
+        assert_eq!(wait(vec![request(Ok(1)), request(Err("too long")), request(Ok(3))]), Err("too long"));
+        assert_eq!(sent.get(), 2, "the third one never was");
+    }
+}
