@@ -183,24 +183,26 @@ const SETTINGS: &str = "\
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::cell::Cell;
+
+    use super::*;
+
+    fn request(sent: &Cell<u32>, answer: Result<u32, &'static str>) -> Work<'_, u32, &'static str> {
+        Box::pin(async move {
+            sent.set(sent.get() + 1);
+            answer
+        })
+    }
 
     #[test]
     fn nothing_is_sent_behind_a_failure() {
-        let sent = Cell::new(0);
-        let request = |answer: Result<u32, &'static str>| -> Work<'_, u32, &'static str> {
-            let sent = &sent;
-            Box::pin(async move {
-                sent.set(sent.get() + 1);
-                answer
-            })
-        };
         let runtime = Builder::new_current_thread().build().unwrap();
-        let wait = |work| runtime.block_on(pipelined(work));
-        assert_eq!(wait(vec![request(Ok(1)), request(Ok(2))]), Ok(vec![1, 2]));
+        let sent = Cell::new(0);
+        let good = vec![request(&sent, Ok(1)), request(&sent, Ok(2))];
+        assert_eq!(runtime.block_on(pipelined(good)), Ok(vec![1, 2]));
         sent.set(0);
-        assert_eq!(wait(vec![request(Ok(1)), request(Err("too long")), request(Ok(3))]), Err("too long"));
+        let bad = vec![request(&sent, Ok(1)), request(&sent, Err("too long")), request(&sent, Ok(3))];
+        assert_eq!(runtime.block_on(pipelined(bad)), Err("too long"));
         assert_eq!(sent.get(), 2, "the third one never was");
     }
 }
