@@ -187,7 +187,7 @@ mod tests {
 
     use super::*;
 
-    fn request(sent: &Cell<u32>, answer: Result<u32, &'static str>) -> Work<'_, u32, &'static str> {
+    fn request<'a>(sent: &'a Cell<u32>, answer: Result<u32, &'static str>) -> Work<'a, u32, &'static str> {
         Box::pin(async move {
             sent.set(sent.get() + 1);
             answer
