@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use keyward_types::{EnvironmentName, Head, KnownSecret, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
-    Actor, AgeRecipient, Edit, Error, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened, Project,
-    RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
+    Actor, AgeRecipient, Edit, Error, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened,
+    Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
 };
 
 use crate::wire::{
@@ -301,7 +301,7 @@ impl Desk for LocalDesk {
     }
 
     fn match_bundle(&self) -> Result<Bytes> {
-        let bundle = self.vault.match_bundle(&self.actor)?;
+        let bundle = self.vault.match_bundle(&self.actor, Holder::Owner)?;
         Ok(Bytes::new(bundle.to_bytes().to_vec()))
     }
 

@@ -10,6 +10,7 @@
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
 //! - `postgres`: a database server of the test's own.
 //! - [`tamper`]: alterations of a database behind the store's back.
+//! - [`template`]: values of services, from the catalogue's templates.
 //! - [`values`]: secrets as people have them, made up.
 //!
 //! The campaigns lie in `tests/`: random tests that grow with their size, run small by `cargo test`
@@ -25,6 +26,7 @@ pub mod postgres;
 mod program;
 mod seed;
 pub mod tamper;
+pub mod template;
 pub mod values;
 pub mod vault;
 

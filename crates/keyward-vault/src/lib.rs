@@ -50,7 +50,7 @@ pub use error::Error;
 pub use header::Header;
 pub use line::Line;
 pub use log::{Anchor, LogLine, Standing};
-pub use matching::{MatchRecord, MatchRow};
+pub use matching::{Holder, MatchRecord, MatchRow, Window};
 pub use read::{Lease, Loaded, Opened, Scope};
 pub use record::{Recorded, Via};
 pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Sealed};
@@ -58,7 +58,7 @@ pub use scan_cache::ScanCache;
 pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Share, Slot};
 pub use vault::{NewVault, Tools, Vault};
 pub use verify::Verified;
-pub use window::WINDOW;
+pub use window::{Among, WINDOW};
 pub use write::{Edit, NewValue, ValueChange, Written};
 
 /// Largest value, in bytes.
