@@ -49,7 +49,7 @@ pub(crate) const ALL: &[Step] = &[
     Step {
         name: "tests",
         about: "unit, integration and documentation tests",
-        tools: &[tools::GIT, tools::PYTHON, tools::AGE, tools::DBUS, tools::KEYRING, Tool::ScanTests],
+        tools: &[tools::GIT, tools::PYTHON, tools::AGE, tools::DBUS, tools::KEYRING, Tool::Postgres, Tool::ScanTests],
         run: tests,
     },
     Step { name: "scan", about: "our own scanner finds no key in our own tree", tools: &[tools::GIT], run: own_tree },

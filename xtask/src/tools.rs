@@ -21,6 +21,8 @@ use crate::workspace::Workspace;
 pub(crate) enum Tool {
     /// A program on `PATH`.
     Program(Program),
+    /// PostgreSQL's server, of which tests start their own.
+    Postgres,
     /// `cargo-deny`, built from its source.
     CargoDeny,
     /// A Python with the `.env` readers that ours is compared with.
@@ -63,6 +65,7 @@ impl Tool {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Program(program) => program.name,
+            Self::Postgres => "postgresql",
             Self::CargoDeny => "cargo-deny",
             Self::PythonPeers => "python peers",
             Self::NodePeers => "node peers",
@@ -74,6 +77,7 @@ impl Tool {
     pub(crate) fn ensure(self, workspace: &Workspace) -> Result<bool> {
         match self {
             Self::Program(program) => ensure_programs(&[program]),
+            Self::Postgres => ensure_postgres(),
             Self::CargoDeny => ensure_cargo_deny(workspace),
             Self::PythonPeers => ensure_python_peers(workspace),
             Self::NodePeers => ensure_node_peers(workspace),
@@ -86,7 +90,7 @@ impl Tool {
     /// Tells a test where the tool is.
     pub(crate) fn offer_to(self, command: &mut Command, workspace: &Workspace) -> Result<()> {
         match self {
-            Self::Program(_) | Self::CargoDeny => {}
+            Self::Program(_) | Self::Postgres | Self::CargoDeny => {}
             Self::PythonPeers => {
                 command.env("KEYWARD_PEERS_PYTHON", workspace.cache().join("python/bin/python"));
             }
@@ -176,6 +180,25 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     process::run(apt_get().arg("update"))?;
     let quietly = ["-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Progress-Fancy=0"];
     process::run(apt_get().args(quietly).args(["install", "-y", "--no-install-recommends"]).args(packages))
+}
+
+/// Tests start servers of their own, so that only the programs are needed.
+fn ensure_postgres() -> Result<bool> {
+    if has_postgres() {
+        return Ok(false);
+    }
+    install_packages(&["postgresql"])
+        .context("PostgreSQL 13 or newer is needed; please install it (on Debian: apt-get install postgresql)")?;
+    if !has_postgres() {
+        bail!("package `postgresql` is installed, but there is no `initdb`");
+    }
+    Ok(true)
+}
+
+/// Debian keeps each version's programs in a folder of its own, which is not on the path.
+fn has_postgres() -> bool {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    process::find("initdb").is_some() || versions.map(|entry| entry.path().join("bin/initdb")).any(|file| file.exists())
 }
 
 fn ensure_cargo_deny(workspace: &Workspace) -> Result<bool> {

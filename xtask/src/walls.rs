@@ -19,6 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-providers", &["keyward-types"]),
     ("keyward-scan", &["keyward-types", "keyward-providers"]),
     ("keyward-store-sqlite", &["keyward-store"]),
+    ("keyward-store-postgres", &["keyward-store"]),
     ("keyward-access", &["keyward-types", "keyward-store"]),
     ("keyward-audit", &["keyward-types", "keyward-store"]),
     ("keyward-vault", &["keyward-types", "keyward-store", "keyward-access", "keyward-audit"]),
@@ -32,8 +33,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-exec",
             "keyward-providers",
             "keyward-store",
-            // The desk's local form opens the embedded engine.
+            // The desk's local form opens the embedded engine, a server's either.
             "keyward-store-sqlite",
+            "keyward-store-postgres",
             "keyward-access",
             "keyward-audit",
             "keyward-vault",

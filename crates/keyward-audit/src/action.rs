@@ -176,6 +176,8 @@ names! {
         LogVerify = "log.verify",
         /// A person accepted a store that is older than an anchor, or of unknown incarnation.
         StoreAccept = "store.accept",
+        /// The store was moved to another engine.
+        StoreMigrate = "store.migrate",
         /// An epoch began; the entry carries the closed one's last checkpoint.
         EpochBegin = "epoch.begin",
         /// A closed epoch was dropped from the store.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use keyward_store::Engine;
 use keyward_store_sqlite::Sqlite;
 use keyward_store_sqlite::lock::{Error as LockError, Lock};
 use keyward_types::{Secret, VaultId};
@@ -194,11 +195,20 @@ impl Home {
 
     /// Tries the slots that need nobody first.
     pub(crate) fn try_slots(&self, header: &Header, ask: &dyn Ask, reign: Reign) -> Result<Vault> {
-        let open = |credential: &Credential<'_>| {
+        self.try_slots_of(header, ask, &|| {
             let engine = Sqlite::open(&self.database(), clock)?;
-            let engine = if reign == Reign::Command { engine.mapped() } else { engine };
-            Vault::unlock(Box::new(engine), credential, tools())
-        };
+            Ok(Box::new(if reign == Reign::Command { engine.mapped() } else { engine }))
+        })
+    }
+
+    /// The same for a store that lies elsewhere.
+    pub(crate) fn try_slots_of(
+        &self,
+        header: &Header,
+        ask: &dyn Ask,
+        store: &dyn Fn() -> Result<Box<dyn Engine>, keyward_store::Error>,
+    ) -> Result<Vault> {
+        let open = |credential: &Credential<'_>| Vault::unlock(store()?, credential, tools());
         let has = |test: fn(&Protection) -> bool| header.slots.iter().any(|slot| test(&slot.protection));
         let mut reason = None;
         if has(|p| matches!(p, Protection::KeyFile { .. })) {
@@ -459,6 +469,6 @@ pub(crate) fn private_folder(path: &Path) -> Result<()> {
     builder.create(path).map_err(|error| Failure::file("make the folder", path, &error))
 }
 
-fn clock() -> i64 {
+pub(crate) fn clock() -> i64 {
     keyward_types::Clock::now(&SystemClock).0
 }

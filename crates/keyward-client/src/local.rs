@@ -109,6 +109,14 @@ impl LocalDesk {
         Ok(self.vault.enter_safe_mode(&self.actor, why)?)
     }
 
+    /// Copies the whole store into an empty one ([`Vault::migrate`]).
+    ///
+    /// # Errors
+    /// When either store refuses.
+    pub(crate) fn migrate(&self, target: &dyn keyward_store::Engine, address: &str) -> Result<u64> {
+        Ok(self.vault.migrate(&self.actor, target, address)?)
+    }
+
     /// Begins a new life of the vault in a store that was made from a backup.
     ///
     /// # Errors

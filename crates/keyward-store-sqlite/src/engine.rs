@@ -121,6 +121,10 @@ impl Engine for Sqlite {
         done
     }
 
+    fn load(&self, source: &dyn Reads) -> Result<()> {
+        self.writer().load(source)
+    }
+
     fn check(&self) -> Result<Vec<String>> {
         let found: Vec<String> = self.read(|connection| {
             let mut statement = connection.prepare("PRAGMA integrity_check")?;

@@ -17,6 +17,7 @@ mod create;
 mod engine;
 mod error;
 mod filesystem;
+mod load;
 pub mod lock;
 mod readers;
 mod rows;

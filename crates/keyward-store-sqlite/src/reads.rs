@@ -46,6 +46,10 @@ macro_rules! impl_reads {
                 self.read(|connection| rows::index_rows(connection, after, limit))
             }
 
+            fn tombstones(&self, after: Option<(&str, &[u8])>, limit: usize) -> Result<Vec<keyward_store::Tombstone>> {
+                self.read(|connection| rows::tombstones(connection, after, limit))
+            }
+
             fn log_head(&self) -> Result<keyward_store::Head> {
                 self.read(rows::log_head)
             }

@@ -1,7 +1,7 @@
 //! Reading rows. What cannot be decoded is handed on as such: the store names it as tampered. Names
 //! that are no text are an error: pages are asked for by them, and would never end.
 
-use keyward_store::{Head, IndexHit, IndexRow, KeyRange, LogRow, Record, StoredRecord, decode_indexes};
+use keyward_store::{Head, IndexHit, IndexRow, KeyRange, LogRow, Record, StoredRecord, Tombstone, decode_indexes};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
 
@@ -82,6 +82,26 @@ pub(crate) fn index_rows(connection: &Connection, after: Option<&IndexRow>, limi
     let sql = "SELECT collection, name, value, key FROM record_index \
         WHERE (collection, name, value, key) > (?2, ?3, ?4, ?5) ORDER BY 1, 2, 3, 4 LIMIT ?1";
     all(connection, sql, params![limit, collection, index, value, key], to_row)
+}
+
+pub(crate) fn tombstones(
+    connection: &Connection,
+    after: Option<(&str, &[u8])>,
+    limit: usize,
+) -> Result<Vec<Tombstone>> {
+    let to_row = |row: &Row<'_>| {
+        // A generation that is none is not taken for a low one: the key comes back to no old row.
+        let generation = u64::try_from(row.get::<_, i64>(2)?).unwrap_or(u64::MAX);
+        Ok(Tombstone { collection: row.get(0)?, key: bytes(row, 1), generation })
+    };
+    let limit = limit_of(limit);
+    let Some((collection, key)) = after else {
+        let sql = "SELECT collection, key, generation FROM deleted ORDER BY collection, key LIMIT ?1";
+        return all(connection, sql, params![limit], to_row);
+    };
+    let sql = "SELECT collection, key, generation FROM deleted \
+        WHERE (collection, key) > (?2, ?3) ORDER BY collection, key LIMIT ?1";
+    all(connection, sql, params![limit, collection, key], to_row)
 }
 
 pub(crate) fn log_head(connection: &Connection) -> Result<Head> {

@@ -112,6 +112,7 @@ impl<'a> Group<'a> {
                 .connection
                 .prepare_cached("SELECT 1 FROM record_index WHERE collection = ?1 AND name = ?2 AND value = ?3")?
                 .exists(params![collection, index, value])?,
+            Expect::Lease { .. } => false,
             Expect::Header { hash } => header_hash(&rows::header(self.connection)?.unwrap_or_default()) == *hash,
         })
     }

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyward_store::{Batch, Clock, Committed, Error, LogHead, RecordMac, Result};
+use keyward_store::{Batch, Clock, Committed, Error, LogHead, Reads, RecordMac, Result};
 use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB};
 
 use crate::checkpoint::{self, Checkpointer, Progress};
 use crate::transaction::{Failure, Group, Transaction};
-use crate::{connection, error, rows};
+use crate::{connection, error, load, rows};
 
 pub(crate) struct Writer {
     connection: Connection,
@@ -83,6 +83,25 @@ impl Writer {
             transaction.commit()
         });
         done.map_err(|e| self.failed("write to the database", &e))
+    }
+
+    /// Fills the database, which must be empty, in one transaction.
+    pub(crate) fn load(&mut self, source: &dyn Reads) -> Result<()> {
+        self.recover()?;
+        let loaded = Transaction::begin(&self.connection).map_err(Failure::Sqlite).and_then(|transaction| {
+            let size = load::fill(&self.connection, source, &self.path)?;
+            transaction.commit()?;
+            Ok(size)
+        });
+        match loaded {
+            Ok(size) => {
+                self.acknowledged = size;
+                self.checkpointer.poke();
+                Ok(())
+            }
+            Err(Failure::Sqlite(error)) => Err(self.failed("write to the database", &error)),
+            Err(Failure::Group(error) | Failure::Batch(_, error)) => Err(error),
+        }
     }
 
     /// Empties the write-ahead log into the database, so that the file alone is the whole store. Does

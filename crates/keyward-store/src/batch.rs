@@ -160,6 +160,16 @@ pub enum Expect {
         /// SHA-256.
         hash: [u8; 32],
     },
+    /// The job's newest claim is of this epoch ([`Lease::expect`]). It never holds where there are no
+    /// leases: a store that one process owns.
+    ///
+    /// [`Lease::expect`]: crate::Lease::expect
+    Lease {
+        /// The job.
+        job: String,
+        /// Epoch of the claim.
+        epoch: u64,
+    },
 }
 
 /// One entry of the log, opaque here.

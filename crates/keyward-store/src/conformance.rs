@@ -10,6 +10,7 @@
 mod commits;
 mod groups;
 mod kit;
+mod loading;
 mod reading;
 mod tampering;
 
@@ -41,6 +42,9 @@ const CASES: &[fn(Box<dyn Engine>)] = &[
     groups::the_log_head_is_extended_once_a_group,
     groups::many_threads_leave_a_dense_log,
     groups::a_panic_wedges_nobody,
+    loading::a_store_is_loaded_whole,
+    loading::only_an_empty_store_is_loaded,
+    loading::a_refused_source_leaves_nothing,
     reading::scans_follow_range_cursor_and_limit,
     reading::long_ranges_are_mapped_in_order,
     reading::collections_are_apart,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Batch, KeyRange, LogHead, RecordMac, Result, StoredRecord};
+use crate::{Batch, KeyRange, LogHead, Nodes, RecordMac, Result, StoredRecord, Tombstone};
 
 /// Reading, from the live store or from a snapshot of it. Nothing read here is verified yet.
 pub trait Reads: Send {
@@ -27,6 +27,9 @@ pub trait Reads: Send {
 
     /// At most `limit` rows of all indexes after `after`, in the order of [`IndexRow`].
     fn index_rows(&self, after: Option<&IndexRow>, limit: usize) -> Result<Vec<IndexRow>>;
+
+    /// At most `limit` tombstones of all collections after (collection, key), in that order.
+    fn tombstones(&self, after: Option<(&str, &[u8])>, limit: usize) -> Result<Vec<Tombstone>>;
 
     /// Size of the log and the state that the caller's [`LogHead`] left.
     fn log_head(&self) -> Result<Head>;
@@ -55,6 +58,21 @@ pub trait Engine: Reads + Sync + 'static {
 
     /// Writes a consistent, durable copy to `path`, which must not exist, while the store is in use.
     fn backup_to(&self, path: &Path) -> Result<()>;
+
+    /// Fills this empty store with all that `source` holds, in one transaction ([`transfer`]). Records
+    /// keep their generations and MACs; index rows are made from what the records declare.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when this store is not empty; what [`transfer`] refuses. Then nothing is left.
+    ///
+    /// [`transfer`]: crate::transfer
+    /// [`Error::Exists`]: crate::Error::Exists
+    fn load(&self, source: &dyn Reads) -> Result<()>;
+
+    /// Leases and changes, where several processes share the store; none where one process owns it.
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        None
+    }
 
     /// Checks the engine's own structure; one sentence a problem, none when it is sound.
     fn check(&self) -> Result<Vec<String>>;

@@ -129,6 +129,7 @@ fn conflict(expect: &Expect) -> String {
         Expect::AbsentIndex { collection, index, value } => {
             format!("collection `{collection}` has a record with {index} `{}` already", show(value))
         }
+        Expect::Lease { job, .. } => format!("another node does the job `{job}` now"),
         Expect::Header { .. } => "the header was changed in the meantime".into(),
     }
 }

@@ -21,10 +21,12 @@ mod encoding;
 mod engine;
 mod error;
 mod mac;
+mod nodes;
 mod pages;
 mod queue;
 mod record;
 mod store;
+mod transfer;
 mod verify;
 
 #[cfg(feature = "conformance")]
@@ -39,6 +41,8 @@ pub use encoding::{decode_indexes, encode_indexes, header_hash, mac_input, recor
 pub use engine::{Committed, Engine, Head, IndexHit, IndexRow, LogRow, Reads};
 pub use error::{Error, Result};
 pub use mac::{LogHead, RecordMac};
+pub use nodes::{Changes, Lease, Nodes, Watch};
 pub use record::{Collection, KeyRange, Record, StoredRecord};
 pub use store::{Store, peek_header};
+pub use transfer::{Page, Tombstone, transfer};
 pub use verify::MacState;

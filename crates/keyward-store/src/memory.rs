@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
     Batch, Change, Clock, Committed, Delete, Engine, Error, Expect, Head, IndexHit, IndexRow, KeyRange, LogHead,
-    LogRow, Put, Reads, Record, RecordMac, Result, StoredRecord, header_hash,
+    LogRow, Page, Put, Reads, Record, RecordMac, Result, StoredRecord, Tombstone, header_hash, transfer,
 };
 
 /// The in-memory engine.
@@ -60,6 +60,20 @@ impl Engine for Memory {
         Err(Error::Io { action, detail: "an in-memory store has no file".into() })
     }
 
+    fn load(&self, source: &dyn Reads) -> Result<()> {
+        let mut tables = self.tables();
+        if tables.head != Head::default() || !tables.records.is_empty() || tables.header.is_some() {
+            return Err(Error::Exists { path: "the store".into() });
+        }
+        let mut next = tables.clone();
+        transfer(source, |page| {
+            next.take(page);
+            Ok(())
+        })?;
+        *tables = next;
+        Ok(())
+    }
+
     fn check(&self) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
@@ -98,6 +112,10 @@ impl Reads for Memory {
 
     fn index_rows(&self, after: Option<&IndexRow>, limit: usize) -> Result<Vec<IndexRow>> {
         self.tables().index_rows(after, limit)
+    }
+
+    fn tombstones(&self, after: Option<(&str, &[u8])>, limit: usize) -> Result<Vec<Tombstone>> {
+        self.tables().tombstones(after, limit)
     }
 
     fn log_head(&self) -> Result<Head> {
@@ -164,6 +182,7 @@ impl Tables {
             Expect::AbsentIndex { collection, index, value } => {
                 !self.collection(collection).any(|stored| stored.record.has_index(index, value))
             }
+            Expect::Lease { .. } => false,
             Expect::Header { hash } => header_hash(self.header.as_deref().unwrap_or_default()) == *hash,
         }
     }
@@ -182,6 +201,22 @@ impl Tables {
         let place = (delete.collection.clone(), delete.key.clone());
         if let Some(stored) = self.records.remove(&place) {
             self.deleted.insert(place, stored.record.generation);
+        }
+    }
+
+    fn take(&mut self, page: Page) {
+        match page {
+            Page::Header(header) => self.header = Some(header),
+            Page::Records(rows) => {
+                let row =
+                    |(collection, stored): (String, StoredRecord)| ((collection, stored.record.key.clone()), stored);
+                self.records.extend(rows.into_iter().map(row));
+            }
+            Page::Tombstones(rows) => {
+                self.deleted.extend(rows.into_iter().map(|row| ((row.collection, row.key), row.generation)));
+            }
+            Page::Log(rows) => self.log.extend(rows),
+            Page::Head(head) => self.head = head,
         }
     }
 
@@ -247,6 +282,17 @@ impl Reads for Tables {
         rows.dedup();
         rows.truncate(limit);
         Ok(rows)
+    }
+
+    fn tombstones(&self, after: Option<(&str, &[u8])>, limit: usize) -> Result<Vec<Tombstone>> {
+        let found =
+            self.deleted.iter().filter(|(place, _)| after.is_none_or(|after| (place.0.as_str(), &place.1[..]) > after));
+        let tombstone = |((collection, key), generation): (&Place, &u64)| Tombstone {
+            collection: collection.clone(),
+            key: key.clone(),
+            generation: *generation,
+        };
+        Ok(found.take(limit).map(tombstone).collect())
     }
 
     fn log_head(&self) -> Result<Head> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyward_store::{
-    Batch, Committed, Engine, Error, Head, IndexHit, IndexRow, KeyRange, LogHead, LogRow, Reads, RecordMac, Result,
-    StoredRecord,
+    Batch, Committed, Engine, Error, Head, IndexHit, IndexRow, KeyRange, LogHead, LogRow, Nodes, Reads, RecordMac,
+    Result, StoredRecord, Tombstone,
 };
 
 /// An engine in front of another. While its switch is on, every commit is refused as by a full
@@ -59,6 +59,15 @@ impl<E: Engine> Engine for Brittle<E> {
         self.inner.backup_to(path)
     }
 
+    fn load(&self, source: &dyn Reads) -> Result<()> {
+        self.switch.check()?;
+        self.inner.load(source)
+    }
+
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        self.inner.nodes()
+    }
+
     fn check(&self) -> Result<Vec<String>> {
         self.inner.check()
     }
@@ -97,6 +106,10 @@ impl<E: Engine> Reads for Brittle<E> {
 
     fn index_rows(&self, after: Option<&IndexRow>, limit: usize) -> Result<Vec<IndexRow>> {
         self.inner.index_rows(after, limit)
+    }
+
+    fn tombstones(&self, after: Option<(&str, &[u8])>, limit: usize) -> Result<Vec<Tombstone>> {
+        self.inner.tombstones(after, limit)
     }
 
     fn log_head(&self) -> Result<Head> {

@@ -8,6 +8,7 @@
 //! - [`Markers`]: secrets whose every spelling is searched for where it must not be.
 //! - [`crash`]: what the crash campaign and its victim agree on.
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
+//! - `postgres`: a database server of the test's own.
 //! - [`tamper`]: alterations of a database behind the store's back.
 //! - [`template`]: values of services, from the catalogue's templates.
 //! - [`values`]: secrets as people have them, made up.
@@ -20,6 +21,8 @@ pub mod crash;
 #[cfg(target_os = "linux")]
 pub mod faults;
 mod marker;
+#[cfg(unix)]
+pub mod postgres;
 mod program;
 mod seed;
 pub mod tamper;

@@ -30,6 +30,7 @@ mod manage;
 mod matching;
 mod people;
 mod policies;
+mod migrate;
 mod projects;
 mod read;
 mod recognition;

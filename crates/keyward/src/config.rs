@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) environment: Option<String>,
     passphrase: Option<Secret<String>>,
     passphrase_file: Option<PathBuf>,
+    /// `PGPASSWORD`, as PostgreSQL's own programs take it.
+    database_password: Option<Secret<String>>,
     identity_file: Option<PathBuf>,
     /// The name of whoever is signed in to this machine.
     pub(crate) user: String,
@@ -92,12 +94,18 @@ impl Config {
             environment: text("KEYWARD_ENV"),
             passphrase: text("KEYWARD_PASSPHRASE").map(|text| Secret::new("passphrase", text)),
             passphrase_file: folder("KEYWARD_PASSPHRASE_FILE"),
+            database_password: text("PGPASSWORD").map(|text| Secret::new("database password", text)),
             identity_file: folder("KEYWARD_AGE_IDENTITY"),
             user: text("USER").or_else(|| text("LOGNAME")).unwrap_or_else(|| "owner".into()),
             machine: machine(),
             session_bus: session_bus(),
             session_folder: folder("XDG_RUNTIME_DIR").filter(|folder| folder.is_dir()),
         }
+    }
+
+    /// The password of a database whose address has none.
+    pub(crate) fn database_password(&self) -> Option<&str> {
+        self.database_password.as_ref().map(|password| password.expose().as_str())
     }
 
     /// The folders of the local vault.

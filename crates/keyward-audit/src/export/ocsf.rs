@@ -133,6 +133,7 @@ fn class(action: Action) -> Class {
         | Action::EnvironmentEdit
         | Action::Rekey
         | Action::RekeyData
+        | Action::StoreMigrate
         | Action::Restore
         | Action::HoldingClose
         | Action::OffboardingSettle
