@@ -6,11 +6,19 @@
 //! copied.
 
 mod caller;
+pub mod credential;
+mod device;
 mod identity;
+mod invite;
+pub mod lockout;
 mod permit;
+mod session;
 mod token;
 
 pub use caller::{Caller, SystemTask};
+pub use device::{DeviceLogin, DeviceState};
 pub use identity::{Grant, Identity, IdentityKind};
+pub use invite::Invite;
 pub use permit::{Denial, Object, Permit, Protected, authorize};
+pub use session::{Session, SessionFault, SessionKind};
 pub use token::TokenHash;
