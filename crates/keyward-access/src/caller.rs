@@ -1,12 +1,40 @@
-use keyward_types::{Operation, PrincipalId};
+use std::sync::Arc;
 
-use crate::{Grant, Identity, Object};
+use keyward_types::{EnvironmentId, GroupId, Operation, PrincipalId, ProjectId, Timestamp};
+
+use crate::decide::{self, Verdict};
+use crate::{Facts, Grant, Identity, Login, Object, Policies, Protected, Restriction, Role, RoleBinding};
 
 /// Somebody who has been identified, with the rights he has at this moment.
 #[derive(Clone, Debug)]
 pub struct Caller {
     principal: PrincipalId,
-    grants: Vec<Grant>,
+    rights: Rights,
+    restriction: Option<Arc<Restriction>>,
+}
+
+#[derive(Clone, Debug)]
+enum Rights {
+    /// Rights by ids alone: keyward itself, and whoever opened a slot. Who holds the root key is
+    /// not held back by a policy, and nothing here pretends that he were.
+    Granted(Vec<Grant>),
+    /// Roles and policies.
+    Member { standing: Arc<Standing>, at: Timestamp },
+}
+
+/// A principal's place in the organisation.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Who.
+    pub principal: PrincipalId,
+    /// What he signs in with.
+    pub login: Option<Login>,
+    /// The groups he is in, with their names.
+    pub groups: Vec<(GroupId, Login)>,
+    /// The roles that he and his groups have, expired ones too.
+    pub bindings: Vec<RoleBinding>,
+    /// What roles and one's own policies allow.
+    pub policies: Arc<Policies>,
 }
 
 /// Work that keyward does by itself, each with the rights it needs and no more.
@@ -14,23 +42,45 @@ pub struct Caller {
 pub enum SystemTask {
     /// Seals values anew under a new generation of a project's key.
     Rekey,
+    /// Tells of what happened before anybody was identified.
+    Door,
 }
 
 impl Caller {
-    /// The caller behind an identity record. A disabled identity may do nothing; its denials are
-    /// recorded like any other.
+    /// The caller behind an identity record that carries its rights. A disabled identity may do
+    /// nothing; its denials are recorded like any other.
     pub fn identified(identity: &Identity) -> Self {
         let grants = if identity.disabled_at.is_some() { Vec::new() } else { identity.grants.clone() };
-        Self { principal: identity.principal.clone(), grants }
+        Self { principal: identity.principal.clone(), rights: Rights::Granted(grants), restriction: None }
+    }
+
+    /// Whoever opened a slot of the vault, in the name of the owner whose record this is: every
+    /// right, by ids alone.
+    pub fn opener(owner: &Identity) -> Self {
+        let everything = Grant { operations: Operation::ALL.to_vec(), project: None, environment: None };
+        Self::identified(&Identity { grants: vec![everything], ..owner.clone() })
+    }
+
+    /// A member of the organisation, as his roles and the policies stand at this moment.
+    pub fn member(standing: Arc<Standing>, at: Timestamp) -> Self {
+        Self { principal: standing.principal.clone(), rights: Rights::Member { standing, at }, restriction: None }
+    }
+
+    /// The same with less.
+    #[must_use]
+    pub fn restricted(mut self, restriction: Restriction) -> Self {
+        self.restriction = Some(Arc::new(restriction));
+        self
     }
 
     /// keyward itself, at one task.
     pub fn system(task: SystemTask) -> Self {
         let (name, operations) = match task {
             SystemTask::Rekey => ("rekey", vec![Operation::Use]),
+            SystemTask::Door => ("door", vec![]),
         };
         let grants = vec![Grant { operations, project: None, environment: None }];
-        Self { principal: PrincipalId::system(name), grants }
+        Self { principal: PrincipalId::system(name), rights: Rights::Granted(grants), restriction: None }
     }
 
     /// Who it is.
@@ -38,7 +88,87 @@ impl Caller {
         &self.principal
     }
 
-    pub(crate) fn may(&self, operation: Operation, object: &Object) -> bool {
-        self.grants.iter().any(|grant| grant.covers(operation, object))
+    /// What narrows his rights, if he came with a token.
+    pub fn restriction(&self) -> Option<&Restriction> {
+        self.restriction.as_deref()
+    }
+
+    /// Whether he may list some secrets of an environment and not others, so that each has to be
+    /// asked about.
+    pub fn tells_secrets_apart(&self) -> bool {
+        let by_policy = match &self.rights {
+            Rights::Granted(_) => false,
+            Rights::Member { standing, .. } => standing.policies.lists_vary(),
+        };
+        by_policy || self.restriction.as_ref().is_some_and(|restriction| restriction.tells_secrets_apart())
+    }
+
+    /// Whether the caller could give this role away there: nobody gives what he does not have, and
+    /// owners alone make owners. No right by itself; that takes a permit.
+    pub fn gives(&self, role: Role, project: Option<ProjectId>, environment: Option<EnvironmentId>) -> bool {
+        match &self.rights {
+            _ if self.restriction.as_ref().is_some_and(|restriction| restriction.narrows()) => false,
+            Rights::Granted(grants) => role != Role::Emergency && grants.iter().any(Grant::is_everything),
+            Rights::Member { standing, at } => standing
+                .bindings
+                .iter()
+                .any(|mine| mine.lasts(*at) && mine.role.gives(role) && mine.includes(project, environment)),
+        }
+    }
+
+    /// Whether he has this role in the whole vault.
+    pub fn has_everywhere(&self, role: Role) -> bool {
+        match &self.rights {
+            Rights::Granted(grants) => grants.iter().any(Grant::is_everything),
+            Rights::Member { standing, at } => {
+                standing.bindings.iter().any(|mine| mine.lasts(*at) && mine.role == role && mine.includes(None, None))
+            }
+        }
+    }
+
+    /// Whether he works with values in a part of this project, by a role, and came in person.
+    pub fn works_in(&self, project: ProjectId) -> bool {
+        let works = |role| matches!(role, Role::Owner | Role::Admin | Role::Developer | Role::Operator);
+        match &self.rights {
+            _ if self.restriction.as_ref().is_some_and(|restriction| restriction.narrows()) => false,
+            Rights::Granted(grants) => grants.iter().any(Grant::is_everything),
+            Rights::Member { standing, at } => standing
+                .bindings
+                .iter()
+                .any(|mine| mine.lasts(*at) && works(mine.role) && mine.project.is_none_or(|mine| mine == project)),
+        }
+    }
+
+    pub(crate) fn may(&self, operation: Operation, object: &Object, facts: &Facts<'_>) -> bool {
+        if self.restriction.as_ref().is_some_and(|restriction| !restriction.allows(operation, object, facts)) {
+            return false;
+        }
+        match &self.rights {
+            Rights::Granted(grants) => grants.iter().any(|grant| grant.covers(operation, object)),
+            Rights::Member { standing, at } => {
+                decide::decide(standing, &standing.roles(object, *at), operation, object, facts)
+            }
+        }
+    }
+
+    /// What the policies say to an operation, and which of them; `None` for who is not under them.
+    /// Asking decides nothing.
+    pub fn explain(&self, operation: Operation, about: &impl Protected) -> Option<Verdict> {
+        let (object, facts) = (about.object(), about.facts());
+        let Rights::Member { standing, at } = &self.rights else { return None };
+        let verdict = decide::explain(standing, &standing.roles(&object, *at), operation, &object, &facts);
+        let left = self.restriction.as_ref().is_none_or(|narrow| narrow.allows(operation, &object, &facts));
+        Some(Verdict { allowed: verdict.allowed && left, ..verdict })
+    }
+}
+
+impl Standing {
+    /// The roles that count for an object.
+    fn roles(&self, object: &Object, at: Timestamp) -> Vec<Role> {
+        let counting = self.bindings.iter().filter(|binding| binding.lasts(at) && binding.covers(object));
+        let mut roles: Vec<Role> = counting.map(|binding| binding.role).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        roles
     }
 }

@@ -4,21 +4,46 @@
 //! A permit's fields are private and this room alone makes one, so that code which holds a permit
 //! has been through [`authorize`]. It names the vault, the secret *and the version*, and cannot be
 //! copied.
+//!
+//! Who is a member has *roles*: policies in Cedar (`data/roles.cedar`), given by bindings in the
+//! vault, a project or an environment. One's own policies stand beside them; what one of them
+//! forbids is forbidden. A token takes a part of its owner's present rights: its scopes are
+//! compared outside Cedar, in ids and whole segments, and both have to allow.
 
 mod caller;
 pub mod credential;
+mod decide;
 mod device;
+mod elevation;
+mod facts;
+mod group;
 mod identity;
 mod invite;
 pub mod lockout;
+mod login;
+mod network;
 mod permit;
+mod policy;
+mod restriction;
+mod role;
+mod scope;
 mod session;
 mod token;
 
-pub use caller::{Caller, SystemTask};
+pub use caller::{Caller, Standing, SystemTask};
+pub use decide::{Verdict, tier};
 pub use device::{DeviceLogin, DeviceState};
+pub use elevation::{Elevation, ElevationState};
+pub use facts::{About, AccountFacts, Facts, Protected, SecretFacts};
+pub use group::Group;
 pub use identity::{Grant, Identity, IdentityKind};
 pub use invite::Invite;
-pub use permit::{Denial, Object, Permit, Protected, authorize};
+pub use login::{Login, LoginError};
+pub use network::{Network, NetworkError};
+pub use permit::{Denial, Object, Permit, authorize};
+pub use policy::{Deciding, MAX_POLICY, Policies, PolicyError, PolicyRecord};
+pub use restriction::Restriction;
+pub use role::{Role, RoleBinding, Subject};
+pub use scope::{ScopeError, ScopeText, Secrets, TokenScope};
 pub use session::{Session, SessionFault, SessionKind};
-pub use token::TokenHash;
+pub use token::{TokenFault, TokenHash, TokenRecord};

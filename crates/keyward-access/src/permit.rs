@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use keyward_types::{Action, EnvironmentId, Operation, Place, PrincipalId, ProjectId, VaultId, Version};
 use thiserror::Error;
 
-use crate::Caller;
+use crate::{Caller, Protected};
 
 /// What a permit is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,12 +16,8 @@ pub enum Object {
     Environment(VaultId, ProjectId, EnvironmentId),
     /// A secret that exists, and one version of it or none in particular.
     Secret(Place, Option<Version>),
-}
-
-/// Something whose head can be shown to the policy before anything of it is opened.
-pub trait Protected {
-    /// What a permit for it has to name.
-    fn object(&self) -> Object;
+    /// What belongs to one principal's account: tokens.
+    Account(VaultId),
 }
 
 /// The right to do `A` to one object, given by [`authorize`]. Private fields, no `Clone`: it
@@ -51,7 +47,7 @@ pub struct Denial {
 /// A [`Denial`], which the caller has to record.
 pub fn authorize<A: Action>(caller: &Caller, about: &impl Protected) -> Result<Permit<A>, Denial> {
     let (principal, object) = (caller.principal().clone(), about.object());
-    if caller.may(A::OPERATION, &object) {
+    if caller.may(A::OPERATION, &object, &about.facts()) {
         Ok(Permit { principal, object, action: PhantomData })
     } else {
         Err(Denial { principal, operation: A::OPERATION, object })
@@ -74,7 +70,8 @@ impl Object {
     /// The vault it belongs to.
     pub fn vault(&self) -> VaultId {
         match self {
-            Self::Vault(vault) | Self::Project(vault, _) | Self::Environment(vault, ..) => *vault,
+            Self::Vault(vault) | Self::Account(vault) => *vault,
+            Self::Project(vault, _) | Self::Environment(vault, ..) => *vault,
             Self::Secret(place, _) => place.vault,
         }
     }
@@ -82,7 +79,7 @@ impl Object {
     /// The project it belongs to.
     pub fn project(&self) -> Option<ProjectId> {
         match self {
-            Self::Vault(_) => None,
+            Self::Vault(_) | Self::Account(_) => None,
             Self::Project(_, project) | Self::Environment(_, project, _) => Some(*project),
             Self::Secret(place, _) => Some(place.project),
         }
@@ -91,16 +88,10 @@ impl Object {
     /// The environment it belongs to.
     pub fn environment(&self) -> Option<EnvironmentId> {
         match self {
-            Self::Vault(_) | Self::Project(..) => None,
+            Self::Vault(_) | Self::Account(_) | Self::Project(..) => None,
             Self::Environment(_, _, environment) => Some(*environment),
             Self::Secret(place, _) => Some(place.environment),
         }
-    }
-}
-
-impl Protected for Object {
-    fn object(&self) -> Object {
-        *self
     }
 }
 

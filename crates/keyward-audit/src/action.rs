@@ -110,6 +110,48 @@ names! {
         FolderTrust = "folder.trust",
         /// The binding of a folder was ended.
         FolderUntrust = "folder.untrust",
+        /// A person's account was made.
+        UserAdd = "user.add",
+        /// An account was changed: its login.
+        UserEdit = "user.edit",
+        /// An account may do nothing any more, and its tokens are dead.
+        UserDisable = "user.disable",
+        /// An account may act again.
+        UserEnable = "user.enable",
+        /// A program's account was made.
+        ServiceAccountAdd = "service-account.add",
+        /// The vault is opened in another owner's name.
+        OwnerHandOver = "owner.hand-over",
+        /// A group was made.
+        GroupCreate = "group.create",
+        /// A group was deleted.
+        GroupDelete = "group.delete",
+        /// Somebody was taken into a group.
+        GroupJoin = "group.join",
+        /// Somebody was taken out of a group.
+        GroupLeave = "group.leave",
+        /// A role was given.
+        RoleGrant = "role.grant",
+        /// A role was taken away.
+        RoleRevoke = "role.revoke",
+        /// A policy was written.
+        PolicyPut = "policy.put",
+        /// A policy was deleted.
+        PolicyDelete = "policy.delete",
+        /// A token was made.
+        TokenCreate = "token.create",
+        /// A token was revoked.
+        TokenRevoke = "token.revoke",
+        /// A token was used, or was to be used.
+        TokenUse = "token.use",
+        /// Somebody asked for more rights.
+        ElevateRequest = "elevate.request",
+        /// A second person gave them.
+        ElevateApprove = "elevate.approve",
+        /// A second person refused them.
+        ElevateDeny = "elevate.deny",
+        /// Somebody took emergency rights.
+        BreakGlass = "break-glass",
         /// A holding ended: its holder has the value no longer.
         HoldingClose = "holding.close",
         /// A checkpoint was published outside the store.

@@ -207,7 +207,7 @@ impl Desk for LocalDesk {
         });
         Ok(Detail {
             secret: secret_info(&head, &at.environment),
-            same_as: self.vault.same_value_elsewhere(&head)?,
+            same_as: self.vault.same_value_elsewhere(&self.actor, &head)?,
             holdings: holdings.collect(),
             reads: reads.collect(),
         })

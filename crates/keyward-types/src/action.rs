@@ -20,6 +20,36 @@ pub enum Operation {
     List,
 }
 
+impl Operation {
+    /// Every operation.
+    pub const ALL: [Self; 7] =
+        [Self::Read, Self::Use, Self::Sign, Self::Match, Self::Write, Self::Administer, Self::List];
+
+    /// The name in policies, scopes and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Use => "use",
+            Self::Sign => "sign",
+            Self::Match => "match",
+            Self::Write => "write",
+            Self::Administer => "administer",
+            Self::List => "list",
+        }
+    }
+}
+
+impl std::str::FromStr for Operation {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unknown = || {
+            let shown: String = text.chars().take(40).flat_map(char::escape_debug).collect();
+            format!("`{shown}` is not an operation: use read, use, sign, match, write, administer or list")
+        };
+        Self::ALL.into_iter().find(|operation| operation.as_str() == text).ok_or_else(unknown)
+    }
+}
+
 /// What a permit allows, as a type: a permit for one action cannot be taken for another.
 pub trait Action: sealed::Sealed + Send + Sync + 'static {
     /// The same as a value.

@@ -22,6 +22,12 @@ pub type EnvironmentId = Id<marker::Environment>;
 pub type SecretId = Id<marker::Secret>;
 /// Names a key slot.
 pub type SlotId = Id<marker::Slot>;
+/// Names a group of principals.
+pub type GroupId = Id<marker::Group>;
+/// Names a binding of a role.
+pub type BindingId = Id<marker::Binding>;
+/// Names a request for more rights.
+pub type ElevationId = Id<marker::Elevation>;
 
 mod marker {
     pub enum Vault {}
@@ -29,6 +35,9 @@ mod marker {
     pub enum Environment {}
     pub enum Secret {}
     pub enum Slot {}
+    pub enum Group {}
+    pub enum Binding {}
+    pub enum Elevation {}
 }
 
 impl<T> Id<T> {

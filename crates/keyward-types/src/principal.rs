@@ -3,13 +3,32 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, Id, Random, RandomError};
 
 /// Who acts: `user:<id>`, `service:<id>` or, for work that nobody typed, `system:<task>`. Never a
 /// person's name, so that it may stand in the public part of the log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PrincipalId(String);
+
+/// Who can be identified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PrincipalSort {
+    /// A person.
+    User,
+    /// A program.
+    Service,
+}
+
+impl PrincipalSort {
+    /// What its ids begin with.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Service => "service",
+        }
+    }
+}
 
 impl PrincipalId {
     /// Work of keyward itself, for example `system:rekey`.
@@ -20,9 +39,25 @@ impl PrincipalId {
         Self::try_from(format!("system:{task}")).expect("system tasks are lower-case words")
     }
 
+    /// A person or a program of this id; its name may change, the id stays and is never given again.
+    ///
+    /// # Errors
+    /// When the source of randomness fails.
+    pub fn random(sort: PrincipalSort, random: &dyn Random) -> Result<Self, RandomError> {
+        let id = Id::<Self>::random(random)?;
+        Ok(Self(format!("{}:{id}", sort.as_str())))
+    }
+
     /// The text of the id.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// A person, or a program; `None` for keyward itself.
+    pub fn sort(&self) -> Option<PrincipalSort> {
+        [PrincipalSort::User, PrincipalSort::Service]
+            .into_iter()
+            .find(|sort| self.0.strip_prefix(sort.as_str()).is_some_and(|rest| rest.starts_with(':')))
     }
 
     /// Whether this is keyward itself.

@@ -92,7 +92,7 @@ impl Vault {
         self.replace_header(actor, ActionName::Restore, Names::default(), changed)
     }
 
-    fn replace_header(&self, actor: &Actor, action: ActionName, names: Names, changed: Header) -> Result<(), Error> {
+    pub(crate) fn replace_header(&self, actor: &Actor, action: ActionName, names: Names, changed: Header) -> Result<(), Error> {
         let object = Object::Vault(self.id());
         let permit = self.permit_administer(actor, object, action, &names)?;
         let mut current = self.header_lock();
@@ -104,6 +104,11 @@ impl Vault {
         change.commit()?;
         *current = changed;
         Ok(())
+    }
+
+    /// Refuses a change when the header is replaced meanwhile.
+    pub(crate) fn same_header(&self) -> keyward_store::Expect {
+        keyward_store::Expect::Header { hash: keyward_store::header_hash(&self.header_lock().bytes()) }
     }
 
     /// A new root: every wrapped key is wrapped anew and the root is sealed to every slot, with

@@ -11,6 +11,7 @@ use keyward_types::{Action, EnvironmentName, ProjectName, Record, SecretName, Ve
 
 use crate::actor::Actor;
 use crate::records;
+use crate::roster::Known;
 use crate::{Error, Vault};
 
 /// A change under way. Made from a permit, which it uses up.
@@ -169,8 +170,20 @@ impl<'a> Change<'a> {
         if let Some(header) = self.header {
             batch = batch.header(header);
         }
-        self.vault.store.commit(batch).map_err(Error::from)
+        let changed: Vec<(String, Vec<u8>)> = batch.changes().iter().filter_map(of_access).collect();
+        let committed = self.vault.store.commit(batch)?;
+        self.vault.known.forget(&changed);
+        Ok(committed)
     }
+}
+
+/// Where a change lies, if it is of what decides who may do what.
+fn of_access(change: &keyward_store::Change) -> Option<(String, Vec<u8>)> {
+    let (collection, key) = match change {
+        keyward_store::Change::Put(put) => (&put.collection, &put.key),
+        keyward_store::Change::Delete(delete) => (&delete.collection, &delete.key),
+    };
+    Known::concerns(collection).then(|| (collection.clone(), key.clone()))
 }
 
 impl Told {

@@ -25,6 +25,20 @@ pub enum Error {
     /// The policy said no, and that is on record.
     #[error("{0}")]
     Denied(#[from] keyward_access::Denial),
+    /// Nobody is identified by what was brought; which of the reasons it is stands in the log alone.
+    #[error("this identifies nobody, or nobody any more")]
+    NotIdentified,
+    /// There is nothing of this name among people, groups, policies, tokens and such.
+    #[error("there is no {noun} `{name}`")]
+    Missing {
+        /// What it would be.
+        noun: &'static str,
+        /// How it was named.
+        name: String,
+    },
+    /// A text is no policy.
+    #[error(transparent)]
+    Policy(#[from] keyward_access::PolicyError),
     /// There is no such project.
     #[error("there is no project `{0}`")]
     NoProject(ProjectName),

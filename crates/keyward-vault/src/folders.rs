@@ -1,8 +1,8 @@
 //! Which folder may have which project's secrets, and who has values outside keyward.
 
-use keyward_access::{Object, authorize};
+use keyward_access::{About, Facts, Object, authorize};
 use keyward_audit::Action as ActionName;
-use keyward_types::{Head, Read, Record, SecretId};
+use keyward_types::{Head, List, Record, SecretId};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
@@ -17,7 +17,9 @@ impl Vault {
     pub fn trust(&self, actor: &Actor, path: &str, origin: Option<&str>, project: &Project) -> Result<Binding, Error> {
         let object = Object::Project(self.id(), project.id);
         let names = Names { project: Some(project.name.clone()), ..Names::default() }.with("path", path);
-        let permit = authorize::<Read>(&actor.caller, &object)
+        // A binding discloses nothing by itself: what is read through it is asked about then.
+        let about = About { object, facts: Facts::project(&project.name) };
+        let permit = authorize::<List>(&actor.caller, &about)
             .map_err(|denial| self.denied(actor, denial, ActionName::FolderTrust, names.clone()))?;
         let created_at = self.tools.clock.now();
         let binding =
@@ -104,13 +106,13 @@ impl Vault {
         Ok(open.len() as u64)
     }
 
-    /// Every place where each of these heads' active secret values is stored too.
+    /// Every place the caller may know of where this head's active secret value is stored too.
     ///
     /// # Errors
     /// When the store refuses.
-    pub fn same_value_elsewhere(&self, head: &Head) -> Result<Vec<String>, Error> {
+    pub fn same_value_elsewhere(&self, actor: &Actor, head: &Head) -> Result<Vec<String>, Error> {
         match head.active().filter(|_| head.kind.is_secret()) {
-            Some(active) => self.holders_of(&active.fingerprint, head.place),
+            Some(active) => self.holders_of(actor, &active.fingerprint, head.place),
             None => Ok(Vec::new()),
         }
     }

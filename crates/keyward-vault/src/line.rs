@@ -1,10 +1,8 @@
 //! What a list shows of a secret. A list of ten thousand is read in a glance, so only that is
 //! taken out of the heads.
 
-use keyward_access::authorize;
-use keyward_audit::Action as ActionName;
 use keyward_store::KeyRange;
-use keyward_types::{Head, Kind, List, Record, SecretName, Timestamp, Version, VersionState};
+use keyward_types::{Head, Kind, Record, SecretName, Timestamp, Version, VersionState};
 use serde::Deserialize;
 
 use crate::actor::Actor;
@@ -33,12 +31,27 @@ impl Vault {
     /// # Errors
     /// [`Error::Denied`] for a caller who may not list here.
     pub fn lines(&self, actor: &Actor, scope: &Scope) -> Result<Vec<Line>, Error> {
-        authorize::<List>(&actor.caller, &scope.object(self.id()))
-            .map_err(|denial| self.denied(actor, denial, ActionName::SecretList, scope.names(None)))?;
+        if actor.caller.tells_secrets_apart() {
+            return Ok(self.heads(actor, scope)?.iter().filter_map(Line::of).collect());
+        }
+        self.permit_list(actor, scope)?;
         let lines = self.store.map(Head::COLLECTION, &KeyRange::prefix(&scope.prefix()), |row| line(&row.value))?;
         let mut lines: Vec<Line> = lines.into_iter().flatten().collect();
         lines.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(lines)
+    }
+}
+
+impl Line {
+    fn of(head: &Head) -> Option<Self> {
+        head.active().map(|active| Self {
+            name: head.name.clone(),
+            kind: head.kind,
+            version: active.version,
+            written: active.created_at,
+            expires_at: head.expires_at,
+            provider: head.provider.clone(),
+        })
     }
 }
 

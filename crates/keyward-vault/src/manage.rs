@@ -120,7 +120,7 @@ impl Vault {
         action: ActionName,
     ) -> Result<(Row<Head>, Permit<Write>), Error> {
         let row = self.existing(actor, scope, name, action)?;
-        let permit = authorize::<Write>(&actor.caller, &Object::Secret(row.record.place, None))
+        let permit = authorize::<Write>(&actor.caller, &scope.about_head(&row.record))
             .map_err(|denial| self.denied(actor, denial, action, scope.names(Some(name))))?;
         Ok((row, permit))
     }

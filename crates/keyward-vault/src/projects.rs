@@ -1,6 +1,6 @@
 //! Projects and their environments, and the keys that belong to a project.
 
-use keyward_access::{Object, Permit, authorize};
+use keyward_access::{About, Facts, Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{Administer, EnvironmentId, EnvironmentName, Head, ProjectId, ProjectName, Record};
 
@@ -180,7 +180,9 @@ impl Vault {
         action: ActionName,
         names: &Names,
     ) -> Result<Permit<Administer>, Error> {
-        authorize::<Administer>(&actor.caller, &object)
+        let facts =
+            Facts { project: names.project.as_ref(), environment: names.environment.as_ref(), ..Facts::default() };
+        authorize::<Administer>(&actor.caller, &About { object, facts })
             .map_err(|denial| self.denied(actor, denial, action, names.clone()))
     }
 

@@ -1,9 +1,9 @@
 //! Loading heads, and opening what a proof allows.
 
-use keyward_access::{Object, Permit, Protected, authorize};
+use keyward_access::{Facts, Object, Permit, Protected, SecretFacts, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
-    EnvironmentName, Head, List, ProjectName, Read, Secret, SecretName, Timestamp, Use, Version, VersionState,
+    EnvironmentName, Head, Operation, ProjectName, Read, Secret, SecretName, Timestamp, Use, Version, VersionState,
 };
 
 use crate::actor::Actor;
@@ -101,6 +101,10 @@ impl Protected for Loaded {
     fn object(&self) -> Object {
         Object::Secret(self.head.place, Some(self.version))
     }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts::secret(&self.project, &self.environment, SecretFacts::from(&self.head))
+    }
 }
 
 impl Lease {
@@ -187,11 +191,10 @@ impl Vault {
     /// # Errors
     /// [`Error::Denied`] for a caller who may not list here.
     pub fn heads(&self, actor: &Actor, scope: &Scope) -> Result<Vec<Head>, Error> {
-        let object = scope.object(self.id());
-        authorize::<List>(&actor.caller, &object)
-            .map_err(|denial| self.denied(actor, denial, ActionName::SecretList, scope.names(None)))?;
+        self.permit_list(actor, scope)?;
         let mut heads: Vec<Head> =
             records::scan::<Head>(&self.store, &scope.prefix())?.into_iter().map(|row| row.record).collect();
+        heads.retain(|head| self.sees(actor, scope, head));
         heads.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(heads)
     }
@@ -235,6 +238,10 @@ impl Vault {
                 }
             }
         }
+        if !self.may_miss(actor, scope, name) {
+            let denial = self.denial(actor, Operation::Read, object);
+            return Err(self.denied(actor, denial, ActionName::SecretRead, names));
+        }
         Err(self.not_found(actor, object, ActionName::SecretRead, names, missing))
     }
 
@@ -257,13 +264,19 @@ impl Vault {
     /// # Errors
     /// [`Error::Denied`] for a caller who may not list here.
     pub fn load_all(&self, actor: &Actor, scope: &Scope) -> Result<Vec<Loaded>, Error> {
-        let mut all: Vec<Loaded> = Vec::new();
+        let (mut all, mut unseen): (Vec<Loaded>, Vec<SecretName>) = (Vec::new(), Vec::new());
         for scope in self.lineage(scope)? {
-            let object = scope.object(self.id());
-            authorize::<List>(&actor.caller, &object)
-                .map_err(|denial| self.denied(actor, denial, ActionName::SecretList, scope.names(None)))?;
+            self.permit_list(actor, &scope)?;
             for row in records::scan::<Head>(&self.store, &scope.prefix())? {
                 let Some(version) = row.record.active().map(|active| active.version) else { continue };
+                if !self.sees(actor, &scope, &row.record) {
+                    // It still stands before what a parent has of this name.
+                    unseen.push(row.record.name);
+                    continue;
+                }
+                if unseen.contains(&row.record.name) {
+                    continue;
+                }
                 if !all.iter().any(|nearer| nearer.head.name == row.record.name) {
                     all.push(loaded(row, version, &scope));
                 }

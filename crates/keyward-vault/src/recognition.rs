@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use keyward_access::{Object, authorize};
+use keyward_access::{About, Facts, Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
     EnvironmentId, EnvironmentName, Head, KnownSecret, Match, Place, ProjectName, SecretId, Version, VersionState,
@@ -29,10 +29,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Denied`]; when the store refuses.
     pub fn match_bundle(&self, actor: &Actor) -> Result<MatchBundle, Error> {
-        let object = Object::Vault(self.id());
-        let permit = authorize::<Match>(&actor.caller, &object)
-            .map_err(|denial| self.denied(actor, denial, ActionName::SecretMatch, Names::default()))?;
-        let catalogue = self.catalogue()?;
+        let (object, permit, catalogue) = self.permit_match(actor)?;
         let heads: HashMap<SecretId, &Head> = catalogue.heads.iter().map(|head| (head.place.secret, head)).collect();
         let (mut secrets, mut forms) = (Vec::new(), Vec::new());
         for row in records::scan::<MatchRow>(&self.store, &[])? {
@@ -62,12 +59,9 @@ impl Vault {
         if values.is_empty() {
             return Ok(Vec::new());
         }
-        let object = Object::Vault(self.id());
-        let permit = authorize::<Match>(&actor.caller, &object)
-            .map_err(|denial| self.denied(actor, denial, ActionName::SecretMatch, Names::default()))?;
+        let (object, permit, catalogue) = self.permit_match(actor)?;
         let telling = Telling::new(ActionName::SecretMatch, object).count(values.len() as u64);
         Change::permitted(self, actor, permit, telling).commit()?;
-        let catalogue = self.catalogue()?;
         let mut by_fingerprint: HashMap<&str, (&Head, Version)> = HashMap::new();
         for head in catalogue.heads.iter().filter(|head| head.kind.is_secret()) {
             for version in head.versions.iter().filter(|version| version.state != VersionState::Destroyed) {
@@ -86,14 +80,41 @@ impl Vault {
         Ok(values.iter().map(known).collect())
     }
 
-    fn catalogue(&self) -> Result<Catalogue, Error> {
+    /// The right to recognise the whole vault, or else what may be recognised: the environments in
+    /// which the caller may, and their secrets.
+    fn permit_match(&self, actor: &Actor) -> Result<(Object, Permit<Match>, Catalogue), Error> {
+        let object = Object::Vault(self.id());
+        let denial = match authorize::<Match>(&actor.caller, &object) {
+            Ok(permit) => return Ok((object, permit, self.catalogue(|_| true)?)),
+            Err(denial) => denial,
+        };
+        let mut first = None;
+        let catalogue = self.catalogue(|about| match authorize::<Match>(&actor.caller, about) {
+            Ok(permit) => {
+                first.get_or_insert((about.object, permit));
+                true
+            }
+            Err(_) => false,
+        })?;
+        match first {
+            Some((object, permit)) => Ok((object, permit, catalogue)),
+            None => Err(self.denied(actor, denial, ActionName::SecretMatch, Names::default())),
+        }
+    }
+
+    fn catalogue(&self, mut within: impl FnMut(&About<'_>) -> bool) -> Result<Catalogue, Error> {
         let mut environments = HashMap::new();
         for project in self.projects()? {
             for environment in self.environments(&project)? {
-                environments.insert(environment.id, (project.name.clone(), environment.name));
+                let object = Object::Environment(self.id(), project.id, environment.id);
+                let facts = Facts::environment(&project.name, &environment.name);
+                if within(&About { object, facts }) {
+                    environments.insert(environment.id, (project.name.clone(), environment.name));
+                }
             }
         }
-        let heads = records::scan::<Head>(&self.store, &[])?.into_iter().map(|row| row.record).collect();
+        let heads = records::scan::<Head>(&self.store, &[])?.into_iter().map(|row| row.record);
+        let heads = heads.filter(|head| environments.contains_key(&head.place.environment)).collect();
         Ok(Catalogue { heads, environments })
     }
 }

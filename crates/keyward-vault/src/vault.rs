@@ -2,10 +2,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use data_encoding::HEXLOWER;
 use hmac::Mac;
-use keyward_access::{Caller, Identity, Object};
+use keyward_access::{About, Caller, Facts, Identity, Object, SecretFacts, authorize};
 use keyward_audit::{Action as ActionName, Ed25519Signer, Hash, Integrator, PrivatePart, SealPrivate, VerifierKey};
 use keyward_store::{Engine, LogHead, RecordMac, Store, mac_input, peek_header};
-use keyward_types::{Clock, Head, PrincipalId, ProjectId, Random, VaultId};
+use keyward_types::{BindingId, Clock, Head, List, PrincipalId, ProjectId, Random, VaultId};
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -15,6 +15,7 @@ use crate::crypto::Key;
 use crate::header::{FORMAT, Header, SystemKeys};
 use crate::records::{self, Environment, Project, StoredKey, stored_key_key};
 use crate::ring::KeyRing;
+use crate::roster::{Known, owner_binding};
 use crate::slot::{Credential, NewSlot, RootFor, Slot};
 
 /// An unlocked vault.
@@ -22,6 +23,7 @@ pub struct Vault {
     pub(crate) store: Store,
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) tools: Tools,
+    pub(crate) known: Known,
     header: Mutex<Header>,
     verifier: VerifierKey,
 }
@@ -84,12 +86,14 @@ impl Vault {
     }
 
     fn record_birth(&self, owner: PrincipalId, new: &NewVault<'_>) -> Result<(), Error> {
-        let identity = Identity::owner(owner, new.owner.clone(), self.tools.clock.now());
+        let now = self.tools.clock.now();
+        let identity = Identity::owner(owner, new.owner.clone(), now);
         let actor = Actor { caller: Caller::identified(&identity), reason: None, agent: new.agent.clone() };
         let mut change = Change::told(self, &actor, Telling::new(ActionName::VaultInit, Object::Vault(self.id())));
         change.expect(keyward_store::Expect::Header { hash: keyward_store::header_hash(&[]) });
         change.header(self.header().bytes());
         change.put(&identity);
+        change.put(&owner_binding(BindingId::random(&*self.tools.random)?, &identity.principal, now));
         change.commit()?;
         Ok(())
     }
@@ -124,7 +128,7 @@ impl Vault {
         let verifier = keyward_audit::Signer::verifier(&signer).clone();
         let store =
             Store::open(engine, Arc::new(HeadMac(Arc::clone(&ring))), Arc::new(SignedHead(Integrator::new(signer))));
-        Ok(Self { store, ring, tools, header: Mutex::new(header), verifier })
+        Ok(Self { store, ring, tools, known: Known::default(), header: Mutex::new(header), verifier })
     }
 
     fn check_log_head(&self) -> Result<(), Error> {
@@ -178,14 +182,16 @@ impl Vault {
         let identity = records::load::<Identity>(&self.store, owner.as_str().as_bytes())?
             .ok_or(Error::Damaged("the record of the vault's owner is missing"))?
             .record;
-        let caller = Caller::identified(&identity);
+        let caller = Caller::opener(&identity);
         Ok((identity, caller))
     }
 
-    /// `project/environment/NAME`.
-    pub(crate) fn spell(&self, head: &Head) -> Result<String, Error> {
+    /// `project/environment/NAME`, for who may list it.
+    pub(crate) fn spell_seen(&self, actor: &Actor, head: &Head) -> Result<Option<String>, Error> {
         let (project, environment) = self.names_of(head.place.project, head.place.environment)?;
-        Ok(format!("{project}/{environment}/{}", head.name))
+        let facts = Facts::secret(&project, &environment, SecretFacts::from(head));
+        let seen = authorize::<List>(&actor.caller, &About { object: Object::Secret(head.place, None), facts }).is_ok();
+        Ok(seen.then(|| format!("{project}/{environment}/{}", head.name)))
     }
 
     fn names_of(

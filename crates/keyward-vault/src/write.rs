@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keyward_access::{Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
-    Access, Content, Head, Kind, Label, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version, VersionHead,
+    Access, Content, Head, Kind, Label, Operation, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version, VersionHead,
     VersionState, Write,
 };
 
@@ -113,11 +113,11 @@ impl Vault {
         name: &SecretName,
         row: Option<&Row<Head>>,
     ) -> Result<Permit<Write>, Error> {
-        let object = match row {
-            Some(row) => Object::Secret(row.record.place, None),
-            None => scope.object(self.id()),
+        let about = match row {
+            Some(row) => scope.about_head(&row.record),
+            None => scope.about_name(self.id(), name),
         };
-        authorize::<Write>(&actor.caller, &object)
+        authorize::<Write>(&actor.caller, &about)
             .map_err(|denial| self.denied(actor, denial, ActionName::SecretWrite, scope.names(Some(name))))
     }
 
@@ -141,6 +141,7 @@ impl Vault {
         let same = head.active().is_some_and(|active| active.fingerprint == fingerprint);
         let before = head.clone();
         head.apply(&new.edit, !same)?;
+        self.permit_becoming(actor, scope, &before, &head)?;
         let value_change = match (same, had_value) {
             (true, _) => ValueChange::Unchanged,
             (false, true) => ValueChange::Changed,
@@ -169,7 +170,7 @@ impl Vault {
             Some(row) => change.expect(records::unchanged(row)),
             None => change.expect_free::<Head>("name", head.place.name_index(&head.name)),
         }
-        let same_as = if head.kind.is_secret() { self.holders_of(&fingerprint, head.place)? } else { vec![] };
+        let same_as = if head.kind.is_secret() { self.holders_of(actor, &fingerprint, head.place)? } else { vec![] };
         if !same {
             self.add_version(change, &mut head, scope, &new, fingerprint, actor)?;
         }
@@ -224,6 +225,7 @@ impl Vault {
         let permit = self.permit_write(actor, scope, name, Some(&row))?;
         let mut head = row.record.clone();
         head.apply(edit, false)?;
+        self.permit_becoming(actor, scope, &row.record, &head)?;
         let telling =
             Telling::new(ActionName::SecretEdit, Object::Secret(head.place, None)).names(scope.names(Some(name)));
         let mut change = Change::permitted(self, actor, permit, telling);
@@ -254,15 +256,32 @@ impl Vault {
             environment: scope.environment.name.clone(),
             name: name.clone(),
         };
-        Err(self.not_found(actor, scope.object(self.id()), action, scope.names(Some(name)), missing))
+        let (object, names) = (scope.object(self.id()), scope.names(Some(name)));
+        if !self.may_miss(actor, scope, name) {
+            return Err(self.denied(actor, self.denial(actor, Operation::Write, object), action, names));
+        }
+        Err(self.not_found(actor, object, action, names, missing))
+    }
+
+    /// What it becomes has to be allowed as much as what it is: tags and kinds are what policies
+    /// speak of.
+    fn permit_becoming(&self, actor: &Actor, scope: &Scope, before: &Head, after: &Head) -> Result<(), Error> {
+        if before.tags == after.tags && before.kind == after.kind {
+            return Ok(());
+        }
+        match authorize::<Write>(&actor.caller, &scope.about_head(after)) {
+            Ok(_) => Ok(()),
+            Err(denial) => Err(self.denied(actor, denial, ActionName::SecretEdit, scope.names(Some(&after.name)))),
+        }
     }
 
     /// Where else a secret value with this fingerprint is active, as `project/environment/NAME`.
-    pub(crate) fn holders_of(&self, fingerprint: &str, but: Place) -> Result<Vec<String>, Error> {
+    /// Only those that the caller may know of.
+    pub(crate) fn holders_of(&self, actor: &Actor, fingerprint: &str, but: Place) -> Result<Vec<String>, Error> {
         let mut holders = Vec::new();
         for row in records::find::<Head>(&self.store, "fingerprint", fingerprint.as_bytes())? {
             if row.record.place != but {
-                holders.push(self.spell(&row.record)?);
+                holders.extend(self.spell_seen(actor, &row.record)?);
             }
         }
         holders.sort();

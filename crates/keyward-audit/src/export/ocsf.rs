@@ -96,7 +96,7 @@ fn class(action: Action) -> Class {
         activity_name,
     };
     match action {
-        Action::VaultUnlock => authentication(1, "Logon"),
+        Action::VaultUnlock | Action::TokenUse => authentication(1, "Logon"),
         Action::VaultLock => authentication(2, "Logoff"),
         Action::VaultInit
         | Action::SecretWrite
@@ -104,6 +104,13 @@ fn class(action: Action) -> Class {
         | Action::ProjectCreate
         | Action::EnvironmentAdd
         | Action::SlotAdd
+        | Action::UserAdd
+        | Action::ServiceAccountAdd
+        | Action::GroupCreate
+        | Action::RoleGrant
+        | Action::TokenCreate
+        | Action::ElevateRequest
+        | Action::BreakGlass
         | Action::FolderTrust
         | Action::Backup
         | Action::LogCheckpoint
@@ -126,6 +133,15 @@ fn class(action: Action) -> Class {
         | Action::RekeyData
         | Action::Restore
         | Action::HoldingClose
+        | Action::UserEdit
+        | Action::UserDisable
+        | Action::UserEnable
+        | Action::OwnerHandOver
+        | Action::GroupJoin
+        | Action::GroupLeave
+        | Action::PolicyPut
+        | Action::ElevateApprove
+        | Action::ElevateDeny
         | Action::StoreAccept => api(3, "Update"),
         Action::SecretDelete
         | Action::SecretDestroy
@@ -133,6 +149,10 @@ fn class(action: Action) -> Class {
         | Action::EnvironmentRemove
         | Action::SlotRemove
         | Action::SubjectErase
+        | Action::GroupDelete
+        | Action::RoleRevoke
+        | Action::PolicyDelete
+        | Action::TokenRevoke
         | Action::FolderUntrust
         | Action::EpochDrop => api(4, "Delete"),
     }

@@ -1,0 +1,134 @@
+//! Groups of people and programs. Taking somebody in gives him the group's roles, so that nobody
+//! takes in who could not give these.
+
+use keyward_access::{Group, Login, Object, Subject};
+use keyward_audit::Action as ActionName;
+use keyward_types::{GroupId, PrincipalId, Record};
+
+use crate::actor::Actor;
+use crate::change::{Change, Names, Telling};
+use crate::records::{self, Row};
+use crate::write::raced;
+use crate::{Error, Vault};
+
+impl Vault {
+    /// Makes a group without members.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::Denied`].
+    pub fn create_group(&self, actor: &Actor, name: &Login) -> Result<Group, Error> {
+        let (object, action) = (Object::Vault(self.id()), ActionName::GroupCreate);
+        let names = Names::default().with("group", name.as_str());
+        let permit = self.permit_administer(actor, object, action, &names)?;
+        let id = GroupId::random(&*self.tools.random)?;
+        let (created_at, created_by) = (self.tools.clock.now(), actor.principal().clone());
+        let group = Group { id, name: name.clone(), members: Vec::new(), created_at, created_by };
+        let exists = || Error::Exists { noun: "group", name: name.to_string() };
+        if self.roster()?.groups().iter().any(|other| other.name == *name) {
+            return Err(exists());
+        }
+        let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
+        change.expect_free::<Group>("name", name.as_str().as_bytes().to_vec());
+        change.put(&group);
+        change.commit().map_err(|error| match error {
+            Error::Store(keyward_store::Error::Conflict(_)) => exists(),
+            other => other,
+        })?;
+        Ok(group)
+    }
+
+    /// Deletes a group with its role bindings.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Denied`].
+    pub fn delete_group(&self, actor: &Actor, name: &Login) -> Result<Group, Error> {
+        let (object, action) = (Object::Vault(self.id()), ActionName::GroupDelete);
+        let row = self.group_row(name)?;
+        let names = Names::default().with("group", name.as_str());
+        let permit = self.permit_administer(actor, object, action, &names)?;
+        let roster = self.roster()?;
+        let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
+        change.expect(records::unchanged(&row));
+        change.delete::<Group>(row.record.key());
+        for binding in roster.bindings_of(&Subject::Group(row.record.id)) {
+            change.delete::<keyward_access::RoleBinding>(binding.key());
+        }
+        change.commit().map_err(|error| raced(error, name.as_str()))?;
+        Ok(row.record)
+    }
+
+    /// Takes somebody in.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the group has a role that the actor could not give, or he is in it
+    /// already; [`Error::Missing`], [`Error::Denied`].
+    pub fn join_group(&self, actor: &Actor, name: &Login, member: &PrincipalId) -> Result<Group, Error> {
+        self.change_group(actor, name, member, ActionName::GroupJoin, |group| {
+            if group.members.contains(member) {
+                return Err(Error::Refused(format!("the account is in `{name}` already")));
+            }
+            for binding in self.roster()?.bindings_of(&Subject::Group(group.id)) {
+                if !actor.caller.gives(binding.role, binding.project, binding.environment) {
+                    let role = binding.role;
+                    return Err(Error::Refused(format!("`{name}` has the role {role}, which you could not give")));
+                }
+            }
+            group.members.push(member.clone());
+            group.members.sort();
+            Ok(())
+        })
+    }
+
+    /// Takes somebody out.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when he is not in it; [`Error::Missing`], [`Error::Denied`].
+    pub fn leave_group(&self, actor: &Actor, name: &Login, member: &PrincipalId) -> Result<Group, Error> {
+        self.change_group(actor, name, member, ActionName::GroupLeave, |group| {
+            let before = group.members.len();
+            group.members.retain(|other| other != member);
+            let left = group.members.len() < before;
+            left.then_some(()).ok_or_else(|| Error::Refused(format!("the account is not in `{name}`")))
+        })
+    }
+
+    fn change_group(
+        &self,
+        actor: &Actor,
+        name: &Login,
+        member: &PrincipalId,
+        action: ActionName,
+        apply: impl FnOnce(&mut Group) -> Result<(), Error>,
+    ) -> Result<Group, Error> {
+        let object = Object::Vault(self.id());
+        let account = self.account_row(member)?.record;
+        let row = self.group_row(name)?;
+        let names = crate::people::of_account(&account).with("group", name.as_str());
+        let permit = self.permit_administer(actor, object, action, &names)?;
+        let mut group = row.record.clone();
+        apply(&mut group)?;
+        let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
+        change.expect(records::unchanged(&row));
+        change.put(&group);
+        change.commit().map_err(|error| raced(error, name.as_str()))?;
+        Ok(group)
+    }
+
+    /// Every group, in the order of names.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list the vault.
+    pub fn groups(&self, actor: &Actor) -> Result<Vec<Group>, Error> {
+        self.permit_list_vault(actor)?;
+        let mut groups = self.roster()?.groups().to_vec();
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(groups)
+    }
+
+    pub(crate) fn group_row(&self, name: &Login) -> Result<Row<Group>, Error> {
+        let missing = || Error::Missing { noun: "group", name: name.to_string() };
+        let id = self.roster()?.groups().iter().find(|group| group.name == *name).map(|group| group.id);
+        let id = id.ok_or_else(missing)?;
+        records::load::<Group>(&self.store, id.as_bytes())?.ok_or_else(missing)
+    }
+}

@@ -1,0 +1,146 @@
+//! What a caller may know of. Who may not list gets the same answer for what is not there as for
+//! what he has no right to.
+
+use keyward_access::{About, Denial, Facts, Object, Permit, SecretFacts, authorize};
+use keyward_audit::Action as ActionName;
+use keyward_types::{EnvironmentName, Head, List, Operation, ProjectName, SecretName};
+
+use crate::actor::Actor;
+use crate::change::Names;
+use crate::records::{Environment, Project};
+use crate::{Error, Scope, Vault};
+
+impl Scope {
+    /// The environment itself.
+    pub(crate) fn about(&self, vault: keyward_types::VaultId) -> About<'_> {
+        About {
+            object: self.object(vault),
+            facts: Facts::environment(&self.project.name, &self.environment.name),
+        }
+    }
+
+    /// A name in it that nothing has yet.
+    pub(crate) fn about_name<'a>(&'a self, vault: keyward_types::VaultId, name: &'a SecretName) -> About<'a> {
+        let secret = SecretFacts::new_name(name);
+        let facts = Facts::secret(&self.project.name, &self.environment.name, secret);
+        About { object: self.object(vault), facts }
+    }
+
+    /// A secret of it.
+    pub(crate) fn about_head<'a>(&'a self, head: &'a Head) -> About<'a> {
+        let facts = Facts::secret(&self.project.name, &self.environment.name, SecretFacts::from(head));
+        About { object: Object::Secret(head.place, None), facts }
+    }
+}
+
+impl Vault {
+    /// The project and environment of these names, for somebody who wants to do something there.
+    ///
+    /// # Errors
+    /// [`Error::NoProject`] and [`Error::NoEnvironment`] for who may list what there is, else the
+    /// [`Error::Denied`] that he would get if they existed.
+    pub fn enter(
+        &self,
+        actor: &Actor,
+        project: &ProjectName,
+        environment: &EnvironmentName,
+        operation: Operation,
+    ) -> Result<Scope, Error> {
+        self.scope(project, environment).map_err(|error| self.hidden(actor, error, project, operation))
+    }
+
+    /// Every project that the caller may know of, in the order of names.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn projects_seen(&self, actor: &Actor) -> Result<Vec<Project>, Error> {
+        let mut projects = self.projects()?;
+        let mut seen = Vec::with_capacity(projects.len());
+        for project in projects.drain(..) {
+            if self.may_list_project(actor, &project) || !self.environments_seen(actor, &project)?.is_empty() {
+                seen.push(project);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The environments of a project that the caller may list, in the order in which they were made.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn environments_seen(&self, actor: &Actor, project: &Project) -> Result<Vec<Environment>, Error> {
+        let mut environments = self.environments(project)?;
+        environments.retain(|environment| {
+            let object = Object::Environment(self.id(), project.id, environment.id);
+            let facts = Facts::environment(&project.name, &environment.name);
+            authorize::<List>(&actor.caller, &About { object, facts }).is_ok()
+        });
+        Ok(environments)
+    }
+
+    /// Lets a caller go on who may read the log and see who is who; a denial is recorded.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    pub fn permit_list_vault(&self, actor: &Actor) -> Result<(), Error> {
+        match authorize::<List>(&actor.caller, &Object::Vault(self.id())) {
+            Ok(_) => Ok(()),
+            Err(denial) => Err(self.denied(actor, denial, ActionName::SecretList, Names::default())),
+        }
+    }
+
+    pub(crate) fn may_list_vault(&self, actor: &Actor) -> bool {
+        authorize::<List>(&actor.caller, &Object::Vault(self.id())).is_ok()
+    }
+
+    pub(crate) fn may_list_project(&self, actor: &Actor, project: &Project) -> bool {
+        let object = Object::Project(self.id(), project.id);
+        authorize::<List>(&actor.caller, &About { object, facts: Facts::project(&project.name) }).is_ok()
+    }
+
+    /// A permit to list an environment.
+    pub(crate) fn permit_list(&self, actor: &Actor, scope: &Scope) -> Result<Permit<List>, Error> {
+        authorize::<List>(&actor.caller, &scope.about(self.id()))
+            .map_err(|denial| self.denied(actor, denial, ActionName::SecretList, scope.names(None)))
+    }
+
+    /// Whether the caller, who may list the environment, may list this secret of it.
+    pub(crate) fn sees(&self, actor: &Actor, scope: &Scope, head: &Head) -> bool {
+        !actor.caller.tells_secrets_apart() || authorize::<List>(&actor.caller, &scope.about_head(head)).is_ok()
+    }
+
+    /// Whether the caller may know that there is nothing of this name in an environment.
+    pub(crate) fn may_miss(&self, actor: &Actor, scope: &Scope, name: &SecretName) -> bool {
+        authorize::<List>(&actor.caller, &scope.about_name(self.id(), name)).is_ok()
+    }
+
+    /// A denial in the place of what is not there, for who may not know that.
+    pub(crate) fn denial(&self, actor: &Actor, operation: Operation, object: Object) -> Denial {
+        Denial { principal: actor.principal().clone(), operation, object }
+    }
+
+    /// What somebody is told who named a project or environment that is not there.
+    pub(crate) fn hidden(&self, actor: &Actor, error: Error, project: &ProjectName, operation: Operation) -> Error {
+        let (object, known) = match &error {
+            Error::NoProject(_) => (Object::Vault(self.id()), self.may_list_vault(actor)),
+            Error::NoEnvironment { .. } => match self.project(project) {
+                Ok(found) => (Object::Project(self.id(), found.id), self.may_list_project(actor, &found)),
+                Err(_) => (Object::Vault(self.id()), false),
+            },
+            _ => return error,
+        };
+        if known {
+            return error;
+        }
+        let action = match operation {
+            Operation::Read => ActionName::SecretRead,
+            Operation::Use | Operation::Sign => ActionName::SecretUse,
+            Operation::Match => ActionName::SecretMatch,
+            Operation::Write => ActionName::SecretWrite,
+            Operation::List => ActionName::SecretList,
+            Operation::Administer => ActionName::EnvironmentEdit,
+        };
+        let names = Names { project: Some(project.clone()), ..Names::default() };
+        self.denied(actor, self.denial(actor, operation, object), action, names)
+    }
+}
