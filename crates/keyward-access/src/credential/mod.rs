@@ -153,8 +153,26 @@ impl AccountCredential {
         random: &dyn Random,
         now: Timestamp,
     ) -> Result<Self, CredentialError> {
-        let hash = PasswordHash::of(password, &self.principal, keys, random)?;
+        let hash = PasswordHash::of(password.text(), &self.principal, keys, random)?;
         Ok(Self { password: Some(hash), changed_at: now, ..self.clone() })
+    }
+
+    /// The record with the same password, which was just checked, hashed at today's cost; `None`
+    /// when it is already.
+    ///
+    /// # Errors
+    /// When there is no key or no randomness.
+    pub fn renewed(
+        &self,
+        password: &Secret<String>,
+        keys: &dyn Keys,
+        random: &dyn Random,
+    ) -> Result<Option<Self>, CredentialError> {
+        if !self.password.as_ref().is_some_and(PasswordHash::is_dated) {
+            return Ok(None);
+        }
+        let hash = PasswordHash::of(password, &self.principal, keys, random)?;
+        Ok(Some(Self { password: Some(hash), ..self.clone() }))
     }
 
     /// The record with an authenticator that waits for its first code.

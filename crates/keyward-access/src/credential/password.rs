@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::{CredentialError, Password, context};
+use super::{CredentialError, context};
 
 /// A password as the store keeps it: a PHC string whose output is HMAC-SHA256, under a key of the
 /// vault, over that of Argon2id. A thief of the store alone cannot even begin to guess; who has the
@@ -29,19 +29,19 @@ const OUTPUT: usize = 32;
 const KEY_ID: &[u8] = b"keyward";
 
 impl PasswordHash {
-    /// The hash of a new password.
+    /// The hash of a password that was chosen, or that was just found right.
     ///
     /// # Errors
     /// When there is no key or no randomness.
-    pub fn of(
-        password: &Password,
+    pub(super) fn of(
+        password: &Secret<String>,
         principal: &PrincipalId,
         keys: &dyn Keys,
         random: &dyn Random,
     ) -> Result<Self, CredentialError> {
         let mut salt = [0; 16];
         random.fill(&mut salt)?;
-        let keyed = keyed(&*stretch(password.text(), &salt, &params())?, principal, keys)?;
+        let keyed = keyed(&*stretch(password, &salt, &params())?, principal, keys)?;
         Ok(Self::written(&salt, &keyed))
     }
 
@@ -127,15 +127,11 @@ mod tests {
         Secret::new("password", text.to_owned())
     }
 
-    fn password(text: &str) -> Password {
-        Password::chosen(secret(text), &[]).unwrap()
-    }
-
     const LONG: &str = "nine violet herons argue";
 
     #[test]
     fn the_right_password_of_the_right_person_matches() {
-        let hash = PasswordHash::of(&password(LONG), &ada(), &OneKey(1), &Seeded(1)).unwrap();
+        let hash = PasswordHash::of(&secret(LONG), &ada(), &OneKey(1), &Seeded(1)).unwrap();
         assert!(hash.matches(&secret(LONG), &ada(), &OneKey(1)).unwrap());
         assert!(!hash.matches(&secret("nine violet herons argue "), &ada(), &OneKey(1)).unwrap());
         assert!(!hash.matches(&secret(LONG), &eve(), &OneKey(1)).unwrap(), "another person's record");
@@ -145,7 +141,7 @@ mod tests {
     #[test]
     fn the_store_holds_a_phc_string_that_says_it_is_keyed_and_argon2_alone_does_not_verify() {
         use argon2::PasswordVerifier;
-        let hash = PasswordHash::of(&password(LONG), &ada(), &OneKey(1), &Seeded(1)).unwrap();
+        let hash = PasswordHash::of(&secret(LONG), &ada(), &OneKey(1), &Seeded(1)).unwrap();
         assert!(hash.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1,keyid="), "{}", hash.0);
         let phc = Phc::new(&hash.0).unwrap();
         assert!(Argon2::default().verify_password(LONG.as_bytes(), &phc).is_err());
@@ -155,7 +151,7 @@ mod tests {
 
     #[test]
     fn composed_and_decomposed_letters_are_one_password() {
-        let hash = PasswordHash::of(&password("zwölf Füchse jagen Käse"), &ada(), &OneKey(1), &Seeded(1)).unwrap();
+        let hash = PasswordHash::of(&secret("zwölf Füchse jagen Käse"), &ada(), &OneKey(1), &Seeded(1)).unwrap();
         let decomposed: String = "zwölf Füchse jagen Käse".nfd().collect();
         assert!(hash.matches(&secret(&decomposed), &ada(), &OneKey(1)).unwrap());
     }
@@ -163,7 +159,7 @@ mod tests {
     #[test]
     fn nobodys_password_costs_the_same_and_is_none() {
         let (nobodys, hers) =
-            (PasswordHash::nobodys(), PasswordHash::of(&password(LONG), &ada(), &OneKey(1), &Seeded(1)).unwrap());
+            (PasswordHash::nobodys(), PasswordHash::of(&secret(LONG), &ada(), &OneKey(1), &Seeded(1)).unwrap());
         let costs = |hash: &PasswordHash| hash.0.split('$').nth(3).unwrap().to_owned();
         assert_eq!(costs(&nobodys), costs(&hers));
         for text in ["", LONG, "admin"] {
