@@ -60,7 +60,7 @@ pub struct Limits {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptsRecord {
-    /// `account/` or `network/` and the hash.
+    /// A sort, `account` or `network` among them, `/` and the hash.
     pub of: String,
     /// How things stand.
     pub attempts: Attempts,
@@ -161,6 +161,22 @@ pub fn neighbourhood(address: IpAddr) -> String {
             let [a, b, c, d, ..] = v6.segments();
             format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
+    }
+}
+
+impl AttemptsRecord {
+    /// What accounts are counted under.
+    pub const ACCOUNT: &'static str = "account";
+    /// What networks are counted under.
+    pub const NETWORK: &'static str = "network";
+
+    /// Whether it says nothing any more.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        let limits = match self.of.starts_with(Self::NETWORK) {
+            true => Limits::NETWORK,
+            false => Limits::ACCOUNT,
+        };
+        self.attempts.is_stale(&limits, now)
     }
 }
 

@@ -53,11 +53,7 @@ impl Vault {
     /// # Errors
     /// [`Error::NoProject`], [`Error::NoEnvironment`]; [`Error::Refused`] for an environment of no
     /// project.
-    pub fn reach(
-        &self,
-        project: Option<&ProjectName>,
-        environment: Option<&EnvironmentName>,
-    ) -> Result<Reach, Error> {
+    pub fn reach(&self, project: Option<&ProjectName>, environment: Option<&EnvironmentName>) -> Result<Reach, Error> {
         match (project, environment) {
             (None, None) => Ok(Reach::default()),
             (None, Some(_)) => Err(Error::Refused("an environment is one of a project: name it too".into())),
@@ -214,8 +210,7 @@ impl Vault {
         let missing = |noun, name| Error::Missing { noun, name };
         match subject {
             Subject::Principal(principal) => {
-                let account =
-                    roster.identity(principal).ok_or_else(|| missing("account", principal.to_string()))?;
+                let account = roster.identity(principal).ok_or_else(|| missing("account", principal.to_string()))?;
                 Ok(names.with("account", crate::people::called(account)).with("principal", principal.as_str()))
             }
             Subject::Group(id) => {

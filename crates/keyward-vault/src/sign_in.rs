@@ -11,7 +11,7 @@
 use std::net::IpAddr;
 
 use keyward_access::credential::{AccountCredential, Checked, SecondFactor};
-use keyward_access::lockout::{Attempt, neighbourhood};
+use keyward_access::lockout::{Attempt, AttemptsRecord, neighbourhood};
 use keyward_access::{Caller, Identity, IdentityKind, Login, Object, Session, SessionKind, SystemTask};
 use keyward_audit::{Action as ActionName, Outcome};
 use keyward_types::token::PlainToken;
@@ -36,12 +36,12 @@ pub struct SignIn<'a> {
     /// Where the session will live.
     pub kind: SessionKind,
     /// From where he comes.
-    pub from: From<'a>,
+    pub from: Client<'a>,
 }
 
 /// From where somebody comes, and with what.
 #[derive(Clone, Copy, Debug)]
-pub struct From<'a> {
+pub struct Client<'a> {
     /// His address; `None`: this machine.
     pub address: Option<IpAddr>,
     /// His program, in its own words.
@@ -80,7 +80,7 @@ impl Vault {
     /// beside the right password; [`Error::TooManyAttempts`], [`Error::Busy`].
     pub fn sign_in(&self, with: &SignIn<'_>) -> Result<(PlainToken, Session), Error> {
         for _ in 0..ROUNDS {
-            let proven = self.prove(&Who::Login(with.login), with.password, with.second, &with.from)?;
+            let proven = self.believe(&Who::Login(with.login), with.password, with.second, &with.from)?;
             match self.open_session(&proven, with) {
                 Err(Error::Store(keyward_store::Error::Conflict(_))) => {}
                 done => return done,
@@ -105,15 +105,15 @@ impl Vault {
     }
 
     /// Believes somebody, or not.
-    pub(crate) fn prove(
+    pub(crate) fn believe(
         &self,
         who: &Who<'_>,
         password: &Secret<String>,
         second: Option<&SecondFactor>,
-        from: &From<'_>,
+        from: &Client<'_>,
     ) -> Result<Proven<'_>, Error> {
         let account = self.account_in_question(who)?;
-        let key = self.tally_key("account", who_text(who, account.as_ref()))?;
+        let key = self.tally_key(AttemptsRecord::ACCOUNT, who_text(who, account.as_ref()))?;
         let network = from.address.map(neighbourhood);
         // Before the queue, so that who is refused takes nobody's place in it.
         self.refuse_untimely(&self.tally(&key, network.as_deref())?, account.as_ref(), from)?;
@@ -148,11 +148,16 @@ impl Vault {
     }
 
     /// Refuses untried, while it is not the time.
-    fn refuse_untimely(&self, tally: &Tally, account: Option<&Identity>, from: &From<'_>) -> Result<(), Error> {
+    pub(crate) fn refuse_untimely(
+        &self,
+        tally: &Tally,
+        account: Option<&Identity>,
+        from: &Client<'_>,
+    ) -> Result<(), Error> {
         let now = self.tools.clock.now();
         let Some(until) = tally.wait(now) else { return Ok(()) };
         self.tell_refusal(account, from, "too many failures")?;
-        self.anchor(tally, from)?;
+        self.anchor_counts(tally, from)?;
         Err(Error::TooManyAttempts { seconds: (until.0 - now.0 + 999) / 1000 })
     }
 
@@ -160,7 +165,7 @@ impl Vault {
     pub(crate) fn tell_refusal(
         &self,
         account: Option<&Identity>,
-        from: &From<'_>,
+        from: &Client<'_>,
         why: &'static str,
     ) -> Result<(), Error> {
         let account = account.map_or(UNKNOWN, |account| account.principal.as_str()).to_owned();
@@ -183,14 +188,14 @@ impl Vault {
     }
 
     /// Counts a wrong try, durably, and gives the answer to it.
-    pub(crate) fn count_wrong(&self, tally: &Tally, account: Option<&Identity>, from: &From<'_>) -> Error {
+    pub(crate) fn count_wrong(&self, tally: &Tally, account: Option<&Identity>, from: &Client<'_>) -> Error {
         match self.try_count_wrong(tally, account, from) {
             Ok(()) => Error::NotIdentified,
             Err(error) => error,
         }
     }
 
-    fn try_count_wrong(&self, tally: &Tally, account: Option<&Identity>, from: &From<'_>) -> Result<(), Error> {
+    fn try_count_wrong(&self, tally: &Tally, account: Option<&Identity>, from: &Client<'_>) -> Result<(), Error> {
         let actor = at_the_door(from.agent);
         let account = account.map_or(UNKNOWN, |account| account.principal.as_str());
         let network = from.address.map(neighbourhood).unwrap_or_default();
@@ -215,7 +220,7 @@ impl Vault {
     }
 
     /// After the clock jumped back, waits are counted from the new time on.
-    fn anchor(&self, tally: &Tally, from: &From<'_>) -> Result<(), Error> {
+    fn anchor_counts(&self, tally: &Tally, from: &Client<'_>) -> Result<(), Error> {
         let now = self.tools.clock.now();
         if !tally.is_ahead(now) {
             return Ok(());
@@ -238,7 +243,7 @@ impl Vault {
     }
 
     /// Somebody who is known to be who he is, at this door.
-    pub(crate) fn in_person(&self, principal: &PrincipalId, from: &From<'_>) -> Result<Actor, Error> {
+    pub(crate) fn in_person(&self, principal: &PrincipalId, from: &Client<'_>) -> Result<Actor, Error> {
         Ok(Actor { caller: self.caller_of(principal)?, reason: None, agent: shown(from.agent) })
     }
 
@@ -292,7 +297,7 @@ pub(crate) fn shown(agent: &str) -> String {
     agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT).collect()
 }
 
-pub(crate) fn from_where(names: Names, from: &From<'_>) -> Names {
+pub(crate) fn from_where(names: Names, from: &Client<'_>) -> Names {
     match from.address {
         Some(address) => names.with("from", address.to_string()),
         None => names,

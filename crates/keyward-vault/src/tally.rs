@@ -29,7 +29,7 @@ impl Vault {
     }
 
     pub(crate) fn tally(&self, account: &str, network: Option<&str>) -> Result<Tally, Error> {
-        let network = network.map(|network| self.tally_key("network", network)).transpose()?;
+        let network = network.map(|network| self.tally_key(AttemptsRecord::NETWORK, network)).transpose()?;
         Ok(Tally {
             account: self.count(account.to_owned(), Limits::ACCOUNT)?,
             network: network.map(|network| self.count(network, Limits::NETWORK)).transpose()?,

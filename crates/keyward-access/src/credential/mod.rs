@@ -116,13 +116,31 @@ impl AccountCredential {
         let right = hash.matches(password, &record.principal, keys)?;
         // Looked at whatever the password is, so that neither is told by the time.
         let left = second.map(|second| record.used(second, keys, now)).transpose()?.flatten();
-        Ok(match (right, record.totp.is_some(), second, left) {
-            (false, ..) => Checked::Wrong,
-            (true, false, ..) => Checked::Right { left: None, second_factor: false },
-            (true, true, None, _) => Checked::NeedsSecondFactor,
-            (true, true, Some(_), None) => Checked::Wrong,
-            (true, true, Some(_), Some(left)) => Checked::Right { left: Some(Box::new(left)), second_factor: true },
-        })
+        Ok(if right { record.judged(second.is_some(), left) } else { Checked::Wrong })
+    }
+
+    /// Checks what comes beside something else than a password: a link.
+    ///
+    /// # Errors
+    /// When there is no key, or the record is damaged.
+    pub fn check_second(
+        &self,
+        second: Option<&SecondFactor>,
+        keys: &dyn Keys,
+        now: Timestamp,
+    ) -> Result<Checked, CredentialError> {
+        let left = second.map(|second| self.used(second, keys, now)).transpose()?.flatten();
+        Ok(self.judged(second.is_some(), left))
+    }
+
+    /// What is to be said of a second factor, `left` being the record with its code used up.
+    fn judged(&self, shown: bool, left: Option<Self>) -> Checked {
+        match (self.totp.is_some(), shown, left) {
+            (false, ..) => Checked::Right { left: None, second_factor: false },
+            (true, false, _) => Checked::NeedsSecondFactor,
+            (true, true, None) => Checked::Wrong,
+            (true, true, Some(left)) => Checked::Right { left: Some(Box::new(left)), second_factor: true },
+        }
     }
 
     /// The record with this code used up; `None` when it is wrong or was used.

@@ -1,5 +1,6 @@
 use keyward_types::Secret;
 use thiserror::Error;
+use zeroize::Zeroizing;
 use zxcvbn::Score;
 
 /// A password that somebody chose and that stands up to guessing. Made here alone; there is no
@@ -49,6 +50,9 @@ impl Password {
             return Err(WeakPassword::Long(bytes));
         }
         let words = known_words(about);
+        if own_letters(text.expose(), &words) < OWN_LETTERS {
+            return Err(WeakPassword::Guessable { why: KNOWN.into(), better: UNRELATED.into() });
+        }
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let estimate = zxcvbn::zxcvbn(text.expose(), &words);
         if estimate.score() >= Score::Three {
@@ -58,8 +62,11 @@ impl Password {
         let why = feedback.and_then(|feedback| feedback.warning()).map(|warning| warning.to_string());
         let better = feedback.map(|feedback| feedback.suggestions()).unwrap_or_default();
         Err(WeakPassword::Guessable {
-            why: why.unwrap_or_else(|| "Its parts are common or near to what is known of you.".into()),
-            better: better.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            why: why.unwrap_or_else(|| "Its parts are common.".into()),
+            better: match better {
+                [] => UNRELATED.into(),
+                some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            },
         })
     }
 
@@ -68,10 +75,28 @@ impl Password {
     }
 }
 
+/// So many letters and digits have to be left of a password without what is known.
+const OWN_LETTERS: usize = 6;
+const KNOWN: &str = "It is made of names that are known here.";
+const UNRELATED: &str = "Use four or five words that have nothing to do with each other, or with you.";
+
+/// zxcvbn takes three known words for 10⁸ guesses, and who knows them needs a dozen.
+fn own_letters(text: &str, words: &[String]) -> usize {
+    let mut words: Vec<&String> = words.iter().collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let left = words
+        .iter()
+        .fold(Zeroizing::new(text.to_lowercase()), |left, word| Zeroizing::new(left.replace(word.as_str(), " ")));
+    left.chars().filter(|c| c.is_alphanumeric()).count()
+}
+
+/// What everybody knows of a vault.
+const HOUSE: [&str; 6] = ["keyward", "vault", "password", "development", "staging", "production"];
+
 /// Each word as a whole and its parts: of `ada.lovelace@example.com` also `lovelace`.
 fn known_words(about: &[&str]) -> Vec<String> {
     let parts = about.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
-    let words = ["keyward", "vault"].into_iter().chain(about.iter().copied()).chain(parts);
+    let words = HOUSE.into_iter().chain(about.iter().copied()).chain(parts);
     words.filter(|word| word.chars().count() > 2).map(str::to_lowercase).collect()
 }
 

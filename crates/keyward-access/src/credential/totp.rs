@@ -47,6 +47,24 @@ impl TotpSecret {
         Ok(Self(bytes))
     }
 
+    /// Reads what [`TotpSecret::text`] gives, as an app does.
+    ///
+    /// # Errors
+    /// [`CredentialError::Damaged`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, CredentialError> {
+        let decoded = BASE32_NOPAD.decode(text.as_bytes()).map_err(|_| CredentialError::Damaged)?;
+        Self::from_slice(&Zeroizing::new(decoded))
+    }
+
+    fn from_slice(slice: &[u8]) -> Result<Self, CredentialError> {
+        let mut bytes = Zeroizing::new([0; 20]);
+        if slice.len() != bytes.len() {
+            return Err(CredentialError::Damaged);
+        }
+        bytes.copy_from_slice(slice);
+        Ok(Self(bytes))
+    }
+
     /// The text to be typed into an app: base32.
     pub fn text(&self) -> Secret<String> {
         Secret::new("authenticator secret", BASE32_NOPAD.encode(&*self.0))
@@ -123,13 +141,7 @@ impl Totp {
     fn secret(&self, principal: &PrincipalId, keys: &dyn Keys) -> Result<TotpSecret, CredentialError> {
         let sealed = BASE64.decode(self.sealed.as_bytes()).map_err(|_| CredentialError::Damaged)?;
         let opened = keys.unseal(&Purpose::Credential, &context("keyward/totp/1", principal, &[]), &sealed)?;
-        let opened = Zeroizing::new(opened);
-        let mut bytes = Zeroizing::new([0; 20]);
-        if opened.len() != bytes.len() {
-            return Err(CredentialError::Damaged);
-        }
-        bytes.copy_from_slice(&opened);
-        Ok(TotpSecret(bytes))
+        TotpSecret::from_slice(&Zeroizing::new(opened))
     }
 }
 
