@@ -42,8 +42,6 @@ pub struct Standing {
 pub enum SystemTask {
     /// Seals values anew under a new generation of a project's key.
     Rekey,
-    /// Tells of what happened before anybody was identified.
-    Door,
 }
 
 impl Caller {
@@ -77,7 +75,6 @@ impl Caller {
     pub fn system(task: SystemTask) -> Self {
         let (name, operations) = match task {
             SystemTask::Rekey => ("rekey", vec![Operation::Use]),
-            SystemTask::Door => ("door", vec![]),
         };
         let grants = vec![Grant { operations, project: None, environment: None }];
         Self { principal: PrincipalId::system(name), rights: Rights::Granted(grants), restriction: None }
@@ -86,6 +83,12 @@ impl Caller {
     /// Who it is.
     pub fn principal(&self) -> &PrincipalId {
         &self.principal
+    }
+
+    /// Whether it is whoever opened a slot of the vault, who can have all of it anyway.
+    pub fn is_opener(&self) -> bool {
+        let everything = matches!(&self.rights, Rights::Granted(grants) if grants.iter().any(Grant::is_everything));
+        everything && self.restriction.is_none()
     }
 
     /// What narrows his rights, if he came with a token.

@@ -41,7 +41,7 @@ pub use invite::Invite;
 pub use login::{Login, LoginError};
 pub use network::{Network, NetworkError};
 pub use permit::{Denial, Object, Permit, authorize};
-pub use policy::{Deciding, MAX_POLICY, Policies, PolicyError, PolicyRecord};
+pub use policy::{Deciding, MAX_POLICY, Policies, PolicyError, PolicyRecord, ROLES_TEXT, SCHEMA_TEXT};
 pub use restriction::Restriction;
 pub use role::{Role, RoleBinding, Subject};
 pub use scope::{ScopeError, ScopeText, Secrets, TokenScope};

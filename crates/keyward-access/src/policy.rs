@@ -48,17 +48,22 @@ pub struct PolicyError {
 /// Largest text of one policy, in bytes.
 pub const MAX_POLICY: usize = 16 * 1024;
 
+/// What policies can speak of, in Cedar's schema language.
+pub const SCHEMA_TEXT: &str = include_str!("../data/schema.cedarschema");
+
+/// What the roles allow, in Cedar.
+pub const ROLES_TEXT: &str = include_str!("../data/roles.cedar");
+
 /// Before the name of a role's policy, where one's own have none.
 const ROLE: &str = "role:";
 
 pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let parsed = Schema::from_cedarschema_str(include_str!("../data/schema.cedarschema"));
+    let parsed = Schema::from_cedarschema_str(SCHEMA_TEXT);
     parsed.expect("the schema parses, as its test says").0
 });
 
 static ROLES: LazyLock<PolicySet> = LazyLock::new(|| {
-    let text = include_str!("../data/roles.cedar");
-    let parsed = PolicySet::from_str(text).expect("the roles parse, as their test says");
+    let parsed = PolicySet::from_str(ROLES_TEXT).expect("the roles parse, as their test says");
     let mut set = PolicySet::new();
     for policy in parsed.policies() {
         let name = policy.annotation("id").expect("each policy of a role has a name");

@@ -1,13 +1,11 @@
 //! The local desk's calls about people, roles, policies and tokens: logins become ids on the way
 //! in, and ids logins on the way out.
 
-use std::collections::HashMap;
-
 use keyward_access::{
     Elevation, ElevationState, Group, Identity, IdentityKind, Login, PolicyRecord, RoleBinding, Subject, TokenRecord,
     Verdict,
 };
-use keyward_types::{Clock, EnvironmentId, PrincipalId, ProjectId, Record, Timestamp};
+use keyward_types::{Clock, EnvironmentId, PrincipalId, ProjectId, Timestamp};
 use keyward_vault::{Actor, NewToken, Question, Reach, Vault};
 
 use crate::access_wire::{
@@ -82,7 +80,7 @@ impl Access<'_> {
             Grantee::Account(login) => Subject::Principal(self.principal(login)?),
             Grantee::Group(name) => Subject::Group(self.vault.group_named(self.actor, name)?.id),
         };
-        let reach = self.vault.reach(grant.project.as_ref(), grant.environment.as_ref())?;
+        let reach = self.vault.reach(self.actor, grant.project.as_ref(), grant.environment.as_ref())?;
         self.binding_info(&self.vault.grant(self.actor, &subject, grant.role, &reach, grant.until)?)
     }
 
@@ -107,7 +105,7 @@ impl Access<'_> {
         let question = Question {
             principal: self.principal(&asked.account)?,
             operation: asked.operation,
-            reach: self.vault.reach(asked.project.as_ref(), asked.environment.as_ref())?,
+            reach: self.vault.reach(self.actor, asked.project.as_ref(), asked.environment.as_ref())?,
             secret: asked.secret.clone(),
         };
         let draft = asked.draft.as_ref().map(|draft| (&draft.name, draft.text.as_str()));
@@ -145,7 +143,7 @@ impl Access<'_> {
 
     pub(crate) fn request_elevation(&self, ask: &ElevationAsk) -> Result<ElevationInfo> {
         let role = ask.role.ok_or_else(|| Failure::usage("a request names the role that is asked for"))?;
-        let reach = self.vault.reach(ask.project.as_ref(), ask.environment.as_ref())?;
+        let reach = self.vault.reach(self.actor, ask.project.as_ref(), ask.environment.as_ref())?;
         let asked = self.vault.request_elevation(self.actor, role, &reach, ask.seconds, &ask.reason)?;
         self.elevation_info(&asked)
     }
@@ -159,7 +157,7 @@ impl Access<'_> {
     }
 
     pub(crate) fn break_glass(&self, ask: &ElevationAsk) -> Result<ElevationInfo> {
-        let reach = self.vault.reach(ask.project.as_ref(), ask.environment.as_ref())?;
+        let reach = self.vault.reach(self.actor, ask.project.as_ref(), ask.environment.as_ref())?;
         self.elevation_info(&self.vault.break_glass(self.actor, &reach, ask.seconds, &ask.reason)?)
     }
 

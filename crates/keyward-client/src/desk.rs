@@ -1,8 +1,13 @@
 //! Every call, listed once.
 
+use keyward_access::Login;
 use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotId, Version};
 use serde::{Deserialize, Serialize};
 
+use crate::access_wire::{
+    AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
+    RoleBindingInfo, TokenInfo, VerdictInfo,
+};
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
     NewSlotInfo, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
@@ -149,4 +154,57 @@ desk! {
     /// Writes the log into a folder that must not exist: `native` for the offline verifier, or
     /// `ocsf`; answers how many entries.
     export_log / ExportLog (format: String, folder: String) -> u64;
+
+    /// Every account, disabled ones too.
+    accounts / Accounts () -> Vec<AccountInfo>;
+    /// Makes a person's account.
+    add_user / AddUser (login: Login, name: String) -> AccountInfo;
+    /// Makes a program's account, for which somebody answers: oneself, or who is named.
+    add_service_account / AddServiceAccount (login: Login, name: String, owner: Option<Login>) -> AccountInfo;
+    /// Ends an account's rights at once, and its tokens for ever.
+    disable_account / DisableAccount (login: Login) -> AccountInfo;
+    /// Lets an account act again.
+    enable_account / EnableAccount (login: Login) -> AccountInfo;
+    /// From now on whoever opens the vault with a key slot acts in this owner's name.
+    hand_over / HandOver (login: Login) -> ();
+    /// Every group with its members.
+    groups / Groups () -> Vec<GroupInfo>;
+    /// Makes a group.
+    create_group / CreateGroup (name: Login) -> GroupInfo;
+    /// Deletes a group with its role bindings.
+    delete_group / DeleteGroup (name: Login) -> GroupInfo;
+    /// Takes an account into a group.
+    join_group / JoinGroup (name: Login, member: Login) -> GroupInfo;
+    /// Takes an account out of a group.
+    leave_group / LeaveGroup (name: Login, member: Login) -> GroupInfo;
+    /// Who has which role where.
+    role_bindings / RoleBindings () -> Vec<RoleBindingInfo>;
+    /// Gives a role.
+    grant_role / GrantRole (grant: GrantInfo) -> RoleBindingInfo;
+    /// Takes a role away.
+    revoke_role / RevokeRole (id: String) -> RoleBindingInfo;
+    /// One's own policies.
+    policies / Policies () -> Vec<PolicyInfo>;
+    /// Writes a policy; answers what its author should know.
+    put_policy / PutPolicy (name: Login, text: String, enabled: bool) -> Vec<String>;
+    /// Deletes a policy.
+    delete_policy / DeletePolicy (name: Login) -> PolicyInfo;
+    /// What the policies say to a question, and which of them decide.
+    test_policy / TestPolicy (question: QuestionInfo) -> VerdictInfo;
+    /// One's own tokens and those of one's programs; all of them for who may list the vault.
+    tokens / Tokens () -> Vec<TokenInfo>;
+    /// Makes a token; its text is in the answer and nowhere else.
+    create_token / CreateToken (new: NewTokenInfo) -> MadeToken;
+    /// Revokes a token.
+    revoke_token / RevokeToken (id: String) -> TokenInfo;
+    /// Requests for more rights.
+    elevations / Elevations () -> Vec<ElevationInfo>;
+    /// Asks for a role for some time.
+    request_elevation / RequestElevation (ask: ElevationAsk) -> ElevationInfo;
+    /// Gives what somebody else asked for.
+    approve_elevation / ApproveElevation (id: String) -> ElevationInfo;
+    /// Refuses what somebody else asked for.
+    deny_elevation / DenyElevation (id: String) -> ElevationInfo;
+    /// Takes emergency rights, with an alarm.
+    break_glass / BreakGlass (ask: ElevationAsk) -> ElevationInfo;
 }

@@ -110,6 +110,29 @@ impl From<VaultError> for Failure {
             VaultError::NoVersion { .. } => {
                 Self::new(Code::NotFound, message).hint("`keyward history NAME` shows the versions")
             }
+            VaultError::NotIdentified => Self::new(Code::Denied, message)
+                .hint("`keyward token create` makes a token; a revoked or expired one stays dead"),
+            VaultError::Missing { noun, .. } => {
+                let failure = Self::new(Code::NotFound, message);
+                match noun {
+                    "account" => failure.hint("`keyward user list` shows who there is"),
+                    "group" => failure.hint("`keyward group list` shows what there is"),
+                    "policy" => failure.hint("`keyward policy list` shows what there is"),
+                    "token" => failure.hint("`keyward token list` shows what there is"),
+                    "role binding" => failure.hint("`keyward role list` shows what there is"),
+                    "request" => failure.hint("`keyward elevate list` shows what there is"),
+                    _ => failure,
+                }
+            }
+            VaultError::Policy(_) => Self::new(Code::Usage, message)
+                .hint("what policies can speak of is shown by `keyward policy schema`"),
+            VaultError::TooManyAttempts { .. } => Self::new(Code::Denied, message)
+                .hint("wait; who may administer the vault can make a link for a new password, which lifts it at once"),
+            VaultError::SecondFactor => Self::new(Code::Denied, message),
+            VaultError::Busy => Self::internal(message).hint("try again in a few seconds"),
+            VaultError::WeakPassword(_) | VaultError::Proof(keyward_access::credential::CredentialError::Code) => {
+                Self::new(Code::Usage, message)
+            }
             VaultError::WrongCredential(_) => Self::new(Code::Locked, message),
             VaultError::Credential { .. }
             | VaultError::Exists { .. }

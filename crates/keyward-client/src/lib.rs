@@ -4,6 +4,8 @@
 //! process which owns the store answers with, and the desk that sends calls to it
 //! ([`SocketDesk`]). [`LocalDesk`] carries them out over a vault in this process.
 
+mod access;
+mod access_wire;
 mod agent;
 mod bytes;
 mod desk;
@@ -16,6 +18,7 @@ mod socket;
 mod system;
 mod wire;
 
+pub use access_wire::*;
 pub use agent::{Agent, End};
 pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};
@@ -28,4 +31,5 @@ pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
 pub use wire::*;
 
+pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};
 pub use keyward_vault::{AgeIdentity, AgeRecipient, Cost, KeyFile, NewSlot, NewVault, RecoveryCode, Share};

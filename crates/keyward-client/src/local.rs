@@ -3,12 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use keyward_types::{EnvironmentName, Head, KnownSecret, ProjectName, Secret, SecretName, SlotId, Version};
+use keyward_access::Login;
+use keyward_types::{EnvironmentName, Head, KnownSecret, Operation, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
-    Actor, AgeRecipient, Edit, Error, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened, Project,
-    RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
+    Actor, AgeRecipient, Edit, Error, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened,
+    Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
 };
 
+use crate::access::Access;
+use crate::access_wire::{
+    AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
+    RoleBindingInfo, TokenInfo, VerdictInfo,
+};
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LineInfo, LogLineInfo, NamedVersion,
     NewSecret, NewSlotInfo, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored,
@@ -34,12 +40,16 @@ impl LocalDesk {
         Ok(Self { vault, actor, owner: identity.name })
     }
 
-    fn scope(&self, at: &Where) -> Result<Scope> {
-        Ok(self.vault.scope(&at.project, &at.environment)?)
+    fn scope(&self, at: &Where, operation: Operation) -> Result<Scope> {
+        Ok(self.vault.enter(&self.actor, &at.project, &at.environment, operation)?)
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access { vault: &self.vault, actor: &self.actor }
     }
 
     fn project_info(&self, project: &Project) -> Result<ProjectInfo> {
-        let environments = self.vault.environments(project)?;
+        let environments = self.vault.environments_seen(&self.actor, project)?;
         let names: HashMap<_, _> = environments.iter().map(|e| (e.id, e.name.clone())).collect();
         let environments = environments
             .iter()
@@ -93,7 +103,7 @@ impl Desk for LocalDesk {
     }
 
     fn projects(&self) -> Result<Vec<ProjectInfo>> {
-        self.vault.projects()?.iter().map(|project| self.project_info(project)).collect()
+        self.vault.projects_seen(&self.actor)?.iter().map(|project| self.project_info(project)).collect()
     }
 
     fn create_project(&self, name: ProjectName, environments: Vec<EnvironmentName>) -> Result<ProjectInfo> {
@@ -121,12 +131,12 @@ impl Desk for LocalDesk {
     }
 
     fn remove_environment(&self, at: Where, with_secrets: bool) -> Result<u64> {
-        Ok(self.vault.remove_environment(&self.actor, &self.scope(&at)?, with_secrets)?)
+        Ok(self.vault.remove_environment(&self.actor, &self.scope(&at, Operation::Administer)?, with_secrets)?)
     }
 
     fn write(&self, at: Where, secrets: Vec<NewSecret>) -> Result<Vec<Stored>> {
         let values = secrets.into_iter().map(new_value).collect();
-        let written = self.vault.write(&self.actor, &self.scope(&at)?, values)?;
+        let written = self.vault.write(&self.actor, &self.scope(&at, Operation::Write)?, values)?;
         let stored = written.into_iter().map(|one| Stored {
             name: one.name,
             version: one.version,
@@ -142,12 +152,12 @@ impl Desk for LocalDesk {
     }
 
     fn edit(&self, at: Where, name: SecretName, edit: EditInfo) -> Result<SecretInfo> {
-        let head = self.vault.edit(&self.actor, &self.scope(&at)?, &name, &edit_of(edit))?;
+        let head = self.vault.edit(&self.actor, &self.scope(&at, Operation::Write)?, &name, &edit_of(edit))?;
         Ok(secret_info(&head, &at.environment))
     }
 
     fn read(&self, at: Where, selection: Selection, purpose: Purpose) -> Result<Vec<Disclosed>> {
-        let scope = self.scope(&at)?;
+        let scope = self.scope(&at, Operation::Read)?;
         let loaded = match selection {
             Selection::All => self.vault.load_all(&self.actor, &scope)?,
             Selection::Names(names) => {
@@ -165,12 +175,12 @@ impl Desk for LocalDesk {
     }
 
     fn list(&self, at: Where) -> Result<Vec<SecretInfo>> {
-        let heads = self.vault.heads(&self.actor, &self.scope(&at)?)?;
+        let heads = self.vault.heads(&self.actor, &self.scope(&at, Operation::List)?)?;
         Ok(heads.iter().map(|head| secret_info(head, &at.environment)).collect())
     }
 
     fn lines(&self, at: Where) -> Result<Vec<LineInfo>> {
-        let lines = self.vault.lines(&self.actor, &self.scope(&at)?)?.into_iter().map(|line| LineInfo {
+        let lines = self.vault.lines(&self.actor, &self.scope(&at, Operation::List)?)?.into_iter().map(|line| LineInfo {
             name: line.name,
             kind: line.kind,
             version: line.version,
@@ -182,14 +192,14 @@ impl Desk for LocalDesk {
     }
 
     fn names(&self, at: Where) -> Result<Vec<NamedVersion>> {
-        let loaded = self.vault.load_all(&self.actor, &self.scope(&at)?)?;
+        let loaded = self.vault.load_all(&self.actor, &self.scope(&at, Operation::List)?)?;
         let named =
             loaded.into_iter().map(|one| NamedVersion { name: one.head().name.clone(), version: one.version() });
         Ok(named.collect())
     }
 
     fn show(&self, at: Where, name: SecretName) -> Result<Detail> {
-        let head = self.head(&self.scope(&at)?, &name)?;
+        let head = self.head(&self.scope(&at, Operation::List)?, &name)?;
         let secret = head.place.secret;
         let holdings = self.vault.holdings(secret)?.into_iter().map(|holding| HoldingInfo {
             principal: holding.principal.to_string(),
@@ -214,22 +224,22 @@ impl Desk for LocalDesk {
     }
 
     fn delete(&self, at: Where, name: SecretName) -> Result<SecretInfo> {
-        let head = self.vault.delete(&self.actor, &self.scope(&at)?, &name)?;
+        let head = self.vault.delete(&self.actor, &self.scope(&at, Operation::Write)?, &name)?;
         Ok(secret_info(&head, &at.environment))
     }
 
     fn undelete(&self, at: Where, name: SecretName) -> Result<SecretInfo> {
-        let head = self.vault.undelete(&self.actor, &self.scope(&at)?, &name)?;
+        let head = self.vault.undelete(&self.actor, &self.scope(&at, Operation::Write)?, &name)?;
         Ok(secret_info(&head, &at.environment))
     }
 
     fn rollback(&self, at: Where, name: SecretName, version: Version) -> Result<SecretInfo> {
-        let head = self.vault.rollback(&self.actor, &self.scope(&at)?, &name, version)?;
+        let head = self.vault.rollback(&self.actor, &self.scope(&at, Operation::Write)?, &name, version)?;
         Ok(secret_info(&head, &at.environment))
     }
 
     fn destroy(&self, at: Where, name: SecretName, version: Version) -> Result<SecretInfo> {
-        let head = self.vault.destroy(&self.actor, &self.scope(&at)?, &name, version)?;
+        let head = self.vault.destroy(&self.actor, &self.scope(&at, Operation::Write)?, &name, version)?;
         Ok(secret_info(&head, &at.environment))
     }
 
@@ -238,7 +248,7 @@ impl Desk for LocalDesk {
     }
 
     fn trust(&self, path: String, origin: Option<String>, project: ProjectName) -> Result<BindingInfo> {
-        let project = self.vault.project(&project)?;
+        let project = self.vault.project_named(&self.actor, &project)?;
         let binding = self.vault.trust(&self.actor, &path, origin.as_deref(), &project)?;
         Ok(BindingInfo { path, origin, project: project.name, created_at: binding.created_at })
     }
@@ -293,7 +303,8 @@ impl Desk for LocalDesk {
     }
 
     fn match_bundle(&self) -> Result<Bytes> {
-        let bundle = self.vault.match_bundle(&self.actor)?;
+        let holder = if self.actor.caller.is_opener() { Holder::Owner } else { Holder::Other };
+        let bundle = self.vault.match_bundle(&self.actor, holder)?;
         Ok(Bytes::new(bundle.to_bytes().to_vec()))
     }
 
@@ -303,6 +314,7 @@ impl Desk for LocalDesk {
     }
 
     fn scan_key(&self) -> Result<Bytes> {
+        self.vault.permit_list_vault(&self.actor)?;
         Ok(Bytes::new(self.vault.scan_key().to_vec()))
     }
 
@@ -333,11 +345,13 @@ impl Desk for LocalDesk {
     }
 
     fn log(&self, first: u64, limit: u64) -> Result<Vec<LogLineInfo>> {
+        self.vault.permit_list_vault(&self.actor)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(self.vault.log(first, limit)?.into_iter().map(log_line).collect())
     }
 
     fn verify(&self, against: Option<String>) -> Result<Verdict> {
+        self.vault.permit_list_vault(&self.actor)?;
         let report = self.vault.verify(against.as_deref())?;
         Ok(Verdict {
             entries: report.entries,
@@ -348,10 +362,12 @@ impl Desk for LocalDesk {
     }
 
     fn checkpoint(&self) -> Result<String> {
+        self.vault.permit_list_vault(&self.actor)?;
         Ok(self.vault.checkpoint()?)
     }
 
     fn prove(&self, index: u64) -> Result<String> {
+        self.vault.permit_list_vault(&self.actor)?;
         Ok(self.vault.prove(index)?)
     }
 
@@ -362,6 +378,110 @@ impl Desk for LocalDesk {
             _ => return Err(Failure::usage("the log can be exported as `native` or `ocsf`")),
         };
         Ok(self.vault.export_log(&self.actor, format, std::path::Path::new(&folder))?)
+    }
+
+    fn accounts(&self) -> Result<Vec<AccountInfo>> {
+        self.access().accounts()
+    }
+
+    fn add_user(&self, login: Login, name: String) -> Result<AccountInfo> {
+        self.access().add_user(&login, &name)
+    }
+
+    fn add_service_account(&self, login: Login, name: String, owner: Option<Login>) -> Result<AccountInfo> {
+        self.access().add_service_account(&login, &name, owner.as_ref())
+    }
+
+    fn disable_account(&self, login: Login) -> Result<AccountInfo> {
+        self.access().disable(&login)
+    }
+
+    fn enable_account(&self, login: Login) -> Result<AccountInfo> {
+        self.access().enable(&login)
+    }
+
+    fn hand_over(&self, login: Login) -> Result<()> {
+        self.access().hand_over(&login)
+    }
+
+    fn groups(&self) -> Result<Vec<GroupInfo>> {
+        self.access().groups()
+    }
+
+    fn create_group(&self, name: Login) -> Result<GroupInfo> {
+        self.access().create_group(&name)
+    }
+
+    fn delete_group(&self, name: Login) -> Result<GroupInfo> {
+        self.access().delete_group(&name)
+    }
+
+    fn join_group(&self, name: Login, member: Login) -> Result<GroupInfo> {
+        self.access().join_group(&name, &member)
+    }
+
+    fn leave_group(&self, name: Login, member: Login) -> Result<GroupInfo> {
+        self.access().leave_group(&name, &member)
+    }
+
+    fn role_bindings(&self) -> Result<Vec<RoleBindingInfo>> {
+        self.access().role_bindings()
+    }
+
+    fn grant_role(&self, grant: GrantInfo) -> Result<RoleBindingInfo> {
+        self.access().grant(&grant)
+    }
+
+    fn revoke_role(&self, id: String) -> Result<RoleBindingInfo> {
+        self.access().revoke_role(&id)
+    }
+
+    fn policies(&self) -> Result<Vec<PolicyInfo>> {
+        self.access().policies()
+    }
+
+    fn put_policy(&self, name: Login, text: String, enabled: bool) -> Result<Vec<String>> {
+        self.access().put_policy(&name, &text, enabled)
+    }
+
+    fn delete_policy(&self, name: Login) -> Result<PolicyInfo> {
+        self.access().delete_policy(&name)
+    }
+
+    fn test_policy(&self, question: QuestionInfo) -> Result<VerdictInfo> {
+        self.access().test_policy(&question)
+    }
+
+    fn tokens(&self) -> Result<Vec<TokenInfo>> {
+        self.access().tokens()
+    }
+
+    fn create_token(&self, new: NewTokenInfo) -> Result<MadeToken> {
+        self.access().create_token(new)
+    }
+
+    fn revoke_token(&self, id: String) -> Result<TokenInfo> {
+        self.access().revoke_token(&id)
+    }
+
+    fn elevations(&self) -> Result<Vec<ElevationInfo>> {
+        self.access().elevations()
+    }
+
+    fn request_elevation(&self, ask: ElevationAsk) -> Result<ElevationInfo> {
+        self.access().request_elevation(&ask)
+    }
+
+    fn approve_elevation(&self, id: String) -> Result<ElevationInfo> {
+        self.access().approve_elevation(&id)
+    }
+
+    fn deny_elevation(&self, id: String) -> Result<ElevationInfo> {
+        self.access().deny_elevation(&id)
+    }
+
+    fn break_glass(&self, ask: ElevationAsk) -> Result<ElevationInfo> {
+        self.access().break_glass(&ask)
     }
 }
 

@@ -180,7 +180,7 @@ impl Vault {
     /// # Errors
     /// [`Error::NoProject`], [`Error::Denied`], [`Error::Damaged`].
     pub fn rekey_data(&self, actor: &Actor, name: &ProjectName) -> Result<(u32, u64), Error> {
-        let row = self.project_row(name)?;
+        let row = self.project_to_change(actor, name)?;
         let object = Object::Project(self.id(), row.record.id);
         let names = Names { project: Some(name.clone()), ..Names::default() };
         let permit = self.permit_administer(actor, object, ActionName::RekeyData, &names)?;

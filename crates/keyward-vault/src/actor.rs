@@ -13,6 +13,11 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Somebody with a program, on no particular occasion.
+    pub fn new(caller: Caller, agent: impl Into<String>) -> Self {
+        Self { caller, reason: None, agent: agent.into() }
+    }
+
     /// Who it is.
     pub fn principal(&self) -> &PrincipalId {
         self.caller.principal()

@@ -8,7 +8,7 @@ use keyward_types::{BindingId, ElevationId, PrincipalId, Timestamp};
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
 use crate::people::of_account;
-use crate::records::{self, Environment, Project, Row};
+use crate::records::{self, Row};
 use crate::roles::Reach;
 use crate::write::raced;
 use crate::{Error, Vault};
@@ -56,7 +56,7 @@ impl Vault {
     pub fn approve_elevation(&self, actor: &Actor, id: ElevationId) -> Result<Elevation, Error> {
         let row = self.open_elevation(actor, id)?;
         let asked = &row.record;
-        let reach = self.reach_of_ids(asked)?;
+        let reach = self.reach_asked(asked)?;
         let names = self.of_elevation(asked, &reach)?;
         let permit = self.permit_reach(actor, &reach, ActionName::ElevateApprove, &names)?;
         if !actor.caller.gives(asked.role, asked.project, asked.environment) {
@@ -65,7 +65,8 @@ impl Vault {
         let now = self.tools.clock.now();
         let until = Timestamp(now.0 + i64::from(asked.seconds) * 1000);
         let decided_by = Some(actor.principal().clone());
-        let given = Elevation { state: ElevationState::Approved, decided_by, until: Some(until), ..asked.clone() };
+        let given =
+            Elevation { state: ElevationState::Approved, decided_by, until: Some(until), ..asked.clone() };
         let binding = self.binding_until(actor, &given, until)?;
         let telling = Telling::new(ActionName::ElevateApprove, reach.object(self.id())).names(names);
         let mut change = Change::permitted(self, actor, permit, telling);
@@ -83,7 +84,7 @@ impl Vault {
     /// [`Error::Denied`].
     pub fn deny_elevation(&self, actor: &Actor, id: ElevationId) -> Result<Elevation, Error> {
         let row = self.open_elevation(actor, id)?;
-        let reach = self.reach_of_ids(&row.record)?;
+        let reach = self.reach_asked(&row.record)?;
         let names = self.of_elevation(&row.record, &reach)?;
         let permit = self.permit_reach(actor, &reach, ActionName::ElevateDeny, &names)?;
         let decided_by = Some(actor.principal().clone());
@@ -215,18 +216,13 @@ impl Vault {
         Ok(Names { more: more.more, ..reach.names() })
     }
 
-    fn reach_of_ids(&self, asked: &Elevation) -> Result<Reach, Error> {
-        let Some(id) = asked.project else { return Ok(Reach::default()) };
-        let gone = || Error::Missing { noun: "project or environment that was asked for", name: id.to_string() };
-        let project = records::load::<Project>(&self.store, id.as_bytes())?.ok_or_else(gone)?.record;
-        let environment = match asked.environment {
-            None => None,
-            Some(environment) => {
-                let key = [&id.as_bytes()[..], environment.as_bytes()].concat();
-                Some(records::load::<Environment>(&self.store, &key)?.ok_or_else(gone)?.record)
-            }
-        };
-        Ok(Reach { project: Some(project), environment })
+    /// Where it was asked for; nothing is given where that is gone.
+    fn reach_asked(&self, asked: &Elevation) -> Result<Reach, Error> {
+        let reach = self.reach_of_ids(asked.project, asked.environment)?;
+        match (reach.project_id(), reach.environment_id()) == (asked.project, asked.environment) {
+            true => Ok(reach),
+            false => Err(Error::Refused("the project or environment that it asks for is gone".into())),
+        }
     }
 }
 

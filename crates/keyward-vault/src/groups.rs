@@ -125,6 +125,23 @@ impl Vault {
         Ok(groups)
     }
 
+    /// The group that a caller names.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] for who may list the vault, else [`Error::Denied`].
+    pub fn group_named(&self, actor: &Actor, name: &Login) -> Result<Group, Error> {
+        let found = self.group_row(name).map(|row| row.record);
+        found.or_else(|missing| self.permit_list_vault(actor).and(Err(missing)))
+    }
+
+    /// What a group is called.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn group_name(&self, id: GroupId) -> Result<Option<Login>, Error> {
+        Ok(self.roster()?.groups().iter().find(|group| group.id == id).map(|group| group.name.clone()))
+    }
+
     pub(crate) fn group_row(&self, name: &Login) -> Result<Row<Group>, Error> {
         let missing = || Error::Missing { noun: "group", name: name.to_string() };
         let id = self.roster()?.groups().iter().find(|group| group.name == *name).map(|group| group.id);

@@ -172,6 +172,14 @@ impl Vault {
         roster.by_login(login).cloned().ok_or_else(missing)
     }
 
+    /// The account that a caller names.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] for who may list the vault, else [`Error::Denied`].
+    pub fn account_named(&self, actor: &Actor, login: &Login) -> Result<Identity, Error> {
+        self.account(login).or_else(|missing| self.permit_list_vault(actor).and(Err(missing)))
+    }
+
     /// The account of a principal, whatever its state.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use keyward_access::{About, Facts, Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
-use keyward_types::{Administer, EnvironmentId, EnvironmentName, Head, ProjectId, ProjectName, Record};
+use keyward_types::{Administer, EnvironmentId, EnvironmentName, Head, Operation, ProjectId, ProjectName, Record};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
@@ -54,7 +54,7 @@ impl Vault {
     /// # Errors
     /// [`Error::NoProject`], [`Error::Exists`], [`Error::Denied`].
     pub fn rename_project(&self, actor: &Actor, from: &ProjectName, to: &ProjectName) -> Result<Project, Error> {
-        let row = self.project_row(from)?;
+        let row = self.project_to_change(actor, from)?;
         let object = Object::Project(self.id(), row.record.id);
         let names = Names { project: Some(from.clone()), ..Names::default() }.with("to", to.as_str());
         let permit = self.permit_administer(actor, object, ActionName::ProjectRename, &names)?;
@@ -74,7 +74,7 @@ impl Vault {
     /// [`Error::NoProject`], [`Error::Denied`], [`Error::SafeMode`].
     pub fn delete_project(&self, actor: &Actor, name: &ProjectName) -> Result<u64, Error> {
         self.refuse_in_safe_mode()?;
-        let row = self.project_row(name)?;
+        let row = self.project_to_change(actor, name)?;
         let project = &row.record;
         let object = Object::Project(self.id(), project.id);
         let names = Names { project: Some(name.clone()), ..Names::default() };
@@ -113,8 +113,8 @@ impl Vault {
         name: &EnvironmentName,
         parent: Option<&EnvironmentName>,
     ) -> Result<Environment, Error> {
-        let parent = parent.map(|parent| self.scope(project, parent)).transpose()?;
-        let project = self.project(project)?;
+        let parent = parent.map(|parent| self.enter(actor, project, parent, Operation::Administer)).transpose()?;
+        let project = self.project_to_change(actor, project)?.record;
         let names = Names { project: Some(project.name.clone()), environment: Some(name.clone()), ..Names::default() };
         let object = Object::Project(self.id(), project.id);
         let permit = self.permit_administer(actor, object, ActionName::EnvironmentAdd, &names)?;
@@ -168,7 +168,12 @@ impl Vault {
         Ok(heads.len() as u64)
     }
 
-    pub(crate) fn project_row(&self, name: &ProjectName) -> Result<records::Row<Project>, Error> {
+    /// A project that somebody wants to change.
+    pub(crate) fn project_to_change(&self, actor: &Actor, name: &ProjectName) -> Result<records::Row<Project>, Error> {
+        self.project_row(name).map_err(|error| self.hidden(actor, error, name, Operation::Administer))
+    }
+
+    fn project_row(&self, name: &ProjectName) -> Result<records::Row<Project>, Error> {
         let found = records::find::<Project>(&self.store, "name", name.as_str().as_bytes())?;
         found.into_iter().next().ok_or_else(|| Error::NoProject(name.clone()))
     }

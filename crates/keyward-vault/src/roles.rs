@@ -4,7 +4,9 @@
 
 use keyward_access::{IdentityKind, Object, Role, RoleBinding, Subject};
 use keyward_audit::Action as ActionName;
-use keyward_types::{Administer, BindingId, EnvironmentName, ProjectName, Record, Timestamp};
+use keyward_types::{
+    Administer, BindingId, EnvironmentId, EnvironmentName, Operation, ProjectId, ProjectName, Record, Timestamp,
+};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
@@ -38,11 +40,11 @@ impl Reach {
         }
     }
 
-    pub(crate) fn project_id(&self) -> Option<keyward_types::ProjectId> {
+    pub(crate) fn project_id(&self) -> Option<ProjectId> {
         self.project.as_ref().map(|project| project.id)
     }
 
-    pub(crate) fn environment_id(&self) -> Option<keyward_types::EnvironmentId> {
+    pub(crate) fn environment_id(&self) -> Option<EnvironmentId> {
         self.environment.as_ref().map(|environment| environment.id)
     }
 }
@@ -51,15 +53,22 @@ impl Vault {
     /// What these names reach: the vault, a project or an environment.
     ///
     /// # Errors
-    /// [`Error::NoProject`], [`Error::NoEnvironment`]; [`Error::Refused`] for an environment of no
-    /// project.
-    pub fn reach(&self, project: Option<&ProjectName>, environment: Option<&EnvironmentName>) -> Result<Reach, Error> {
+    /// [`Error::NoProject`], [`Error::NoEnvironment`], or the [`Error::Denied`] of who may not know;
+    /// [`Error::Refused`] for an environment of no project.
+    pub fn reach(
+        &self,
+        actor: &Actor,
+        project: Option<&ProjectName>,
+        environment: Option<&EnvironmentName>,
+    ) -> Result<Reach, Error> {
         match (project, environment) {
             (None, None) => Ok(Reach::default()),
             (None, Some(_)) => Err(Error::Refused("an environment is one of a project: name it too".into())),
-            (Some(project), None) => Ok(Reach { project: Some(self.project(project)?), environment: None }),
+            (Some(project), None) => {
+                Ok(Reach { project: Some(self.project_to_change(actor, project)?.record), environment: None })
+            }
             (Some(project), Some(environment)) => {
-                let scope = self.scope(project, environment)?;
+                let scope = self.enter(actor, project, environment, Operation::Administer)?;
                 Ok(Reach { project: Some(scope.project), environment: Some(scope.environment) })
             }
         }
@@ -139,7 +148,7 @@ impl Vault {
         let roster = self.roster()?;
         let missing = || Error::Missing { noun: "role binding", name: id.to_string() };
         let binding = roster.bindings().into_iter().find(|binding| binding.id == id).cloned().ok_or_else(missing)?;
-        let reach = self.reach_of(&binding)?;
+        let reach = self.reach_of_ids(binding.project, binding.environment)?;
         let action = ActionName::RoleRevoke;
         let object = match (binding.project, binding.environment) {
             (None, _) => Object::Vault(self.id()),
@@ -188,14 +197,14 @@ impl Vault {
         Ok(roster.bindings().into_iter().filter(seen).cloned().collect())
     }
 
-    /// What a binding reaches, in names; what is gone has none.
+    /// What these ids reach; what is gone is left out.
     ///
     /// # Errors
     /// When the store refuses.
-    pub fn reach_of(&self, binding: &RoleBinding) -> Result<Reach, Error> {
-        let Some(id) = binding.project else { return Ok(Reach::default()) };
+    pub fn reach_of_ids(&self, project: Option<ProjectId>, environment: Option<EnvironmentId>) -> Result<Reach, Error> {
+        let Some(id) = project else { return Ok(Reach::default()) };
         let project = records::load::<Project>(&self.store, id.as_bytes())?.map(|row| row.record);
-        let environment = match binding.environment {
+        let environment = match environment {
             None => None,
             Some(environment) => {
                 let key = [&id.as_bytes()[..], environment.as_bytes()].concat();

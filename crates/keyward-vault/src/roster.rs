@@ -130,7 +130,7 @@ impl Vault {
 impl Roster {
     fn read(store: &Store, first_owner: &PrincipalId) -> Result<Self, Error> {
         let own: Vec<PolicyRecord> = all(store)?;
-        let policies = Policies::with(&own).map_err(|error| Error::Refused(error.to_string()))?;
+        let policies = Policies::with(&own)?;
         let people = all::<Identity>(store)?.into_iter().map(|one| (one.principal.clone(), one)).collect();
         let mut bindings: HashMap<Subject, Vec<RoleBinding>> = HashMap::new();
         for binding in with_owner(all(store)?, first_owner) {
@@ -226,4 +226,35 @@ pub(crate) fn owner_binding(id: BindingId, owner: &PrincipalId, now: keyward_typ
 
 fn all<R: Record + Send>(store: &Store) -> Result<Vec<R>, Error> {
     Ok(records::scan::<R>(store, &[])?.into_iter().map(|row| row.record).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use keyward_types::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_vault_from_before_there_were_roles_has_its_first_owner() {
+        let founder: PrincipalId = "user:founder".parse().unwrap();
+        let made_up = with_owner(vec![], &founder);
+        assert_eq!(made_up[0].subject, Subject::Principal(founder.clone()));
+        let other = owner_binding(BindingId::from_bytes([1; 16]), &"user:other".parse().unwrap(), Timestamp(1));
+        assert_eq!(with_owner(vec![other.clone()], &founder), [other], "and no more than one once there are records");
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept_after_it() {
+        let known = Known::default();
+        let change = [(TokenRecord::COLLECTION.to_owned(), b"id".to_vec())];
+        let generation = known.0.read().unwrap().generation;
+        known.forget(&change);
+        let mut kept = false;
+        known.keep(generation, |_| kept = true);
+        assert!(!kept);
+        let generation = known.0.read().unwrap().generation;
+        known.forget(&[]);
+        known.keep(generation, |_| kept = true);
+        assert!(kept, "nothing has changed");
+    }
 }

@@ -46,6 +46,14 @@ impl Vault {
         self.scope(project, environment).map_err(|error| self.hidden(actor, error, project, operation))
     }
 
+    /// The project of this name, for somebody who wants to list in it.
+    ///
+    /// # Errors
+    /// [`Error::NoProject`] for who may list what there is, else [`Error::Denied`].
+    pub fn project_named(&self, actor: &Actor, name: &ProjectName) -> Result<Project, Error> {
+        self.project(name).map_err(|error| self.hidden(actor, error, name, Operation::List))
+    }
+
     /// Every project that the caller may know of, in the order of names.
     ///
     /// # Errors

@@ -65,7 +65,7 @@ impl Vault {
         if new.expires_at.is_some_and(|end| end <= now) || new.uses == Some(0) {
             return Err(Error::Refused("a token that is dead from the beginning serves nobody".into()));
         }
-        let scopes = new.scopes.into_iter().map(|scope| self.resolve(scope)).collect::<Result<Vec<_>, _>>()?;
+        let scopes = new.scopes.into_iter().map(|scope| self.resolve(actor, scope)).collect::<Result<Vec<_>, _>>()?;
         let kind = match account.kind {
             IdentityKind::Person => TokenKind::Personal,
             IdentityKind::Service => TokenKind::Service,
@@ -188,7 +188,7 @@ impl Vault {
         now: Timestamp,
         from: Option<IpAddr>,
     ) -> Result<(), Error> {
-        let actor = Actor { caller: caller.clone(), reason: None, agent: AGENT.into() };
+        let actor = Actor::new(caller.clone(), AGENT);
         for _ in 0..ATTEMPTS {
             let row: Row<TokenRecord> =
                 records::load(&self.store, record.id.as_bytes())?.ok_or(Error::NotIdentified)?;
@@ -229,7 +229,7 @@ impl Vault {
 
     fn refuse_token(&self, record: &TokenRecord, fault: TokenFault, from: Option<IpAddr>) -> Error {
         let owner = Identity::new(record.owner.clone(), IdentityKind::Person, String::new(), Timestamp(0));
-        let actor = Actor { caller: Caller::identified(&owner), reason: None, agent: AGENT.into() };
+        let actor = Actor::new(Caller::identified(&owner), AGENT);
         let names = Names::default().with("token", record.id.as_str()).with("why", fault.as_str());
         let telling = Telling::new(ActionName::TokenUse, Object::Vault(self.id()))
             .outcome(Outcome::Denied)
@@ -301,9 +301,9 @@ impl Vault {
         }
     }
 
-    fn resolve(&self, scope: ScopeText) -> Result<TokenScope, Error> {
+    fn resolve(&self, actor: &Actor, scope: ScopeText) -> Result<TokenScope, Error> {
         let Some(project) = &scope.project else { return Ok(scope.resolved(None, None)) };
-        let reach = self.reach(Some(project), scope.environment.as_ref())?;
+        let reach = self.reach(actor, Some(project), scope.environment.as_ref())?;
         Ok(scope.resolved(reach.project_id(), reach.environment_id()))
     }
 }

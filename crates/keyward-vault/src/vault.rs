@@ -156,7 +156,7 @@ impl Vault {
 
     /// The vault's id.
     pub fn id(&self) -> VaultId {
-        self.header().vault
+        self.header_lock().vault
     }
 
     /// A copy of the header.

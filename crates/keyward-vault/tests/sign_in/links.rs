@@ -102,7 +102,7 @@ fn nobody_makes_a_link_to_more_rights_than_his_own() {
     let house = house();
     let grant = |name: &str, role| {
         let subject = Subject::Principal(account(&house, name).principal);
-        house.vault.grant(&house.actor, &subject, role, &house.vault.reach(None, None).unwrap(), None).unwrap();
+        house.vault.grant(&house.actor, &subject, role, &house.vault.reach(&house.actor, None, None).unwrap(), None).unwrap();
     };
     let owner = house.vault.owner().unwrap().0.principal;
     let (_, who) = ada(&house);

@@ -157,7 +157,7 @@ fn a_session_has_the_present_rights_of_its_person() {
         house.vault.accounts(&actor).is_ok()
     };
     assert!(!lists(&token));
-    let reach = house.vault.reach(None, None).unwrap();
+    let reach = house.vault.reach(&house.actor, None, None).unwrap();
     let subject = Subject::Principal(who.principal().clone());
     let binding = house.vault.grant(&house.actor, &subject, Role::Admin, &reach, None).unwrap();
     assert!(lists(&token));

@@ -1,6 +1,6 @@
 //! How things look in more than one command.
 
-use keyward_client::SecretInfo;
+use keyward_client::{AccountInfo, Code, Failure, Result, SecretInfo};
 use keyward_types::Timestamp;
 
 /// A day, without the time of day.
@@ -16,4 +16,28 @@ pub(super) fn version(secret: &SecretInfo) -> String {
 /// `1 secret`, `2 secrets`.
 pub(super) fn counted(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// A moment, to the second.
+pub(super) fn moment(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    match text.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => text,
+    }
+}
+
+/// How an account is called.
+pub(super) fn login(account: &AccountInfo) -> String {
+    account.login.as_ref().map_or_else(|| account.principal.clone(), ToString::to_string)
+}
+
+/// The one whose id begins like this.
+pub(super) fn by_id<'a, T>(all: &'a [T], id: &str, noun: &str, of: impl Fn(&T) -> &String) -> Result<&'a T> {
+    let mut found = all.iter().filter(|one| !id.is_empty() && of(one).starts_with(id));
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(Failure::usage(format!("more than one {noun} begins with `{id}`"))),
+        (None, _) => Err(Failure::new(Code::NotFound, format!("there is no {noun} `{id}`"))),
+    }
 }

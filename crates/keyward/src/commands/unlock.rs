@@ -6,6 +6,7 @@ use keyward_client::{Code, Failure, Result, Share};
 use keyward_types::Secret;
 
 use crate::commands::agent::{Answer, Request};
+use crate::commands::lasting::{spoken, time};
 use crate::config::read_secret;
 use crate::context::Context;
 use crate::output::{self, Exit};
@@ -16,7 +17,7 @@ use crate::terminal;
 #[command(after_help = "Example: keyward unlock --for 8h")]
 pub(crate) struct Args {
     /// How long: 45m, 8h, 1d, 1h30m
-    #[arg(long = "for", value_name = "TIME", value_parser = time)]
+    #[arg(long = "for", value_name = "TIME", value_parser = |text: &str| time(text, LONGEST))]
     lasts: Option<Duration>,
     /// Open it with shares: typed one after the other, or one a line on standard input
     #[arg(long, conflicts_with = "identity")]
@@ -138,55 +139,6 @@ fn open(context: &Context, given: Option<&Secret<String>>, lasts: Duration) -> R
         _ => {
             let ended = child.wait().map_err(failed)?;
             Err(Failure::internal(format!("the agent ended before it answered: {ended}")))
-        }
-    }
-}
-
-/// `8h`, `1h30m`: a number and a unit, as often as needed.
-fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || "write 45m, 8h, 1d or 1h30m".to_owned();
-    let mut total = Duration::ZERO;
-    let mut rest = text.trim();
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let number: u64 = rest[..end].parse().map_err(|_| wrong())?;
-        let mut after = rest[end..].chars();
-        let unit = match after.next() {
-            Some('s') => 1,
-            Some('m') => 60,
-            Some('h') => 3600,
-            Some('d') => 86400,
-            _ => return Err(wrong()),
-        };
-        let part = number.checked_mul(unit).ok_or_else(wrong)?;
-        total = total.checked_add(Duration::from_secs(part)).ok_or_else(wrong)?;
-        rest = after.as_str();
-    }
-    if total.is_zero() || total > LONGEST {
-        return Err(format!("between one second and {}", spoken(LONGEST)));
-    }
-    Ok(total)
-}
-
-fn spoken(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let parts = [("d", seconds / 86400), ("h", seconds / 3600 % 24), ("m", seconds / 60 % 60), ("s", seconds % 60)];
-    let parts: Vec<String> =
-        parts.iter().filter(|(_, number)| *number > 0).map(|(unit, number)| format!("{number}{unit}")).collect();
-    parts.join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_and_said() {
-        assert_eq!(time("8h").unwrap(), DEFAULT);
-        assert_eq!(time("1h30m").unwrap(), Duration::from_secs(5400));
-        assert_eq!(spoken(time("1d2h3m4s").unwrap()), "1d 2h 3m 4s");
-        for wrong in ["", "8", "h", "0s", "8 hours", "-1h", "32d", "99999999999999999999d"] {
-            assert!(time(wrong).is_err(), "`{wrong}` was taken");
         }
     }
 }

@@ -39,6 +39,9 @@ const DOTENV: &[&str] =
 /// After `init --remove-plaintext`; `again.env` is what `decrypt` is asked to write.
 const OTHER: &[&str] = &["more.env", "more.json", "more.yaml", "broken.env", "passphrase.txt", "again.env"];
 
+const POLICY: &str =
+    "forbid (principal, action == Action::\"read\", resource) when { resource.tags.contains(\"payroll\") };\n";
+
 /// What the user has in his project's folder at the beginning.
 pub(crate) fn files(marker: &[String]) -> Vec<(&'static str, String)> {
     let m = |n: usize| marker[n].as_str();
@@ -53,6 +56,7 @@ pub(crate) fn files(marker: &[String]) -> Vec<(&'static str, String)> {
         ("more.yaml", format!("IN_YAML: '{}'\n", m(8))),
         ("broken.env", format!("NO CLOSING='{}\n=also {}\n", m(9), m(10))),
         ("passphrase.txt", format!("{}\n", m(15))),
+        ("no-payroll.cedar", POLICY.to_owned()),
     ]
 }
 
@@ -183,6 +187,46 @@ pub(crate) fn all() -> Vec<Step> {
         fails(&["check"]),
         step(&["completions", "bash"]),
         step(&["man", "../man"]),
+        // Who may do what.
+        step(&["user", "add", "grace", "--name", "Grace Hopper"]),
+        fails(&["user", "add", "Grace"]),
+        step(&["user", "list"]),
+        step(&["service-account", "add", "shop-ci"]),
+        step(&["service-account", "list", "--json"]),
+        step(&["group", "create", "backend"]),
+        step(&["group", "add", "backend", "grace"]),
+        step(&["group", "list"]),
+        step(&["role", "grant", "developer", "grace", "-p", "shop"]),
+        step(&["role", "grant", "ci", "shop-ci", "-p", "shop", "-e", "production", "--for", "30d"]),
+        fails(&["role", "grant", "owner", "--group", "backend"]),
+        step(&["role", "list"]),
+        fails(&["role", "revoke", "nothing", "--yes"]),
+        step(&["policy", "schema"]),
+        step(&["policy", "put", "no-payroll", "no-payroll.cedar"]),
+        fails(&["policy", "put", "wrong", "more.yaml"]),
+        step(&["policy", "list"]),
+        step(&["policy", "show", "no-payroll"]),
+        step(&["policy", "test", "grace", "read", "shop/development/TYPED"]),
+        fails(&["policy", "test", "grace", "read", "shop/production/OPENAI_API_KEY", "--json"]),
+        step(&["policy", "delete", "no-payroll", "--yes"]),
+        step(&["token", "create", "--ttl", "1h", "--scope", "read:shop/development/*", "--cidr", "192.0.2.0/24"]),
+        step(&["token", "create", "--for", "shop-ci", "--json"]),
+        fails(&["token", "create", "--scope", "read:shop"]),
+        step(&["token", "list"]),
+        fails(&["token", "revoke", "nothing", "--yes"]),
+        step(&["elevate", "request", "ci", "-p", "shop", "-e", "production", "--reason", "a ticket"]),
+        fails(&["elevate", "request", "ci", "-p", "shop"]),
+        fails(&["elevate", "approve", "nothing"]),
+        fails(&["elevate", "deny", "nothing"]),
+        step(&["elevate", "list", "--json"]),
+        step(&["break-glass", "-p", "shop", "-e", "production", "--for", "15m", "--reason", "fire", "--yes"]),
+        step(&["user", "disable", "grace", "--yes"]),
+        step(&["user", "enable", "grace"]),
+        fails(&["user", "hand-over", "grace", "--yes"]),
+        step(&["service-account", "disable", "shop-ci", "--yes"]),
+        step(&["service-account", "enable", "shop-ci"]),
+        step(&["group", "remove", "backend", "grace"]),
+        step(&["group", "delete", "backend", "--yes"]),
         // On record.
         step(&["audit", "log", "--last", "500"]),
         step(&["audit", "log", "--json"]),

@@ -1,0 +1,109 @@
+use clap::Subcommand;
+use keyward_client::{AccountInfo, Login, Result};
+
+use crate::commands::shown;
+use crate::context::Context;
+use crate::output::{self, Exit};
+
+/// People: add, list, disable and enable their accounts
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: keyward user add ada --name \"Ada Lovelace\"")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make an account; it has no rights until a role is granted
+    #[command(after_help = "Example: keyward user add ada --name \"Ada Lovelace\"")]
+    Add {
+        /// What the person signs in with: lower case
+        login: Login,
+        /// What people call the person
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        name: String,
+    },
+    /// List accounts, of programs too
+    #[command(after_help = "Example: keyward user list --json")]
+    List,
+    /// End an account's rights at once, and its tokens for ever
+    #[command(after_help = "Example: keyward user disable ada --yes")]
+    Disable {
+        /// Whose
+        login: Login,
+        /// Without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Let an account act again; its tokens stay dead
+    #[command(after_help = "Example: keyward user enable ada")]
+    Enable {
+        /// Whose
+        login: Login,
+    },
+    /// Open the vault in another owner's name from now on
+    #[command(after_help = "Example: keyward user hand-over grace --yes")]
+    HandOver {
+        /// The other owner
+        login: Login,
+        /// Without asking
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let connection = context.connect()?;
+        let desk = connection.desk();
+        match self.verb {
+            Verb::Add { login, name } => {
+                let made = desk.add_user(login, name)?;
+                said(context, &made, "is made")?;
+                if !context.global.json {
+                    output::hint(format!("`keyward role grant ROLE {}` gives it rights", shown::login(&made)));
+                }
+            }
+            Verb::List => list(context, &desk.accounts()?)?,
+            Verb::Disable { login, yes } => {
+                context.confirm(yes, &format!("end the rights of `{login}` at once, and its tokens for ever?"))?;
+                said(context, &desk.disable_account(login)?, "may do nothing any more")?;
+            }
+            Verb::Enable { login } => said(context, &desk.enable_account(login)?, "may act again")?,
+            Verb::HandOver { login, yes } => {
+                context.confirm(yes, &format!("open the vault in the name of `{login}` from now on?"))?;
+                desk.hand_over(login.clone())?;
+                output::note(format!("whoever opens the vault with a key slot acts as `{login}` now"));
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// What became of an account.
+pub(super) fn said(context: &Context, account: &AccountInfo, what: &str) -> Result<()> {
+    if context.global.json {
+        return output::json(&serde_json::json!({ "user": account }));
+    }
+    output::note(format!("`{}` {what}", shown::login(account)));
+    Ok(())
+}
+
+/// Accounts as a list.
+pub(super) fn list(context: &Context, accounts: &[AccountInfo]) -> Result<()> {
+    if context.global.json {
+        return output::listing("users", accounts);
+    }
+    let rows: Vec<Vec<String>> = accounts.iter().map(row).collect();
+    output::table(&["LOGIN", "KIND", "SINCE", "STATE", "NAME"], &rows)
+}
+
+fn row(account: &AccountInfo) -> Vec<String> {
+    let state = if account.disabled_at.is_some() { "disabled" } else { "active" };
+    let name = match &account.owner {
+        Some(owner) => format!("{} ({owner} answers for it)", account.name),
+        None => account.name.clone(),
+    };
+    vec![shown::login(account), account.kind.clone(), shown::day(account.created_at), state.into(), name]
+}
