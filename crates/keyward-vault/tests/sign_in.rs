@@ -61,10 +61,10 @@ fn sign_in(vault: &Vault, login: &str, password: &str) -> Result<(PlainToken, Se
     sign_in_with(vault, login, password, None, here())
 }
 
-/// A vault in which `ada` and `eve` have chosen the password [`GOOD`].
+/// A vault in which `ann` and `eve` have chosen the password [`GOOD`].
 fn house() -> TestVault {
     let house = TestVault::new(11);
-    for name in ["ada", "eve"] {
+    for name in ["ann", "eve"] {
         let account = house.vault.add_user(&house.actor, &login(name), "").unwrap();
         choose(&house, &account, GOOD);
     }
@@ -80,9 +80,9 @@ fn account(house: &TestVault, name: &str) -> Identity {
     house.vault.account(&login(name)).unwrap()
 }
 
-/// `ada`, signed in.
-fn ada(house: &TestVault) -> (PlainToken, SignedIn) {
-    let (token, _) = sign_in(&house.vault, "ada", GOOD).unwrap();
+/// `ann`, signed in.
+fn ann(house: &TestVault) -> (PlainToken, SignedIn) {
+    let (token, _) = sign_in(&house.vault, "ann", GOOD).unwrap();
     let who = house.vault.signed_in(&token, &here()).unwrap();
     (token, who)
 }
@@ -116,9 +116,9 @@ fn reopened(house: TestVault) -> (Vault, tempfile::TempDir) {
 fn a_person_signs_in_and_is_who_he_is() {
     let house = house();
     let before = house.vault.log_size().unwrap();
-    let (token, session) = sign_in(&house.vault, "ada", GOOD).unwrap();
+    let (token, session) = sign_in(&house.vault, "ann", GOOD).unwrap();
     let who = house.vault.signed_in(&token, &here()).unwrap();
-    assert_eq!(*who.principal(), account(&house, "ada").principal);
+    assert_eq!(*who.principal(), account(&house, "ann").principal);
     assert_eq!(who.caller().principal(), who.principal());
     assert!(!session.second_factor);
     let lines = entries_since(&house, before);
@@ -131,7 +131,7 @@ fn a_person_signs_in_and_is_who_he_is() {
 #[test]
 fn nothing_that_proves_anybody_stands_in_the_store_or_the_log() {
     let house = house();
-    let (token, who) = ada(&house);
+    let (token, who) = ann(&house);
     let _ = sign_in(&house.vault, "typed-my-password-as-login", "and-then-another");
     house.vault.sign_out(&who, &here()).unwrap();
     let log = entries_since(&house, 0)

@@ -21,7 +21,7 @@ fn begin(house: &TestVault) -> DeviceGrant {
 #[test]
 fn a_device_gets_a_session_in_the_name_of_who_lets_it_in() {
     let house = house();
-    let (_, who) = ada(&house);
+    let (_, who) = ann(&house);
     let grant = begin(&house);
     assert_eq!((grant.expires_in, grant.interval), (600, 5));
     assert!(matches!(ask(&house, &grant), DeviceAnswer::Pending));
@@ -39,7 +39,7 @@ fn a_device_gets_a_session_in_the_name_of_who_lets_it_in() {
 #[test]
 fn a_device_that_is_refused_or_late_gets_nothing() {
     let house = house();
-    let (_, who) = ada(&house);
+    let (_, who) = ann(&house);
     let (refused, late) = (begin(&house), begin(&house));
     house.vault.decide_device(&who, &refused.user_code, false, &here()).unwrap();
     assert!(matches!(ask(&house, &refused), DeviceAnswer::Denied));
@@ -53,7 +53,7 @@ fn a_device_that_is_refused_or_late_gets_nothing() {
 #[test]
 fn who_signs_out_before_it_asks_lets_nothing_in() {
     let house = house();
-    let (_, who) = ada(&house);
+    let (_, who) = ann(&house);
     let grant = begin(&house);
     house.vault.decide_device(&who, &grant.user_code, true, &here()).unwrap();
     house.vault.sign_out(&who, &here()).unwrap();
@@ -63,7 +63,7 @@ fn who_signs_out_before_it_asks_lets_nothing_in() {
 #[test]
 fn a_device_of_somebody_who_has_left_gets_nothing() {
     let house = house();
-    let (_, who) = ada(&house);
+    let (_, who) = ann(&house);
     let grant = begin(&house);
     house.vault.decide_device(&who, &grant.user_code, true, &here()).unwrap();
     house.vault.disable(&house.actor, who.principal()).unwrap();
@@ -82,7 +82,7 @@ fn a_device_that_hurries_is_slowed_down() {
 #[test]
 fn guessing_at_codes_is_stopped() {
     let house = house();
-    let (_, who) = ada(&house);
+    let (_, who) = ann(&house);
     let grant = begin(&house);
     for guess in ["BCDF-GHJK", "CDFG-HJKL", "DFGH-JKLM", "FGHJ-KLMN"] {
         let guessed = house.vault.device(&who, &guess.parse().unwrap(), &here());
@@ -90,7 +90,7 @@ fn guessing_at_codes_is_stopped() {
     }
     let refused = house.vault.decide_device(&who, &grant.user_code, true, &here());
     assert!(matches!(refused, Err(Error::TooManyAttempts { .. })));
-    assert!(sign_in(&house.vault, "ada", GOOD).is_ok(), "and signing in is another matter");
+    assert!(sign_in(&house.vault, "ann", GOOD).is_ok(), "and signing in is another matter");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn one_network_cannot_fill_the_waiting_room() {
 #[test]
 fn a_link_is_no_device_code() {
     let house = house();
-    let (link, _) = house.vault.invite(&house.actor, &account(&house, "ada").principal, false).unwrap();
+    let (link, _) = house.vault.invite(&house.actor, &account(&house, "ann").principal, false).unwrap();
     assert!(matches!(house.vault.ask_for_device(&link, &device()).unwrap(), DeviceAnswer::Expired));
     let grant = begin(&house);
     assert!(house.vault.invited(&grant.device_code).is_err());

@@ -23,8 +23,10 @@ fn an_unknown_account_and_a_wrong_password_go_the_same_way() {
     let left = house.vault.add_user(&house.actor, &login("left"), "").unwrap();
     choose(&house, &left, GOOD);
     house.vault.disable(&house.actor, &left.principal).unwrap();
+    // The first entry that the door ever makes brings its key with it.
+    let _ = sign_in(&house.vault, "somebody", "wrong");
     let mut ways = Vec::new();
-    for name in ["ada", "nobody", "without-password", "left", "NOT A LOGIN", ""] {
+    for name in ["ann", "nobody", "without-password", "left", "NOT A LOGIN", ""] {
         let (tried, first) = (house.vault.passwords_tried(), house.vault.log_size().unwrap());
         // The right password of the one that left, a wrong one for all others.
         let password = if name == "left" { GOOD } else { "wrong" };
@@ -49,24 +51,24 @@ fn an_unknown_account_and_a_wrong_password_go_the_same_way() {
 fn wrong_tries_cost_more_and_more_and_a_lock_ends_by_itself() {
     let house = house();
     for wait in [0, 0, 0, 1, 2, 4, 8, 16, 32] {
-        assert!(is_unknown(&sign_in(&house.vault, "ada", "wrong")));
+        assert!(is_unknown(&sign_in(&house.vault, "ann", "wrong")));
         if wait > 0 {
-            assert_eq!(waits(sign_in(&house.vault, "ada", GOOD)), wait, "the right one is not tried either");
+            assert_eq!(waits(sign_in(&house.vault, "ann", GOOD)), wait, "the right one is not tried either");
         }
         house.clock.advance(wait * SECOND);
     }
     let first = house.vault.log_size().unwrap();
-    assert!(is_unknown(&sign_in(&house.vault, "ada", "wrong")));
+    assert!(is_unknown(&sign_in(&house.vault, "ann", "wrong")));
     let lines = entries_since(&house, first);
     assert_eq!(lines.iter().map(action).collect::<Vec<_>>(), ["sign-in", "sign-in.lock"]);
     assert_eq!(told(&lines[1], "locked").as_deref(), Some("account"));
-    assert_eq!(waits(sign_in(&house.vault, "ada", GOOD)), 15 * 60);
+    assert_eq!(waits(sign_in(&house.vault, "ann", GOOD)), 15 * 60);
     assert!(sign_in(&house.vault, "eve", GOOD).is_ok(), "others are not held up");
     house.clock.advance(15 * MINUTE - 1);
-    assert_eq!(waits(sign_in(&house.vault, "ada", GOOD)), 1);
+    assert_eq!(waits(sign_in(&house.vault, "ann", GOOD)), 1);
     house.clock.advance(1);
-    assert!(sign_in(&house.vault, "ada", GOOD).is_ok());
-    assert!(is_unknown(&sign_in(&house.vault, "ada", "wrong")), "being right has cleared the account");
+    assert!(sign_in(&house.vault, "ann", GOOD).is_ok());
+    assert!(is_unknown(&sign_in(&house.vault, "ann", "wrong")), "being right has cleared the account");
     assert_in_order(&house);
 }
 
@@ -81,7 +83,7 @@ fn a_login_that_nobody_has_is_locked_like_any_other() {
         }
         seen
     };
-    assert_eq!(until_locked("ada"), until_locked("nobody"));
+    assert_eq!(until_locked("ann"), until_locked("nobody"));
 }
 
 #[test]
@@ -89,7 +91,7 @@ fn lesson_checked_and_then_counted_tries_side_by_side_get_no_more_than_their_num
     let house = house();
     let first = house.vault.log_size().unwrap();
     let results: Vec<_> = std::thread::scope(|scope| {
-        let tries: Vec<_> = (0..16).map(|_| scope.spawn(|| sign_in(&house.vault, "ada", "wrong"))).collect();
+        let tries: Vec<_> = (0..16).map(|_| scope.spawn(|| sign_in(&house.vault, "ann", "wrong"))).collect();
         tries.into_iter().map(|one| one.join().unwrap()).collect()
     });
     // The clock stands still: three are free, and the fourth makes all others wait.
@@ -107,21 +109,21 @@ fn lesson_checked_and_then_counted_tries_side_by_side_get_no_more_than_their_num
 fn counts_outlive_the_process() {
     let house = house();
     for _ in 0..4 {
-        let _ = sign_in(&house.vault, "ada", "wrong");
+        let _ = sign_in(&house.vault, "ann", "wrong");
     }
     let (vault, _folder) = reopened(house);
-    assert!(matches!(sign_in(&vault, "ada", GOOD), Err(Error::TooManyAttempts { .. })));
+    assert!(matches!(sign_in(&vault, "ann", GOOD), Err(Error::TooManyAttempts { .. })));
 }
 
 #[test]
 fn what_is_refused_untried_is_told_once_a_minute_with_its_count() {
     let house = house();
     for _ in 0..4 {
-        let _ = sign_in(&house.vault, "ada", "wrong");
+        let _ = sign_in(&house.vault, "ann", "wrong");
     }
     let first = house.vault.log_size().unwrap();
     for _ in 0..50 {
-        assert_eq!(waits(sign_in(&house.vault, "ada", "wrong")), 1);
+        assert_eq!(waits(sign_in(&house.vault, "ann", "wrong")), 1);
     }
     assert_eq!(house.vault.log_size().unwrap(), first + 1, "fifty refusals, one entry");
     house.clock.advance(MINUTE);
@@ -145,43 +147,43 @@ fn one_network_cannot_guess_at_everybody_and_being_right_does_not_pay_for_it() {
         assert!(is_unknown(&sign_in_with(&house.vault, &format!("guess-{i}"), "wrong", None, from("203.0.113.99"))));
     }
     // The 21st wrong one of the network: one second, for whoever comes from there.
-    assert_eq!(waits(sign_in_with(&house.vault, "ada", GOOD, None, from("203.0.113.200"))), 1);
-    assert!(sign_in(&house.vault, "ada", GOOD).is_ok(), "elsewhere it is nobody's business");
+    assert_eq!(waits(sign_in_with(&house.vault, "ann", GOOD, None, from("203.0.113.200"))), 1);
+    assert!(sign_in(&house.vault, "ann", GOOD).is_ok(), "elsewhere it is nobody's business");
 }
 
 #[test]
 fn a_clock_that_jumps_shuts_nobody_out_and_gives_no_free_tries() {
     let house = house();
     for _ in 0..4 {
-        let _ = sign_in(&house.vault, "ada", "wrong");
+        let _ = sign_in(&house.vault, "ann", "wrong");
     }
     house.clock.advance(-24 * HOUR);
-    assert_eq!(waits(sign_in(&house.vault, "ada", GOOD)), 1);
+    assert_eq!(waits(sign_in(&house.vault, "ann", GOOD)), 1);
     house.clock.advance(SECOND);
-    assert!(is_unknown(&sign_in(&house.vault, "ada", "wrong")), "a day back, and the wait was a second");
-    assert_eq!(waits(sign_in(&house.vault, "ada", GOOD)), 2, "what was wrong before the jump counts still");
+    assert!(is_unknown(&sign_in(&house.vault, "ann", "wrong")), "a day back, and the wait was a second");
+    assert_eq!(waits(sign_in(&house.vault, "ann", GOOD)), 2, "what was wrong before the jump counts still");
 }
 
 #[test]
 fn without_a_record_nobody_is_let_in_and_no_try_is_free() {
     let switch = Switch::default();
     let house = TestVault::over(12, |engine| Box::new(Brittle::new(engine, &switch)));
-    let account = house.vault.add_user(&house.actor, &login("ada"), "").unwrap();
+    let account = house.vault.add_user(&house.actor, &login("ann"), "").unwrap();
     choose(&house, &account, GOOD);
     switch.fail(true);
     for password in [GOOD, "wrong"] {
-        assert!(matches!(sign_in(&house.vault, "ada", password), Err(Error::Store(_))));
+        assert!(matches!(sign_in(&house.vault, "ann", password), Err(Error::Store(_))));
     }
     switch.fail(false);
     assert!(house.vault.sessions(&house.actor, &account.principal).unwrap().is_empty());
-    assert!(sign_in(&house.vault, "ada", GOOD).is_ok());
+    assert!(sign_in(&house.vault, "ann", GOOD).is_ok());
     assert_in_order(&house);
 }
 
 #[test]
 fn stale_counts_are_swept_away() {
     let house = house();
-    let _ = sign_in(&house.vault, "ada", "wrong");
+    let _ = sign_in(&house.vault, "ann", "wrong");
     assert_eq!(house.vault.sweep_sign_in().unwrap(), 0);
     house.clock.advance(2 * HOUR);
     assert_eq!(house.vault.sweep_sign_in().unwrap(), 2, "one of the account, one of the network");

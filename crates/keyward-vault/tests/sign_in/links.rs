@@ -29,25 +29,25 @@ fn the_first_owner_begins_with_a_link_and_no_password_exists_before() {
     let (token, _) = sign_in(&house.vault, name.as_str(), GOOD).unwrap();
     let who = house.vault.signed_in(&token, &here()).unwrap();
     let actor = Actor { caller: who.caller().clone(), reason: None, agent: "test".into() };
-    assert!(house.vault.add_user(&actor, &login("ada"), "").is_ok(), "he has an owner's rights");
+    assert!(house.vault.add_user(&actor, &login("ann"), "").is_ok(), "he has an owner's rights");
     assert_in_order(&house);
 }
 
 #[test]
 fn a_link_serves_once() {
     let house = house();
-    let link = invite(&house, "ada");
-    assert_eq!(house.vault.invited(&link).unwrap().principal, account(&house, "ada").principal);
+    let link = invite(&house, "ann");
+    assert_eq!(house.vault.invited(&link).unwrap().principal, account(&house, "ann").principal);
     house.vault.choose_password(&link, &secret(OTHER), None, &here()).unwrap();
     assert!(is_over(&house, &link));
-    assert!(sign_in(&house.vault, "ada", OTHER).is_ok() && sign_in(&house.vault, "ada", GOOD).is_err());
+    assert!(sign_in(&house.vault, "ann", OTHER).is_ok() && sign_in(&house.vault, "ann", GOOD).is_err());
     assert_in_order(&house);
 }
 
 #[test]
 fn a_link_that_many_use_at_once_serves_one() {
     let house = house();
-    let link = invite(&house, "ada");
+    let link = invite(&house, "ann");
     let passwords = ["nine violet herons argue 1", "seven rusty anchors sing 2", "four quiet engines sleep 3"];
     let served: usize = std::thread::scope(|scope| {
         let tries: Vec<_> = passwords
@@ -62,23 +62,23 @@ fn a_link_that_many_use_at_once_serves_one() {
 #[test]
 fn a_link_ends_after_an_hour_with_the_next_one_and_with_the_person() {
     let house = house();
-    let link = invite(&house, "ada");
+    let link = invite(&house, "ann");
     house.clock.advance(Invite::LASTS - 1);
     assert!(house.vault.invited(&link).is_ok());
     house.clock.advance(1);
     assert!(is_over(&house, &link));
-    let (first, second) = (invite(&house, "ada"), invite(&house, "ada"));
+    let (first, second) = (invite(&house, "ann"), invite(&house, "ann"));
     assert!(is_over(&house, &first) && house.vault.invited(&second).is_ok());
-    house.vault.disable(&house.actor, &account(&house, "ada").principal).unwrap();
+    house.vault.disable(&house.actor, &account(&house, "ann").principal).unwrap();
     assert!(is_over(&house, &second));
-    house.vault.enable(&house.actor, &account(&house, "ada").principal).unwrap();
+    house.vault.enable(&house.actor, &account(&house, "ann").principal).unwrap();
     assert!(is_over(&house, &second), "and not again with his return");
 }
 
 #[test]
 fn a_weak_password_does_not_use_a_link_up() {
     let house = house();
-    let link = invite(&house, "ada");
+    let link = invite(&house, "ann");
     let weak = house.vault.choose_password(&link, &secret("password123"), None, &here());
     assert!(matches!(weak, Err(Error::WeakPassword(_))));
     assert!(house.vault.choose_password(&link, &secret(OTHER), None, &here()).is_ok());
@@ -87,14 +87,14 @@ fn a_weak_password_does_not_use_a_link_up() {
 #[test]
 fn a_link_ends_all_sessions_and_lifts_a_lock() {
     let house = house();
-    let (token, _) = sign_in(&house.vault, "ada", GOOD).unwrap();
+    let (token, _) = sign_in(&house.vault, "ann", GOOD).unwrap();
     for _ in 0..4 {
-        let _ = sign_in(&house.vault, "ada", "wrong");
+        let _ = sign_in(&house.vault, "ann", "wrong");
     }
-    let link = invite(&house, "ada");
+    let link = invite(&house, "ann");
     house.vault.choose_password(&link, &secret(OTHER), None, &here()).unwrap();
     assert!(house.vault.signed_in(&token, &here()).is_err());
-    assert!(sign_in(&house.vault, "ada", OTHER).is_ok());
+    assert!(sign_in(&house.vault, "ann", OTHER).is_ok());
 }
 
 #[test]
@@ -102,16 +102,19 @@ fn nobody_makes_a_link_to_more_rights_than_his_own() {
     let house = house();
     let grant = |name: &str, role| {
         let subject = Subject::Principal(account(&house, name).principal);
-        house.vault.grant(&house.actor, &subject, role, &house.vault.reach(&house.actor, None, None).unwrap(), None).unwrap();
+        house
+            .vault
+            .grant(&house.actor, &subject, role, &house.vault.reach(&house.actor, None, None).unwrap(), None)
+            .unwrap();
     };
     let owner = house.vault.owner().unwrap().0.principal;
-    let (_, who) = ada(&house);
+    let (_, who) = ann(&house);
     let actor = || {
         let caller = house.vault.caller_of(who.principal()).unwrap();
         Actor { caller, reason: None, agent: "test".into() }
     };
     assert!(matches!(house.vault.invite(&actor(), &account(&house, "eve").principal, false), Err(Error::Denied(_))));
-    grant("ada", Role::Admin);
+    grant("ann", Role::Admin);
     assert!(house.vault.invite(&actor(), &account(&house, "eve").principal, false).is_ok());
     assert!(matches!(house.vault.invite(&actor(), &owner, false), Err(Error::Refused(_))));
     let narrow = NewToken { name: "reads".into(), read_only: true, ..NewToken::default() };
@@ -124,7 +127,7 @@ fn nobody_makes_a_link_to_more_rights_than_his_own() {
 #[test]
 fn a_program_gets_no_link() {
     let house = house();
-    let owner = account(&house, "ada").principal;
+    let owner = account(&house, "ann").principal;
     let ci = house.vault.add_service_account(&house.actor, &login("ci"), "", &owner).unwrap();
     assert!(matches!(house.vault.invite(&house.actor, &ci.principal, false), Err(Error::Refused(_))));
 }

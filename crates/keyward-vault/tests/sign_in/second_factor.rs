@@ -21,11 +21,11 @@ impl App {
 }
 
 fn enrolled(house: &TestVault) -> (App, SignedIn, Vec<RecoveryCode>) {
-    let (_, who) = ada(house);
+    let (_, who) = ann(house);
     let password = secret(GOOD);
     let proof = Proof { password: &password, second: None };
     let enrolment = house.vault.begin_totp(&who, &proof, &here()).unwrap();
-    assert!(sign_in(&house.vault, "ada", GOOD).is_ok(), "not in force before its first code");
+    assert!(sign_in(&house.vault, "ann", GOOD).is_ok(), "not in force before its first code");
     let app = App(enrolment.secret);
     let codes = house.vault.confirm_totp(&who, app.code(house), &here()).unwrap();
     house.clock.advance(30 * SECOND);
@@ -33,15 +33,15 @@ fn enrolled(house: &TestVault) -> (App, SignedIn, Vec<RecoveryCode>) {
 }
 
 fn with_code(house: &TestVault, code: &str) -> Result<(PlainToken, Session), Error> {
-    sign_in_with(&house.vault, "ada", GOOD, Some(code), here())
+    sign_in_with(&house.vault, "ann", GOOD, Some(code), here())
 }
 
 #[test]
 fn with_an_authenticator_its_code_is_asked_for() {
     let house = house();
     let (app, ..) = enrolled(&house);
-    assert!(matches!(sign_in(&house.vault, "ada", GOOD), Err(Error::SecondFactor)));
-    assert!(matches!(sign_in(&house.vault, "ada", "wrong"), Err(Error::NotIdentified)));
+    assert!(matches!(sign_in(&house.vault, "ann", GOOD), Err(Error::SecondFactor)));
+    assert!(matches!(sign_in(&house.vault, "ann", "wrong"), Err(Error::NotIdentified)));
     let (_, session) = with_code(&house, app.code(&house).text().expose()).unwrap();
     assert!(session.second_factor);
     assert_in_order(&house);
@@ -50,7 +50,7 @@ fn with_an_authenticator_its_code_is_asked_for() {
 #[test]
 fn taking_one_on_ends_the_other_sessions_and_raises_this_one() {
     let house = house();
-    let (other, _) = sign_in(&house.vault, "ada", GOOD).unwrap();
+    let (other, _) = sign_in(&house.vault, "ann", GOOD).unwrap();
     let (_, who, _) = enrolled(&house);
     assert!(matches!(house.vault.signed_in(&other, &here()), Err(Error::NotIdentified)));
     let sessions = house.vault.sessions(&house.actor, who.principal()).unwrap();
@@ -83,7 +83,7 @@ fn a_used_code_stays_used_in_the_next_process_and_after_the_clock_jumps_back() {
     house.clock.advance(-20 * SECOND);
     assert!(matches!(with_code(&house, &code), Err(Error::NotIdentified)));
     let (vault, _folder) = reopened(house);
-    let again = sign_in_with(&vault, "ada", GOOD, Some(&code), here());
+    let again = sign_in_with(&vault, "ann", GOOD, Some(&code), here());
     assert!(matches!(again, Err(Error::NotIdentified)));
 }
 
@@ -137,6 +137,6 @@ fn who_gives_it_up_shows_a_code_and_no_open_session_is_enough() {
     assert!(with_code(&house, fresh[0].text().expose()).is_ok());
     let second = SecondFactor::Totp(app.code(&house));
     house.vault.remove_totp(&who, &Proof { password: &password, second: Some(&second) }, &here()).unwrap();
-    assert!(sign_in(&house.vault, "ada", GOOD).is_ok());
+    assert!(sign_in(&house.vault, "ann", GOOD).is_ok());
     assert_in_order(&house);
 }
