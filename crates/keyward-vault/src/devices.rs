@@ -11,7 +11,7 @@ use keyward_types::{PrincipalId, Record};
 use crate::change::{Change, Names};
 use crate::records::{self, Row};
 use crate::sessions::SignedIn;
-use crate::sign_in::{Client, at_the_door, from_where, shown};
+use crate::sign_in::{Visitor, at_the_door, from_where, shown};
 use crate::{Error, Vault};
 
 /// What a device gets that asks to be let in.
@@ -47,7 +47,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Busy`] when too many wait already, of this network or in all.
-    pub fn begin_device(&self, from: &Client<'_>) -> Result<DeviceGrant, Error> {
+    pub fn begin_device(&self, from: &Visitor<'_>) -> Result<DeviceGrant, Error> {
         let (now, network) = (self.tools.clock.now(), from.address.map(neighbourhood).unwrap_or_default());
         let waiting = records::scan::<DeviceLogin>(&self.store, &[])?;
         let waiting: Vec<_> = waiting.iter().filter(|row| row.record.serves(now)).collect();
@@ -83,7 +83,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Missing`], and after too many wrong codes [`Error::TooManyAttempts`].
-    pub fn device(&self, who: &SignedIn, code: &UserCode, from: &Client<'_>) -> Result<DeviceLogin, Error> {
+    pub fn device(&self, who: &SignedIn, code: &UserCode, from: &Visitor<'_>) -> Result<DeviceLogin, Error> {
         Ok(self.device_row(who, code, from)?.record)
     }
 
@@ -96,7 +96,7 @@ impl Vault {
         who: &SignedIn,
         code: &UserCode,
         let_in: bool,
-        from: &Client<'_>,
+        from: &Visitor<'_>,
     ) -> Result<DeviceLogin, Error> {
         let row = self.device_row(who, code, from)?;
         let (action, state) = match let_in {
@@ -127,7 +127,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the store refuses.
-    pub fn ask_for_device(&self, code: &PlainToken, from: &Client<'_>) -> Result<DeviceAnswer, Error> {
+    pub fn ask_for_device(&self, code: &PlainToken, from: &Visitor<'_>) -> Result<DeviceAnswer, Error> {
         let now = self.tools.clock.now();
         let presented = TokenHash::of(code, &*self.ring)?;
         let row = records::load::<DeviceLogin>(&self.store, code.id().as_bytes())?;
@@ -160,7 +160,7 @@ impl Vault {
         by: &PrincipalId,
         session: &str,
         second_factor: bool,
-        from: &Client<'_>,
+        from: &Visitor<'_>,
     ) -> Result<DeviceAnswer, Error> {
         let actor = self.in_person(by, from)?;
         let identity = self.account_row(by)?;
@@ -182,7 +182,7 @@ impl Vault {
 
     /// The device that waits behind a typed code. Wrong codes are counted under the person who
     /// types them, so that nobody tries until one fits.
-    fn device_row(&self, who: &SignedIn, code: &UserCode, from: &Client<'_>) -> Result<Row<DeviceLogin>, Error> {
+    fn device_row(&self, who: &SignedIn, code: &UserCode, from: &Visitor<'_>) -> Result<Row<DeviceLogin>, Error> {
         let account = self.account_row(who.principal())?.record;
         let key = self.tally_key("device", who.principal().as_str())?;
         let tally = self.tally(&key, None)?;

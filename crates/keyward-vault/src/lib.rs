@@ -76,7 +76,7 @@ pub use roles::Reach;
 pub use scan_cache::ScanCache;
 pub use second_factors::Enrolment;
 pub use sessions::SignedIn;
-pub use sign_in::{Client, SignIn};
+pub use sign_in::{SignIn, Visitor};
 pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Share, Slot};
 pub use tokens::NewToken;
 pub use vault::{NewVault, Tools, Vault};

@@ -11,7 +11,7 @@ use crate::change::{Change, Names};
 use crate::people::called;
 use crate::records::{self, Row};
 use crate::sessions::SignedIn;
-use crate::sign_in::{Client, ROUNDS, Who, from_where};
+use crate::sign_in::{ROUNDS, Visitor, Who, from_where};
 use crate::{Error, Vault};
 
 /// What somebody shows before he changes how he proves himself.
@@ -34,7 +34,7 @@ impl Vault {
         who: &SignedIn,
         proof: &Proof<'_>,
         new: &Secret<String>,
-        from: &Client<'_>,
+        from: &Visitor<'_>,
     ) -> Result<(), Error> {
         let new = self.chosen(who.principal(), new)?;
         self.reprove(who, proof, from, ActionName::PasswordSet, |left, change| {
@@ -64,7 +64,7 @@ impl Vault {
         link: &PlainToken,
         new: &Secret<String>,
         second: Option<&SecondFactor>,
-        from: &Client<'_>,
+        from: &Visitor<'_>,
     ) -> Result<Identity, Error> {
         let (invite, identity) = self.invite_row(link)?;
         let principal = identity.record.principal.clone();
@@ -114,7 +114,7 @@ impl Vault {
         &self,
         who: &SignedIn,
         proof: &Proof<'_>,
-        from: &Client<'_>,
+        from: &Visitor<'_>,
         action: ActionName,
         changed: impl Fn(AccountCredential, &mut Change<'_>) -> Result<AccountCredential, Error>,
     ) -> Result<(), Error> {

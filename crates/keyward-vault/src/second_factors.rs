@@ -10,7 +10,7 @@ use crate::passwords::Proof;
 use crate::people::called;
 use crate::records;
 use crate::sessions::SignedIn;
-use crate::sign_in::{Client, from_where};
+use crate::sign_in::{Visitor, from_where};
 use crate::write::raced;
 use crate::{Error, Vault};
 
@@ -29,7 +29,7 @@ impl Vault {
     ///
     /// # Errors
     /// As [`Vault::sign_in`].
-    pub fn begin_totp(&self, who: &SignedIn, proof: &Proof<'_>, from: &Client<'_>) -> Result<Enrolment, Error> {
+    pub fn begin_totp(&self, who: &SignedIn, proof: &Proof<'_>, from: &Visitor<'_>) -> Result<Enrolment, Error> {
         let secret = TotpSecret::generate(&*self.tools.random)?;
         let account = self.account_row(who.principal())?.record;
         self.reprove(who, proof, from, ActionName::SecondFactorBegin, |left, _| {
@@ -43,7 +43,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Refused`] when none waits or the code is not its; [`Error::Raced`].
-    pub fn confirm_totp(&self, who: &SignedIn, code: TotpCode, from: &Client<'_>) -> Result<Vec<RecoveryCode>, Error> {
+    pub fn confirm_totp(&self, who: &SignedIn, code: TotpCode, from: &Visitor<'_>) -> Result<Vec<RecoveryCode>, Error> {
         let key = who.principal().as_str().as_bytes();
         let row = records::load::<AccountCredential>(&self.store, key)?;
         let row = row.filter(|row| row.record.pending.is_some());
@@ -75,7 +75,7 @@ impl Vault {
         &self,
         who: &SignedIn,
         proof: &Proof<'_>,
-        from: &Client<'_>,
+        from: &Visitor<'_>,
     ) -> Result<Vec<RecoveryCode>, Error> {
         let made = std::cell::RefCell::new(Vec::new());
         self.reprove(who, proof, from, ActionName::RecoveryCodesRenew, |left, _| {
@@ -93,7 +93,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Refused`] without an authenticator; else as [`Vault::sign_in`].
-    pub fn remove_totp(&self, who: &SignedIn, proof: &Proof<'_>, from: &Client<'_>) -> Result<(), Error> {
+    pub fn remove_totp(&self, who: &SignedIn, proof: &Proof<'_>, from: &Visitor<'_>) -> Result<(), Error> {
         self.reprove(who, proof, from, ActionName::SecondFactorRemove, |left, change| {
             if left.totp.is_none() {
                 return Err(Error::Refused("there is no authenticator".into()));

@@ -9,7 +9,7 @@ use crate::actor::Actor;
 use crate::change::{Change, Names};
 use crate::people::of_account;
 use crate::records::{self, Row};
-use crate::sign_in::{Client, at_the_door, from_where, shown};
+use crate::sign_in::{Visitor, at_the_door, from_where, shown};
 use crate::{Error, Vault};
 
 /// Somebody who is signed in at this moment. Made by [`Vault::signed_in`] alone: what takes one is
@@ -37,7 +37,7 @@ impl SignedIn {
     }
 
     /// The person at this request.
-    pub(crate) fn actor(&self, from: &Client<'_>) -> Actor {
+    pub(crate) fn actor(&self, from: &Visitor<'_>) -> Actor {
         Actor { caller: self.caller.clone(), reason: None, agent: shown(from.agent) }
     }
 }
@@ -47,7 +47,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::NotIdentified`], whatever the reason is.
-    pub fn signed_in(&self, token: &PlainToken, from: &Client<'_>) -> Result<SignedIn, Error> {
+    pub fn signed_in(&self, token: &PlainToken, from: &Visitor<'_>) -> Result<SignedIn, Error> {
         if token.kind() != TokenKind::Session || token.caveats().is_some() {
             return Err(Error::NotIdentified);
         }
@@ -68,7 +68,7 @@ impl Vault {
     }
 
     /// A session that is over stays over, even if the clock jumps back.
-    fn bury(&self, row: &Row<Session>, fault: SessionFault, from: &Client<'_>) -> Result<(), Error> {
+    fn bury(&self, row: &Row<Session>, fault: SessionFault, from: &Visitor<'_>) -> Result<(), Error> {
         if fault == SessionFault::Early {
             return Ok(());
         }
@@ -83,7 +83,7 @@ impl Vault {
     }
 
     /// Writes down that it is in use. If that fails, it may end early and nothing else.
-    fn mark(&self, row: &Row<Session>, caller: &Caller, now: Timestamp, from: &Client<'_>) -> Result<(), Error> {
+    fn mark(&self, row: &Row<Session>, caller: &Caller, now: Timestamp, from: &Visitor<'_>) -> Result<(), Error> {
         let actor = Actor { caller: caller.clone(), reason: None, agent: shown(from.agent) };
         let names = from_where(Names::default().with("session", row.record.id.as_str()), from);
         let mut change = Change::told(self, &actor, self.about_vault(ActionName::SessionUse).names(names));
@@ -96,7 +96,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the store refuses.
-    pub fn sign_out(&self, who: &SignedIn, from: &Client<'_>) -> Result<(), Error> {
+    pub fn sign_out(&self, who: &SignedIn, from: &Visitor<'_>) -> Result<(), Error> {
         let names = from_where(Names::default().with("session", who.session.id.as_str()), from);
         let actor = who.actor(from);
         let mut change = Change::told(self, &actor, self.about_vault(ActionName::SignOut).names(names));
@@ -167,7 +167,7 @@ impl Vault {
         principal: &PrincipalId,
         kind: SessionKind,
         second_factor: bool,
-        from: &Client<'_>,
+        from: &Visitor<'_>,
     ) -> Result<(PlainToken, Session), Error> {
         let token = PlainToken::generate(TokenKind::Session, &*self.tools.random)?;
         let now = self.tools.clock.now();

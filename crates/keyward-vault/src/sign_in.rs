@@ -36,12 +36,12 @@ pub struct SignIn<'a> {
     /// Where the session will live.
     pub kind: SessionKind,
     /// From where he comes.
-    pub from: Client<'a>,
+    pub from: Visitor<'a>,
 }
 
 /// From where somebody comes, and with what.
 #[derive(Clone, Copy, Debug)]
-pub struct Client<'a> {
+pub struct Visitor<'a> {
     /// His address; `None`: this machine.
     pub address: Option<IpAddr>,
     /// His program, in its own words.
@@ -110,7 +110,7 @@ impl Vault {
         who: &Who<'_>,
         password: &Secret<String>,
         second: Option<&SecondFactor>,
-        from: &Client<'_>,
+        from: &Visitor<'_>,
     ) -> Result<Proven<'_>, Error> {
         let account = self.account_in_question(who)?;
         let key = self.tally_key(AttemptsRecord::ACCOUNT, who_text(who, account.as_ref()))?;
@@ -152,7 +152,7 @@ impl Vault {
         &self,
         tally: &Tally,
         account: Option<&Identity>,
-        from: &Client<'_>,
+        from: &Visitor<'_>,
     ) -> Result<(), Error> {
         let now = self.tools.clock.now();
         let Some(until) = tally.wait(now) else { return Ok(()) };
@@ -165,7 +165,7 @@ impl Vault {
     pub(crate) fn tell_refusal(
         &self,
         account: Option<&Identity>,
-        from: &Client<'_>,
+        from: &Visitor<'_>,
         why: &'static str,
     ) -> Result<(), Error> {
         let account = account.map_or(UNKNOWN, |account| account.principal.as_str()).to_owned();
@@ -188,14 +188,14 @@ impl Vault {
     }
 
     /// Counts a wrong try, durably, and gives the answer to it.
-    pub(crate) fn count_wrong(&self, tally: &Tally, account: Option<&Identity>, from: &Client<'_>) -> Error {
+    pub(crate) fn count_wrong(&self, tally: &Tally, account: Option<&Identity>, from: &Visitor<'_>) -> Error {
         match self.try_count_wrong(tally, account, from) {
             Ok(()) => Error::NotIdentified,
             Err(error) => error,
         }
     }
 
-    fn try_count_wrong(&self, tally: &Tally, account: Option<&Identity>, from: &Client<'_>) -> Result<(), Error> {
+    fn try_count_wrong(&self, tally: &Tally, account: Option<&Identity>, from: &Visitor<'_>) -> Result<(), Error> {
         let actor = at_the_door(from.agent);
         let account = account.map_or(UNKNOWN, |account| account.principal.as_str());
         let network = from.address.map(neighbourhood).unwrap_or_default();
@@ -220,7 +220,7 @@ impl Vault {
     }
 
     /// After the clock jumped back, waits are counted from the new time on.
-    fn anchor_counts(&self, tally: &Tally, from: &Client<'_>) -> Result<(), Error> {
+    fn anchor_counts(&self, tally: &Tally, from: &Visitor<'_>) -> Result<(), Error> {
         let now = self.tools.clock.now();
         if !tally.is_ahead(now) {
             return Ok(());
@@ -243,7 +243,7 @@ impl Vault {
     }
 
     /// Somebody who is known to be who he is, at this door.
-    pub(crate) fn in_person(&self, principal: &PrincipalId, from: &Client<'_>) -> Result<Actor, Error> {
+    pub(crate) fn in_person(&self, principal: &PrincipalId, from: &Visitor<'_>) -> Result<Actor, Error> {
         Ok(Actor { caller: self.caller_of(principal)?, reason: None, agent: shown(from.agent) })
     }
 
@@ -297,7 +297,7 @@ pub(crate) fn shown(agent: &str) -> String {
     agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT).collect()
 }
 
-pub(crate) fn from_where(names: Names, from: &Client<'_>) -> Names {
+pub(crate) fn from_where(names: Names, from: &Visitor<'_>) -> Names {
     match from.address {
         Some(address) => names.with("from", address.to_string()),
         None => names,

@@ -19,7 +19,7 @@ use keyward_access::{Identity, Login, Session, SessionKind};
 use keyward_testing::TestVault;
 use keyward_types::Secret;
 use keyward_types::token::PlainToken;
-use keyward_vault::{Client, Error, LogLine, SignIn, SignedIn, Vault};
+use keyward_vault::{Error, LogLine, SignIn, SignedIn, Vault, Visitor};
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
@@ -37,12 +37,12 @@ fn login(text: &str) -> Login {
 }
 
 /// Somebody in the network 192.0.2.0/24.
-fn here() -> Client<'static> {
+fn here() -> Visitor<'static> {
     from("192.0.2.7")
 }
 
-fn from(address: &str) -> Client<'static> {
-    Client { address: Some(address.parse::<IpAddr>().unwrap()), agent: "test browser" }
+fn from(address: &str) -> Visitor<'static> {
+    Visitor { address: Some(address.parse::<IpAddr>().unwrap()), agent: "test browser" }
 }
 
 fn sign_in_with(
@@ -50,7 +50,7 @@ fn sign_in_with(
     login: &str,
     password: &str,
     code: Option<&str>,
-    from: Client<'_>,
+    from: Visitor<'_>,
 ) -> Result<(PlainToken, Session), Error> {
     let second: Option<SecondFactor> = code.map(|code| code.parse().unwrap());
     let password = secret(password);

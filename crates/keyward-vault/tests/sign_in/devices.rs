@@ -5,8 +5,8 @@ use keyward_vault::{DeviceAnswer, DeviceGrant};
 
 use super::*;
 
-fn device() -> Client<'static> {
-    Client { address: Some("198.51.100.9".parse().unwrap()), agent: "keyward/1 on build-7" }
+fn device() -> Visitor<'static> {
+    Visitor { address: Some("198.51.100.9".parse().unwrap()), agent: "keyward/1 on build-7" }
 }
 
 fn ask(house: &TestVault, grant: &DeviceGrant) -> DeviceAnswer {

@@ -21,7 +21,7 @@ fn the_first_owner_begins_with_a_link_and_no_password_exists_before() {
     let (owner, _) = house.vault.owner().unwrap();
     let name = owner.login.clone().unwrap();
     for guess in ["", "admin", "password", "keyward", "owner", name.as_str()] {
-        assert!(sign_in_with(&house.vault, name.as_str(), guess, None, Client { address: None, agent: "" }).is_err());
+        assert!(sign_in_with(&house.vault, name.as_str(), guess, None, Visitor { address: None, agent: "" }).is_err());
         house.clock.advance(HOUR);
     }
     choose(&house, &owner, GOOD);
