@@ -180,14 +180,15 @@ impl Desk for LocalDesk {
     }
 
     fn lines(&self, at: Where) -> Result<Vec<LineInfo>> {
-        let lines = self.vault.lines(&self.actor, &self.scope(&at, Operation::List)?)?.into_iter().map(|line| LineInfo {
-            name: line.name,
-            kind: line.kind,
-            version: line.version,
-            written: line.written,
-            expires_at: line.expires_at,
-            provider: line.provider,
-        });
+        let lines =
+            self.vault.lines(&self.actor, &self.scope(&at, Operation::List)?)?.into_iter().map(|line| LineInfo {
+                name: line.name,
+                kind: line.kind,
+                version: line.version,
+                written: line.written,
+                expires_at: line.expires_at,
+                provider: line.provider,
+            });
         Ok(lines.collect())
     }
 

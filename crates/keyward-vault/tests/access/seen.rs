@@ -23,7 +23,8 @@ fn what_is_not_there_and_what_is_not_his_cannot_be_told_apart() {
     };
     let there = message(vault.load(&as_ada, &scope, &"DB_URL".parse().unwrap(), None));
     let missing = message(vault.load(&as_ada, &scope, &"NOTHING".parse().unwrap(), None));
-    let version = message(vault.load(&as_ada, &scope, &"DB_URL".parse().unwrap(), keyward_types::Version::new(99).ok()));
+    let version =
+        message(vault.load(&as_ada, &scope, &"DB_URL".parse().unwrap(), keyward_types::Version::new(99).ok()));
     assert_eq!((&there, &there), (&missing, &version));
     // The same for projects and environments, for whatever is to be done there.
     for operation in [Operation::Read, Operation::List, Operation::Write] {

@@ -21,7 +21,11 @@ fn a_token_has_its_owners_rights_and_no_more_than_its_scope() {
     assert!(is_denied(team.read(&holder, "development", "DB_URL")));
     assert!(is_denied(team.read(&holder, "production", "db/main/password")));
     assert_eq!(team.names(&holder, "development").unwrap(), ["db/main/password"], "a list shows no more");
-    assert!(is_denied(team.desk.vault.delete(&holder, &team.scope("development"), &"db/main/password".parse().unwrap())));
+    assert!(is_denied(team.desk.vault.delete(
+        &holder,
+        &team.scope("development"),
+        &"db/main/password".parse().unwrap()
+    )));
 }
 
 #[test]
@@ -205,7 +209,8 @@ fn nobody_makes_a_token_for_another_person_or_for_a_program_above_him() {
     let team = Team::new(30);
     let (ada, bob) = (team.member("ada", Role::Developer, "shop"), team.member("bob", Role::Admin, ""));
     let bot = team.service("bot", &ada);
-    let of = |account: &keyward_access::Identity| NewToken { owner: Some(account.principal.clone()), ..Default::default() };
+    let of =
+        |account: &keyward_access::Identity| NewToken { owner: Some(account.principal.clone()), ..Default::default() };
     assert!(is_denied(team.token(&team.acting(&ada), of(&bob))));
     assert!(is_refused(team.token(&team.acting(&bob), of(&ada))), "an admin is no second Ada");
     assert!(team.token(&team.acting(&ada), of(&bot)).is_ok(), "it is hers, and may nothing yet");
@@ -258,7 +263,10 @@ fn the_store_keeps_no_token() {
     let token = team.token(&team.acting(&ada), NewToken::default()).unwrap();
     let bytes = std::fs::read(team.desk.database()).unwrap();
     let secret = &token.expose().as_bytes()[16..46];
-    assert!(bytes.windows(12).any(|window| window == token.id().as_bytes()) || wal(&team).windows(12).any(|window| window == token.id().as_bytes()));
+    assert!(
+        bytes.windows(12).any(|window| window == token.id().as_bytes())
+            || wal(&team).windows(12).any(|window| window == token.id().as_bytes())
+    );
     assert!(!bytes.windows(secret.len()).any(|window| window == secret));
     assert!(!wal(&team).windows(secret.len()).any(|window| window == secret));
 }
