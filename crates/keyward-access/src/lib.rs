@@ -11,11 +11,15 @@
 //! compared outside Cedar, in ids and whole segments, and both have to allow.
 
 mod caller;
+pub mod credential;
 mod decide;
+mod device;
 mod elevation;
 mod facts;
 mod group;
 mod identity;
+mod invite;
+pub mod lockout;
 mod login;
 mod network;
 mod permit;
@@ -23,14 +27,17 @@ mod policy;
 mod restriction;
 mod role;
 mod scope;
+mod session;
 mod token;
 
 pub use caller::{Caller, Standing, SystemTask};
 pub use decide::{Verdict, tier};
+pub use device::{DeviceLogin, DeviceState};
 pub use elevation::{Elevation, ElevationState};
 pub use facts::{About, AccountFacts, Facts, Protected, SecretFacts};
 pub use group::Group;
 pub use identity::{Grant, Identity, IdentityKind};
+pub use invite::Invite;
 pub use login::{Login, LoginError};
 pub use network::{Network, NetworkError};
 pub use permit::{Denial, Object, Permit, authorize};
@@ -38,4 +45,5 @@ pub use policy::{Deciding, MAX_POLICY, Policies, PolicyError, PolicyRecord, ROLE
 pub use restriction::Restriction;
 pub use role::{Role, RoleBinding, Subject};
 pub use scope::{ScopeError, ScopeText, Secrets, TokenScope};
+pub use session::{Session, SessionFault, SessionKind};
 pub use token::{TokenFault, TokenHash, TokenRecord};

@@ -152,6 +152,36 @@ names! {
         ElevateDeny = "elevate.deny",
         /// Somebody took emergency rights.
         BreakGlass = "break-glass",
+        /// Somebody signed in, or tried to.
+        SignIn = "sign-in",
+        /// So many tries failed that an account or a network has to wait for long.
+        SignInLock = "sign-in.lock",
+        /// Somebody signed out.
+        SignOut = "sign-out",
+        /// A session is in use still.
+        SessionUse = "session.use",
+        /// A session was ended, by another session or by a person who may.
+        SessionEnd = "session.end",
+        /// A password was chosen.
+        PasswordSet = "password.set",
+        /// An authenticator was shown to its owner and waits for its first code.
+        SecondFactorBegin = "second-factor.begin",
+        /// An authenticator is in force.
+        SecondFactorAdd = "second-factor.add",
+        /// An authenticator is in force no more.
+        SecondFactorRemove = "second-factor.remove",
+        /// Recovery codes were made, and the old ones are dead.
+        RecoveryCodesRenew = "recovery-codes.renew",
+        /// A link was made by which somebody chooses a password.
+        InviteCreate = "invite.create",
+        /// A device asks to be let in.
+        DeviceBegin = "device.begin",
+        /// A person lets a device in.
+        DeviceApprove = "device.approve",
+        /// A person does not let a device in.
+        DeviceDeny = "device.deny",
+        /// What is over at the door was cleared away: sessions, links, devices, counts of failures.
+        SignInSweep = "sign-in.sweep",
         /// A holding ended: its holder has the value no longer.
         HoldingClose = "holding.close",
         /// The tasks that somebody's leaving makes were put on record.

@@ -134,6 +134,13 @@ impl From<VaultError> for Failure {
                     _ => failure,
                 }
             }
+            VaultError::TooManyAttempts { .. } => Self::new(Code::Denied, message)
+                .hint("wait; who may administer the vault can make a link for a new password, which lifts it at once"),
+            VaultError::SecondFactor => Self::new(Code::Denied, message),
+            VaultError::Busy => Self::internal(message).hint("try again in a few seconds"),
+            VaultError::WeakPassword(_) | VaultError::Proof(keyward_access::credential::CredentialError::Code) => {
+                Self::new(Code::Usage, message)
+            }
             VaultError::Policy(_) => {
                 Self::new(Code::Usage, message).hint("what policies can speak of is shown by `keyward policy schema`")
             }

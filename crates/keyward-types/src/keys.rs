@@ -9,6 +9,8 @@ pub enum Purpose {
     Fingerprint,
     /// Hashes of tokens.
     Token,
+    /// Hashes of passwords and codes, and sealed second factors.
+    Credential,
     /// MACs of records.
     HeadMac,
     /// Signatures of log checkpoints.

@@ -20,6 +20,10 @@ pub enum TokenKind {
     Service,
     /// A virtual key, which the gateway exchanges for the real one.
     Virtual,
+    /// Somebody who is signed in: what a browser or a command line keeps.
+    Session,
+    /// A one-time link or a device's code: it is exchanged for something else, once.
+    OneTime,
 }
 
 /// A token as its holder has it. Prints without its secret.
@@ -42,6 +46,8 @@ impl TokenKind {
             Self::Personal => 'p',
             Self::Service => 's',
             Self::Virtual => 'v',
+            Self::Session => 'u',
+            Self::OneTime => 'o',
         }
     }
 }
@@ -98,7 +104,9 @@ impl FromStr for PlainToken {
             "kwp_" => TokenKind::Personal,
             "kws_" => TokenKind::Service,
             "kwv_" => TokenKind::Virtual,
-            _ => return fail("it does not begin with kwp_, kws_ or kwv_"),
+            "kwu_" => TokenKind::Session,
+            "kwo_" => TokenKind::OneTime,
+            _ => return fail("it does not begin with kwp_, kws_, kwv_, kwu_ or kwo_"),
         };
         let (body, sum) = text.split_at(text.len() - CHECKSUM);
         if checksum(body.as_bytes()) != sum {

@@ -56,7 +56,7 @@ impl Vault {
         let state = reader.log_head()?.state.ok_or(Error::Damaged("the log has no head"))?;
         let open = |entry: &Entry, sealed: &[u8]| {
             let principal = entry.principal.parse().map_err(|_| "the entry names no principal".to_owned())?;
-            self.ensure_subject(&principal).map_err(|error| error.to_string())?;
+            self.knows_subject(&principal).map_err(|error| error.to_string())?;
             self.ring.open(&entry.principal, sealed, &entry.private_context())
         };
         let keys = std::slice::from_ref(self.verifier());
@@ -76,7 +76,7 @@ impl Vault {
             for row in &rows {
                 let entry = Entry::parse(&row.public).map_err(Error::from)?;
                 let principal = entry.principal.parse().map_err(|_| Error::Damaged("an entry names no principal"))?;
-                self.ensure_subject(&principal)?;
+                self.knows_subject(&principal)?;
                 let private =
                     PrivatePart::open(&entry, &entry.principal, &row.private, &*self.ring).map_err(Error::from)?;
                 let event = keyward_audit::export::ocsf::event(row.index, &row.public, private.as_ref());

@@ -150,9 +150,10 @@ impl<'a> Change<'a> {
 
     /// Makes the change durable together with its entries.
     pub(crate) fn commit(mut self) -> Result<Committed, Error> {
-        if let Some(key) = self.vault.ensure_subject(self.actor.principal())? {
-            self.expects.push(records::absent(&key));
-            self.told[0].puts.push(records::put(&key));
+        let birth = self.vault.birth_of(self.actor.principal())?;
+        if let Some(birth) = &birth {
+            self.expects.push(records::absent(&birth.stored));
+            self.told[0].puts.push(records::put(&birth.stored));
         }
         let mut entries = Vec::with_capacity(self.told.len());
         for (i, told) in self.told.iter().enumerate() {
@@ -172,6 +173,9 @@ impl<'a> Change<'a> {
         }
         let changed: Vec<(String, Vec<u8>)> = batch.changes().iter().filter_map(of_access).collect();
         let committed = self.vault.store.commit(batch)?;
+        if let Some(birth) = birth {
+            birth.settle();
+        }
         self.vault.known.forget(&changed);
         Ok(committed)
     }

@@ -28,6 +28,24 @@ pub enum Error {
     /// Nobody is identified by what was brought; which of the reasons it is stands in the log alone.
     #[error("this identifies nobody, or nobody any more")]
     NotIdentified,
+    /// Too many tries failed, of this account or from this network. Nothing was tried.
+    #[error("too many sign-ins failed: nothing is tried for {seconds} s")]
+    TooManyAttempts {
+        /// Until when, from now on.
+        seconds: i64,
+    },
+    /// The password is right, and the account has an authenticator.
+    #[error("a code of the authenticator, or a recovery code, is needed too")]
+    SecondFactor,
+    /// Too many people are being identified at this moment.
+    #[error("too many people are signing in at this moment: try again in a few seconds")]
+    Busy,
+    /// A password that would be guessed.
+    #[error(transparent)]
+    WeakPassword(#[from] keyward_access::credential::WeakPassword),
+    /// A password or code cannot be worked with.
+    #[error(transparent)]
+    Proof(#[from] keyward_access::credential::CredentialError),
     /// There is nothing of this name among people, groups, policies, tokens and such.
     #[error("there is no {noun} `{name}`")]
     Missing {

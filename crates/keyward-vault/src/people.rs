@@ -1,7 +1,7 @@
 //! Accounts of people and programs. An id is never given again, and a login can be: what is on
 //! record speaks of ids.
 
-use keyward_access::{Identity, IdentityKind, Login, Object, Role, Subject, TokenRecord};
+use keyward_access::{Identity, IdentityKind, Invite, Login, Object, Role, Subject, TokenRecord};
 use keyward_audit::Action as ActionName;
 use keyward_types::{PrincipalId, PrincipalSort};
 
@@ -110,6 +110,8 @@ impl Vault {
             // Its uses may be counted down meanwhile, which does not matter to a dead token.
             change.put(&TokenRecord { revoked_at: Some(now), ..token.record.clone() });
         }
+        self.end_sessions_in(&mut change, principal, None)?;
+        change.delete::<Invite>(principal.as_str().as_bytes().to_vec());
         change.commit().map_err(|error| raced(error, called(&account)))?;
         Ok(account)
     }
@@ -192,7 +194,7 @@ impl Vault {
     }
 
     /// Owners are changed by owners alone.
-    fn refuse_above(&self, actor: &Actor, principal: &PrincipalId) -> Result<(), Error> {
+    pub(crate) fn refuse_above(&self, actor: &Actor, principal: &PrincipalId) -> Result<(), Error> {
         let roster = self.roster()?;
         let bindings = roster.bindings_of(&Subject::Principal(principal.clone()));
         let above = bindings.iter().any(|b| b.role == Role::Owner) && !actor.caller.has_everywhere(Role::Owner);

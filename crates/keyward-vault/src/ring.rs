@@ -23,6 +23,8 @@ pub(crate) struct KeyRing {
     log_sign: SigningKey,
     projects: Mutex<HashMap<(ProjectId, u32), Key>>,
     subjects: Mutex<HashMap<PrincipalId, Key>>,
+    /// Keys of principals that are not in the store yet.
+    trials: Mutex<HashMap<PrincipalId, Key>>,
     random: Arc<dyn Random>,
 }
 
@@ -40,6 +42,7 @@ impl KeyRing {
             root: Mutex::new(root),
             projects: Mutex::default(),
             subjects: Mutex::default(),
+            trials: Mutex::default(),
             random,
         })
     }
@@ -74,6 +77,23 @@ impl KeyRing {
 
     pub(crate) fn keep_subject(&self, subject: PrincipalId, key: Key) {
         lock(&self.subjects).insert(subject, key);
+    }
+
+    /// Keeps a key that only the change which stores it seals under.
+    pub(crate) fn try_subject(&self, subject: PrincipalId, key: Key) {
+        lock(&self.trials).insert(subject, key);
+    }
+
+    /// The change was made.
+    pub(crate) fn settle_subject(&self, subject: &PrincipalId) {
+        if let Some(key) = lock(&self.trials).remove(subject) {
+            self.keep_subject(subject.clone(), key);
+        }
+    }
+
+    /// The change was not made.
+    pub(crate) fn drop_trial(&self, subject: &PrincipalId) {
+        lock(&self.trials).remove(subject);
     }
 
     pub(crate) fn forget_subject(&self, subject: &PrincipalId) {
@@ -118,7 +138,11 @@ impl KeyRing {
         match purpose {
             Purpose::Fingerprint => Ok(self.fingerprint.clone()),
             Purpose::Token => Ok(self.token.clone()),
-            Purpose::Subject(subject) => lock(&self.subjects).get(subject).cloned().ok_or(KeyError::Missing),
+            Purpose::Credential => Ok(self.token.derive(b"keyward/credential/1")),
+            Purpose::Subject(subject) => {
+                let kept = lock(&self.subjects).get(subject).cloned();
+                kept.or_else(|| lock(&self.trials).get(subject).cloned()).ok_or(KeyError::Missing)
+            }
             Purpose::HeadMac | Purpose::LogSign => Err(KeyError::WrongUse),
         }
     }

@@ -127,7 +127,7 @@ impl Vault {
         }
         let whole = roster.standing_under(account, Arc::clone(roster.policies()));
         let alone = RoleBinding { until: None, ..binding.clone() };
-        let standing = Standing { bindings: vec![alone], ..whole };
+        let standing = Standing::new(whole.principal, whole.login, whole.groups, vec![alone], whole.policies);
         let caller = Caller::member(Arc::new(standing), now);
         Some(Way { source, caller, within: Some(binding), since, until })
     }

@@ -12,6 +12,7 @@ use crate::Error;
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
 use crate::crypto::Key;
+use crate::door::Door;
 use crate::header::{FORMAT, Header, SystemKeys};
 use crate::record::Turns;
 use crate::records::{self, Environment, Project, StoredKey, stored_key_key};
@@ -26,6 +27,8 @@ pub struct Vault {
     pub(crate) tools: Tools,
     pub(crate) turns: Turns,
     pub(crate) known: Known,
+    pub(crate) door: Door,
+    births: Mutex<()>,
     header: Mutex<Header>,
     verifier: VerifierKey,
 }
@@ -130,8 +133,17 @@ impl Vault {
         let verifier = keyward_audit::Signer::verifier(&signer).clone();
         let store =
             Store::open(engine, Arc::new(HeadMac(Arc::clone(&ring))), Arc::new(SignedHead(Integrator::new(signer))));
-        let header = Mutex::new(header);
-        Ok(Self { store, ring, tools, turns: Turns::default(), known: Known::default(), header, verifier })
+        Ok(Self {
+            store,
+            ring,
+            tools,
+            turns: Turns::default(),
+            known: Known::default(),
+            door: Door::default(),
+            births: Mutex::default(),
+            header: Mutex::new(header),
+            verifier,
+        })
     }
 
     fn check_log_head(&self) -> Result<(), Error> {
@@ -218,21 +230,53 @@ impl Vault {
         Ok((salted, commitment))
     }
 
-    /// Makes sure that private parts about this principal can be sealed; the record of a new key
-    /// goes into the change that needs it first.
-    pub(crate) fn ensure_subject(&self, subject: &PrincipalId) -> Result<Option<StoredKey>, Error> {
+    /// Whether private parts about this principal can be opened: its key is there.
+    pub(crate) fn knows_subject(&self, subject: &PrincipalId) -> Result<bool, Error> {
         if self.ring.has_subject(subject) {
+            return Ok(true);
+        }
+        let Some(row) = records::load::<StoredKey>(&self.store, &stored_key_key(&subject_purpose(subject), 1))? else {
+            return Ok(false);
+        };
+        self.ring.keep_subject(subject.clone(), self.ring.unwrap(&row.record.key)?);
+        Ok(true)
+    }
+
+    /// A key for private parts about a principal who has none. It goes into the change that needs
+    /// it first; until that is durable, others who need it wait: what they seal has to open later.
+    pub(crate) fn birth_of(&self, subject: &PrincipalId) -> Result<Option<Birth<'_>>, Error> {
+        if self.knows_subject(subject)? {
             return Ok(None);
         }
-        let purpose = subject_purpose(subject);
-        if let Some(row) = records::load::<StoredKey>(&self.store, &stored_key_key(&purpose, 1))? {
-            self.ring.keep_subject(subject.clone(), self.ring.unwrap(&row.record.key)?);
+        let alone = self.births.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.knows_subject(subject)? {
             return Ok(None);
         }
         let key = Key::random(&*self.tools.random)?;
-        let stored = StoredKey { key: self.ring.wrap(&key, &purpose, 1)? };
-        self.ring.keep_subject(subject.clone(), key);
-        Ok(Some(stored))
+        let stored = StoredKey { key: self.ring.wrap(&key, &subject_purpose(subject), 1)? };
+        self.ring.try_subject(subject.clone(), key);
+        Ok(Some(Birth { ring: &self.ring, subject: subject.clone(), stored, _alone: alone }))
+    }
+}
+
+/// A principal's key that is not durable yet. Forgotten unless it is [`settled`](Birth::settle).
+pub(crate) struct Birth<'a> {
+    ring: &'a KeyRing,
+    subject: PrincipalId,
+    pub(crate) stored: StoredKey,
+    _alone: MutexGuard<'a, ()>,
+}
+
+impl Birth<'_> {
+    /// The key is in the store.
+    pub(crate) fn settle(self) {
+        self.ring.settle_subject(&self.subject);
+    }
+}
+
+impl Drop for Birth<'_> {
+    fn drop(&mut self) {
+        self.ring.drop_trial(&self.subject);
     }
 }
 

@@ -39,7 +39,7 @@ impl Vault {
         let counters = self.read_counters();
         let open = |entry: &keyward_audit::Entry, sealed: &[u8]| {
             let principal = entry.principal.parse().map_err(|_| "the entry names no principal".to_owned())?;
-            self.ensure_subject(&principal).map_err(|error| error.to_string())?;
+            self.knows_subject(&principal).map_err(|error| error.to_string())?;
             self.ring.open(&entry.principal, sealed, &entry.private_context())
         };
         let keys = std::slice::from_ref(self.verifier());

@@ -96,8 +96,8 @@ fn class(action: Action) -> Class {
         activity_name,
     };
     match action {
-        Action::VaultUnlock | Action::TokenUse => authentication(1, "Logon"),
-        Action::VaultLock => authentication(2, "Logoff"),
+        Action::VaultUnlock | Action::TokenUse | Action::SignIn => authentication(1, "Logon"),
+        Action::VaultLock | Action::SignOut | Action::SessionEnd => authentication(2, "Logoff"),
         Action::VaultInit
         | Action::SecretWrite
         | Action::SecretImport
@@ -113,6 +113,11 @@ fn class(action: Action) -> Class {
         | Action::TokenCreate
         | Action::ElevateRequest
         | Action::BreakGlass
+        | Action::SecondFactorBegin
+        | Action::SecondFactorAdd
+        | Action::RecoveryCodesRenew
+        | Action::InviteCreate
+        | Action::DeviceBegin
         | Action::FolderTrust
         | Action::Backup
         | Action::LogCheckpoint
@@ -150,6 +155,11 @@ fn class(action: Action) -> Class {
         | Action::PolicyPut
         | Action::ElevateApprove
         | Action::ElevateDeny
+        | Action::SignInLock
+        | Action::SessionUse
+        | Action::PasswordSet
+        | Action::DeviceApprove
+        | Action::DeviceDeny
         | Action::StoreAccept => api(3, "Update"),
         Action::SecretDelete
         | Action::SecretDestroy
@@ -161,6 +171,8 @@ fn class(action: Action) -> Class {
         | Action::RoleRevoke
         | Action::PolicyDelete
         | Action::TokenRevoke
+        | Action::SecondFactorRemove
+        | Action::SignInSweep
         | Action::FolderUntrust
         | Action::EpochDrop => api(4, "Delete"),
     }
