@@ -225,7 +225,6 @@ impl Vault {
                 secret: names.secret.as_ref().map(ToString::to_string),
             },
             more: names.more.clone(),
-            ..PrivatePart::default()
         };
         let (salted, commit) = self.salted(&private)?;
         let object = &telling.object;
