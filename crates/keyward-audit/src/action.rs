@@ -154,6 +154,10 @@ names! {
         BreakGlass = "break-glass",
         /// A holding ended: its holder has the value no longer.
         HoldingClose = "holding.close",
+        /// A scan reported what it found.
+        FindingReport = "finding.report",
+        /// Somebody decided on a finding.
+        FindingResolve = "finding.resolve",
         /// A checkpoint was published outside the store.
         LogCheckpoint = "log.checkpoint",
         /// The log was exported.

@@ -10,6 +10,7 @@ mod agent;
 mod bytes;
 mod desk;
 mod failure;
+mod findings;
 mod home;
 mod intake;
 mod local;
@@ -23,6 +24,7 @@ pub use agent::{Agent, End};
 pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};
 pub use failure::{Code, Failure, Result};
+pub use findings::FindingInfo;
 pub use home::{Ask, Connection, Home, Owned};
 pub use intake::{Examined, bits, can_be_masked, examine};
 pub use local::LocalDesk;
@@ -32,4 +34,7 @@ pub use system::{SystemClock, SystemRandom, tools};
 pub use wire::*;
 
 pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};
-pub use keyward_vault::{AgeIdentity, AgeRecipient, Cost, Expected, KeyFile, NewSlot, NewVault, RecoveryCode, Share};
+pub use keyward_vault::{
+    AgeIdentity, AgeRecipient, Cost, Expected, FindingReport, FindingState, KeyFile, NewSlot, NewVault, RecoveryCode,
+    Share,
+};

@@ -114,6 +114,7 @@ fn class(action: Action) -> Class {
         | Action::FolderTrust
         | Action::Backup
         | Action::LogCheckpoint
+        | Action::FindingReport
         | Action::EpochBegin => api(1, "Create"),
         Action::SecretRead
         | Action::SecretMatch
@@ -133,6 +134,7 @@ fn class(action: Action) -> Class {
         | Action::RekeyData
         | Action::Restore
         | Action::HoldingClose
+        | Action::FindingResolve
         | Action::UserEdit
         | Action::UserDisable
         | Action::UserEnable
