@@ -198,6 +198,10 @@ names! {
         ReviewClose = "review.close",
         /// What a review had taken away was given back.
         ReviewRestore = "review.restore",
+        /// A scan reported what it found.
+        FindingReport = "finding.report",
+        /// Somebody decided on a finding.
+        FindingResolve = "finding.resolve",
         /// A checkpoint was published outside the store.
         LogCheckpoint = "log.checkpoint",
         /// The log was exported.

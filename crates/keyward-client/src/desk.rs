@@ -15,7 +15,7 @@ use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
     NewSlotInfo, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
 };
-use crate::{Bytes, Failure, Result};
+use crate::{Bytes, Failure, FindingInfo, FindingReport, FindingState, Result};
 
 /// Makes the trait, the wire form and the dispatcher from one list.
 macro_rules! desk {
@@ -145,6 +145,13 @@ desk! {
     identify / Identify (values: Vec<Bytes>) -> Vec<Option<KnownSecret>>;
     /// A key under which this user's scanner keeps what it has seen of a repository.
     scan_key / ScanKey () -> Bytes;
+
+    /// Keeps what a scan found; answers it as it is kept.
+    report_findings / ReportFindings (reports: Vec<FindingReport>) -> Vec<FindingInfo>;
+    /// What scans reported, the last seen first.
+    findings / Findings () -> Vec<FindingInfo>;
+    /// Decides on a finding.
+    resolve_finding / ResolveFinding (id: String, state: FindingState, note: Option<String>) -> FindingInfo;
 
     /// Entries of the log from `first` on.
     log / Log (first: u64, limit: u64) -> Vec<LogLineInfo>;

@@ -130,6 +130,7 @@ impl From<VaultError> for Failure {
                     "policy" => failure.hint("`keyward policy list` shows what there is"),
                     "token" => failure.hint("`keyward token list` shows what there is"),
                     "role binding" => failure.hint("`keyward role list` shows what there is"),
+                    "finding" => failure.hint("`keyward finding list` shows what there is"),
                     "request" => failure.hint("`keyward elevate list` shows what there is"),
                     _ => failure,
                 }
@@ -181,12 +182,11 @@ impl From<keyward_store::Error> for Failure {
                 Self::new(Code::Usage, message).hint("set `KEYWARD_HOME` to a folder on a local disk")
             }
             Store::Exists { .. } => Self::new(Code::Conflict, message),
-            Store::ReadOnly { .. } => {
-                Self::new(Code::Unavailable, message).hint("nothing was changed; the vault needs a folder that can be written")
-            }
+            Store::ReadOnly { .. } => Self::new(Code::Unavailable, message)
+                .hint("nothing was changed; the vault needs a folder that can be written"),
             Store::Full => {
                 Self::new(Code::Unavailable, message).hint("nothing was changed; make room, then run the command again")
-            },
+            }
             _ => Self::internal(message),
         }
     }

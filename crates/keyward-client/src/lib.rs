@@ -11,6 +11,7 @@ mod bytes;
 mod desk;
 mod engines;
 mod failure;
+mod findings;
 mod home;
 mod intake;
 mod local;
@@ -30,6 +31,7 @@ pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};
 pub use engines::StoreAddress;
 pub use failure::{Code, Failure, Result};
+pub use findings::FindingInfo;
 pub use home::{Ask, Connection, Home, Owned};
 pub use intake::{Examined, bits, can_be_masked, examine};
 pub use local::LocalDesk;
@@ -41,4 +43,7 @@ pub use team_wire::*;
 pub use wire::*;
 
 pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};
-pub use keyward_vault::{AgeIdentity, AgeRecipient, Cost, Expected, KeyFile, NewSlot, NewVault, RecoveryCode, Share};
+pub use keyward_vault::{
+    AgeIdentity, AgeRecipient, Cost, Expected, FindingReport, FindingState, KeyFile, NewSlot, NewVault, RecoveryCode,
+    Share,
+};

@@ -24,7 +24,7 @@ use crate::wire::{
     NewSecret, NewSlotInfo, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored,
     StoredChange, Verdict, VersionInfo, Where,
 };
-use crate::{Bytes, Desk, Failure, Occasion, Result};
+use crate::{Bytes, Desk, Failure, FindingInfo, FindingReport, FindingState, Occasion, Result};
 
 /// Carries calls out for the owner of a local vault.
 pub struct LocalDesk {
@@ -384,6 +384,19 @@ impl Desk for LocalDesk {
         let written = self.vault.backup(&self.actor, target, reopen);
         // What could not be finished may still open with a key of this machine.
         Ok(written.inspect_err(|_| drop(std::fs::remove_file(target)))?)
+    }
+
+    fn report_findings(&self, reports: Vec<FindingReport>) -> Result<Vec<FindingInfo>> {
+        let kept = self.vault.report_findings(&self.actor, reports)?;
+        Ok(kept.into_iter().map(FindingInfo::from).collect())
+    }
+
+    fn findings(&self) -> Result<Vec<FindingInfo>> {
+        Ok(self.vault.findings(&self.actor)?.into_iter().map(FindingInfo::from).collect())
+    }
+
+    fn resolve_finding(&self, id: String, state: FindingState, note: Option<String>) -> Result<FindingInfo> {
+        Ok(self.vault.resolve_finding(&self.actor, &id, state, note)?.into())
     }
 
     fn log(&self, first: u64, limit: u64) -> Result<Vec<LogLineInfo>> {

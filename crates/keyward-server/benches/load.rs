@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keyward_client::{Desk, LocalDesk, NewTokenInfo, Occasion};
-use keyward_server::{Config, Listen, Tokens, Server, Stop, Tls};
+use keyward_server::{Config, Listen, Server, Stop, Tls, Tokens};
 use keyward_testing::TestVault;
 use rcgen::{CertificateParams, KeyPair};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -84,7 +84,10 @@ fn serve(settings: &Settings) {
         SECRETS,
         settings.seconds
     );
-    println!("{:<8} {:>10} {:>12} {:>9} {:>9} {:>7}", "work", "requests/s", "CPU-µs each", "p50 ms", "p99 ms", "failed");
+    println!(
+        "{:<8} {:>10} {:>12} {:>9} {:>9} {:>7}",
+        "work", "requests/s", "CPU-µs each", "p50 ms", "p99 ms", "failed"
+    );
     for work in ["health", "read", "hot", "write"] {
         let before = cpu();
         let mut command = Command::new(std::env::current_exe().unwrap());

@@ -40,6 +40,9 @@ pub(crate) struct Named(pub(crate) Where, pub(crate) SecretName);
 /// One name in the path.
 pub(crate) struct Part<T>(pub(crate) T);
 
+/// Two names in the path.
+pub(crate) struct Two<T>(pub(crate) T, pub(crate) T);
+
 /// A value on the wire: a JSON string where it is text, base64 where it is not.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -125,7 +128,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// A whole body, unless it is too large: then no more of it is taken in.
 pub(crate) async fn collect(mut body: Body, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
     let too_large = || {
-        Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).hint(format!("at most {limit} bytes; a value has at most 64 KiB"))
+        Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE)
+            .hint(format!("at most {limit} bytes; a value has at most 64 KiB"))
     };
     let announced = axum::body::HttpBody::size_hint(&body).lower();
     if usize::try_from(announced).map_or(true, |announced| announced > limit) {
@@ -177,9 +181,22 @@ impl<T: FromStr<Err: std::fmt::Display>, S: Send + Sync> FromRequestParts<S> for
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let names = names(parts, state).await?;
-        let (_, text) = names.iter().next().ok_or_else(|| Problem::of_status(StatusCode::NOT_FOUND))?;
-        text.parse().map(Self).map_err(|error: T::Err| Problem::wrong(error.to_string()))
+        nth(&names, 0).map(Self)
     }
+}
+
+impl<T: FromStr<Err: std::fmt::Display>, S: Send + Sync> FromRequestParts<S> for Two<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let names = names(parts, state).await?;
+        Ok(Self(nth(&names, 0)?, nth(&names, 1)?))
+    }
+}
+
+fn nth<T: FromStr<Err: std::fmt::Display>>(names: &RawPathParams, n: usize) -> Result<T> {
+    let (_, text) = names.iter().nth(n).ok_or_else(|| Problem::of_status(StatusCode::NOT_FOUND))?;
+    text.parse().map_err(|error: T::Err| Problem::wrong(error.to_string()))
 }
 
 async fn names<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams> {

@@ -51,7 +51,8 @@ fn completed(path: &str, mut item: Value) -> Value {
         if method != "get" {
             parameters.push(header_parameter("Idempotency-Key", "Asked for again, the change is carried out once"));
             if path.ends_with("{name}") {
-                parameters.push(header_parameter("If-Match", "Only where the secret has this entity tag; `*`: a value"));
+                parameters
+                    .push(header_parameter("If-Match", "Only where the secret has this entity tag; `*`: a value"));
                 parameters.push(header_parameter("If-None-Match", "`*`: only where there is no value yet"));
             }
         }
@@ -66,13 +67,17 @@ fn parameter(part: &str) -> Option<Value> {
         "project" => ("Name of a project", word(128)),
         "environment" => ("Name of an environment", word(128)),
         "name" => ("Name of a secret; parts are joined by `/`", json!({ "type": "string", "minLength": 1 })),
+        "login" => ("Login of an account", word(64)),
+        "group" => ("Name of a group", word(64)),
+        "policy" => ("Name of a policy", word(64)),
+        "id" => ("Its id", word(64)),
         _ => ("A number", json!({ "type": "integer", "format": "int64", "minimum": 0 })),
     };
     Some(json!({ "name": name, "in": "path", "required": true, "description": description, "schema": schema }))
 }
 
 fn word(longest: u32) -> Value {
-    json!({ "type": "string", "minLength": 1, "maxLength": longest, "pattern": "^[A-Za-z0-9._-]+$" })
+    json!({ "type": "string", "minLength": 1, "maxLength": longest, "pattern": "^[A-Za-z0-9._@-]+$" })
 }
 
 fn header_parameter(name: &str, description: &str) -> Value {

@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::address::Client;
 use crate::app::App;
@@ -51,7 +52,8 @@ struct Known {
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
-    body: Vec<u8>,
+    /// It may hold a token that was just made.
+    body: Zeroizing<Vec<u8>>,
 }
 
 /// Lets each change with a key through once. Reads pass, and changes without a key.
@@ -80,7 +82,11 @@ async fn once(app: Arc<App>, request: Request, next: Next) -> Result<Response> {
     match app.repeats.begin(&id, digest) {
         Begin::Again(answer) => return Ok(answer.into_response()),
         Begin::UnderWay => {
-            return Err(Problem::new(StatusCode::CONFLICT, "under_way", "the first request with this key is under way"));
+            return Err(Problem::new(
+                StatusCode::CONFLICT,
+                "under_way",
+                "the first request with this key is under way",
+            ));
         }
         Begin::Other => {
             return Err(Problem::new(
@@ -129,9 +135,9 @@ fn key(headers: &HeaderMap) -> Result<String> {
 
 fn digest(method: &Method, uri: &str, body: &[u8]) -> [u8; 32] {
     let parts = [method.as_str().as_bytes(), uri.as_bytes(), body];
-    let hash = parts.iter().fold(Sha256::new(), |hash, part| {
-        hash.chain_update((part.len() as u64).to_be_bytes()).chain_update(part)
-    });
+    let hash = parts
+        .iter()
+        .fold(Sha256::new(), |hash, part| hash.chain_update((part.len() as u64).to_be_bytes()).chain_update(part));
     hash.finalize().into()
 }
 
@@ -141,9 +147,10 @@ async fn keep(response: Response) -> Result<(Option<Answer>, Response)> {
         return Ok((None, response));
     }
     let (parts, body) = response.into_parts();
-    let body = input::collect(body, usize::MAX).await?.to_vec();
-    let answer = Answer { status: parts.status, headers: parts.headers.clone(), body: body.clone() };
-    Ok(((body.len() <= LARGEST).then_some(answer), Response::from_parts(parts, Body::from(body))))
+    let body = input::collect(body, usize::MAX).await?;
+    let response = Response::from_parts(parts.clone(), Body::from(body.to_vec()));
+    let answer = Answer { status: parts.status, headers: parts.headers, body };
+    Ok(((answer.body.len() <= LARGEST).then_some(answer), response))
 }
 
 enum Begin {
@@ -204,7 +211,7 @@ fn make_room(known: &mut HashMap<Id, Known>, now: Instant) {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let mut response = (self.status, self.body).into_response();
+        let mut response = (self.status, self.body.to_vec()).into_response();
         *response.headers_mut() = self.headers;
         response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
         response
@@ -220,7 +227,7 @@ mod tests {
     }
 
     fn answer() -> Answer {
-        Answer { status: StatusCode::CREATED, headers: HeaderMap::new(), body: b"once".to_vec() }
+        Answer { status: StatusCode::CREATED, headers: HeaderMap::new(), body: Zeroizing::new(b"once".to_vec()) }
     }
 
     #[test]
@@ -229,7 +236,7 @@ mod tests {
         assert!(matches!(repeats.begin(&id(1), [1; 32]), Begin::First));
         assert!(matches!(repeats.begin(&id(1), [1; 32]), Begin::UnderWay));
         repeats.finish(&id(1), answer());
-        assert!(matches!(repeats.begin(&id(1), [1; 32]), Begin::Again(again) if again.body == b"once"));
+        assert!(matches!(repeats.begin(&id(1), [1; 32]), Begin::Again(again) if **again.body == *b"once"));
         assert!(matches!(repeats.begin(&id(1), [2; 32]), Begin::Other));
         let other = Id("user:b".into(), "1".into());
         assert!(matches!(repeats.begin(&other, [1; 32]), Begin::First), "keys of two callers are two keys");

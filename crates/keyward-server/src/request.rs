@@ -71,9 +71,13 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
             .into_response();
     }
     if !is_plain(request.uri().path()) {
-        return Problem::new(StatusCode::BAD_REQUEST, "path", "the path holds `.`, `..`, an empty part or an encoded slash")
-            .hint("write each name as it is; names need no encoding")
-            .into_response();
+        return Problem::new(
+            StatusCode::BAD_REQUEST,
+            "path",
+            "the path holds `.`, `..`, an empty part or an encoded slash",
+        )
+        .hint("write each name as it is; names need no encoding")
+        .into_response();
     }
     next.run(request).await
 }

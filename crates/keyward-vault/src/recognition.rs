@@ -80,6 +80,11 @@ impl Vault {
         Ok(values.iter().map(known).collect())
     }
 
+    /// The right to recognise something of the vault.
+    pub(crate) fn permit_matching(&self, actor: &Actor) -> Result<(Object, Permit<Match>), Error> {
+        self.permit_match(actor).map(|(object, permit, _)| (object, permit))
+    }
+
     /// The right to recognise the whole vault, or else what may be recognised: the environments in
     /// which the caller may, and their secrets.
     fn permit_match(&self, actor: &Actor) -> Result<(Object, Permit<Match>, Catalogue), Error> {

@@ -19,7 +19,7 @@ fn person(name: &str) -> PrincipalId {
 fn actor(name: &str, operations: &[Operation]) -> Actor {
     let grants = vec![Grant { operations: operations.to_vec(), project: None, environment: None }];
     let identity = Identity { grants, ..Identity::owner(person(name), name.into(), Timestamp(0)) };
-    Actor { caller: Caller::identified(&identity), reason: None, agent: "test".into() }
+    Actor::new(Caller::identified(&identity), "test")
 }
 
 fn task(vault: &TestVault, leaver: &str) -> Task {
@@ -95,7 +95,7 @@ fn a_leaver_settles_nothing_and_a_stranger_sees_nothing() {
 fn member(vault: &TestVault, login: &str, role: Role) -> Actor {
     let account = vault.vault.add_user(&vault.actor, &login.parse().unwrap(), "").unwrap();
     grant(vault, &account.principal, role);
-    Actor { caller: vault.vault.caller_of(&account.principal).unwrap(), reason: None, agent: "test".into() }
+    Actor::new(vault.vault.caller_of(&account.principal).unwrap(), "test")
 }
 
 fn grant(vault: &TestVault, to: &PrincipalId, role: Role) {

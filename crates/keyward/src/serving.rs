@@ -2,13 +2,13 @@
 //! commands of this user. Whatever ends it, requests are answered first, then the socket's calls,
 //! and the store is given up last.
 
-use std::sync::mpsc::{self, Sender};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use keyward_client::{Agent, Bytes, Desk, End, Failure, NewTokenInfo, Owned, Result};
-use keyward_server::{Config, Tokens, Server, Stop};
+use keyward_server::{Config, Server, Stop, Tokens};
 use keyward_types::{EnvironmentName, ProjectName};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;

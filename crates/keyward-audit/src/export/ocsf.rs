@@ -121,6 +121,7 @@ fn class(action: Action) -> Class {
         | Action::FolderTrust
         | Action::Backup
         | Action::LogCheckpoint
+        | Action::FindingReport
         | Action::EpochBegin => api(1, "Create"),
         Action::SecretRead
         | Action::SecretMatch
@@ -146,6 +147,7 @@ fn class(action: Action) -> Class {
         | Action::ReviewDecide
         | Action::ReviewClose
         | Action::ReviewRestore
+        | Action::FindingResolve
         | Action::UserEdit
         | Action::UserDisable
         | Action::UserEnable

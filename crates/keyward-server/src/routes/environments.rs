@@ -18,9 +18,7 @@ use crate::input::{At, Input, Params, Part};
 use crate::problem::Result;
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(list_environments, add_environment))
-        .routes(routes!(remove_environment))
+    OpenApiRouter::new().routes(routes!(list_environments, add_environment)).routes(routes!(remove_environment))
 }
 
 /// An environment.

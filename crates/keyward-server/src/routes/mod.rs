@@ -1,22 +1,31 @@
 //! The calls, one module a noun. A handler takes the request apart, asks the desk once, and puts the
 //! answer together.
 
+mod accounts;
 mod audit;
+mod elevations;
 mod environments;
+mod findings;
+mod groups;
 mod holdings;
 mod matching;
+mod policies;
 mod projects;
+mod roles;
 mod search;
 mod secrets;
 mod status;
+mod tokens;
 mod values;
 mod versions;
 
 use std::sync::Arc;
 
+use keyward_types::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::problem::{Problem, Result};
 
 /// Every call of `/api/v1`, with its description.
 pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
@@ -30,5 +39,17 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(holdings::router())
         .merge(search::router())
         .merge(matching::router())
+        .merge(findings::router())
+        .merge(accounts::router())
+        .merge(groups::router())
+        .merge(roles::router())
+        .merge(policies::router())
+        .merge(tokens::router())
+        .merge(elevations::router())
         .merge(audit::router())
+}
+
+/// A moment as RFC 3339 writes it.
+fn moment(field: &str, text: &str) -> Result<Timestamp> {
+    text.parse().map_err(|_| Problem::wrong(format!("`{field}` is no moment as RFC 3339 writes it")))
 }

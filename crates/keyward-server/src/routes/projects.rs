@@ -19,9 +19,11 @@ use crate::page::Page;
 use crate::problem::Result;
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(list_projects, create_project))
-        .routes(routes!(show_project, rename_project, delete_project))
+    OpenApiRouter::new().routes(routes!(list_projects, create_project)).routes(routes!(
+        show_project,
+        rename_project,
+        delete_project
+    ))
 }
 
 /// A project and its environments.
@@ -111,11 +113,7 @@ async fn show_project(asker: Asker, Part(name): Part<ProjectName>) -> Result<Jso
     patch, path = "/projects/{project}", tag = "projects",
     request_body = Rename, responses((status = 200, body = Project))
 )]
-async fn rename_project(
-    asker: Asker,
-    Part(name): Part<ProjectName>,
-    input: Input<Rename>,
-) -> Result<Json<Project>> {
+async fn rename_project(asker: Asker, Part(name): Part<ProjectName>, input: Input<Rename>) -> Result<Json<Project>> {
     let renamed = asker.ask(move |desk| Ok(desk.rename_project(name, input.parse()?.name)?));
     Ok(Json(renamed.await?.into()))
 }

@@ -81,16 +81,18 @@ fn find(desk: &LocalDesk, query: &Search) -> Result<Vec<Hit>> {
                 Err(failure) if matches!(failure.code, Code::Denied | Code::NotFound) => continue,
                 Err(failure) => return Err(failure.into()),
             };
-            hits.extend(lines.into_iter().filter(|line| line.name.as_str().to_ascii_lowercase().contains(&wanted)).map(
-                |line| Hit {
-                    path: format!("{}/{}/{}", project.name, environment.name, line.name),
-                    project: project.name.to_string(),
-                    environment: environment.name.to_string(),
-                    name: line.name.to_string(),
-                    kind: line.kind.to_string(),
-                    version: line.version.get(),
-                },
-            ));
+            hits.extend(
+                lines.into_iter().filter(|line| line.name.as_str().to_ascii_lowercase().contains(&wanted)).map(
+                    |line| Hit {
+                        path: format!("{}/{}/{}", project.name, environment.name, line.name),
+                        project: project.name.to_string(),
+                        environment: environment.name.to_string(),
+                        name: line.name.to_string(),
+                        kind: line.kind.to_string(),
+                        version: line.version.get(),
+                    },
+                ),
+            );
         }
     }
     hits.sort_by(|a, b| a.path.cmp(&b.path));

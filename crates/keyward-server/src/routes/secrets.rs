@@ -6,7 +6,7 @@ use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use keyward_client::{Desk, EditInfo, LocalDesk, SecretInfo, StoredChange, Where, examine};
-use keyward_types::{Access, Kind, SecretName, Timestamp};
+use keyward_types::{Access, Kind, SecretName};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -21,9 +21,12 @@ use crate::page::Page;
 use crate::problem::{Problem, Result};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(list_secrets))
-        .routes(routes!(show_secret, write_secret, edit_secret, delete_secret))
+    OpenApiRouter::new().routes(routes!(list_secrets)).routes(routes!(
+        show_secret,
+        write_secret,
+        edit_secret,
+        delete_secret
+    ))
 }
 
 /// What is known of a secret without opening it.
@@ -248,9 +251,7 @@ fn stated<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Re
 
 impl Metadata {
     fn edit(self) -> Result<EditInfo> {
-        let moment = |text: String| {
-            text.parse::<Timestamp>().map_err(|_| Problem::wrong("`expires_at` is no moment as RFC 3339 writes it"))
-        };
+        let moment = |text: String| super::moment("expires_at", &text);
         Ok(EditInfo {
             kind: self.kind,
             provider: self.provider,

@@ -75,7 +75,9 @@ fn names_are_not_repaired() {
     for name in ["Key%20", "%20Key", "K%D0%B5y", "Key%00", "a%3Ab", "Key%0a", "a*", "%2a", "%FF"] {
         assert_eq!(served.get(&in_development(&format!("values/{name}"))).status, 400, "{name}");
     }
-    for path in ["values/../values/Key", "values/./Key", "values//Key", "values/a%2FKey", "values/%2e%2e/Key", "values/Key/"] {
+    for path in
+        ["values/../values/Key", "values/./Key", "values//Key", "values/a%2FKey", "values/%2e%2e/Key", "values/Key/"]
+    {
         assert_eq!(served.get(&in_development(path)).status, 400, "{path}");
     }
     for path in ["/projects/Shop", "/projects/SHOP", "/projects/sh0p"] {
@@ -127,7 +129,9 @@ fn requests_cannot_be_smuggled() {
         "transfer-encoding: gzip\r\ncontent-length: 1\r\n",
         "transfer-encoding: chunked, identity\r\n",
     ] {
-        let text = format!("POST /api/v1/projects HTTP/1.1\r\nhost: localhost\r\n{framing}\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+        let text = format!(
+            "POST /api/v1/projects HTTP/1.1\r\nhost: localhost\r\n{framing}\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n"
+        );
         let answer = served.send(text.as_bytes());
         assert_eq!(answer.status, 400, "{framing}: {}", answer.text());
         assert!(!answer.text().contains("HTTP/1.1 200"), "{framing}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyward_access::Caller;
 use keyward_client::{Desk, Failure, LocalDesk, NewTokenInfo, Occasion};
-use keyward_server::{Authenticate, Config, Tokens, Server, Stop};
+use keyward_server::{Authenticate, Config, Server, Stop, Tokens};
 use keyward_testing::TestVault;
 use keyward_types::token::PlainToken;
 use keyward_vault::Vault;

@@ -3,6 +3,7 @@
 mod answers;
 mod audit;
 mod bad_input;
+mod findings;
 mod kit;
 mod limits;
 mod matching;
@@ -12,6 +13,7 @@ mod projects;
 mod repeats;
 mod rights;
 mod secrets;
+mod team;
 mod tls;
 mod values;
 mod versions;

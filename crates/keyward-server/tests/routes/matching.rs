@@ -6,7 +6,9 @@ use crate::kit::{Served, in_development};
 fn candidates_are_recognised_and_nothing_is_opened() {
     let served = Served::start();
     let value = format!("v{}", "4711-correct-horse".repeat(2));
-    served.ask("PUT", &in_development("secrets/A"), Some(json!({ "value": value, "metadata": { "kind": "api-key" } }))).is(201);
+    served
+        .ask("PUT", &in_development("secrets/A"), Some(json!({ "value": value, "metadata": { "kind": "api-key" } })))
+        .is(201);
     let before = served.log_size();
     let candidates = json!({ "candidates": [{ "value": "something else" }, { "value": value }] });
     let matches = served.ask("POST", "/match/candidates", Some(candidates)).is(200);

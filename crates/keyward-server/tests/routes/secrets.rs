@@ -79,7 +79,9 @@ fn a_list_is_filtered_and_paged() {
 fn names_are_found_wherever_they_lie() {
     let served = Served::start();
     put(&served, "team/STRIPE_KEY", json!({ "value": "a" }));
-    served.ask("PUT", "/projects/shop/environments/production/secrets/stripe.token", Some(json!({ "value": "b" }))).is(201);
+    served
+        .ask("PUT", "/projects/shop/environments/production/secrets/stripe.token", Some(json!({ "value": "b" })))
+        .is(201);
     put(&served, "OTHER", json!({ "value": "c" }));
     let found = served.get("/search?name=stripe").is(200);
     let paths: Vec<_> = found["secrets"].as_array().unwrap().iter().map(|hit| hit["path"].as_str().unwrap()).collect();
@@ -94,9 +96,8 @@ fn names_are_found_wherever_they_lie() {
 fn of_two_who_saw_the_same_state_one_gets_through() {
     let served = Served::start();
     let path = in_development("secrets/SHARED");
-    let create = |value: &str| {
-        served.ask_with("PUT", &path, &[("if-none-match", "*")], Some(json!({ "value": value })))
-    };
+    let create =
+        |value: &str| served.ask_with("PUT", &path, &[("if-none-match", "*")], Some(json!({ "value": value })));
     let tag = create("first").header("etag").to_owned();
     assert!(tag.len() > 10, "{tag}");
     assert_eq!(create("second").problem(412), "stale");

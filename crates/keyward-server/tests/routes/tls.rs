@@ -36,8 +36,7 @@ fn write(folder: &Path, authority: &Issuer, name: &str) -> Tls {
 }
 
 fn served(tls: Tls) -> Served {
-    let listen =
-        Listen { address: Some("127.0.0.1:0".parse().unwrap()), tls: Some(tls), ..Listen::default() };
+    let listen = Listen { address: Some("127.0.0.1:0".parse().unwrap()), tls: Some(tls), ..Listen::default() };
     Served::with(Config { listen: vec![listen], ..Config::default() })
 }
 
@@ -47,8 +46,16 @@ fn ask(
     authority: &Issuer,
     client: Option<(String, String)>,
 ) -> Result<(CertificateDer<'static>, Answer), String> {
+    ask_with(served, authority.der().clone(), client)
+}
+
+fn ask_with(
+    served: &Served,
+    authority: CertificateDer<'static>,
+    client: Option<(String, String)>,
+) -> Result<(CertificateDer<'static>, Answer), String> {
     let mut roots = RootCertStore::empty();
-    roots.add(authority.der().clone()).unwrap();
+    roots.add(authority).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -122,4 +129,27 @@ fn files_that_cannot_be_used_stop_the_start() {
     let vault = Served::start().vault.clone();
     let failure = keyward_server::Server::bind(vault, keyward_server::Tokens, config).err().unwrap();
     assert!(failure.message.contains("cannot be used"), "{failure}");
+}
+
+#[test]
+fn certificates_of_ones_own_authority_are_taken() {
+    use keyward_server::ca;
+    let folder = tempfile::tempdir().unwrap();
+    let authority = ca::init(folder.path()).unwrap();
+    assert!(ca::init(folder.path()).is_err(), "an authority is not replaced");
+    let server = ca::issue(folder.path(), &["localhost".into(), "127.0.0.1".into()], ca::Use::Server, 90).unwrap();
+    let client = ca::issue(folder.path(), &["ci".into()], ca::Use::Client, 1).unwrap();
+    assert!(ca::issue(folder.path(), &["x".into()], ca::Use::Server, 398).is_err());
+    let mode = |path: &Path| std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions());
+    assert!([&authority.key, &server.key, &client.key].iter().all(|key| mode(key) & 0o777 == 0o600));
+    let served = served(Tls {
+        certificate: server.certificate,
+        key: server.key,
+        client_ca: Some(authority.certificate.clone()),
+    });
+    let roots = CertificateDer::from_pem_file(&authority.certificate).unwrap();
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let own = (read(&client.certificate), read(&client.key));
+    ask_with(&served, roots.clone(), Some(own)).unwrap().1.is(200);
+    assert!(ask_with(&served, roots, None).is_err());
 }

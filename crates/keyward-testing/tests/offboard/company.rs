@@ -116,7 +116,7 @@ impl Company {
     /// Somebody with the rights that he has at present.
     fn actor(&self, person: usize) -> Actor {
         let caller = self.vault().caller_of(self.principal(person)).unwrap();
-        Actor { caller, reason: None, agent: "test".into() }
+        Actor::new(caller, "test")
     }
 
     /// Stores values, all of one environment.

@@ -28,7 +28,7 @@ fn the_first_owner_begins_with_a_link_and_no_password_exists_before() {
     assert!(house.vault.has_passwords().unwrap());
     let (token, _) = sign_in(&house.vault, name.as_str(), GOOD).unwrap();
     let who = house.vault.signed_in(&token, &here()).unwrap();
-    let actor = Actor { caller: who.caller().clone(), reason: None, agent: "test".into() };
+    let actor = Actor::new(who.caller().clone(), "test");
     assert!(house.vault.add_user(&actor, &login("ann"), "").is_ok(), "he has an owner's rights");
     assert_in_order(&house);
 }
@@ -111,7 +111,7 @@ fn nobody_makes_a_link_to_more_rights_than_his_own() {
     let (_, who) = ann(&house);
     let actor = || {
         let caller = house.vault.caller_of(who.principal()).unwrap();
-        Actor { caller, reason: None, agent: "test".into() }
+        Actor::new(caller, "test")
     };
     assert!(matches!(house.vault.invite(&actor(), &account(&house, "eve").principal, false), Err(Error::Denied(_))));
     grant("ann", Role::Admin);
@@ -120,7 +120,7 @@ fn nobody_makes_a_link_to_more_rights_than_his_own() {
     let narrow = NewToken { name: "reads".into(), read_only: true, ..NewToken::default() };
     let (token, _) = house.vault.create_token(&house.actor, narrow).unwrap();
     let caller = house.vault.caller_of_token(&token, None).unwrap();
-    let with_token = Actor { caller, reason: None, agent: "test".into() };
+    let with_token = Actor::new(caller, "test");
     assert!(house.vault.invite(&with_token, &account(&house, "eve").principal, false).is_err());
 }
 

@@ -63,7 +63,7 @@ fn signing_out_ends_one_and_signing_out_everywhere_all() {
     let who = house.vault.signed_in(&tokens[0], &here()).unwrap();
     house.vault.sign_out(&who, &here()).unwrap();
     assert!(is_dead(&house, &tokens[0]) && !is_dead(&house, &tokens[1]));
-    let actor = keyward_vault::Actor { caller: who.caller().clone(), reason: None, agent: "test".into() };
+    let actor = keyward_vault::Actor::new(who.caller().clone(), "test");
     assert_eq!(house.vault.end_sessions(&actor, who.principal(), None).unwrap(), 2);
     assert!(tokens.iter().all(|token| is_dead(&house, token)));
     assert_in_order(&house);
@@ -127,7 +127,7 @@ fn lesson_object_handles_of_another_are_not_taken() {
     let (_, who) = ann(&house);
     let (theirs, session) = sign_in(&house.vault, "eve", GOOD).unwrap();
     let eve = account(&house, "eve").principal;
-    let actor = keyward_vault::Actor { caller: who.caller().clone(), reason: None, agent: "test".into() };
+    let actor = keyward_vault::Actor::new(who.caller().clone(), "test");
     assert!(matches!(house.vault.end_sessions(&actor, &eve, Some(&session.id)), Err(Error::Denied(_))));
     assert!(matches!(house.vault.end_sessions(&actor, who.principal(), Some(&session.id)), Err(Error::Missing { .. })));
     assert!(matches!(house.vault.sessions(&actor, &eve), Err(Error::Denied(_))));
@@ -153,7 +153,7 @@ fn a_session_has_the_present_rights_of_its_person() {
     let (token, who) = ann(&house);
     let lists = |token| {
         let caller = house.vault.signed_in(token, &here()).unwrap().caller().clone();
-        let actor = keyward_vault::Actor { caller, reason: None, agent: "test".into() };
+        let actor = keyward_vault::Actor::new(caller, "test");
         house.vault.accounts(&actor).is_ok()
     };
     assert!(!lists(&token));

@@ -39,6 +39,9 @@ const DOTENV: &[&str] =
 /// After `init --remove-plaintext`; `again.env` is what `decrypt` is asked to write.
 const OTHER: &[&str] = &["more.env", "more.json", "more.yaml", "broken.env", "passphrase.txt", "again.env"];
 
+/// Its certificate is not there.
+const SERVER: &str = "allow = [\"10.0.0.0/8\"]\n[[listen]]\naddress = \"0.0.0.0:8443\"\ntls = { certificate = \"a.pem\", key = \"a.key\" }\n";
+
 const POLICY: &str =
     "forbid (principal, action == Action::\"read\", resource) when { resource.tags.contains(\"payroll\") };\n";
 
@@ -57,6 +60,7 @@ pub(crate) fn files(marker: &[String]) -> Vec<(&'static str, String)> {
         ("broken.env", format!("NO CLOSING='{}\n=also {}\n", m(9), m(10))),
         ("passphrase.txt", format!("{}\n", m(15))),
         ("no-payroll.cedar", POLICY.to_owned()),
+        ("server.toml", SERVER.to_owned()),
     ]
 }
 
@@ -239,6 +243,16 @@ pub(crate) fn all() -> Vec<Step> {
         step(&["service-account", "enable", "shop-ci"]),
         step(&["group", "remove", "backend", "grace"]),
         step(&["group", "delete", "backend", "--yes"]),
+        // The server, as far as it ends by itself; tests/up.rs lets it run.
+        fails(&["up", "--listen", "0.0.0.0:0"]),
+        fails(&["serve", "--config", "server.toml"]),
+        step(&["ca", "init", "--folder", "../ca"]),
+        fails(&["ca", "init", "--folder", "../ca"]),
+        step(&["ca", "issue", "keyward.internal.example", "10.0.0.5", "--folder", "../ca", "--json"]),
+        step(&["firewall", "print", "--config", "server.toml", "--format", "nftables"]),
+        step(&["finding", "list", "--all", "--json"]),
+        fails(&["finding", "show", "nothing"]),
+        fails(&["finding", "resolve", "nothing", "--as", "revoked"]),
         // On record.
         step(&["audit", "log", "--last", "500"]),
         step(&["audit", "log", "--json"]),
