@@ -127,7 +127,8 @@ impl Vault {
         }
         let whole = roster.standing_under(account, Arc::clone(roster.policies()));
         let alone = RoleBinding { until: None, ..binding.clone() };
-        let standing = Standing::new(whole.principal, whole.login, whole.groups, vec![alone], whole.policies);
+        let Standing { principal, login, groups, policies, .. } = whole;
+        let standing = Standing::new(principal, login, groups, vec![alone], policies);
         let caller = Caller::member(Arc::new(standing), now);
         Some(Way { source, caller, within: Some(binding), since, until })
     }
