@@ -6,6 +6,8 @@
 //! Every answer is awaited before a connection asks again; every read and write is durably on record
 //! before it is answered. CPU is user and system time of the server's process.
 
+#![allow(clippy::unwrap_used)] // a bench stops where something is missing
+
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;

@@ -36,9 +36,7 @@ fn refused(program: &Program, arguments: &[&str], code: i32) -> String {
 fn reachable(program: &Program) -> Vec<(String, String)> {
     let plan = json(&program.ok(&["offboard", "grace", "--plan", "--json"], b""));
     let lines = plan["offboarding"]["plan"]["reachable"].as_array().unwrap().iter();
-    lines
-        .map(|line| (line["subject"]["name"].as_str().unwrap().to_owned(), line["through"].to_string()))
-        .collect()
+    lines.map(|line| (line["subject"]["name"].as_str().unwrap().to_owned(), line["through"].to_string())).collect()
 }
 
 #[test]
