@@ -47,7 +47,7 @@ pub struct Standing {
 pub enum SystemTask {
     /// Seals values anew under a new generation of a project's key.
     Rekey,
-    /// Hears whoever wants to sign in, before it is known who that is. It may do nothing.
+    /// Tells of what happened before anybody was identified.
     Door,
 }
 
@@ -82,7 +82,7 @@ impl Caller {
     pub fn system(task: SystemTask) -> Self {
         let (name, operations) = match task {
             SystemTask::Rekey => ("rekey", vec![Operation::Use]),
-            SystemTask::Door => ("door", Vec::new()),
+            SystemTask::Door => ("door", vec![]),
         };
         let grants = vec![Grant { operations, project: None, environment: None }];
         Self { principal: PrincipalId::system(name), rights: Rights::Granted(grants), restriction: None }

@@ -49,10 +49,11 @@ fn a_link_that_many_use_at_once_serves_one() {
     let house = house();
     let link = invite(&house, "ann");
     let passwords = ["nine violet herons argue 1", "seven rusty anchors sing 2", "four quiet engines sleep 3"];
+    let (vault, link) = (&house.vault, &link);
     let served: usize = std::thread::scope(|scope| {
         let tries: Vec<_> = passwords
             .iter()
-            .map(|new| scope.spawn(|| house.vault.choose_password(&link, &secret(new), None, &here()).is_ok()))
+            .map(|new| scope.spawn(move || vault.choose_password(link, &secret(new), None, &here()).is_ok()))
             .collect();
         tries.into_iter().map(|one| usize::from(one.join().unwrap())).sum()
     });

@@ -101,7 +101,8 @@ fn who_finds_an_open_session_cannot_guess_the_password_in_it() {
     let house = house();
     let (_, who) = ann(&house);
     let (wrong, new) = (secret("wrong"), secret(OTHER));
-    let change = |old| house.vault.set_password(&who, &Proof { password: old, second: None }, &new, &here());
+    let change =
+        |old: &Secret<String>| house.vault.set_password(&who, &Proof { password: old, second: None }, &new, &here());
     for _ in 0..4 {
         assert!(matches!(change(&wrong), Err(Error::NotIdentified)));
     }
@@ -151,7 +152,7 @@ fn a_session_is_known_by_its_whole_token_alone() {
 fn a_session_has_the_present_rights_of_its_person() {
     let house = house();
     let (token, who) = ann(&house);
-    let lists = |token| {
+    let lists = |token: &PlainToken| {
         let caller = house.vault.signed_in(token, &here()).unwrap().caller().clone();
         let actor = keyward_vault::Actor::new(caller, "test");
         house.vault.accounts(&actor).is_ok()
