@@ -1,7 +1,7 @@
 //! Recall and false positives on values drawn from another scanner's patterns: formats as somebody else wrote them down.
 //!
 //! `cargo xtask accuracy --patterns` takes the rules from the scanner's package, and runs this:
-//! `cargo bench -p keyward-scan --bench patterns -- --rules FILE [--failures]`. Nothing of them is in our repository.
+//! `cargo bench -p keyward-scan --bench patterns -- --rules FILE [--without FILE] [--failures]`. Nothing of them is in our repository.
 //!
 //! For each rule, values are drawn by a seed from the part of its pattern that is the value, and set into the shapes of
 //! code and configuration that our own corpus has, under a name made of the rule's id or its keywords. Only what the other
@@ -43,11 +43,12 @@ const FILES: u64 = 12;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
-    let Some(file) = arguments.iter().position(|one| one == "--rules").and_then(|at| arguments.get(at + 1)) else {
-        println!("usage: patterns --rules FILE [--failures]");
+    let after = |flag: &str| arguments.iter().position(|one| one == flag).and_then(|at| arguments.get(at + 1));
+    let Some(file) = after("--rules") else {
+        println!("usage: patterns --rules FILE [--without FILE] [--failures]");
         return ExitCode::FAILURE;
     };
-    let rules = Rules::read(file).expect("the file of rules that xtask wrote");
+    let rules = Rules::read(file, after("--without").map(String::as_str)).expect("the file of rules that xtask wrote");
     let failures = arguments.iter().any(|argument| argument == "--failures");
     let rows = Rows::of(&Engine::new(Vec::new()), &rules, failures);
     rows.print();

@@ -48,7 +48,11 @@ struct File {
 struct Entry {
     id: String,
     regex: String,
+    /// Where it is not the first group: gitleaks' word, and betterleaks'.
+    #[serde(alias = "valueGroup")]
     secret_group: usize,
+    /// Finds the parts that other rules need.
+    skip_report: bool,
     entropy: f64,
     keywords: Vec<String>,
     allowlists: Vec<List>,
@@ -62,11 +66,19 @@ struct List {
 }
 
 impl Rules {
-    /// Reads a configuration of gitleaks.
-    pub(crate) fn read(file: &str) -> Result<Self, Error> {
-        let text = fs::read_to_string(file)?;
-        let file: File = toml::from_str(&text).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+    /// Reads a configuration of gitleaks, or of betterleaks, which goes on from it; of the latter only what the former
+    /// does not have is wanted.
+    pub(crate) fn read(file: &str, without: Option<&str>) -> Result<Self, Error> {
+        let mut file = File::read(file)?;
+        let known = without.map(File::read).transpose()?.unwrap_or_default().rules;
+        file.rules.retain(|rule| !rule.skip_report && known.iter().all(|other| other.id != rule.id));
         Ok(Self { rules: file.rules.iter().map(|entry| Rule::of(entry, &file.allowlist)).collect() })
+    }
+}
+
+impl File {
+    fn read(file: &str) -> Result<Self, Error> {
+        toml::from_str(&fs::read_to_string(file)?).map_err(|error| Error::new(ErrorKind::InvalidData, error))
     }
 }
 
