@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Error, ErrorKind};
 use std::ops::Range;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use crate::draw::Draw;
@@ -91,7 +91,8 @@ impl Rule {
             id: entry.id.clone(),
             keywords: entry.keywords.clone(),
             grown: grow::Pattern::read(&pattern.replace("(?i)", "").replace("(?i:", "(?:")),
-            regex: Regex::new(&pattern).ok().filter(|_| !pattern.is_empty()),
+            // Some repeat all that Unicode calls a letter some hundred times.
+            regex: RegexBuilder::new(&pattern).size_limit(1 << 28).build().ok().filter(|_| !pattern.is_empty()),
             group: entry.secret_group,
             entropy: entry.entropy,
             allowed: allowed.collect(),
