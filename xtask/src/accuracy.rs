@@ -3,11 +3,12 @@
 //! The corpus is generated from a seed by `benches/accuracy.rs` of `keyward-scan`, which fails below the recall and above
 //! the false-positive rate that we promise. `--clean` downloads large packages in fixed versions, scans their
 //! sources, and lists what is found; a person says on the same page why. `--foreign` measures on other scanners' own
-//! examples.
+//! examples, `--patterns` on values drawn from another scanner's patterns.
 
 mod clean;
 mod foreign;
 mod packages;
+mod patterns;
 mod sources;
 
 use std::fs;
@@ -22,11 +23,12 @@ use crate::workspace::Workspace;
 
 const PAGE: &str = "docs/accuracy.md";
 
-/// Runs the corpus, or with `--clean` the packages, or with `--foreign` other scanners' examples.
+/// Runs the corpus, or with `--clean` the packages, or with `--foreign` and `--patterns` what other scanners look for.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let (name, (section, kept)) = match arguments {
         [flag] if flag == "--clean" => ("clean", clean::section(workspace)?),
         [flag] if flag == "--foreign" => ("foreign", foreign::section(workspace)?),
+        [flag] if flag == "--patterns" => ("patterns", patterns::section(workspace)?),
         _ => return corpus(workspace, arguments),
     };
     // The page tells of a bad run too.
@@ -37,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 fn corpus(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let known = |pair: &[String]| matches!(pair, [flag, number] if ["--seed", "--count"].contains(&flag.as_str()) && number.parse::<u64>().is_ok());
     if !arguments.chunks(2).all(known) {
-        bail!("usage: cargo xtask accuracy [--seed N] [--count N], --clean, or --foreign");
+        bail!("usage: cargo xtask accuracy [--seed N] [--count N], --clean, --foreign, or --patterns");
     }
     let mut table = Table::default();
     let mut command = process::cargo();
@@ -72,7 +74,7 @@ mod tests {
     fn the_page_has_its_sections() {
         let workspace = Workspace::load().expect("cargo metadata works in a test");
         let page = fs::read_to_string(workspace.root().join(PAGE)).expect("the page is there");
-        for name in ["corpus", "clean", "foreign"] {
+        for name in ["corpus", "clean", "foreign", "patterns"] {
             replace_section(&page, name, "").expect("it has its markers");
         }
     }

@@ -45,6 +45,7 @@ usage: cargo xtask <command>
   accuracy [--seed N] [--count N]  the scanner's recall and false positives, into docs/accuracy.md
   accuracy --clean what the scanner finds in large clean packages, into the same page
   accuracy --foreign  the same on other scanners' own examples
+  accuracy --patterns  the same on values drawn from other scanners' patterns
   dist [--check]   the packages, into target/dist/; --check installs and runs them
   pictures [NAME…] the terminal pictures in docs/pictures/, from real runs
   walls            which crate may import which

@@ -84,7 +84,7 @@ pub(crate) fn package(venv: &Path, name: &str) -> Result<PathBuf> {
 }
 
 /// The default configuration stands in the program as it was written, between zero bytes.
-fn rules_within(program: &[u8]) -> Option<&[u8]> {
+pub(crate) fn rules_within(program: &[u8]) -> Option<&[u8]> {
     const FIRST: &[u8] = b"# This file has been auto-generated. Do not edit manually.\n";
     let start = program.windows(FIRST.len()).position(|window| window == FIRST)?;
     let length = program[start..].iter().position(|byte| *byte == 0)?;

@@ -90,13 +90,14 @@ fn name_before(before: &[u8]) -> Option<(&[u8], bool)> {
     let joins = |byte: &u8| b" \t\"'`=:>(,[{@&*?!|".contains(byte);
     let gap = before.iter().rev().take_while(|byte| joins(byte)).count();
     let (mut rest, gap) = before.split_at(before.len() - gap);
-    // `Authorization: Bearer …`, `value="…"`: the name stands one further.
+    // `Authorization: Bearer …`, `value="…"`, `Unseal Key 2: …`: the name stands one further.
     for _ in 0..2 {
         let name = rest.len() - rest.iter().rev().take_while(|byte| is_part(**byte)).count();
         let word = &rest[name..];
         let passes =
             [&b"bearer"[..], b"basic", b"token", b"value", b"default", b"string", b"str", b"apikey", b"std", b"const"];
-        if word.is_empty() || name == 0 || !passes.iter().any(|pass| word.eq_ignore_ascii_case(pass)) {
+        let number = word.len() <= 2 && word.iter().all(u8::is_ascii_digit);
+        if word.is_empty() || name == 0 || !number && !passes.iter().any(|pass| word.eq_ignore_ascii_case(pass)) {
             break;
         }
         let outer = &rest[..name];

@@ -46,6 +46,7 @@ pub(super) fn after(text: &[u8], name: &Range<usize>) -> Option<(usize, Way)> {
         b',' => pair(text, name, at, named_in_quotes),
         b'(' if at == closed => quoted_at(text, at + 1, Way::Passed),
         b'\n' | b'\r' => value_below(text, name, at),
+        b'{' if named_in_quotes => declared_default(text, name, at),
         _ if at == closed => None,
         _ if named_in_quotes => attribute(text, at),
         _ => spaced(text, name, at),
@@ -128,6 +129,25 @@ fn value_below(text: &[u8], name: &Range<usize>, at: usize) -> Option<(usize, Wa
     value_word(text, blank(text, at)).map(|start| (start, Way::Assigned))
 }
 
+/// `variable "db_password" {`, and within it `default = "x"`: Terraform.
+fn declared_default(text: &[u8], name: &Range<usize>, at: usize) -> Option<(usize, Way)> {
+    let before = text[name.start.saturating_sub(24)..name.start].strip_suffix(b"\"")?.trim_ascii_end();
+    if !before.ends_with(b"variable") {
+        return None;
+    }
+    let block = &text[at..text.len().min(at + BLOCK)];
+    let block = &block[..memchr::memchr(b'}', block).unwrap_or(block.len())];
+    let word = memchr::memmem::find_iter(block, b"default").find(|word| {
+        let line = block[..*word].rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        line.trim_ascii().is_empty()
+    })?;
+    let equals = spaces(text, at + word + b"default".len());
+    (text.get(equals) == Some(&b'=')).then(|| quoted_at(text, equals + 1, Way::Assigned)).flatten()
+}
+
+/// How far into a block its default is looked for.
+const BLOCK: usize = 400;
+
 /// `key="Password" value="x"`
 fn attribute(text: &[u8], at: usize) -> Option<(usize, Way)> {
     value_word(text, at).map(|start| (start, Way::Assigned)).or_else(|| quoted_at(text, at, Way::Spaced))
@@ -157,7 +177,8 @@ fn spaced(text: &[u8], name: &Range<usize>, at: usize) -> Option<(usize, Way)> {
     declared(text, name, at).map(|start| (start, Way::Assigned)).or_else(|| {
         let line = text[name.start.saturating_sub(60)..name.start].rsplit(|byte| *byte == b'\n').next()?.trim_ascii();
         let word = line.split(|byte| *byte == b' ').next()?;
-        let command = [&b"ENV"[..], b"ARG", b"set", b"env", b"machine", b"default", b"login", b"setenv", b"export"];
+        let command =
+            [&b"ENV"[..], b"ARG", b"set", b"env", b"machine", b"default", b"login", b"setenv", b"export", b"enable"];
         let alone = line.is_empty();
         (command.contains(&word) || alone).then_some((at, Way::Spaced))
     })

@@ -50,6 +50,8 @@ fn assignments_of_twenty_languages_and_formats_are_read() {
         ("a.swift", format!("let apiKey = \"{x}\"")),
         ("a.scala", format!("val secretKey = \"{x}\"")),
         ("a.sh", format!("export API_TOKEN={x}")),
+        ("a.tf", format!("variable \"api_token\" {{\n  type    = string\n  default = \"{x}\"\n}}")),
+        ("router.txt", format!("interface 1\nenable password {x}\n")),
         ("a.sh", format!("PASSWORD=\"{x}\" ./run")),
         ("a.sh", format!("TOKEN=${{TOKEN:-{x}}}")),
         ("a.sh", format!("mysqldump -u root -p{x} shop")),

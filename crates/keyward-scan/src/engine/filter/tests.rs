@@ -17,6 +17,7 @@ fn a_word_near_a_value_is_not_enough() {
         format!("curl -H 'DD-API-KEY: {hex}' https://api.datadoghq.com"),
         format!("const client = new Datadog(\"{hex}\")"),
         format!("datadog_token = '{hex}'"),
+        format!("datadog api key 2: {hex}"),
         format!("Authorization: Bearer {hex} # datadog"),
     ] {
         assert!(

@@ -33,7 +33,7 @@ fn token(text: &Text<'_>, start: usize, body: usize, found: &mut Vec<RawCandidat
     let run = text.bytes[body..].iter().take(LONGEST).take_while(|byte| is_part(**byte)).count();
     let Ok(value) = std::str::from_utf8(&text.bytes[body..body + run]) else { return };
     let longest = value.split(['-', '_']).map(str::len).max().unwrap_or(0);
-    if run < SHORTEST || longest < SHORTEST / 2 || run == LONGEST {
+    if run < SHORTEST || longest < SHORTEST / 2 || run == LONGEST || is_digest(&text.bytes[..start]) {
         return;
     }
     let setting = Setting::of(&text.hint);
@@ -44,6 +44,15 @@ fn token(text: &Text<'_>, start: usize, body: usize, found: &mut Vec<RawCandidat
     let confidence = if setting.made_up { Confidence::Low } else { Confidence::Medium };
     found.push(RawCandidate { rule: rule::PREFIXED, range: start..body + run, value: None, confidence, weak: false });
 }
+
+/// Whether a digest's name stands right before, as in the list of a package's files: `sha256=sk_…`.
+fn is_digest(before: &[u8]) -> bool {
+    let Some((b'=' | b':', name)) = before.split_last() else { return false };
+    let word = &name[name.len() - name.iter().rev().take(8).take_while(|byte| byte.is_ascii_alphanumeric()).count()..];
+    DIGESTS.iter().any(|digest| word.eq_ignore_ascii_case(digest))
+}
+
+const DIGESTS: [&[u8]; 8] = [b"sha1", b"sha224", b"sha256", b"sha384", b"sha512", b"md5", b"blake2b", b"digest"];
 
 fn is_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')

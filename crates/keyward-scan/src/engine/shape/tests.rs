@@ -211,6 +211,7 @@ fn tokens_of_unknown_services_are_known_by_their_prefix() {
         format!("task_{drawn}"),
         format!("risk-{drawn}"),
         format!("alive_{drawn}"),
+        format!("numpy/x.py,sha256=sk_{drawn},1016"),
         "sk-your-api-key-goes-here-please".to_owned(),
         "sk_buff_head_init_class_of_packets".to_owned(),
         "compat_sys_getsockopt_with_a_long_name".to_owned(),
