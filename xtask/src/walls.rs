@@ -19,6 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-providers", &["keyward-types"]),
     ("keyward-scan", &["keyward-types", "keyward-providers"]),
     ("keyward-store-sqlite", &["keyward-store"]),
+    ("keyward-monitor", &["keyward-types"]),
     ("keyward-access", &["keyward-types", "keyward-store"]),
     ("keyward-audit", &["keyward-types", "keyward-store"]),
     ("keyward-vault", &["keyward-types", "keyward-store", "keyward-access", "keyward-audit"]),
@@ -35,6 +36,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-access",
             "keyward-audit",
             "keyward-vault",
+            // Alerts are sent from where the vault is.
+            "keyward-monitor",
         ],
     ),
     (

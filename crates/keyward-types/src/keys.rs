@@ -9,6 +9,8 @@ pub enum Purpose {
     Fingerprint,
     /// Hashes of tokens.
     Token,
+    /// Sealed credentials of alert sinks.
+    Alert,
     /// MACs of records.
     HeadMac,
     /// Signatures of log checkpoints.

@@ -118,6 +118,7 @@ impl KeyRing {
         match purpose {
             Purpose::Fingerprint => Ok(self.fingerprint.clone()),
             Purpose::Token => Ok(self.token.clone()),
+            Purpose::Alert => Ok(self.token.derive(b"keyward/alert/1")),
             Purpose::Subject(subject) => lock(&self.subjects).get(subject).cloned().ok_or(KeyError::Missing),
             Purpose::HeadMac | Purpose::LogSign => Err(KeyError::WrongUse),
         }
