@@ -152,6 +152,14 @@ names! {
         ElevateDeny = "elevate.deny",
         /// Somebody took emergency rights.
         BreakGlass = "break-glass",
+        /// A place was added that alerts go to.
+        AlertAdd = "alert.add",
+        /// Alerts go to a place no more.
+        AlertRemove = "alert.remove",
+        /// Somebody tried whether alerts arrive: the place's credentials were applied once.
+        AlertTest = "alert.test",
+        /// keyward applies the credentials of the places that alerts go to, until it ends.
+        AlertUse = "alert.use",
         /// A holding ended: its holder has the value no longer.
         HoldingClose = "holding.close",
         /// A checkpoint was published outside the store.

@@ -8,6 +8,7 @@ use crate::access_wire::{
     AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
     RoleBindingInfo, TokenInfo, VerdictInfo,
 };
+use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
     NewSlotInfo, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
@@ -207,4 +208,13 @@ desk! {
     deny_elevation / DenyElevation (id: String) -> ElevationInfo;
     /// Takes emergency rights, with an alarm.
     break_glass / BreakGlass (ask: ElevationAsk) -> ElevationInfo;
+
+    /// Where alerts go.
+    alert_sinks / AlertSinks () -> Vec<AlertSinkInfo>;
+    /// Adds a place that alerts go to; a webhook's signing secret is in the answer and nowhere else.
+    add_alert_sink / AddAlertSink (new: NewAlertSinkInfo) -> MadeAlertSink;
+    /// Sends an alert there now, and waits for what comes of it.
+    test_alert_sink / TestAlertSink (name: Login) -> AlertTestInfo;
+    /// Ends a place that alerts go to.
+    remove_alert_sink / RemoveAlertSink (name: Login) -> AlertSinkInfo;
 }

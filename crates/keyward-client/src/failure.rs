@@ -120,6 +120,7 @@ impl From<VaultError> for Failure {
                     "policy" => failure.hint("`keyward policy list` shows what there is"),
                     "token" => failure.hint("`keyward token list` shows what there is"),
                     "role binding" => failure.hint("`keyward role list` shows what there is"),
+                    "alert sink" => failure.hint("`keyward alert list` shows where alerts go"),
                     "request" => failure.hint("`keyward elevate list` shows what there is"),
                     _ => failure,
                 }

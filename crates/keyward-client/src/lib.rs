@@ -6,6 +6,8 @@
 
 mod access;
 mod access_wire;
+mod alert_wire;
+mod alerts;
 mod agent;
 mod bytes;
 mod desk;
@@ -19,6 +21,8 @@ mod system;
 mod wire;
 
 pub use access_wire::*;
+pub use alert_wire::*;
+pub use alerts::open_sinks;
 pub use agent::{Agent, End};
 pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};

@@ -11,6 +11,8 @@ use keyward_vault::{
 };
 
 use crate::access::Access;
+use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
+use crate::alerts::Alerts;
 use crate::access_wire::{
     AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
     RoleBindingInfo, TokenInfo, VerdictInfo,
@@ -42,6 +44,10 @@ impl LocalDesk {
 
     fn scope(&self, at: &Where, operation: Operation) -> Result<Scope> {
         Ok(self.vault.enter(&self.actor, &at.project, &at.environment, operation)?)
+    }
+
+    fn alerts(&self) -> Alerts<'_> {
+        Alerts { vault: &self.vault, actor: &self.actor }
     }
 
     fn access(&self) -> Access<'_> {
@@ -481,6 +487,22 @@ impl Desk for LocalDesk {
 
     fn break_glass(&self, ask: ElevationAsk) -> Result<ElevationInfo> {
         self.access().break_glass(&ask)
+    }
+
+    fn alert_sinks(&self) -> Result<Vec<AlertSinkInfo>> {
+        self.alerts().list()
+    }
+
+    fn add_alert_sink(&self, new: NewAlertSinkInfo) -> Result<MadeAlertSink> {
+        self.alerts().add(new)
+    }
+
+    fn test_alert_sink(&self, name: Login) -> Result<AlertTestInfo> {
+        self.alerts().test(&name)
+    }
+
+    fn remove_alert_sink(&self, name: Login) -> Result<AlertSinkInfo> {
+        self.alerts().remove(&name)
     }
 }
 

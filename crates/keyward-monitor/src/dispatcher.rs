@@ -15,7 +15,7 @@ use crate::{Alert, Channel, Error, Fault, Retry, Sink};
 pub struct Dispatcher {
     desk: SyncSender<Message>,
     overrun: Arc<AtomicU64>,
-    thread: JoinHandle<Vec<SinkState>>,
+    thread: Option<JoinHandle<Vec<SinkState>>>,
 }
 
 /// What the dispatcher takes from the world.
@@ -61,7 +61,7 @@ impl Dispatcher {
         };
         let thread = std::thread::Builder::new().name("alerts".into()).spawn(run);
         let thread = thread.map_err(|error| Error::Thread(error.to_string()))?;
-        Ok(Self { desk, overrun, thread })
+        Ok(Self { desk, overrun, thread: Some(thread) })
     }
 
     /// Takes an alert in; never waits. Where too many come at once, they are counted, and the
@@ -87,9 +87,18 @@ impl Dispatcher {
     }
 
     /// Sends what waits, for at most this long, and ends. Answers how each sink did.
-    pub fn close(self, within: Duration) -> Vec<SinkState> {
+    pub fn close(mut self, within: Duration) -> Vec<SinkState> {
         let _ = self.desk.send(Message::Close(Instant::now() + within));
-        self.thread.join().unwrap_or_default()
+        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Dispatcher {
+    /// Without [`Dispatcher::close`] nothing is waited for.
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            let _ = self.desk.try_send(Message::Close(Instant::now()));
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod access;
 mod actor;
+mod alert_sinks;
 mod bundle;
 mod carry;
 mod change;
@@ -51,6 +52,7 @@ mod window;
 mod write;
 
 pub use actor::Actor;
+pub use alert_sinks::AlertSink;
 pub use bundle::MatchBundle;
 pub use carry::LogFormat;
 pub use error::Error;

@@ -96,6 +96,7 @@ commands! {
     Token => token,
     Elevate => elevate,
     BreakGlass => break_glass,
+    Alert => alert,
     Unlock => unlock,
     Lock => lock,
     Agent => agent,

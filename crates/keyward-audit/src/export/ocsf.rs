@@ -111,6 +111,7 @@ fn class(action: Action) -> Class {
         | Action::TokenCreate
         | Action::ElevateRequest
         | Action::BreakGlass
+        | Action::AlertAdd
         | Action::FolderTrust
         | Action::Backup
         | Action::LogCheckpoint
@@ -122,6 +123,8 @@ fn class(action: Action) -> Class {
         | Action::SecretRun
         | Action::SecretExport
         | Action::SecretCopy
+        | Action::AlertTest
+        | Action::AlertUse
         | Action::LogExport
         | Action::LogVerify => api(2, "Read"),
         Action::SecretUndelete
@@ -153,6 +156,7 @@ fn class(action: Action) -> Class {
         | Action::RoleRevoke
         | Action::PolicyDelete
         | Action::TokenRevoke
+        | Action::AlertRemove
         | Action::FolderUntrust
         | Action::EpochDrop => api(4, "Delete"),
     }
