@@ -97,7 +97,13 @@ kinds! {
 
 impl Alert {
     /// Something that happened once.
-    pub fn new(kind: AlertKind, severity: Severity, time: Timestamp, subject: Subject, text: impl Into<String>) -> Self {
+    pub fn new(
+        kind: AlertKind,
+        severity: Severity,
+        time: Timestamp,
+        subject: Subject,
+        text: impl Into<String>,
+    ) -> Self {
         Self { kind, severity, time, subject, about: BTreeMap::new(), count: 1, text: text.into() }
     }
 
@@ -133,7 +139,9 @@ impl Alert {
     /// The vault went into safe mode because of `why`, or out of it.
     pub fn safe_mode(vault: Subject, time: Timestamp, why: Option<&str>) -> Self {
         let (severity, text) = match why {
-            Some(why) => (Severity::Critical, format!("the vault is in safe mode, nothing irreversible is done: {why}")),
+            Some(why) => {
+                (Severity::Critical, format!("the vault is in safe mode, nothing irreversible is done: {why}"))
+            }
             None => (Severity::Info, "the vault is out of safe mode".to_owned()),
         };
         Self::new(AlertKind::SafeMode, severity, time, vault, text)
@@ -179,7 +187,11 @@ impl FromStr for AlertKind {
         let named = |kind: &&Self| kind.as_str() == name || kind.as_str().replace('_', "-") == name;
         Self::ALL.iter().find(named).copied().ok_or_else(|| {
             let known: Vec<&str> = Self::ALL.iter().map(|kind| kind.as_str()).collect();
-            Error::Settings(format!("there is no kind of alert `{}`; there are {}", name.escape_debug(), known.join(", ")))
+            Error::Settings(format!(
+                "there is no kind of alert `{}`; there are {}",
+                name.escape_debug(),
+                known.join(", ")
+            ))
         })
     }
 }

@@ -120,8 +120,10 @@ mod tests {
     #[test]
     fn a_million_subjects_are_bounded_and_all_are_counted() {
         let mut coalescer = Coalescer::default();
-        let at_once: u64 =
-            (0..10_000).filter_map(|n| coalescer.take(alert(&n.to_string(), 0), Timestamp(0))).map(|one| one.count).sum();
+        let at_once: u64 = (0..10_000)
+            .filter_map(|n| coalescer.take(alert(&n.to_string(), 0), Timestamp(0)))
+            .map(|one| one.count)
+            .sum();
         assert!(coalescer.windows.len() <= MOST_WINDOWS + 1);
         let due = coalescer.due(Timestamp(WINDOW));
         assert_eq!(at_once + due.iter().map(|one| one.count).sum::<u64>(), 10_000);

@@ -80,7 +80,9 @@ mod tests {
 
     #[test]
     fn only_what_may_be_spoken_to_is_an_endpoint() {
-        for url in ["https://example.com/hook", "https://example.com:8443/a?b=c", "http://127.0.0.1:9/x", "http://[::1]:9/"] {
+        for url in
+            ["https://example.com/hook", "https://example.com:8443/a?b=c", "http://127.0.0.1:9/x", "http://[::1]:9/"]
+        {
             Endpoint::parse(url).unwrap();
         }
         for url in [

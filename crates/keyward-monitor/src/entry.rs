@@ -57,7 +57,9 @@ pub fn alert_of(entry: &Entry<'_>) -> Option<Alert> {
             entry.alert(AlertKind::FailedSignIns, Severity::Warning, &text)
         }
         "store.accept" if done => Alert::safe_mode(entry.who(), entry.time, None),
-        "log.verify" if entry.outcome == "failed" => Alert::audit_failure(entry.who(), entry.time, "it does not verify"),
+        "log.verify" if entry.outcome == "failed" => {
+            Alert::audit_failure(entry.who(), entry.time, "it does not verify")
+        }
         _ => return None,
     };
     Some(alert.with("entry", entry.index.to_string()))
@@ -103,7 +105,8 @@ mod tests {
         assert_eq!(alert.about["entry"], "7");
         assert!(!serde_json::to_string(&alert).unwrap().contains("marker"), "the reason stays in the log");
         assert!(told("break-glass", "denied", &[]).is_none());
-        let grant = |role| told("role.grant", "allowed", &[("account", "eve"), ("principal", "user:e"), ("role", role)]);
+        let grant =
+            |role| told("role.grant", "allowed", &[("account", "eve"), ("principal", "user:e"), ("role", role)]);
         assert_eq!(grant("admin").unwrap().subject, Subject::new("account", "user:e").named("eve"));
         assert_eq!(grant("owner").unwrap().kind, AlertKind::NewAdmin);
         assert!(grant("developer").is_none());

@@ -23,11 +23,7 @@ const MOST_NAMES: usize = 20;
 /// The warnings that fell due after `since` and up to `now`: one alert for all secrets of an
 /// environment that expire within the same number of days. Called again with the last `now` as
 /// `since` it repeats nothing; a secret of which several warnings are due is told of once.
-pub fn expiring<'a>(
-    secrets: impl IntoIterator<Item = Expiring<'a>>,
-    since: Timestamp,
-    now: Timestamp,
-) -> Vec<Alert> {
+pub fn expiring<'a>(secrets: impl IntoIterator<Item = Expiring<'a>>, since: Timestamp, now: Timestamp) -> Vec<Alert> {
     let mut due: BTreeMap<(String, i64), Vec<String>> = BTreeMap::new();
     for secret in secrets {
         let Some(end) = secret.head.expires_at.filter(|_| secret.head.active().is_some()) else { continue };
@@ -71,7 +67,8 @@ fn alert(place: &str, days: i64, mut names: Vec<String>, now: Timestamp) -> Aler
 mod tests {
     use super::*;
     use keyward_types::{
-        EnvironmentId, Kind, Label, Place, PrincipalId, ProjectId, SecretId, VaultId, Version, VersionHead, VersionState,
+        EnvironmentId, Kind, Label, Place, PrincipalId, ProjectId, SecretId, VaultId, Version, VersionHead,
+        VersionState,
     };
 
     const DAY: i64 = 24 * 60 * 60 * 1000;

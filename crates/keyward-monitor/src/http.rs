@@ -4,12 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::Agent;
 
 use crate::address::Reach;
 use crate::{Endpoint, Fault};
@@ -82,9 +82,13 @@ fn fault(error: &ureq::Error) -> Fault {
         },
         ureq::Error::Timeout(_) => Fault::passing("it did not answer in time"),
         ureq::Error::HostNotFound => Fault::passing("its host name leads nowhere"),
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => Fault::permanent("TLS failed: its certificate is not trusted here"),
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
+            Fault::permanent("TLS failed: its certificate is not trusted here")
+        }
         ureq::Error::RequireHttpsOnly(_) | ureq::Error::TlsRequired => Fault::permanent("it does not speak TLS"),
-        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => Fault::passing("what it answered is not HTTP"),
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            Fault::passing("what it answered is not HTTP")
+        }
         _ => Fault::passing("the request failed"),
     }
 }

@@ -32,7 +32,7 @@ pub use endpoint::Endpoint;
 pub use entry::{Entry, alert_of};
 pub use expiry::{Expiring, WARNINGS, expiring};
 pub use fault::{Error, Fault};
-pub use outbox::{Event, Line, Outbox, Parcel, SinkState, Step};
+pub use outbox::{Event, Outbox, Parcel, SinkState, Step};
 pub use retry::Retry;
 pub use signature::SigningSecret;
 pub use sink::{Channel, Credentials, MailTls, NewEmail, Settings, Sink, send_once};

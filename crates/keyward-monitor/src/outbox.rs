@@ -7,7 +7,8 @@ use keyward_types::{AlertSinkId, Timestamp};
 
 use crate::coalesce::Coalescer;
 use crate::{Alert, AlertKind, Fault, Retry, Severity, Subject};
-pub use line::{Line, SinkState};
+use line::Line;
+pub use line::SinkState;
 
 /// What waits to be sent, and how each sink does.
 #[derive(Debug)]
@@ -155,7 +156,7 @@ impl Outbox {
         self.lines = sinks
             .into_iter()
             .map(|(id, name, only)| match old.iter().position(|line| line.id == id) {
-                Some(place) => Line { name, only, ..old.swap_remove(place) },
+                Some(place) => old.swap_remove(place).renamed(name, only),
                 None => Line::new(id, name, only),
             })
             .collect();

@@ -7,7 +7,7 @@ use crate::{AlertKind, Fault, Retry};
 
 /// What waits for one sink. One parcel at a time is under way, in order.
 #[derive(Debug)]
-pub struct Line {
+pub(super) struct Line {
     pub(super) id: AlertSinkId,
     pub(super) name: String,
     pub(super) only: Vec<AlertKind>,
@@ -54,6 +54,10 @@ impl Line {
             fault: None,
             lost: 0,
         }
+    }
+
+    pub(super) fn renamed(self, name: String, only: Vec<AlertKind>) -> Self {
+        Self { name, only, ..self }
     }
 
     /// That another sink is dead is told to every sink.

@@ -114,7 +114,10 @@ fn what_waits_is_bounded_and_what_is_lost_is_told() {
         now = Timestamp(now.0 + 1);
         steps = outbox.next(Event::Sent(A), now);
     }
-    assert!(got.iter().any(|alert| alert.severity == Severity::Critical && alert.subject.id == "1"), "the worst is kept");
+    assert!(
+        got.iter().any(|alert| alert.severity == Severity::Critical && alert.subject.id == "1"),
+        "the worst is kept"
+    );
     assert!(got.last().unwrap().text.starts_with("50 alerts to `a` were dropped"), "{:?}", got.last());
 }
 

@@ -132,15 +132,18 @@ impl Email {
     /// To the address that was judged; the certificate is that of the name.
     fn transport(&self, address: SocketAddr) -> Result<SmtpTransport, Fault> {
         let parameters = || {
-            TlsParameters::new(self.mail.host.clone()).map_err(|_| Fault::permanent("TLS cannot be set up on this machine"))
+            TlsParameters::new(self.mail.host.clone())
+                .map_err(|_| Fault::permanent("TLS cannot be set up on this machine"))
         };
         let tls = match self.mail.tls {
             MailTls::Implicit => Tls::Wrapper(parameters()?),
             MailTls::Starttls => Tls::Required(parameters()?),
             MailTls::None => Tls::None,
         };
-        let mut smtp =
-            SmtpTransport::builder_dangerous(address.ip().to_string()).port(address.port()).tls(tls).timeout(Some(STEP));
+        let mut smtp = SmtpTransport::builder_dangerous(address.ip().to_string())
+            .port(address.port())
+            .tls(tls)
+            .timeout(Some(STEP));
         if let (Some(user), Some(password)) = (&self.mail.username, &self.password) {
             smtp = smtp.credentials(Login::new(user.clone(), password.expose().clone()));
         }
@@ -169,7 +172,8 @@ impl Channel for Email {
 }
 
 fn text(alert: &Alert) -> String {
-    let mut text = format!("{}\n\ntime: {}\n{}: {}\n", alert.line(), alert.time, alert.subject.noun, alert.subject.called());
+    let mut text =
+        format!("{}\n\ntime: {}\n{}: {}\n", alert.line(), alert.time, alert.subject.noun, alert.subject.called());
     for (noun, name) in &alert.about {
         text.push_str(&format!("{noun}: {name}\n"));
     }
@@ -183,7 +187,9 @@ fn fault(error: &lettre::transport::smtp::Error) -> Fault {
         Some(code) => Fault::passing(format!("the mail server answered {code}")),
         None if error.is_tls() => Fault::permanent("TLS failed: the mail server's certificate is not trusted here"),
         None if error.is_timeout() => Fault::passing("the mail server did not answer in time"),
-        None if error.is_client() => Fault::permanent("the mail server does not offer what the sink needs (TLS, sign-in)"),
+        None if error.is_client() => {
+            Fault::permanent("the mail server does not offer what the sink needs (TLS, sign-in)")
+        }
         None => Fault::passing("the connection to the mail server failed"),
     }
 }

@@ -86,11 +86,11 @@ pub enum Settings {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Credentials {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "wiped", skip_serializing_if = "Option::is_none")]
     url: Option<Zeroizing<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "wiped", skip_serializing_if = "Option::is_none")]
     signing_secret: Option<Zeroizing<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "wiped", skip_serializing_if = "Option::is_none")]
     password: Option<Zeroizing<String>>,
 }
 
@@ -202,6 +202,22 @@ impl Credentials {
     /// [`Error::Credentials`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         serde_json::from_slice(bytes).map_err(|_| Error::Credentials)
+    }
+}
+
+/// Texts in JSON that are wiped when dropped.
+mod wiped {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use zeroize::Zeroizing;
+
+    pub(super) fn serialize<S: Serializer>(text: &Option<Zeroizing<String>>, serializer: S) -> Result<S::Ok, S::Error> {
+        text.as_ref().map(|text| text.as_str()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Zeroizing<String>>, D::Error> {
+        Ok(Option::<String>::deserialize(deserializer)?.map(Zeroizing::new))
     }
 }
 

@@ -227,6 +227,19 @@ pub(crate) fn all() -> Vec<Step> {
         step(&["service-account", "enable", "shop-ci"]),
         step(&["group", "remove", "backend", "grace"]),
         step(&["group", "delete", "backend", "--yes"]),
+        // Where alerts go.
+        Step { may_fail: true, ..with(&["alert", "add", "webhook", "hook"], Input::Marker(11)) },
+        with(
+            &[
+                "alert", "add", "email", "mail", "--host", "127.0.0.1", "--port", "9", "--tls", "none", "--allow-private",
+                "--username", "ops", "--from", "keyward@example.com", "--to", "ops@example.com",
+            ],
+            Input::Marker(11),
+        ),
+        step(&["alert", "list"]),
+        step(&["alert", "list", "--json"]),
+        fails(&["alert", "test", "mail"]),
+        step(&["alert", "remove", "mail", "--yes"]),
         // On record.
         step(&["audit", "log", "--last", "500"]),
         step(&["audit", "log", "--json"]),
