@@ -42,7 +42,7 @@ pub struct Standing {
 pub enum SystemTask {
     /// Seals values anew under a new generation of a project's key.
     Rekey,
-    /// Opens what alert sinks are signed in to with, to send alerts.
+    /// Opens what alert sinks are signed in to with, to send alerts, and looks for what expires.
     Alert,
 }
 
@@ -77,7 +77,7 @@ impl Caller {
     pub fn system(task: SystemTask) -> Self {
         let (name, operations) = match task {
             SystemTask::Rekey => ("rekey", vec![Operation::Use]),
-            SystemTask::Alert => ("alert", vec![Operation::Use]),
+            SystemTask::Alert => ("alert", vec![Operation::Use, Operation::List]),
         };
         let grants = vec![Grant { operations, project: None, environment: None }];
         Self { principal: PrincipalId::system(name), rights: Rights::Granted(grants), restriction: None }

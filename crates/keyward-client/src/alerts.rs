@@ -102,7 +102,9 @@ fn drafted(new: &NewAlertSinkInfo) -> Result<(Settings, Credentials)> {
     let wrong = |error: keyward_monitor::Error| Failure::usage(error.to_string());
     let only = new.only.iter().map(|kind| kind.parse()).collect::<Result<Vec<AlertKind>, _>>().map_err(wrong)?;
     match &new.way {
-        AlertWay::Webhook(url) => Settings::webhook(&endpoint(url)?, new.allow_private, only, &SystemRandom).map_err(wrong),
+        AlertWay::Webhook(url) => {
+            Settings::webhook(&endpoint(url)?, new.allow_private, only, &SystemRandom).map_err(wrong)
+        }
         AlertWay::Slack(url) => Ok(Settings::slack(&endpoint(url)?, new.allow_private, only)),
         AlertWay::Email(mail) => {
             let password = mail.password.as_ref().map(|password| text("the password", password)).transpose()?;
@@ -118,7 +120,9 @@ fn mail_of(mail: &MailInfo, allow_private: bool) -> Result<NewEmail> {
         "none" => MailTls::None,
         other => {
             let other = other.escape_debug();
-            return Err(Failure::usage(format!("`{other}` is no TLS of a mail server; use implicit, starttls or none")));
+            return Err(Failure::usage(format!(
+                "`{other}` is no TLS of a mail server; use implicit, starttls or none"
+            )));
         }
     };
     Ok(NewEmail {

@@ -6,9 +6,9 @@
 
 mod access;
 mod access_wire;
+mod agent;
 mod alert_wire;
 mod alerts;
-mod agent;
 mod bytes;
 mod desk;
 mod failure;
@@ -18,12 +18,13 @@ mod local;
 mod restore;
 mod socket;
 mod system;
+mod watch;
 mod wire;
 
 pub use access_wire::*;
+pub use agent::{Agent, End};
 pub use alert_wire::*;
 pub use alerts::open_sinks;
-pub use agent::{Agent, End};
 pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};
 pub use failure::{Code, Failure, Result};
@@ -33,7 +34,9 @@ pub use local::LocalDesk;
 pub use restore::Restored;
 pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
+pub use watch::Watch;
 pub use wire::*;
 
 pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};
+pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
 pub use keyward_vault::{AgeIdentity, AgeRecipient, Cost, KeyFile, NewSlot, NewVault, RecoveryCode, Share};

@@ -11,12 +11,12 @@ use keyward_vault::{
 };
 
 use crate::access::Access;
-use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
-use crate::alerts::Alerts;
 use crate::access_wire::{
     AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
     RoleBindingInfo, TokenInfo, VerdictInfo,
 };
+use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
+use crate::alerts::Alerts;
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LineInfo, LogLineInfo, NamedVersion,
     NewSecret, NewSlotInfo, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored,
@@ -186,14 +186,15 @@ impl Desk for LocalDesk {
     }
 
     fn lines(&self, at: Where) -> Result<Vec<LineInfo>> {
-        let lines = self.vault.lines(&self.actor, &self.scope(&at, Operation::List)?)?.into_iter().map(|line| LineInfo {
-            name: line.name,
-            kind: line.kind,
-            version: line.version,
-            written: line.written,
-            expires_at: line.expires_at,
-            provider: line.provider,
-        });
+        let lines =
+            self.vault.lines(&self.actor, &self.scope(&at, Operation::List)?)?.into_iter().map(|line| LineInfo {
+                name: line.name,
+                kind: line.kind,
+                version: line.version,
+                written: line.written,
+                expires_at: line.expires_at,
+                provider: line.provider,
+            });
         Ok(lines.collect())
     }
 

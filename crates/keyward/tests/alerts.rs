@@ -59,12 +59,16 @@ fn silent(ran: &Ran) {
 fn a_webhook_is_added_tried_listed_and_removed() {
     let program = user();
     let (url, told) = receiver("204 No Content");
-    let made = program.ok(&["alert", "add", "webhook", "pager", "--allow-private", "--only", "break-glass"], url.as_bytes());
+    let made =
+        program.ok(&["alert", "add", "webhook", "pager", "--allow-private", "--only", "break-glass"], url.as_bytes());
     assert!(made.out().starts_with("whsec_"), "{made}");
     silent(&made);
     let listed = program.ok(&["alert", "list", "--json"], b"");
     let sinks: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    assert_eq!((&sinks["alert_sinks"][0]["name"], &sinks["alert_sinks"][0]["kind"]), (&"pager".into(), &"webhook".into()));
+    assert_eq!(
+        (&sinks["alert_sinks"][0]["name"], &sinks["alert_sinks"][0]["kind"]),
+        (&"pager".into(), &"webhook".into())
+    );
     assert_eq!(sinks["alert_sinks"][0]["only"][0], "break_glass");
     silent(&listed);
     assert!(!listed.out().contains("whsec"), "it is shown once");
