@@ -4,7 +4,7 @@
 //! - `demo` shows the main job on a real application;
 //! - `prove` runs the campaigns at full size and writes `docs/proof/`;
 //! - `bench` measures and writes `BENCHMARKS.md`;
-//! - `accuracy` measures the scanner over a generated corpus and clean packages;
+//! - `accuracy` measures the scanner over a generated corpus, clean packages and other scanners' examples;
 //! - `dist` makes the packages that users install;
 //! - `pictures` draws the terminal pictures of the README from real runs.
 //!
@@ -44,6 +44,7 @@ usage: cargo xtask <command>
   bench NAME|all   a benchmark, into BENCHMARKS.md
   accuracy [--seed N] [--count N]  the scanner's recall and false positives, into docs/accuracy.md
   accuracy --clean what the scanner finds in large clean packages, into the same page
+  accuracy --foreign  the same on other scanners' own examples
   dist [--check]   the packages, into target/dist/; --check installs and runs them
   pictures [NAME…] the terminal pictures in docs/pictures/, from real runs
   walls            which crate may import which

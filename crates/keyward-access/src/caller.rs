@@ -1,8 +1,11 @@
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use cedar_policy::Entity;
 use keyward_types::{EnvironmentId, GroupId, Operation, PrincipalId, ProjectId, Timestamp};
 
 use crate::decide::{self, Verdict};
+use crate::role::Roles;
 use crate::{Facts, Grant, Identity, Login, Object, Policies, Protected, Restriction, Role, RoleBinding};
 
 /// Somebody who has been identified, with the rights he has at this moment.
@@ -23,7 +26,7 @@ enum Rights {
 }
 
 /// A principal's place in the organisation.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Standing {
     /// Who.
     pub principal: PrincipalId,
@@ -35,6 +38,8 @@ pub struct Standing {
     pub bindings: Vec<RoleBinding>,
     /// What roles and one's own policies allow.
     pub policies: Arc<Policies>,
+    /// The principal as policies see him in some roles, made when it is first needed.
+    principals: RwLock<HashMap<Roles, Entity>>,
 }
 
 /// Work that keyward does by itself, each with the rights it needs and no more.
@@ -86,6 +91,12 @@ impl Caller {
     /// Who it is.
     pub fn principal(&self) -> &PrincipalId {
         &self.principal
+    }
+
+    /// Whether it is whoever opened a slot of the vault, who can have all of it anyway.
+    pub fn is_opener(&self) -> bool {
+        let everything = matches!(&self.rights, Rights::Granted(grants) if grants.iter().any(Grant::is_everything));
+        everything && self.restriction.is_none()
     }
 
     /// What narrows his rights, if he came with a token.
@@ -146,7 +157,7 @@ impl Caller {
         match &self.rights {
             Rights::Granted(grants) => grants.iter().any(|grant| grant.covers(operation, object)),
             Rights::Member { standing, at } => {
-                decide::decide(standing, &standing.roles(object, *at), operation, object, facts)
+                decide::decide(standing, standing.roles(object, *at), operation, object, facts)
             }
         }
     }
@@ -156,19 +167,39 @@ impl Caller {
     pub fn explain(&self, operation: Operation, about: &impl Protected) -> Option<Verdict> {
         let (object, facts) = (about.object(), about.facts());
         let Rights::Member { standing, at } = &self.rights else { return None };
-        let verdict = decide::explain(standing, &standing.roles(&object, *at), operation, &object, &facts);
+        let verdict = decide::explain(standing, standing.roles(&object, *at), operation, &object, &facts);
         let left = self.restriction.as_ref().is_none_or(|narrow| narrow.allows(operation, &object, &facts));
         Some(Verdict { allowed: verdict.allowed && left, ..verdict })
     }
 }
 
 impl Standing {
+    /// Where somebody stands: his groups, and the roles that he and they have.
+    pub fn new(
+        principal: PrincipalId,
+        login: Option<Login>,
+        groups: Vec<(GroupId, Login)>,
+        bindings: Vec<RoleBinding>,
+        policies: Arc<Policies>,
+    ) -> Self {
+        Self { principal, login, groups, bindings, policies, principals: RwLock::default() }
+    }
+
+    /// The principal in these roles; `make` makes him the first time.
+    pub(crate) fn entity(&self, roles: Roles, make: impl FnOnce() -> Option<Entity>) -> Option<Entity> {
+        let principals = self.principals.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entity) = principals.get(&roles) {
+            return Some(entity.clone());
+        }
+        drop(principals);
+        let entity = make()?;
+        self.principals.write().unwrap_or_else(PoisonError::into_inner).insert(roles, entity.clone());
+        Some(entity)
+    }
+
     /// The roles that count for an object.
-    fn roles(&self, object: &Object, at: Timestamp) -> Vec<Role> {
+    fn roles(&self, object: &Object, at: Timestamp) -> Roles {
         let counting = self.bindings.iter().filter(|binding| binding.lasts(at) && binding.covers(object));
-        let mut roles: Vec<Role> = counting.map(|binding| binding.role).collect();
-        roles.sort_unstable();
-        roles.dedup();
-        roles
+        counting.fold(Roles::default(), |roles, binding| roles.with(binding.role))
     }
 }

@@ -1,15 +1,18 @@
 //! Policies: the roles' and one's own, in Cedar.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use cedar_policy::{ActionConstraint, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    ActionConstraint, Effect, Policy, PolicyId, PolicySet, PrincipalConstraint, Schema, ValidationMode, Validator,
+};
 use keyward_types::{Operation, PrincipalId, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::Login;
+use crate::role::Roles;
 
 /// One's own policy, as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,11 +31,14 @@ pub struct PolicyRecord {
 }
 
 /// The roles' policies and one's own, parsed once. Own ones can permit and forbid; a `forbid` wins.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Policies {
     pub(crate) set: PolicySet,
     own: usize,
     lists_vary: bool,
+    /// What can matter to one operation and to who has these roles: a decision evaluates every
+    /// policy that it is shown.
+    slices: RwLock<HashMap<(Operation, Roles), Arc<PolicySet>>>,
 }
 
 /// Why a text is no policy.
@@ -76,7 +82,7 @@ impl Policies {
     /// The roles alone.
     pub fn of_roles() -> Arc<Self> {
         static ALONE: LazyLock<Arc<Policies>> =
-            LazyLock::new(|| Arc::new(Policies { set: ROLES.clone(), own: 0, lists_vary: false }));
+            LazyLock::new(|| Arc::new(Policies { set: ROLES.clone(), ..Policies::default() }));
         Arc::clone(&ALONE)
     }
 
@@ -86,12 +92,12 @@ impl Policies {
     /// A [`PolicyError`] for the first that does not parse or does not fit the schema: leaving it
     /// out would leave out what it forbids.
     pub fn with<'a>(own: impl IntoIterator<Item = &'a PolicyRecord>) -> Result<Arc<Self>, PolicyError> {
-        let mut policies = Self { set: ROLES.clone(), own: 0, lists_vary: false };
+        let mut policies = Self { set: ROLES.clone(), ..Self::default() };
         for record in own.into_iter().filter(|record| record.enabled) {
             let parsed = parse(&record.name, &record.text)?;
             for policy in parsed.policies() {
                 policies.own += 1;
-                policies.lists_vary |= speaks_of_list(&policy.action_constraint());
+                policies.lists_vary |= speaks_of(&policy.action_constraint(), Operation::List);
                 let added = policies.set.add(policy.clone());
                 added.map_err(|error| PolicyError { name: record.name.clone(), why: format!("clashes: {error}") })?;
             }
@@ -109,9 +115,21 @@ impl Policies {
         Ok(checked.validation_warnings().map(|warning| one_line(&warning.to_string())).collect())
     }
 
-    /// How many of one's own there are.
-    pub fn own(&self) -> usize {
-        self.own
+    /// Those that can be satisfied by this operation of somebody with these roles, by what stands
+    /// in their heads: the others have another action, or another role as principal.
+    pub(crate) fn slice(&self, operation: Operation, roles: Roles) -> Arc<PolicySet> {
+        let slices = self.slices.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slice) = slices.get(&(operation, roles)) {
+            return Arc::clone(slice);
+        }
+        drop(slices);
+        let mut slice = PolicySet::new();
+        for policy in self.set.policies().filter(|policy| can_matter(policy, operation, roles)) {
+            slice.add(policy.clone()).expect("names of policies differ in the whole, and so in a part");
+        }
+        let slice = Arc::new(slice);
+        let mut slices = self.slices.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slices.entry((operation, roles)).or_insert(slice))
     }
 
     /// Whether two secrets of one environment may differ in who may list them: the roles do not
@@ -153,12 +171,23 @@ fn parse(name: &Login, text: &str) -> Result<PolicySet, PolicyError> {
     }
 }
 
-fn speaks_of_list(actions: &ActionConstraint) -> bool {
-    let is_list = |uid: &cedar_policy::EntityUid| uid.id().unescaped() == Operation::List.as_str();
+fn can_matter(policy: &Policy, operation: Operation, roles: Roles) -> bool {
+    let by_role = match policy.principal_constraint() {
+        PrincipalConstraint::In(uid) if uid.type_name().basename() == "Role" => {
+            roles.iter().any(|role| uid.id().unescaped() == role.as_str())
+        }
+        _ => true,
+    };
+    by_role && speaks_of(&policy.action_constraint(), operation)
+}
+
+/// Actions are in no groups, so that `in` means one of those that are listed.
+fn speaks_of(actions: &ActionConstraint, operation: Operation) -> bool {
+    let is_it = |uid: &cedar_policy::EntityUid| uid.id().unescaped() == operation.as_str();
     match actions {
         ActionConstraint::Any => true,
-        ActionConstraint::Eq(uid) => is_list(uid),
-        ActionConstraint::In(uids) => uids.iter().any(is_list),
+        ActionConstraint::Eq(uid) => is_it(uid),
+        ActionConstraint::In(uids) => uids.iter().any(is_it),
     }
 }
 

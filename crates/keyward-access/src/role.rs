@@ -89,6 +89,21 @@ impl Role {
     }
 }
 
+/// A set of roles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Roles(u8);
+
+impl Roles {
+    pub(crate) fn with(self, role: Role) -> Self {
+        Self(self.0 | 1 << role as u8)
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Role> {
+        let all = Role::GRANTABLE.into_iter().chain([Role::Emergency]);
+        all.filter(move |role| self.0 & 1 << *role as u8 != 0)
+    }
+}
+
 impl FromStr for Role {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {

@@ -119,13 +119,13 @@ fn standing(bindings: Vec<RoleBinding>, own: &[(&str, &str)]) -> Standing {
             changed_by: "user:owner".parse().unwrap(),
         })
         .collect();
-    Standing {
-        principal: "user:ada".parse().unwrap(),
-        login: Some("ada".parse().unwrap()),
-        groups: vec![(GroupId::from_bytes([7; 16]), "backend".parse().unwrap())],
+    Standing::new(
+        "user:ada".parse().unwrap(),
+        Some("ada".parse().unwrap()),
+        vec![(GroupId::from_bytes([7; 16]), "backend".parse().unwrap())],
         bindings,
-        policies: Policies::with(&own).unwrap(),
-    }
+        Policies::with(&own).unwrap(),
+    )
 }
 
 fn ada(bindings: Vec<RoleBinding>, own: &[(&str, &str)]) -> Caller {

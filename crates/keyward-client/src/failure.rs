@@ -125,8 +125,9 @@ impl From<VaultError> for Failure {
                     _ => failure,
                 }
             }
-            VaultError::Policy(_) => Self::new(Code::Usage, message)
-                .hint("what policies can speak of is shown by `keyward policy schema`"),
+            VaultError::Policy(_) => {
+                Self::new(Code::Usage, message).hint("what policies can speak of is shown by `keyward policy schema`")
+            }
             VaultError::WrongCredential(_) => Self::new(Code::Locked, message),
             VaultError::Credential { .. }
             | VaultError::Exists { .. }

@@ -112,7 +112,7 @@ impl Home {
         self.must_exist()?;
         let started = Instant::now();
         loop {
-            let socket = match self.own(ask)? {
+            let socket = match self.own(ask, Reign::Command)? {
                 Owner::Us(owned) => return Connection::over(*owned, occasion),
                 Owner::Other(socket) => socket,
             };
@@ -133,7 +133,7 @@ impl Home {
     /// [`Code::Locked`] when nothing opens it or its owner stays busy.
     pub fn open(&self, ask: &dyn Ask) -> Result<Owned> {
         self.must_exist()?;
-        match self.own(ask)? {
+        match self.own(ask, Reign::Lasting)? {
             Owner::Us(owned) => Ok(*owned),
             Owner::Other(_) => Err(Failure::new(Code::Locked, "another process owns the vault")
                 .hint("`keyward lock` ends the one that `keyward unlock` started")),
@@ -148,12 +148,12 @@ impl Home {
             .hint("`keyward init` makes one"))
     }
 
-    fn own(&self, ask: &dyn Ask) -> Result<Owner> {
+    fn own(&self, ask: &dyn Ask, reign: Reign) -> Result<Owner> {
         let started = Instant::now();
         loop {
             // Short waits, so that an owner who announces his socket meanwhile is asked instead.
             match Lock::acquire(&self.folder, Duration::from_millis(50)) {
-                Ok(lock) => return self.unlock(lock, ask).map(|owned| Owner::Us(Box::new(owned))),
+                Ok(lock) => return self.unlock(lock, ask, reign).map(|owned| Owner::Us(Box::new(owned))),
                 Err(LockError::Held { owner }) => {
                     if let Some(socket) = owner.socket {
                         return Ok(Owner::Other(socket));
@@ -169,9 +169,9 @@ impl Home {
         }
     }
 
-    fn unlock(&self, lock: Lock, ask: &dyn Ask) -> Result<Owned> {
+    fn unlock(&self, lock: Lock, ask: &dyn Ask, reign: Reign) -> Result<Owned> {
         let header = self.peek()?;
-        let vault = self.try_slots(&header, ask)?;
+        let vault = self.try_slots(&header, ask, reign)?;
         let mut owned = Owned::new(vault, self.clone(), lock);
         owned.warnings.extend(self.warn_of_key_file(header.vault));
         Ok(owned)
@@ -193,9 +193,11 @@ impl Home {
     }
 
     /// Tries the slots that need nobody first.
-    pub(crate) fn try_slots(&self, header: &Header, ask: &dyn Ask) -> Result<Vault> {
+    pub(crate) fn try_slots(&self, header: &Header, ask: &dyn Ask, reign: Reign) -> Result<Vault> {
         let open = |credential: &Credential<'_>| {
-            Vault::unlock(Box::new(Sqlite::open(&self.database(), clock)?), credential, tools())
+            let engine = Sqlite::open(&self.database(), clock)?;
+            let engine = if reign == Reign::Command { engine.mapped() } else { engine };
+            Vault::unlock(Box::new(engine), credential, tools())
         };
         let has = |test: fn(&Protection) -> bool| header.slots.iter().any(|slot| test(&slot.protection));
         let mut reason = None;
@@ -305,6 +307,15 @@ impl Home {
             let _ = fs::write(&draft, anchor.bytes()).and_then(|()| fs::rename(&draft, &path));
         }
     }
+}
+
+/// How long a process is to own a store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reign {
+    /// For one command.
+    Command,
+    /// While others send their calls to it.
+    Lasting,
 }
 
 enum Owner {

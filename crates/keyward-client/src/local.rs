@@ -6,8 +6,8 @@ use std::sync::Arc;
 use keyward_access::Login;
 use keyward_types::{EnvironmentName, Head, KnownSecret, Operation, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
-    Actor, AgeRecipient, Edit, Error, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened, Project,
-    RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
+    Actor, AgeRecipient, Edit, Error, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Opened,
+    Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
 };
 
 use crate::access::Access;
@@ -310,7 +310,8 @@ impl Desk for LocalDesk {
     }
 
     fn match_bundle(&self) -> Result<Bytes> {
-        let bundle = self.vault.match_bundle(&self.actor)?;
+        let holder = if self.actor.caller.is_opener() { Holder::Owner } else { Holder::Other };
+        let bundle = self.vault.match_bundle(&self.actor, holder)?;
         Ok(Bytes::new(bundle.to_bytes().to_vec()))
     }
 

@@ -9,7 +9,7 @@ use keyward_store_sqlite::lock::{Error as LockError, Lock};
 use keyward_store_sqlite::set_aside;
 use keyward_types::VaultId;
 
-use crate::home::{WAIT, private_folder};
+use crate::home::{Reign, WAIT, private_folder};
 use crate::{Ask, Code, Failure, Home, LocalDesk, Occasion, Result};
 
 /// What a restore did.
@@ -54,7 +54,7 @@ impl Home {
     /// In a folder of its own: the copy is checked, opened, and told that it is a copy.
     fn begin(&self, backup: &Path, ask: &dyn Ask, occasion: &Occasion) -> Result<Restored> {
         keyward_store_sqlite::restore(backup, &self.database())?;
-        let vault = Arc::new(self.try_slots(&self.peek()?, ask)?);
+        let vault = Arc::new(self.try_slots(&self.peek()?, ask, Reign::Lasting)?);
         LocalDesk::new(Arc::clone(&vault), occasion.clone())?.begin_restored()?;
         Ok(Restored { vault: vault.id(), log_size: vault.log_size()?, aside: None })
     }

@@ -147,10 +147,10 @@ fn visit(
     let tracked = tracked(entry.path());
     let (mut outcome, mut skipped, mut read) = (Outcome::default(), Vec::new(), false);
     let scan = &mut |path: &str, text: &[u8]| {
-        read = true;
+        read |= !text.is_empty();
         outcome.merge(scanner.scan(&Source { path, tracked, added: None }, text));
     };
-    container::texts(&path, buffer, &options.unpack, scan, &mut skipped);
+    container::texts_and_paths(&path, buffer, &options.unpack, scan, &mut skipped);
     // Of an archive, what is inside has no count of its own; an empty one was read all the same.
     outcome.summary.files = u64::from(read || skipped.is_empty());
     outcome.summary.skipped.append(&mut skipped);

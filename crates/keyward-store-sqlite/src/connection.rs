@@ -29,12 +29,14 @@ pub(crate) fn writer(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// A connection that only reads.
-pub(crate) fn reader(path: &Path) -> Result<Connection> {
+/// A connection that only reads, through a mapping of the file where `mapped`.
+pub(crate) fn reader(path: &Path, mapped: bool) -> Result<Connection> {
     let connection = open(path)?;
-    connection
-        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384;")
-        .map_err(|e| error::sqlite(path, "open the database", &e))?;
+    let failed = |e: rusqlite::Error| error::sqlite(path, "open the database", &e);
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384;").map_err(failed)?;
+    if mapped {
+        connection.execute_batch("PRAGMA mmap_size = 1073741824;").map_err(failed)?;
+    }
     Ok(connection)
 }
 

@@ -12,12 +12,18 @@ use crate::connection;
 /// Idle reading connections to one database.
 pub(crate) struct Readers {
     path: PathBuf,
+    mapped: bool,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::default() }
+        Self { path, mapped: false, idle: Mutex::default() }
+    }
+
+    /// From now on new connections read through a mapping of the file.
+    pub(crate) fn map_file(&mut self) {
+        self.mapped = true;
     }
 
     /// A connection that comes back here when it is dropped.
@@ -25,7 +31,7 @@ impl Readers {
         let idle = self.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => connection::reader(&self.path)?,
+            None => connection::reader(&self.path, self.mapped)?,
         };
         Ok(Reading { connection: Some(connection), readers: self })
     }

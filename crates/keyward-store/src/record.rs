@@ -70,6 +70,22 @@ impl KeyRange {
     pub fn end(&self) -> Option<&[u8]> {
         self.end.as_deref()
     }
+
+    /// This range in at most `parts` parts, in order, cut after its start by the byte that follows:
+    /// of equal length where that byte is random.
+    #[must_use]
+    pub fn split(&self, parts: usize) -> Vec<Self> {
+        let parts = parts.clamp(1, 256);
+        let cuts = (1..parts).map(|part| [&self.start[..], &[(256 * part / parts) as u8]].concat());
+        let cuts = cuts.filter(|cut| self.end.as_ref().is_none_or(|end| cut < end));
+        let mut ranges = vec![self.clone()];
+        for cut in cuts {
+            let last = ranges.len() - 1;
+            let end = ranges[last].end.replace(cut.clone());
+            ranges.push(Self { start: cut, end });
+        }
+        ranges
+    }
 }
 
 /// The first key after all keys with this prefix; none when it is empty or all `0xff`.
@@ -90,5 +106,20 @@ mod tests {
         assert_eq!(KeyRange::prefix(b"a\xff\xff").end(), Some(b"b".as_slice()));
         assert_eq!(KeyRange::prefix(b"\xff").end(), None);
         assert_eq!(KeyRange::prefix(b""), KeyRange::all());
+    }
+
+    #[test]
+    fn parts_follow_one_another_and_cover_the_range() {
+        for range in [KeyRange::all(), KeyRange::prefix(b"a"), KeyRange::between(*b"a", *b"a\x40")] {
+            for parts in [0, 1, 2, 4, 1_000] {
+                let split = range.split(parts);
+                assert!((1..=parts.clamp(1, 256)).contains(&split.len()));
+                assert_eq!(split[0].start(), range.start());
+                assert_eq!(split[split.len() - 1].end(), range.end());
+                assert!(split.windows(2).all(|pair| pair[0].end() == Some(pair[1].start())));
+                assert!(split.iter().all(|part| part.end().is_none_or(|end| part.start() < end)));
+            }
+        }
+        assert_eq!(KeyRange::prefix(b"a").split(2)[1].start(), b"a\x80");
     }
 }

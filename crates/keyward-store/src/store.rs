@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// What `each` makes of every record of a key range as it is now, in the order of keys. Memory
-    /// is taken for some pages only, and long ranges are worked off on every core.
+    /// is taken for a page at a time, and long ranges are worked off on every core.
     ///
     /// # Errors
     /// [`Error::Tampered`](crate::Error::Tampered) when one does not verify; else what `each` answers.
@@ -90,7 +90,7 @@ impl Store {
         range: &KeyRange,
         each: impl Fn(Record) -> Result<T, E> + Sync,
     ) -> Result<Vec<T>, E> {
-        pages::map(self.engine.snapshot()?, self.mac.as_ref(), collection, range, each)
+        pages::map(self.engine.as_ref(), self.mac.as_ref(), collection, range, each)
     }
 
     /// Size of the log and the state of its head.

@@ -13,7 +13,7 @@ use keyward_scan::{Engine, Scanner, Silence, Source, Verdict};
 use keyward_testing::vault::new_value;
 use keyward_testing::{Seed, TestVault, values};
 use keyward_types::{Finding, KnownSecrets};
-use keyward_vault::MatchBundle;
+use keyward_vault::{Holder, MatchBundle};
 
 const SECRETS: usize = 10_000;
 const BYTES: usize = 48 << 20;
@@ -30,8 +30,10 @@ impl Silence for Nothing {
 fn main() {
     let files = files();
     let total: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
-    let stored = stored_in_a_vault(&|number, seed| values::strong([0, 1, 2, 3, 4, 5, 7][number % 7], seed));
-    let with_spaces = stored_in_a_vault(&values::strong);
+    let words = |number: usize, seed: &mut Seed| values::strong([0, 1, 2, 3, 4, 5, 7][number % 7], seed);
+    let stored = stored_in_a_vault(Holder::Owner, &words);
+    let with_spaces = stored_in_a_vault(Holder::Owner, &values::strong);
+    let for_others = stored_in_a_vault(Holder::Other, &words);
     let scanner = |known: Option<Arc<dyn KnownSecrets>>| Scanner {
         engine: Engine::new(Vec::new()),
         known,
@@ -39,16 +41,18 @@ fn main() {
     };
     let bundle = Arc::new(MatchBundle::from_bytes(&stored).unwrap());
     let spaced = Arc::new(MatchBundle::from_bytes(&with_spaces).unwrap());
+    let for_others = Arc::new(MatchBundle::from_bytes(&for_others).unwrap());
     let (without, with) = (scanner(None), scanner(Some(bundle.clone())));
-    let mut times: [Vec<f64>; 5] = Default::default();
+    let mut times: [Vec<f64>; 6] = Default::default();
     for _ in 0..ROUNDS {
         times[0].push(seconds(|| scan(&without, &files)));
         times[1].push(seconds(|| scan(&with, &files)));
         times[2].push(seconds(|| find(&bundle, &files)));
         times[3].push(seconds(|| find(&spaced, &files)));
+        times[5].push(seconds(|| find(&for_others, &files)));
         times[4].push(seconds(|| assert_eq!(MatchBundle::from_bytes(&stored).unwrap().len(), SECRETS)));
     }
-    let [without, with, alone, spaced, build] = times.map(median);
+    let [without, with, alone, spaced, build, others] = times.map(median);
     let each = |time: f64| time * 1e9 / total as f64;
     println!("bench-table-begin");
     println!("| {} MB of source code, {SECRETS} stored secrets, one thread | CPU s | ns a byte |", total >> 20);
@@ -58,6 +62,7 @@ fn main() {
     println!("| what that adds | {:+.0} % | {:+.2} |", (with / without - 1.0) * 100.0, each(with - without));
     println!("| looking for stored values alone | {alone:.3} | {:.2} |", each(alone));
     println!("| the same, an eighth of them phrases with spaces | {spaced:.3} | {:.2} |", each(spaced));
+    println!("| the first, in a bundle for others | {others:.3} | {:.2} |", each(others));
     println!("| making the bundle ready, {:.1} MB | {build:.3} | |", stored.len() as f64 / 1e6);
     println!("bench-table-end");
 }
@@ -76,7 +81,7 @@ fn find(bundle: &MatchBundle, files: &[(String, Vec<u8>)]) {
 }
 
 /// The bundle of a vault of values that `value` makes.
-fn stored_in_a_vault(value: &dyn Fn(usize, &mut Seed) -> String) -> Vec<u8> {
+fn stored_in_a_vault(holder: Holder, value: &dyn Fn(usize, &mut Seed) -> String) -> Vec<u8> {
     let desk = TestVault::new(1);
     let mut seed = Seed::new(1);
     for batch in (0..SECRETS).collect::<Vec<_>>().chunks(500) {
@@ -84,7 +89,7 @@ fn stored_in_a_vault(value: &dyn Fn(usize, &mut Seed) -> String) -> Vec<u8> {
             batch.iter().map(|number| new_value(&format!("KEY_{number}"), &value(*number, &mut seed))).collect();
         desk.vault.write(&desk.actor, &desk.scope, values).unwrap();
     }
-    desk.vault.match_bundle(&desk.actor).unwrap().to_bytes().to_vec()
+    desk.vault.match_bundle(&desk.actor, holder).unwrap().to_bytes().to_vec()
 }
 
 /// CPU time: others on the machine do not count, as they would on a clock.

@@ -9,6 +9,7 @@
 //! - [`crash`]: what the crash campaign and its victim agree on.
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
 //! - [`tamper`]: alterations of a database behind the store's back.
+//! - [`template`]: values of services, from the catalogue's templates.
 //! - [`values`]: secrets as people have them, made up.
 //!
 //! The campaigns lie in `tests/`: random tests that grow with their size, run small by `cargo test`
@@ -22,6 +23,7 @@ mod marker;
 mod program;
 mod seed;
 pub mod tamper;
+pub mod template;
 pub mod values;
 pub mod vault;
 

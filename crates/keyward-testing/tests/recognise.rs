@@ -11,13 +11,14 @@ mod seeded;
 mod stored;
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use keyward_scan::git::{self, HistoryOptions, Repository};
 use keyward_scan::tree::{self, TreeOptions};
 use keyward_scan::{Engine, Scanner, Silence, Verdict};
 use keyward_testing::{Seed, proof, size};
-use keyward_types::Finding;
+use keyward_types::{Finding, KnownSecrets};
+use keyward_vault::Holder;
 use seeded::{Planted, Spelling};
 use stored::Stored;
 
@@ -32,8 +33,17 @@ impl Silence for Nothing {
 fn stored_values_are_recognised_and_nothing_else_is() {
     let seed = Seed::of_campaign();
     let stored = Stored::new(size("KEYWARD_SECRETS", 40), &seed);
-    let bundle = stored.bundle();
-    let scanner = Scanner { engine: Engine::new(Vec::new()), known: Some(bundle.clone()), silence: Box::new(Nothing) };
+    let scanner = |holder| {
+        let bundle = stored.bundle(holder);
+        let known: Option<Arc<dyn KnownSecrets>> = Some(bundle.clone());
+        (Scanner { engine: Engine::new(Vec::new()), known, silence: Box::new(Nothing) }, bundle)
+    };
+    // What may match and not read finds the same.
+    let (other, _) = scanner(Holder::Other);
+    let away = in_tree(&stored, &other, &seed);
+    away.state("in a tree, by a bundle for others");
+    assert_eq!((away.missed(), away.wrong), (0, 0));
+    let (scanner, bundle) = scanner(Holder::Owner);
     proof("stored secrets", stored.secrets);
     proof("strong versions of them", stored.strong.len());
     proof("weak values and configuration beside them", stored.others.len());

@@ -92,7 +92,13 @@ impl Vault {
         self.replace_header(actor, ActionName::Restore, Names::default(), changed)
     }
 
-    pub(crate) fn replace_header(&self, actor: &Actor, action: ActionName, names: Names, changed: Header) -> Result<(), Error> {
+    pub(crate) fn replace_header(
+        &self,
+        actor: &Actor,
+        action: ActionName,
+        names: Names,
+        changed: Header,
+    ) -> Result<(), Error> {
         let object = Object::Vault(self.id());
         let permit = self.permit_administer(actor, object, action, &names)?;
         let mut current = self.header_lock();

@@ -2,12 +2,10 @@
 //!
 //! Fetching it is the action `match`, recorded once, and no read. It holds no value: strong values
 //! alone have match records. Whoever holds it can test a text for stored values, and that is what it
-//! is for; he can test guesses of single windows too, so that it stays in the process of somebody who
-//! may read the values anyway.
+//! is for; he can test guesses too, and `crate::matching` says what that is worth to him.
 //!
-//! [`MatchBundle::find`] hashes the windows of a text: those without blanks, and all of them only if
-//! a stored value has no window without. What a filter lets through is looked up, and an HMAC over
-//! the whole form confirms it.
+//! [`MatchBundle::find`] hashes those windows of a text that have the shape of some form's window. What
+//! the shape's filter lets through is looked up, and an HMAC over the whole form confirms it.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -19,8 +17,8 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::crypto::{Key, equal};
 use crate::filter::Filter;
-use crate::matching::{MatchRecord, confirm};
-use crate::window::{WINDOW, WindowKey};
+use crate::matching::{Holder, MatchRecord, Window, confirm};
+use crate::window::{Shape, WindowKey};
 
 /// Recognises stored values in texts.
 pub struct MatchBundle {
@@ -31,10 +29,10 @@ pub struct MatchBundle {
     forms: Vec<Form>,
     /// Where the forms begin whose hash has these first [`TOP`] bits.
     starts: Box<[u32]>,
-    /// Of windows without blanks.
-    plain: Filter,
-    /// Of the others: few have any.
-    blank: Filter,
+    /// Sorted.
+    shapes: Vec<Shape>,
+    /// Of the windows of each shape.
+    filters: Vec<Filter>,
     version: [u8; 16],
 }
 
@@ -47,7 +45,7 @@ pub(crate) struct Form {
     length: u32,
     /// Index of the secret.
     secret: u32,
-    blanks: bool,
+    shape: Shape,
     mac: [u8; 16],
 }
 
@@ -70,10 +68,13 @@ impl MatchBundle {
         for index in 1..starts.len() {
             starts[index] += starts[index - 1];
         }
-        let hashes = |blanks| forms.iter().filter(move |form| form.blanks == blanks).map(|form| form.window);
-        let (plain, blank) = (Filter::of(hashes(false)), Filter::of(hashes(true)));
+        let mut shapes: Vec<Shape> = forms.iter().map(|form| form.shape).collect();
+        shapes.sort_unstable();
+        shapes.dedup();
+        let hashes = |shape| forms.iter().filter(move |form| form.shape == shape).map(|form| form.window);
+        let filters = shapes.iter().map(|shape| Filter::of(hashes(*shape))).collect();
         let version = version(&key, &secrets, &forms);
-        Self { windows: WindowKey::from(&key), key, secrets, forms, starts, plain, blank, version }
+        Self { windows: WindowKey::from(&key), key, secrets, forms, starts, shapes, filters, version }
     }
 
     /// How many values it knows.
@@ -97,7 +98,7 @@ impl MatchBundle {
         out.extend_from_slice(&names);
         out.extend_from_slice(&(self.forms.len() as u64).to_be_bytes());
         for form in &self.forms {
-            for number in [form.window, form.at, form.length, form.secret, u32::from(form.blanks)] {
+            for number in [form.window, form.at, form.length, form.secret, form.shape.number()] {
                 out.extend_from_slice(&number.to_be_bytes());
             }
             out.extend_from_slice(&form.mac);
@@ -140,9 +141,9 @@ impl MatchBundle {
     /// Adds the forms whose window stands at `at`. Forms of one place and length are the same bytes of the
     /// text, so that these are authenticated once.
     #[cold]
-    fn confirm(&self, text: &[u8], at: usize, window: u32, standing: &mut Vec<Standing>) {
+    fn confirm(&self, text: &[u8], shape: Shape, at: usize, window: u32, standing: &mut Vec<Standing>) {
         let mut last: Option<(Range<usize>, [u8; 16])> = None;
-        for form in self.with_window(window) {
+        for form in self.with_window(window).iter().filter(|form| form.shape == shape) {
             let Some(start) = at.checked_sub(form.at as usize) else { continue };
             let place = start..start + form.length as usize;
             let Some(bytes) = text.get(place.clone()) else { continue };
@@ -161,20 +162,11 @@ impl MatchBundle {
 impl KnownSecrets for MatchBundle {
     fn find(&self, text: &[u8], found: &mut dyn FnMut(Range<usize>, &KnownSecret)) {
         let mut standing = Vec::new();
-        if !self.plain.is_empty() {
-            self.windows.without_blanks(text, |at, window| {
-                if self.plain.may_have(window) {
-                    self.confirm(text, at, window, &mut standing);
-                }
-            });
-        }
-        if !self.blank.is_empty() {
-            self.windows.all(text, |at, window| {
-                if self.blank.may_have(window) {
-                    self.confirm(text, at, window, &mut standing);
-                }
-            });
-        }
+        self.windows.visit(text, &self.shapes, |shape, at, window| {
+            if self.filters[shape].may_have(window) {
+                self.confirm(text, self.shapes[shape], at, window, &mut standing);
+            }
+        });
         // Of several that begin in one place the longest, and of equal ones the first.
         standing.sort_unstable_by_key(|one| (one.place.start, Reverse(one.place.end), one.secret));
         standing.dedup_by_key(|one| one.place.start);
@@ -190,25 +182,26 @@ impl KnownSecrets for MatchBundle {
 
 impl Form {
     /// A form of the secret of this index; `None` for a record that is none.
-    pub(crate) fn new(record: &MatchRecord, secret: u32) -> Option<Self> {
+    pub(crate) fn new(record: &MatchRecord, holder: Holder, secret: u32) -> Option<Self> {
         let mac = HEXLOWER.decode(record.mac.as_bytes()).ok()?.try_into().ok()?;
-        let MatchRecord { window, at, length, blanks, .. } = *record;
-        Some(Self { window, at, length, secret, blanks, mac }).filter(Self::is_sound)
+        let Window { hash, at, span, among } = record.window_for(holder);
+        let shape = Shape { among, length: usize::try_from(span).ok()? };
+        Some(Self { window: hash, at, length: record.length, secret, shape, mac }).filter(Self::is_sound)
     }
 
     fn read(record: &[u8; FORM]) -> Option<Self> {
         let (numbers, mac) = record.split_last_chunk().expect("a record ends with its MAC");
         let number = |index: usize| numbers.as_chunks().0.get(index).map_or(0, |bytes| u32::from_be_bytes(*bytes));
-        let [window, at, length, secret, blanks] = std::array::from_fn(number);
-        (blanks < 2).then_some(Self { window, at, length, secret, blanks: blanks == 1, mac: *mac })
+        let [window, at, length, secret, shape] = std::array::from_fn(number);
+        Some(Self { window, at, length, secret, shape: Shape::numbered(shape)?, mac: *mac })
     }
 
     fn is_sound(&self) -> bool {
-        self.at as usize + WINDOW <= self.length as usize
+        self.shape.is_sound() && self.at as usize + self.shape.length <= self.length as usize
     }
 }
 
-const MAGIC: &[u8] = b"keyward match bundle 1\n";
+const MAGIC: &[u8] = b"keyward match bundle 2\n";
 const FORM: usize = 36;
 
 fn version(key: &Key, secrets: &[KnownSecret], forms: &[Form]) -> [u8; 16] {

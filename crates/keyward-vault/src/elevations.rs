@@ -65,8 +65,7 @@ impl Vault {
         let now = self.tools.clock.now();
         let until = Timestamp(now.0 + i64::from(asked.seconds) * 1000);
         let decided_by = Some(actor.principal().clone());
-        let given =
-            Elevation { state: ElevationState::Approved, decided_by, until: Some(until), ..asked.clone() };
+        let given = Elevation { state: ElevationState::Approved, decided_by, until: Some(until), ..asked.clone() };
         let binding = self.binding_until(actor, &given, until)?;
         let telling = Telling::new(ActionName::ElevateApprove, reach.object(self.id())).names(names);
         let mut change = Change::permitted(self, actor, permit, telling);

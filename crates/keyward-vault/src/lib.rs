@@ -59,7 +59,7 @@ pub use error::Error;
 pub use header::Header;
 pub use line::Line;
 pub use log::{Anchor, LogLine, Standing};
-pub use matching::{MatchRecord, MatchRow};
+pub use matching::{Holder, MatchRecord, MatchRow, Window};
 pub use policies::Question;
 pub use read::{Lease, Loaded, Opened, Scope};
 pub use record::{Recorded, Via};
@@ -70,7 +70,7 @@ pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Pr
 pub use tokens::NewToken;
 pub use vault::{NewVault, Tools, Vault};
 pub use verify::Verified;
-pub use window::WINDOW;
+pub use window::{Among, WINDOW};
 pub use write::{Edit, NewValue, ValueChange, Written};
 
 /// Largest value, in bytes.

@@ -171,7 +171,9 @@ impl Vault {
     /// A token with a part of the rights gives none away and writes no policy.
     pub(crate) fn refuse_narrowed(&self, actor: &Actor) -> Result<(), Error> {
         match actor.caller.restriction().is_some_and(keyward_access::Restriction::narrows) {
-            true => Err(Error::Refused("a token with a part of its owner's rights cannot change what rights are".into())),
+            true => {
+                Err(Error::Refused("a token with a part of its owner's rights cannot change what rights are".into()))
+            }
             false => Ok(()),
         }
     }

@@ -11,7 +11,7 @@ use keyward_types::{
 use crate::actor::Actor;
 use crate::bundle::Form;
 use crate::change::{Change, Names, Telling};
-use crate::matching::MatchRow;
+use crate::matching::{Holder, MatchRow};
 use crate::records;
 use crate::value::hex;
 use crate::{Error, MatchBundle, Vault};
@@ -23,12 +23,12 @@ struct Catalogue {
 }
 
 impl Vault {
-    /// What recognises every strong stored value, of every version that is not destroyed. One entry
-    /// in the log, with the number of values.
+    /// What recognises every strong stored value, of every version that is not destroyed, for this
+    /// holder. One entry in the log, with the number of values.
     ///
     /// # Errors
     /// [`Error::Denied`]; when the store refuses.
-    pub fn match_bundle(&self, actor: &Actor) -> Result<MatchBundle, Error> {
+    pub fn match_bundle(&self, actor: &Actor, holder: Holder) -> Result<MatchBundle, Error> {
         let (object, permit, catalogue) = self.permit_match(actor)?;
         let heads: HashMap<SecretId, &Head> = catalogue.heads.iter().map(|head| (head.place.secret, head)).collect();
         let (mut secrets, mut forms) = (Vec::new(), Vec::new());
@@ -41,7 +41,7 @@ impl Vault {
                 u32::try_from(secrets.len()).map_err(|_| Error::Damaged("there are too many match records"))?;
             secrets.push(known);
             for form in &row.forms {
-                forms.push(Form::new(form, secret).ok_or(Error::Damaged("a match record cannot be read"))?);
+                forms.push(Form::new(form, holder, secret).ok_or(Error::Damaged("a match record cannot be read"))?);
             }
         }
         let telling = Telling::new(ActionName::SecretMatch, object).count(secrets.len() as u64);

@@ -64,7 +64,9 @@ impl Vault {
         match (project, environment) {
             (None, None) => Ok(Reach::default()),
             (None, Some(_)) => Err(Error::Refused("an environment is one of a project: name it too".into())),
-            (Some(project), None) => Ok(Reach { project: Some(self.project_to_change(actor, project)?.record), environment: None }),
+            (Some(project), None) => {
+                Ok(Reach { project: Some(self.project_to_change(actor, project)?.record), environment: None })
+            }
             (Some(project), Some(environment)) => {
                 let scope = self.enter(actor, project, environment, Operation::Administer)?;
                 Ok(Reach { project: Some(scope.project), environment: Some(scope.environment) })
@@ -199,11 +201,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the store refuses.
-    pub fn reach_of_ids(
-        &self,
-        project: Option<ProjectId>,
-        environment: Option<EnvironmentId>,
-    ) -> Result<Reach, Error> {
+    pub fn reach_of_ids(&self, project: Option<ProjectId>, environment: Option<EnvironmentId>) -> Result<Reach, Error> {
         let Some(id) = project else { return Ok(Reach::default()) };
         let project = records::load::<Project>(&self.store, id.as_bytes())?.map(|row| row.record);
         let environment = match environment {
@@ -221,8 +219,7 @@ impl Vault {
         let missing = |noun, name| Error::Missing { noun, name };
         match subject {
             Subject::Principal(principal) => {
-                let account =
-                    roster.identity(principal).ok_or_else(|| missing("account", principal.to_string()))?;
+                let account = roster.identity(principal).ok_or_else(|| missing("account", principal.to_string()))?;
                 Ok(names.with("account", crate::people::called(account)).with("principal", principal.as_str()))
             }
             Subject::Group(id) => {

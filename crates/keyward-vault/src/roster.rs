@@ -198,7 +198,7 @@ impl Roster {
         let subjects = std::iter::once(Subject::Principal(principal.clone())).chain(subjects);
         let bindings = subjects.flat_map(|subject| self.bindings_of(&subject).to_vec()).collect();
         let groups = groups.iter().map(|group| (group.id, group.name.clone())).collect();
-        Standing { principal, login: identity.login.clone(), groups, bindings, policies }
+        Standing::new(principal, identity.login.clone(), groups, bindings, policies)
     }
 }
 

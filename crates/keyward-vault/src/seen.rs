@@ -13,10 +13,7 @@ use crate::{Error, Scope, Vault};
 impl Scope {
     /// The environment itself.
     pub(crate) fn about(&self, vault: keyward_types::VaultId) -> About<'_> {
-        About {
-            object: self.object(vault),
-            facts: Facts::environment(&self.project.name, &self.environment.name),
-        }
+        About { object: self.object(vault), facts: Facts::environment(&self.project.name, &self.environment.name) }
     }
 
     /// A name in it that nothing has yet.

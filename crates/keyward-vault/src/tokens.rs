@@ -88,7 +88,8 @@ impl Vault {
             last_used: None,
         };
         self.refuse_wider(actor, &record)?;
-        let telling = Telling::new(ActionName::TokenCreate, Object::Vault(self.id())).names(names.with("token", token.id()));
+        let telling =
+            Telling::new(ActionName::TokenCreate, Object::Vault(self.id())).names(names.with("token", token.id()));
         let mut change = Change::permitted(self, actor, permit, telling);
         change.expect(records::absent(&record));
         change.put(&record);

@@ -1,122 +1,251 @@
-//! Windows: the sixteen bytes of a form by which a text is searched for it.
+//! Windows: the bytes of a form by which a text is searched for it.
 //!
-//! A window is hashed as two words that are multiplied, each after a secret word was mixed into it: no
-//! window waits for the one before it. Most stored values hold sixteen bytes without a blank and few
-//! places of a text do, so that a form's window is one without blanks wherever it has such, and a search
-//! for those passes over most of it.
+//! A window is hashed sixteen bytes at a time: two words that are multiplied, each after a secret word
+//! was mixed into it, so that no window waits for the one before it. The hash spreads well and is not
+//! one-way; what that means for whoever holds hashes and key stands at the head of [`crate::matching`].
+//!
+//! Each form has its [`Shape`]: how long its window is and which bytes may be in it. Few places of a text
+//! begin twenty characters of base64 or thirty-two digits, so that a search passes over most of it, and is
+//! made for shapes alone that a stored value has.
 
-use std::cmp::Ordering;
+mod blocks;
+mod choice;
+
+use serde::{Deserialize, Serialize};
 
 use crate::crypto::Key;
+use blocks::{BLOCK, Blocks};
+pub(crate) use choice::Chosen;
 
-/// Bytes of a form that its window covers. Shorter forms have no record.
+/// The fewest bytes of a form that its window covers. Shorter forms have no record.
 pub const WINDOW: usize = 16;
+/// The most: two blocks of a text hold the longest window that begins in the first.
+const LONGEST: usize = BLOCK;
 
-/// The key under which windows are hashed: two secret words.
+/// The key under which windows are hashed: two secret words for each sixteen bytes.
 #[derive(Clone, Copy)]
-pub(crate) struct WindowKey(u64, u64);
+pub(crate) struct WindowKey([(u64, u64); LONGEST / WINDOW]);
 
-/// Which bytes of a form are its window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Chosen {
-    /// Where it begins.
-    pub(crate) at: usize,
-    /// Whether a blank is in it.
-    pub(crate) blanks: bool,
+/// The windows among which a form is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Shape {
+    pub(crate) among: Among,
+    /// Bytes of a window.
+    pub(crate) length: usize,
+}
+
+/// Which bytes stand in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Among {
+    /// No blank.
+    Plain,
+    /// Letters, digits, `+`, `/`, `-` and `_`.
+    Base64,
+    /// Hexadecimal digits.
+    Hex,
+    /// A `%` or `\`, and then anything.
+    Escaped,
+    /// Anything.
+    Any,
+}
+
+impl Shape {
+    /// Whether windows can have this shape.
+    pub(crate) fn is_sound(self) -> bool {
+        (WINDOW..=LONGEST).contains(&self.length)
+    }
+
+    /// As a number in a bundle.
+    pub(crate) fn number(self) -> u32 {
+        (self.among as u32) << 8 | self.length as u32
+    }
+
+    /// The opposite of [`Shape::number`].
+    pub(crate) fn numbered(number: u32) -> Option<Self> {
+        let among = *Among::ALL.get((number >> 8) as usize)?;
+        Some(Self { among, length: (number & 0xff) as usize })
+    }
+}
+
+impl Among {
+    const ALL: [Self; 5] = [Self::Plain, Self::Base64, Self::Hex, Self::Escaped, Self::Any];
 }
 
 impl WindowKey {
-    /// The hash of one window.
+    /// The hash of one window of at least [`WINDOW`] bytes.
     #[inline(always)]
-    pub(crate) fn hash(self, window: &[u8; WINDOW]) -> u32 {
-        let (low, high) = words(window);
-        let product = u128::from(low ^ self.0) * u128::from(high ^ self.1);
-        ((product as u64 ^ (product >> 64) as u64) >> 32) as u32
+    pub(crate) fn hash(self, window: &[u8]) -> u32 {
+        let mut sum = 0u128;
+        for (number, key) in self.0.iter().enumerate() {
+            // The last sixteen bytes may have some of those before them.
+            let from = (number * WINDOW).min(window.len() - WINDOW);
+            let (low, high) = words(window[from..].first_chunk().expect("a window is long enough"));
+            sum = sum.wrapping_add(u128::from(low ^ key.0) * u128::from(high ^ key.1));
+            if from + WINDOW == window.len() {
+                break;
+            }
+        }
+        ((sum as u64 ^ (sum >> 64) as u64) >> 32) as u32
     }
 
-    /// Calls `visit` with the place and the hash of every window of `text` that has no blank, in order.
-    ///
-    /// A bit says of each byte of a block whether it is none. Shifted over itself four times, a window's
-    /// length in all, what is left is where windows begin: no step waits for what the one before it found.
+    /// Calls `visit` with the number of the shape, the place and the hash of every window of `text` that has
+    /// one of these shapes, which are sorted.
     #[inline(always)]
-    pub(crate) fn without_blanks(self, text: &[u8], mut visit: impl FnMut(usize, u32)) {
-        let (blocks, rest) = text.as_chunks::<BLOCK>();
-        let mut last = [b' '; BLOCK];
-        last[..rest.len()].copy_from_slice(rest);
-        let block = |number: usize| match number.cmp(&blocks.len()) {
-            Ordering::Less => filled(&blocks[number]),
-            Ordering::Equal => filled(&last),
-            Ordering::Greater => 0,
-        };
-        let mut current = block(0);
-        for number in 0..=blocks.len() {
-            let next = block(number + 1);
-            let mut runs = u128::from(current) | u128::from(next) << BLOCK;
-            for doubled in [1, 2, 4, 8] {
-                runs &= runs >> doubled;
+    pub(crate) fn visit(self, text: &[u8], shapes: &[Shape], mut visit: impl FnMut(usize, usize, u32)) {
+        let shapes = Sorted::of(shapes);
+        let blocks = Blocks::of(text);
+        if !(shapes.plain.is_empty() && shapes.base64.is_empty() && shapes.hex.is_empty()) {
+            self.visit_runs(text, &blocks, &shapes, &mut visit);
+        }
+        if !shapes.escaped.is_empty() {
+            self.visit_escaped(text, &blocks, &shapes, &mut visit);
+        }
+        for (number, length) in shapes.any {
+            for at in 0..(text.len() + 1).saturating_sub(length) {
+                visit(number, at, self.hash_at(text, at, length));
             }
-            let mut starts = runs as u64;
-            while starts != 0 {
-                let at = number * BLOCK + starts.trailing_zeros() as usize;
-                starts &= starts - 1;
-                let window = text[at..].first_chunk().expect("after the text there are blanks");
-                visit(at, self.hash(window));
-            }
-            current = next;
         }
     }
 
-    /// Calls `visit` with the place and the hash of every window of `text`, in order.
+    /// Windows without blanks. A block of which no such begins is left at once, and what its bytes are is
+    /// asked only where a run of them is long enough.
     #[inline(always)]
-    pub(crate) fn all(self, text: &[u8], mut visit: impl FnMut(usize, u32)) {
-        for (at, window) in text.windows(WINDOW).enumerate() {
-            visit(at, self.hash(window.try_into().expect("windows have this length")));
+    fn visit_runs(self, text: &[u8], blocks: &Blocks<'_>, shapes: &Sorted, visit: &mut impl FnMut(usize, usize, u32)) {
+        let shortest = |of: &[(usize, usize)]| of.first().map_or(NEVER, |(_, length)| *length);
+        let (base64, hex) = (shortest(&shapes.base64), shortest(&shapes.hex));
+        let coded = base64.min(hex);
+        let (mut letters, mut current) = (blocks.base64(), blocks.filled(0));
+        for block in 0..blocks.count() {
+            let next = blocks.filled(block + 1);
+            let filled = u128::from(current) | u128::from(next) << BLOCK;
+            current = next;
+            let runs = longer(filled, 1, WINDOW);
+            if runs as u64 == 0 {
+                continue;
+            }
+            self.visit_starts(text, block, runs, WINDOW, &shapes.plain, visit);
+            if longer(runs, WINDOW, coded) as u64 == 0 {
+                continue;
+            }
+            let letters = letters.from(block);
+            let runs = longer(letters, 1, coded);
+            if runs as u64 == 0 {
+                continue;
+            }
+            self.visit_starts(text, block, runs, coded, &shapes.base64, visit);
+            if longer(runs, coded, hex) as u64 != 0 {
+                let runs = longer(blocks.hex().from(block), 1, hex);
+                self.visit_starts(text, block, runs, hex, &shapes.hex, visit);
+            }
+        }
+    }
+
+    /// Windows that begin with an escape: few do, so that many lengths cost little.
+    #[inline(always)]
+    fn visit_escaped(
+        self,
+        text: &[u8],
+        blocks: &Blocks<'_>,
+        shapes: &Sorted,
+        visit: &mut impl FnMut(usize, usize, u32),
+    ) {
+        for block in 0..blocks.count() {
+            let mut starts = blocks.escapes(block);
+            while starts != 0 {
+                let at = block * BLOCK + starts.trailing_zeros() as usize;
+                starts &= starts - 1;
+                for (number, length) in &shapes.escaped {
+                    if at + length <= text.len() {
+                        visit(*number, at, self.hash_at(text, at, *length));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Windows of these lengths that begin in a block, where `runs` says at which of its places so many bytes as
+    /// `known` are of the kind.
+    #[inline(always)]
+    fn visit_starts(
+        self,
+        text: &[u8],
+        block: usize,
+        runs: u128,
+        known: usize,
+        lengths: &[(usize, usize)],
+        visit: &mut impl FnMut(usize, usize, u32),
+    ) {
+        for (number, length) in lengths {
+            let mut starts = longer(runs, known, *length) as u64;
+            while starts != 0 {
+                let at = block * BLOCK + starts.trailing_zeros() as usize;
+                starts &= starts - 1;
+                visit(*number, at, self.hash_at(text, at, *length));
+            }
+        }
+    }
+
+    /// The same as [`WindowKey::hash`], with lengths that the compiler knows where they are common.
+    #[inline(always)]
+    fn hash_at(self, text: &[u8], at: usize, length: usize) -> u32 {
+        let rest = &text[at..];
+        match length {
+            16 => self.hash(&rest[..16]),
+            20 => self.hash(&rest[..20]),
+            32 => self.hash(&rest[..32]),
+            _ => self.hash(&rest[..length]),
         }
     }
 }
+
+/// Numbers and lengths of shapes, the shortest of each kind first.
+struct Sorted {
+    plain: Vec<(usize, usize)>,
+    base64: Vec<(usize, usize)>,
+    hex: Vec<(usize, usize)>,
+    escaped: Vec<(usize, usize)>,
+    any: Vec<(usize, usize)>,
+}
+
+impl Sorted {
+    fn of(shapes: &[Shape]) -> Self {
+        let of = |among| {
+            let numbered = shapes.iter().enumerate().filter(|(_, shape)| shape.among == among);
+            numbered.map(|(number, shape)| (number, shape.length)).collect()
+        };
+        Self {
+            plain: of(Among::Plain),
+            base64: of(Among::Base64),
+            hex: of(Among::Hex),
+            escaped: of(Among::Escaped),
+            any: of(Among::Any),
+        }
+    }
+}
+
+/// Longer than every window.
+const NEVER: usize = 2 * BLOCK;
 
 impl From<&Key> for WindowKey {
     fn from(key: &Key) -> Self {
-        let bytes = key.mac_of(b"keyward/window/1");
-        let (low, high) = words(bytes.first_chunk().expect("a MAC has 32 bytes"));
-        Self(low, high)
+        Self(std::array::from_fn(|number| {
+            let bytes = key.mac_of(format!("keyward/window/2/{number}").as_bytes());
+            words(bytes.first_chunk().expect("a MAC has 32 bytes"))
+        }))
     }
 }
 
-impl Chosen {
-    /// Of a form's windows without blanks the one of the most different bytes, the last of several: what
-    /// values of one kind share (`-----BEGIN`, a service's prefix, the name of a field) stands in front and
-    /// repeats itself. `None` for what is shorter than a window.
-    pub(crate) fn of(form: &[u8]) -> Option<Self> {
-        let mut seen = [0u8; 256];
-        let (mut blanks, mut different) = (0usize, 0usize);
-        let mut best: Option<((bool, usize), usize)> = None;
-        for (end, &byte) in form.iter().enumerate() {
-            if let Some(start) = end.checked_sub(WINDOW) {
-                let gone = &mut seen[usize::from(form[start])];
-                *gone -= 1;
-                different -= usize::from(*gone == 0);
-                blanks -= usize::from(is_blank(form[start]));
-            }
-            let new = &mut seen[usize::from(byte)];
-            different += usize::from(*new == 0);
-            *new += 1;
-            blanks += usize::from(is_blank(byte));
-            let worth = (blanks == 0, different);
-            if end + 1 >= WINDOW && best.is_none_or(|(known, _)| worth >= known) {
-                best = Some((worth, end + 1 - WINDOW));
-            }
-        }
-        best.map(|((without, _), at)| Self { at, blanks: !without })
+/// Where `to` bits stand beside each other, of bits that say where `from` do. No step waits for what the
+/// one before it found.
+#[inline(always)]
+fn longer(mut runs: u128, mut from: usize, to: usize) -> u128 {
+    while from < to {
+        let step = from.min(to - from);
+        runs &= runs >> step;
+        from += step;
     }
-}
-
-/// Bytes that are looked at together for blanks.
-const BLOCK: usize = 64;
-
-/// Space, line ends and all other control characters of ASCII but the last.
-fn is_blank(byte: u8) -> bool {
-    byte <= b' '
+    runs
 }
 
 #[inline(always)]
@@ -125,84 +254,5 @@ fn words(window: &[u8; WINDOW]) -> (u64, u64) {
     (number as u64, (number >> 64) as u64)
 }
 
-/// A bit for each byte of a block, the first byte's lowest: whether it is no blank.
-#[inline(always)]
-fn filled(block: &[u8; BLOCK]) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    // Times this, the lowest bits of eight bytes are the highest eight bits, in order.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    block.as_chunks().0.iter().enumerate().fold(0, |bits, (index, bytes)| {
-        let word = u64::from_le_bytes(*bytes);
-        // The top bit of each byte becomes 1 if the byte is over `b' '`; no sum of seven bits carries into the next.
-        let over = ((word & (ONES * 0x7f)) + ONES * (0x7f - 0x20)) | word;
-        bits | ((over >> 7 & ONES).wrapping_mul(GATHER) >> 56) << (8 * index)
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::testing::Seeded;
-
-    fn key() -> WindowKey {
-        WindowKey::from(&Key::random(&Seeded::new(3)).unwrap())
-    }
-
-    fn expected(text: &[u8]) -> Vec<(usize, u32)> {
-        text.windows(WINDOW).map(|window| key().hash(window.try_into().unwrap())).enumerate().collect()
-    }
-
-    proptest! {
-        #[test]
-        fn every_window_is_visited_or_has_a_blank(
-            text in prop::collection::vec(prop_oneof![12 => 0x21u8.., 1 => 0u8..0x21], 0..300),
-        ) {
-            let (mut all, mut without) = (Vec::new(), Vec::new());
-            key().all(&text, |at, hash| all.push((at, hash)));
-            key().without_blanks(&text, |at, hash| without.push((at, hash)));
-            let mut wanted = expected(&text);
-            prop_assert_eq!(&all, &wanted);
-            wanted.retain(|(at, _)| !text[*at..*at + WINDOW].iter().any(|byte| *byte <= b' '));
-            prop_assert_eq!(&without, &wanted);
-        }
-
-        #[test]
-        fn the_window_of_a_form_has_no_blank_if_any_has_none(
-            form in prop::collection::vec(prop_oneof![20 => 0x21u8..0x7f, 1 => Just(b' ')], 0..100),
-        ) {
-            let blank = |window: &[u8]| window.contains(&b' ');
-            match Chosen::of(&form) {
-                None => prop_assert!(form.len() < WINDOW),
-                Some(chosen) => {
-                    prop_assert_eq!(blank(&form[chosen.at..chosen.at + WINDOW]), chosen.blanks);
-                    prop_assert_eq!(form.windows(WINDOW).all(blank), chosen.blanks);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_byte_is_a_blank_or_none_wherever_it_stands() {
-        for byte in 0..=255u8 {
-            for place in 0..BLOCK {
-                for around in [0, b' ', 0x21, 0x80, 0xff] {
-                    let mut block = [around; BLOCK];
-                    block[place] = byte;
-                    let expected = (0..BLOCK).filter(|at| !is_blank(block[*at])).fold(0, |bits, at| bits | 1u64 << at);
-                    assert_eq!(filled(&block), expected, "{byte} {place} {around}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_keys_of_one_kind_share_is_not_chosen() {
-        let body = "Zm9vYmFyYmF6cXV4MDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1A";
-        let text = format!("-----BEGIN SOME KEY-----\n{body}\n-----END SOME KEY-----\n");
-        let chosen = Chosen::of(text.as_bytes()).unwrap();
-        assert!(body.contains(&text[chosen.at..chosen.at + WINDOW]));
-        assert!(Chosen::of(b"one two three four five").unwrap().blanks);
-    }
-}
+mod tests;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use keyward_access::{Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
-    Access, Content, Head, Kind, Label, Operation, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version, VersionHead,
-    VersionState, Write,
+    Access, Content, Head, Kind, Label, Operation, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version,
+    VersionHead, VersionState, Write,
 };
 
 use crate::actor::Actor;

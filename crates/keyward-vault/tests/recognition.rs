@@ -9,7 +9,7 @@ use keyward_testing::TestVault;
 use keyward_testing::vault::{SystemRandom, new_value};
 use keyward_types::forms::forms;
 use keyward_types::{Kind, KnownSecret, KnownSecrets, SecretName, Version};
-use keyward_vault::{Actor, Edit, Error, LogLine, MatchBundle, NewValue, ScanCache, Vault, WINDOW};
+use keyward_vault::{Actor, Edit, Error, Holder, LogLine, MatchBundle, NewValue, ScanCache, Vault, WINDOW};
 
 const STRONG: &str = "vR7+kq/2Zt=9Lm<Wd&0x";
 const OTHER: &str = "qM4nB8sX1cV6zL3kJ5hG";
@@ -29,7 +29,7 @@ fn write(desk: &TestVault, value: NewValue) {
 }
 
 fn bundle(desk: &TestVault) -> MatchBundle {
-    desk.vault.match_bundle(&desk.actor).unwrap()
+    desk.vault.match_bundle(&desk.actor, Holder::Other).unwrap()
 }
 
 fn found(bundle: &MatchBundle, text: &[u8]) -> Vec<(Range<usize>, KnownSecret)> {
@@ -180,7 +180,7 @@ fn who_may_not_match_is_refused_and_that_is_on_record() {
     nobody.principal = "user:nobody".parse().unwrap();
     let actor = Actor { caller: Caller::identified(&nobody), ..desk.actor.clone() };
     let size = desk.vault.log_size().unwrap();
-    assert!(matches!(desk.vault.match_bundle(&actor), Err(Error::Denied(_))));
+    assert!(matches!(desk.vault.match_bundle(&actor, Holder::Owner), Err(Error::Denied(_))));
     assert!(matches!(desk.vault.identify(&actor, &[STRONG.as_bytes()]), Err(Error::Denied(_))));
     let lines = logged_since(&desk.vault, size);
     assert_eq!(lines.len(), 2);

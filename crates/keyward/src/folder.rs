@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use keyward_client::{Failure, Result};
 use keyward_types::{ProjectName, SecretName};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use toml_edit::{Array, DocumentMut, Item, TomlError, value};
 
 /// The name of the file.
 pub(crate) const FILE: &str = "keyward.toml";
@@ -23,18 +24,25 @@ pub(crate) struct Folder {
     pub(crate) manifest: Manifest,
 }
 
-/// The content of `keyward.toml`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What `keyward.toml` says of a project.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Manifest {
     /// The project whose secrets this folder's programs use.
     pub(crate) project: ProjectName,
     /// Names without which the programs do not start.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) needs: BTreeSet<SecretName>,
+}
+
+/// The content of `keyward.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    project: Option<ProjectName>,
+    #[serde(default)]
+    needs: BTreeSet<SecretName>,
     /// What the scanner is told; it reads the table by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) scan: Option<toml::Table>,
+    #[serde(rename = "scan")]
+    _scan: Option<toml::Table>,
 }
 
 impl Folder {
@@ -65,43 +73,99 @@ pub(crate) fn key(path: &Path) -> Result<String> {
 }
 
 impl Manifest {
-    /// The manifest of exactly this folder.
+    /// The manifest of exactly this folder. A file that tells the scanner something and names no project
+    /// is none.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join(FILE);
-        match fs::metadata(&path) {
-            Ok(found) if !found.is_file() => return Ok(None),
-            Ok(found) if found.len() > MAX_SIZE => {
-                return Err(Failure::usage(format!("`{}` is larger than 1 MiB", path.display())));
-            }
-            Ok(_) => {}
-            Err(_) => return Ok(None),
-        }
-        let text = fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
-        toml::from_str(&text).map(Some).map_err(|error| {
-            let why = error.message();
-            Failure::usage(format!("`{}` cannot be understood: {why}", path.display()))
-                .hint("it holds `project = \"NAME\"` and, if you like, `needs = [\"NAME\", …]`")
-        })
+        let Some(text) = text(folder)? else { return Ok(None) };
+        Self::parse(&text).map_err(|why| misunderstood(folder, &why))
     }
 
-    /// The text of the file.
-    pub(crate) fn text(&self) -> String {
-        let needs: Vec<String> = self.needs.iter().map(|name| format!("    \"{name}\",\n")).collect();
-        let mut text = format!(
-            "# Which keyward project this folder belongs to. No values stand here: commit it.\nproject = \"{}\"\n",
-            self.project
-        );
-        if !needs.is_empty() {
-            text.push_str("\n# Names that `keyward run` makes sure of before anything starts.\nneeds = [\n");
-            text.push_str(&needs.concat());
-            text.push_str("]\n");
+    /// Writes it into this folder's `keyward.toml`; what else stands there stays as it is. Says whether
+    /// that changed anything.
+    pub(crate) fn write(&self, folder: &Path) -> Result<bool> {
+        let before = text(folder)?.unwrap_or_default();
+        let after = self.within(&before).map_err(|error| misunderstood(folder, error.message()))?;
+        if before == after {
+            return Ok(false);
         }
-        if let Some(scan) = &self.scan {
-            let table = toml::Table::from_iter([("scan".to_owned(), toml::Value::Table(scan.clone()))]);
-            text.push_str(&format!("\n{table}"));
-        }
-        text
+        let path = folder.join(FILE);
+        fs::write(&path, after).map_err(|error| Failure::file("write", &path, &error))?;
+        Ok(true)
     }
+
+    fn parse(text: &str) -> std::result::Result<Option<Self>, String> {
+        let Content { project, needs, .. } = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        match project {
+            Some(project) => Ok(Some(Self { project, needs })),
+            None if needs.is_empty() => Ok(None),
+            None => Err("`needs` stands there without a `project`".to_owned()),
+        }
+    }
+
+    /// The text of a file with what this says in it.
+    fn within(&self, before: &str) -> std::result::Result<String, TomlError> {
+        let mut document: DocumentMut = before.parse()?;
+        let root = document.as_table_mut();
+        if root.get("project").and_then(Item::as_str) != Some(self.project.as_str()) {
+            let new = !root.contains_key("project");
+            root["project"] = value(self.project.as_str());
+            if new && let Some(mut key) = root.key_mut("project") {
+                let about = "# Which keyward project this folder belongs to. No values stand here: commit it.\n";
+                key.leaf_decor_mut().set_prefix(about);
+            }
+        }
+        if !self.needs.is_empty() && !root.contains_key("needs") {
+            root["needs"] = value(Array::new());
+            if let Some(mut key) = root.key_mut("needs") {
+                let about = "\n# Names that `keyward run` makes sure of before anything starts.\n";
+                key.leaf_decor_mut().set_prefix(about);
+            }
+        }
+        if let Some(list) = root.get_mut("needs").and_then(Item::as_array_mut) {
+            name_all(list, &self.needs);
+        }
+        let after = document.to_string();
+        // A table that stood first had no line above it.
+        Ok(if before.starts_with('[') {
+            after.replacen(&format!("\n{before}"), &format!("\n\n{before}"), 1)
+        } else {
+            after
+        })
+    }
+}
+
+/// Makes the list hold these names, each on its own line where it is new; those that stay keep their comments.
+fn name_all(list: &mut Array, names: &BTreeSet<SecretName>) {
+    list.retain(|known| known.as_str().is_some_and(|known| names.iter().any(|name| name.as_str() == known)));
+    let known: BTreeSet<String> = list.iter().filter_map(|known| known.as_str().map(str::to_owned)).collect();
+    for name in names.iter().filter(|name| !known.contains(name.as_str())) {
+        let mut entry = toml_edit::Value::from(name.as_str());
+        // What stands behind the last name stays there.
+        let behind = list.trailing().as_str().unwrap_or_default().trim_end().to_owned();
+        entry.decor_mut().set_prefix(format!("{behind}\n    "));
+        list.push_formatted(entry);
+        list.set_trailing_comma(true);
+        list.set_trailing("\n");
+    }
+}
+
+/// The text of this folder's file, if there is one.
+fn text(folder: &Path) -> Result<Option<String>> {
+    let path = folder.join(FILE);
+    match fs::metadata(&path) {
+        Ok(found) if !found.is_file() => return Ok(None),
+        Ok(found) if found.len() > MAX_SIZE => {
+            return Err(Failure::usage(format!("`{}` is larger than 1 MiB", path.display())));
+        }
+        Ok(_) => {}
+        Err(_) => return Ok(None),
+    }
+    fs::read_to_string(&path).map(Some).map_err(|error| Failure::file("read", &path, &error))
+}
+
+fn misunderstood(folder: &Path, why: &str) -> Failure {
+    Failure::usage(format!("`{}` cannot be understood: {why}", folder.join(FILE).display()))
+        .hint("it holds `project = \"NAME\"` and, if you like, `needs = [\"NAME\", …]`")
 }
 
 /// The git origin of a folder, read from its configuration without running anything.
@@ -138,16 +202,36 @@ fn without_credentials(url: &str) -> String {
 mod tests {
     use super::*;
 
+    fn manifest(needs: &[&str]) -> Manifest {
+        Manifest { project: "shop".parse().unwrap(), needs: needs.iter().map(|name| name.parse().unwrap()).collect() }
+    }
+
     #[test]
     fn a_manifest_survives_writing_and_says_what_it_does_not_know() {
-        let manifest = Manifest {
-            project: "shop".parse().unwrap(),
-            needs: ["A", "B"].map(|n| n.parse().unwrap()).into(),
-            scan: None,
-        };
-        assert_eq!(toml::from_str::<Manifest>(&manifest.text()).unwrap(), manifest);
-        assert!(toml::from_str::<Manifest>("project = \"shop\"\nserver = \"https://evil.example\"").is_err());
-        assert!(toml::from_str::<Manifest>("project = \"../x\"").is_err());
+        let both = manifest(&["A", "B"]);
+        let text = both.within("").unwrap();
+        assert!(text.ends_with("needs = [\n    \"A\",\n    \"B\",\n]\n"), "{text}");
+        assert_eq!(Manifest::parse(&text).unwrap(), Some(both));
+        assert!(Manifest::parse("project = \"shop\"\nserver = \"https://evil.example\"").is_err());
+        assert!(Manifest::parse("project = \"../x\"").is_err());
+        assert!(Manifest::parse("needs = [\"A\"]").unwrap_err().contains("without a `project`"));
+        assert_eq!(Manifest::parse("[scan]\npaths = [\"a\"]").unwrap(), None);
+    }
+
+    #[test]
+    fn what_else_a_file_says_stays_as_it_is() {
+        let scan = "[scan] # the scanner's\n# Nothing real lies there.\npaths   = ['fixtures/**']\n";
+        for before in [scan.to_owned(), format!("# Ours.\n\n{scan}")] {
+            let text = manifest(&["A"]).within(&before).unwrap();
+            assert!(text.contains(&format!("\n\n{scan}")), "{text}");
+            assert_eq!(text.contains("# Ours."), before.contains("# Ours."), "{text}");
+            assert_eq!(Manifest::parse(&text).unwrap(), Some(manifest(&["A"])), "{text}");
+            assert_eq!(manifest(&["A"]).within(&text).unwrap(), text);
+        }
+        let before = format!("project = 'shop' # since May\nneeds = [\n  \"B\", # mail\n]\n{scan}");
+        let text = manifest(&["A", "B"]).within(&before).unwrap();
+        assert!(text.contains("project = 'shop' # since May") && text.contains("\"B\", # mail"), "{text}");
+        assert_eq!(Manifest::parse(&text).unwrap(), Some(manifest(&["A", "B"])), "{text}");
     }
 
     #[test]

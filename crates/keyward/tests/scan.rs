@@ -186,14 +186,89 @@ fn a_change_cannot_silence_its_own_finding() {
     assert_eq!((code, report["summary"]["silenced"].as_u64()), (Some(1), Some(0)), "{report}");
 }
 
+/// What a server says of a push after the fact.
+fn pushed(user: &User, refs: &[&str]) -> String {
+    let surroundings = user.program.command(&[]);
+    let surroundings = surroundings.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let mut git = Command::new("git");
+    let ran = git.current_dir(user.folder()).env_clear().envs(surroundings).args(["push", "origin"]).args(refs);
+    let ran = ran.output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(ran.status.success(), "{said}");
+    said
+}
+
+#[test]
+fn after_a_push_what_it_brought_is_scanned_and_nothing_else() {
+    let user = User::new();
+    let (key, other) = (user.gitlab_token(), user.gitlab_token());
+    let server = user.folder().join("server.git");
+    user.git(&["init", "-q", "--bare", "server.git"]);
+    user.git(&["init", "-q"]);
+    user.git(&["remote", "add", "origin", "server.git"]);
+    let commit = |name: &str, text: &str| {
+        user.write(name, text);
+        user.git(&["add", name]);
+        user.git(&["commit", "-qm", name]);
+    };
+    commit("a.py", &format!("OLD = \"{key}\"\n"));
+    pushed(&user, &["HEAD:refs/heads/main"]);
+    let install = ["hook", "install", "--post-receive"];
+    let mut command = user.program.command(&install);
+    command.current_dir(server);
+    assert_eq!(user.program.run_command(command, &install, b"").code, Some(0));
+
+    let is_quiet = |said: &str| !said.contains("what was pushed");
+    let said = pushed(&user, &["HEAD:refs/heads/same"]);
+    assert!(is_quiet(&said), "a branch of known commits: {said}");
+    commit("b.py", "nothing = 1\n");
+    let said = pushed(&user, &["HEAD:refs/heads/clean"]);
+    assert!(is_quiet(&said), "{said}");
+    commit("c.py", &format!("NEW = \"{other}\"\n"));
+    commit("c.py", "taken = out\n");
+    // Two new branches, one upon the other, with one that moves: each has what the others bring.
+    let said = pushed(&user, &["HEAD~1:refs/heads/first", "HEAD:refs/heads/second", "HEAD~2:refs/heads/main"]);
+    assert!(said.contains("a key is in what was pushed"), "{said}");
+    assert!(said.contains("c.py") && !said.contains("a.py"), "{said}");
+    let said = pushed(&user, &[":refs/heads/first"]);
+    assert!(is_quiet(&said), "a branch is deleted: {said}");
+}
+
+#[test]
+fn a_rule_that_goes_by_the_path_sees_binary_files() {
+    let user = User::new();
+    user.write("rules.toml", "[[rules]]\nid = \"keystore\"\npath = '\\.p12$'\n");
+    user.write("certs/a.p12", "\u{30}\0\0binary");
+    user.write("b.bin", "\0");
+    let check = |arguments: &[&str], read: &str| {
+        let (report, code) = user.json(&[&["scan", "--rules", "rules.toml"], arguments].concat());
+        assert_eq!(code, Some(1), "{report}");
+        let found = report["findings"].as_array().unwrap();
+        let places: Vec<_> = found.iter().map(|one| (one["rule"].as_str(), one["path"].as_str())).collect();
+        assert_eq!(places, [(Some("keystore"), Some("certs/a.p12"))], "{report}");
+        report["summary"][read].as_u64()
+    };
+    assert_eq!(check(&[], "files"), Some(1), "what is binary is not read");
+    user.git(&["init", "-q"]);
+    user.git(&["add", "."]);
+    check(&["--staged"], "files");
+    user.git(&["commit", "-qm", "one"]);
+    check(&["--history"], "blobs");
+    check(&["--diff", "HEAD"], "blobs");
+}
+
 #[test]
 fn init_keeps_what_the_scanner_was_told() {
-    let user = User::new();
-    user.write("keyward.toml", "project = \"shop\"\n\n[scan]\npaths = [\"fixtures/**\"]\n");
-    user.write(".env", &format!("API_TOKEN={}\n", user.random(24)));
-    user.program.ok(&["init", "--yes"], b"");
-    let text = fs::read_to_string(user.folder().join("keyward.toml")).unwrap();
-    assert!(text.contains("API_TOKEN") && text.contains("[scan]") && text.contains("fixtures/**"), "{text}");
+    let scan = "[scan]\n# Made up.\npaths = [\"fixtures/**\"]\n";
+    for before in [format!("project = \"shop\"\n\n{scan}"), scan.to_owned()] {
+        let user = User::new();
+        user.write("keyward.toml", &before);
+        user.write(".env", &format!("API_TOKEN={}\n", user.random(24)));
+        user.program.ok(&["init", "--yes"], b"");
+        let text = fs::read_to_string(user.folder().join("keyward.toml")).unwrap();
+        assert!(text.contains("API_TOKEN") && text.ends_with(scan) && text.contains("project = "), "{text}");
+        user.program.ok(&["run", "--", "true"], b"");
+    }
 }
 
 #[test]

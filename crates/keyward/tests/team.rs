@@ -51,7 +51,8 @@ fn a_person_gets_rights_by_a_role_and_loses_them_with_it() {
 #[test]
 fn bad_names_of_people_and_roles_are_refused_with_the_reason() {
     let program = user();
-    for (login, why) in [("Grace", "lower case"), ("grасe", "look like"), ("a/b", "not allowed"), ("a*", "not allowed")] {
+    for (login, why) in [("Grace", "lower case"), ("grасe", "look like"), ("a/b", "not allowed"), ("a*", "not allowed")]
+    {
         assert!(refused(&program, &["user", "add", login], 2).contains(why), "{login}");
     }
     program.ok(&["user", "add", "grace"], b"");
@@ -68,7 +69,8 @@ fn bad_names_of_people_and_roles_are_refused_with_the_reason() {
 #[test]
 fn a_token_is_shown_once_and_listed_without_its_text() {
     let program = user();
-    let ran = program.ok(&["token", "create", "--ttl", "90d", "--scope", "read:shop/development/*", "--name", "laptop"], b"");
+    let ran =
+        program.ok(&["token", "create", "--ttl", "90d", "--scope", "read:shop/development/*", "--name", "laptop"], b"");
     let text = ran.out().trim().to_owned();
     assert!(text.starts_with("kwp_") && text.len() == 52, "{ran}");
     assert!(!ran.err().contains(&text));

@@ -77,7 +77,7 @@ fn gitleaks(venv: &Path) -> Result<PathBuf> {
 }
 
 /// The folder of a Python package in a virtual environment.
-fn package(venv: &Path, name: &str) -> Result<PathBuf> {
+pub(crate) fn package(venv: &Path, name: &str) -> Result<PathBuf> {
     let versions = fs::read_dir(venv.join("lib")).with_context(|| format!("{} is no venv", venv.display()))?;
     let folders = versions.filter_map(|entry| Some(entry.ok()?.path().join("site-packages").join(name)));
     folders.into_iter().find(|folder| folder.is_dir()).with_context(|| format!("no {name} in {}", venv.display()))

@@ -18,6 +18,9 @@ use crate::tree::is_binary;
 
 pub use crate::archive::Limits;
 
+/// Why a file is skipped that is no text.
+pub(crate) const BINARY: &str = "binary";
+
 /// Calls `visit` with each text in a file and its path. Of a plain text that is the file itself.
 pub fn texts(
     path: &str,
@@ -27,6 +30,29 @@ pub fn texts(
     skipped: &mut Vec<Skipped>,
 ) {
     look(path, bytes, &mut Budget::new(limits), visit, skipped);
+}
+
+/// The same, and after them, as empty texts, the paths of the file and of what is binary in it, where no text
+/// has that path: rules may go by the path alone.
+pub fn texts_and_paths(
+    path: &str,
+    bytes: &[u8],
+    limits: &Limits,
+    visit: &mut dyn FnMut(&str, &[u8]),
+    skipped: &mut Vec<Skipped>,
+) {
+    let (mut own, before) = (false, skipped.len());
+    let texts_with_own = &mut |inner: &str, text: &[u8]| {
+        own |= inner == path;
+        visit(inner, text);
+    };
+    texts(path, bytes, limits, texts_with_own, skipped);
+    if !own {
+        visit(path, b"");
+    }
+    for inner in skipped[before..].iter().filter(|one| one.reason == BINARY && one.path != path) {
+        visit(&inner.path, b"");
+    }
 }
 
 fn look(path: &str, bytes: &[u8], budget: &mut Budget, visit: &mut dyn FnMut(&str, &[u8]), skipped: &mut Vec<Skipped>) {
@@ -43,7 +69,7 @@ fn look(path: &str, bytes: &[u8], budget: &mut Budget, visit: &mut dyn FnMut(&st
         // Programs carry archives at their end: self-extracting ones, Python's zipapps.
         return match has_zip_behind(bytes) {
             true => open(path, bytes, Format::Zip, budget, visit, skipped),
-            false => skipped.push(Skipped::new(path, "binary")),
+            false => skipped.push(Skipped::new(path, BINARY)),
         };
     }
     if path.ends_with(".ipynb") && notebook::cells(path, bytes, visit) {

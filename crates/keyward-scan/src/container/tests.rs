@@ -44,6 +44,22 @@ fn plain_text_is_visited_once_as_it_is() {
 }
 
 #[test]
+fn what_is_no_text_still_has_its_path() {
+    let paths = |path: &str, bytes: &[u8]| {
+        let mut all = Vec::new();
+        let visit = &mut |path: &str, text: &[u8]| all.push((path.to_owned(), text.len()));
+        texts_and_paths(path, bytes, &Limits::default(), visit, &mut vec![Skipped::new("earlier", "binary")]);
+        all
+    };
+    let named = |path: &str, length: usize| (path.to_owned(), length);
+    assert_eq!(paths("a.txt", b"text"), [named("a.txt", 4)]);
+    assert_eq!(paths("a.txt", b""), [named("a.txt", 0)]);
+    assert_eq!(paths("a.p12", b"\x30\x82\0\0"), [named("a.p12", 0)]);
+    let zip = zip_of(&[("b.txt", "text"), ("c.p12", "\0")]);
+    assert_eq!(paths("a.zip", &zip), [named("a.zip!b.txt", 4), named("a.zip", 0), named("a.zip!c.p12", 0)]);
+}
+
+#[test]
 fn utf16_is_transcoded() {
     let text = "[section]\r\npassword = geheim-ü\r\n";
     let bytes: Vec<u8> = [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();

@@ -11,6 +11,8 @@ mod literal;
 mod name;
 mod operator;
 
+use std::ops::Range;
+
 use keyward_types::Confidence;
 use zeroize::Zeroizing;
 
@@ -74,7 +76,7 @@ fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCa
     }
     let Some(value) = literal::read(bytes, start, way, setting.syntax, name.range.start) else { return };
     let Some(promise) = name::promise(bytes, &name, word) else { return };
-    let Some(value) = without_scheme(bytes, value) else { return };
+    let Some(value) = without_scheme(bytes, &name.range, value) else { return };
     let Ok(content) = std::str::from_utf8(&bytes[value.range.clone()]) else { return };
     let content = unescaped(content);
     let rule = if promise == Promise::Password { PASSWORD } else { SECRET };
@@ -106,8 +108,8 @@ fn expected(promise: Promise, way: Way, value: &Value, setting: &Setting) -> Pro
     }
 }
 
-/// Without `Bearer `, `Basic ` and their like.
-fn without_scheme(text: &[u8], mut value: Value) -> Option<Value> {
+/// Without `Bearer `, `Basic ` and their like; in a header of authorization, without whatever word stands first.
+fn without_scheme(text: &[u8], name: &Range<usize>, mut value: Value) -> Option<Value> {
     let bytes = &text[value.range.clone()];
     const SCHEMES: [&[u8]; 8] =
         [b"bearer ", b"token ", b"apikey ", b"api-key ", b"basic ", b"key=", b"token=", b"splunk "];
@@ -118,8 +120,17 @@ fn without_scheme(text: &[u8], mut value: Value) -> Option<Value> {
             return None; // Decoded and judged where `Basic` is the anchor.
         }
         value.range.start += scheme.len();
+    } else if text[name.clone()].to_ascii_lowercase().ends_with(b"authorization") {
+        value.range.start += own_scheme(bytes);
     }
     Some(value)
+}
+
+/// The length of `SSWS `, `sso-key ` and other schemes that services made for themselves.
+fn own_scheme(value: &[u8]) -> usize {
+    let word = value.iter().take(16).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
+    let spaces = value.iter().filter(|byte| byte.is_ascii_whitespace()).count();
+    if spaces == 1 && value.get(word) == Some(&b' ') { word + 1 } else { 0 }
 }
 
 /// Whether a string is only a part of the value: `"prefix" + x`.

@@ -10,7 +10,7 @@ mod value;
 
 use std::ops::Range;
 
-use keyward_providers::{Charset, Detector, is_placeholder, is_reference};
+use keyward_providers::{Charset, Detector, is_placeholder, is_reference, looks_random};
 
 use super::matcher::Text;
 
@@ -34,6 +34,13 @@ fn is_digest(detector: &Detector, value: &str) -> bool {
         && detector.matches(value)
         && !detector.pattern.is_some_and(|pattern| pattern.contains("a-f") || pattern.contains("A-F"))
         && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether a long value is made of words: `DescribeClientVpnAuthorizationRulesError` has the length and the alphabet of
+/// a key of the service whose name stands near it.
+pub(crate) fn is_worded(value: &str) -> bool {
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    value.len() >= 16 && digits <= 2 && !looks_random(value)
 }
 
 /// Whether a value only keeps the place of a real one, or points to where it is.

@@ -104,7 +104,7 @@ impl Matcher for Formats {
         if !detector.context.is_empty() && kind != Anchor::Context && !has_context(text, &range, detector.context) {
             return;
         }
-        if !filter::is_dense(detector, value) {
+        if !filter::is_dense(detector, value) || kind == Anchor::Context && filter::is_worded(value) {
             return;
         }
         let confidence = match detector.checksum_fits(value) {

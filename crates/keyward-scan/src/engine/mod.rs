@@ -10,7 +10,7 @@ mod shape;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use keyward_types::Confidence;
+use keyward_types::{Confidence, Timestamp};
 
 use zeroize::Zeroizing;
 
@@ -68,11 +68,20 @@ impl Loaded {
 }
 
 impl Engine {
-    /// The built-in rules and `extra` ones.
+    /// The built-in rules and `extra` ones, for whom no token has expired.
     pub fn new(extra: Vec<Box<dyn Matcher>>) -> Self {
+        Self::built_in(None, extra)
+    }
+
+    /// The built-in rules and `extra` ones, for whom a token that has expired by `now` is worth little.
+    pub fn at(now: Timestamp, extra: Vec<Box<dyn Matcher>>) -> Self {
+        Self::built_in(Some(now), extra)
+    }
+
+    fn built_in(now: Option<Timestamp>, extra: Vec<Box<dyn Matcher>>) -> Self {
         let mut all: Vec<Box<dyn Matcher>> = vec![
             Box::new(format::Formats::new()),
-            Box::new(shape::Shapes),
+            Box::new(shape::Shapes { now }),
             Box::new(assignment::Assignments),
             Box::new(Misuse::new()),
         ];

@@ -5,13 +5,19 @@ mod connection;
 mod credential_file;
 mod jwt;
 mod kubernetes;
+mod prefixed;
 mod private_key;
+
+use keyward_types::Timestamp;
 
 use super::matcher::{Matcher, RawCandidate, RuleInfo, Text};
 use super::prefilter::Literal;
 
 /// Every structure.
-pub(crate) struct Shapes;
+pub(crate) struct Shapes {
+    /// By which what has an end is judged; without it nothing has ended.
+    pub(crate) now: Option<Timestamp>,
+}
 
 /// Indexes into [`Matcher::rules`] of [`Shapes`].
 mod rule {
@@ -23,23 +29,32 @@ mod rule {
     pub(super) const PASSWORD_HASH: usize = 5;
     pub(super) const REGISTRY: usize = 6;
     pub(super) const KUBERNETES: usize = 7;
+    pub(super) const PREFIXED: usize = 8;
 }
 
-type Confirm = fn(&Text<'_>, usize, &mut Vec<RawCandidate>);
+/// Says what stands at a place, some of it with regard to the time.
+enum Confirm {
+    Timeless(fn(&Text<'_>, usize, &mut Vec<RawCandidate>)),
+    Dated(fn(&Text<'_>, usize, Option<Timestamp>, &mut Vec<RawCandidate>)),
+}
 
 /// Where to look, and what to ask there. Spelling counts.
-const ANCHORS: [(&str, Confirm); 10] = [
-    ("-----BEGIN ", private_key::pem),
-    ("---- BEGIN SSH2 ENC", private_key::pem),
-    ("PuTTY-User-Key-File-", private_key::putty),
-    ("<RSAKeyValue", private_key::xml),
-    ("\"kty\"", private_key::jwk),
-    ("eyJ", jwt::confirm),
-    ("://", connection::confirm),
+const ANCHORS: [(&str, Confirm); 14] = [
+    ("-----BEGIN ", Confirm::Timeless(private_key::pem)),
+    ("---- BEGIN SSH2 ENC", Confirm::Timeless(private_key::pem)),
+    ("PuTTY-User-Key-File-", Confirm::Timeless(private_key::putty)),
+    ("<RSAKeyValue", Confirm::Timeless(private_key::xml)),
+    ("\"kty\"", Confirm::Timeless(private_key::jwk)),
+    ("eyJ", Confirm::Dated(jwt::confirm)),
+    ("://", Confirm::Timeless(connection::confirm)),
     // The search finds three bytes only where a word follows; here a password follows without a user.
-    ("://:", connection::confirm),
-    ("stringData:", kubernetes::secret),
-    ("client-key-data:", kubernetes::client_key),
+    ("://:", Confirm::Timeless(connection::confirm)),
+    ("stringData:", Confirm::Timeless(kubernetes::secret)),
+    ("client-key-data:", Confirm::Timeless(kubernetes::client_key)),
+    ("sk-", Confirm::Timeless(prefixed::secret_key)),
+    ("sk_", Confirm::Timeless(prefixed::secret_key)),
+    ("live_", Confirm::Timeless(prefixed::kind)),
+    ("pat_", Confirm::Timeless(prefixed::kind)),
 ];
 
 impl Matcher for Shapes {
@@ -61,6 +76,7 @@ impl Matcher for Shapes {
             info("password-hash", "a password's hash", Some("a weak password is soon guessed from its hash")),
             info("registry-auth", "the password of a container registry", None),
             info("kubernetes-secret", "a value of a Kubernetes Secret or kubeconfig", None),
+            RuleInfo { rank: 15, ..info("prefixed-token", "a token with the prefix of a secret key", None) },
         ]
     }
 
@@ -69,7 +85,10 @@ impl Matcher for Shapes {
     }
 
     fn confirm(&self, text: &Text<'_>, anchor: usize, at: usize, found: &mut Vec<RawCandidate>) {
-        ANCHORS[anchor].1(text, at, found);
+        match ANCHORS[anchor].1 {
+            Confirm::Timeless(confirm) => confirm(text, at, found),
+            Confirm::Dated(confirm) => confirm(text, at, self.now, found),
+        }
     }
 
     fn whole(&self, text: &Text<'_>, found: &mut Vec<RawCandidate>) {

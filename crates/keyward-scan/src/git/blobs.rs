@@ -136,7 +136,7 @@ impl Look<'_> {
         let mut skipped = Vec::new();
         let known = self.at(slot, *first, bytes, base, &mut skipped);
         for one in skipped {
-            if one.reason == "binary" {
+            if one.reason == container::BINARY {
                 self.results.binary += 1;
             } else {
                 self.results.skipped.push(one);
@@ -166,7 +166,7 @@ impl Look<'_> {
         let mut known = Known::Nothing;
         let mut same: HashMap<Value, u32> = HashMap::new();
         let limits = self.limits;
-        container::texts(
+        container::texts_and_paths(
             &path,
             bytes,
             limits,
@@ -218,10 +218,11 @@ impl Look<'_> {
         })
     }
 
-    /// What stands in a text. How code uses a secret is of no interest once it is history.
+    /// What stands in a text. How code uses a secret is of no interest once it is history; that there was a
+    /// file of that path is, and it has no place in the text.
     fn look(&self, path: &str, bytes: &[u8]) -> Vec<Hit> {
         let mut hits = self.scanner.look(path, bytes).hits;
-        hits.retain(|hit| !self.scanner.is_misuse(hit));
+        hits.retain(|hit| hit.range.is_empty() || !self.scanner.is_misuse(hit));
         hits
     }
 

@@ -20,11 +20,36 @@ pub struct ChangeOptions {
     pub max_file_size: u64,
     /// How far archives are unpacked.
     pub unpack: Limits,
+    /// After a push: the refs that it has set already.
+    pub pushed: Vec<PushedRef>,
+}
+
+/// A ref that a push has set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushedRef {
+    /// Its whole name.
+    pub name: String,
+    /// Where it pointed to before; `None` for a new one.
+    pub before: Option<ObjectId>,
 }
 
 impl Default for ChangeOptions {
     fn default() -> Self {
-        Self { threads: 0, max_file_size: 1 << 30, unpack: Limits::default() }
+        Self { threads: 0, max_file_size: 1 << 30, unpack: Limits::default(), pushed: Vec::new() }
+    }
+}
+
+impl PushedRef {
+    /// The refs in the lines that git gives to a post-receive hook: old id, new id and name. Other lines are
+    /// passed over.
+    pub fn all(lines: &str) -> Vec<Self> {
+        let one = |line: &str| {
+            let mut words = line.split(' ');
+            let (before, _, name) = (words.next()?, words.next()?, words.next()?);
+            let before = ObjectId::from_hex(before.as_bytes()).ok()?;
+            Some(Self { name: name.to_owned(), before: Some(before).filter(|id| !id.is_null()) })
+        };
+        lines.lines().filter_map(one).collect()
     }
 }
 
@@ -97,7 +122,7 @@ fn one(scanner: &Scanner, objects: &Objects, change: &Change, options: &ChangeOp
         let added: Option<&dyn Fn(u32) -> bool> = if std::ptr::eq(text, bytes) { Some(&is_added) } else { None };
         outcome.merge(scanner.scan(&Source { path, tracked: change.tracked, added }, text));
     };
-    container::texts(&change.path, bytes, &options.unpack, scan, &mut skipped);
+    container::texts_and_paths(&change.path, bytes, &options.unpack, scan, &mut skipped);
     outcome.summary.skipped.append(&mut skipped);
     outcome.summary.files = 1;
     outcome.summary.blobs = 1;

@@ -23,7 +23,7 @@ mod staged;
 mod trees;
 mod windows;
 
-pub use changes::ChangeOptions;
+pub use changes::{ChangeOptions, PushedRef};
 pub use error::Error;
 pub use history::{HistoryOptions, history};
 pub use range::diff;

@@ -33,7 +33,9 @@ pub(crate) fn write(report: &Report, options: &Options, out: &mut dyn Write) -> 
         out.write_all(card(found, excerpt, options).as_bytes())?;
     }
     let end = if file.is_some() { "</section>\n" } else { "" };
-    write!(out, "{end}{}<script>{SCRIPT}</script>\n</body>\n</html>\n", skipped(report))
+    // The script filters, and stops where there is nothing to filter.
+    let script = if report.is_clean() { String::new() } else { format!("<script>{SCRIPT}</script>\n") };
+    write!(out, "{end}{}{script}</body>\n</html>\n", skipped(report))
 }
 
 fn head(report: &Report) -> String {

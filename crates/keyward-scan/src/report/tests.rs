@@ -276,6 +276,8 @@ fn html_needs_nothing_else_and_runs_only_our_script() {
         assert!(html.contains(&format!("{tag}-src 'sha256-{hash}'")), "{tag}");
     }
     assert!(html.contains("default-src 'none'") && html.contains("a key of &lt;Acme&gt; &amp; Sons"));
+    let clean = print(Format::Html, Vec::new(), &Options::default());
+    assert!(!clean.contains("<script") && !clean.contains("<form"), "the script looks for the form: {clean}");
 }
 
 #[test]

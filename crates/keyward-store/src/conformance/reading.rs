@@ -26,14 +26,25 @@ fn scanned(store: &Store, range: &KeyRange, after: Option<&[u8]>, limit: usize) 
 
 pub(super) fn long_ranges_are_mapped_in_order(engine: Box<dyn Engine>) {
     let store = open(engine);
-    let keys: Vec<Vec<u8>> = (0_u32..3_000).map(|n| [b"a", &n.to_be_bytes()[..]].concat()).collect();
-    let batch = keys.iter().rev().fold(log("many"), |batch, key| batch.put(put("secret", key, &key[1..])));
-    store.commit(batch.put(put("secret", b"b", b"")).put(put("secret", b"", b""))).expect("commit");
-    let mapped = store.map("secret", &KeyRange::prefix(b"a"), |record| Ok::<_, Error>((record.key, record.value)));
-    let expected: Vec<_> = keys.iter().map(|key| (key.clone(), key[1..].to_vec())).collect();
-    assert_eq!(mapped, Ok(expected), "each once, in the order of keys, and nothing beside the range");
-    assert_eq!(store.map("secret", &KeyRange::prefix(b"c"), |_| Ok::<_, Error>(())), Ok(Vec::new()));
-    let stop = |record: Record| if record.key == keys[2_000] { Err(Error::NoEntry) } else { Ok(()) };
+    // Spread over all keys, and crowded where a range would not be cut, before it and behind it.
+    let spread = (0_u32..3_000).map(|n| [b"a", &(n.wrapping_mul(0x9e37_79b9)).to_be_bytes()[..]].concat());
+    let crowded = [0x00_u8, 0x7f, 0x80, 0xff].map(|first| (0_u32..700).map(move |n| (first, n)));
+    let crowded = crowded.into_iter().enumerate().flat_map(|(group, keys)| {
+        keys.map(move |(first, n)| [&[b'b' + group as u8, first], &n.to_be_bytes()[..]].concat())
+    });
+    let mut keys: Vec<Vec<u8>> = spread.chain(crowded).collect();
+    let batch = keys.iter().fold(log("many"), |batch, key| batch.put(put("secret", key, &key[1..])));
+    store.commit(batch.put(put("secret", b"", b"")).put(put("secrets", b"a", b""))).expect("commit");
+    keys.sort();
+    for prefix in [b"a", b"b", b"c", b"d", b"e"] {
+        let map = |record: Record| Ok::<_, Error>((record.key, record.value));
+        let mapped = store.map("secret", &KeyRange::prefix(prefix), map).expect("mapped");
+        let expected = keys.iter().filter(|key| key.starts_with(prefix)).map(|key| (key.clone(), key[1..].to_vec()));
+        assert!(mapped.into_iter().eq(expected), "each once, in the order of keys, and nothing beside the range");
+    }
+    assert_eq!(store.map("secret", &KeyRange::all(), |_| Ok::<_, Error>(())).expect("mapped").len(), keys.len() + 1);
+    assert_eq!(store.map("secret", &KeyRange::prefix(b"z"), |_| Ok::<_, Error>(())), Ok(Vec::new()));
+    let stop = |record: Record| if record.key == keys[2_500] { Err(Error::NoEntry) } else { Ok(()) };
     assert_eq!(store.map("secret", &KeyRange::all(), stop), Err(Error::NoEntry), "its error ends it");
 }
 

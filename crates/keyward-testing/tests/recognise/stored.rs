@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyward_testing::vault::new_value;
 use keyward_testing::{Seed, TestVault, values};
 use keyward_types::{Kind, KnownSecret};
-use keyward_vault::{Edit, MatchBundle, NewValue};
+use keyward_vault::{Edit, Holder, MatchBundle, NewValue};
 
 /// A vault and what is in it.
 pub(crate) struct Stored {
@@ -58,8 +58,8 @@ impl Stored {
     }
 
     /// What recognises it all, as it comes from the vault, over the wire.
-    pub(crate) fn bundle(&self) -> Arc<MatchBundle> {
-        let bundle = self.desk.vault.match_bundle(&self.desk.actor).unwrap();
+    pub(crate) fn bundle(&self, holder: Holder) -> Arc<MatchBundle> {
+        let bundle = self.desk.vault.match_bundle(&self.desk.actor, holder).unwrap();
         assert_eq!(bundle.len(), self.strong.len());
         Arc::new(MatchBundle::from_bytes(&bundle.to_bytes()).unwrap())
     }

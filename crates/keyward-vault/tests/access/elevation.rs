@@ -39,9 +39,13 @@ fn a_request_is_refused_or_lapses_and_gives_nothing() {
     let lapsed = ask().unwrap();
     team.desk.clock.advance(24 * 3_600_000);
     assert!(is_refused(vault.approve_elevation(team.owner(), lapsed.id)));
-    for (role, seconds, reason) in
-        [(Role::Owner, 60, "r"), (Role::Emergency, 60, "r"), (Role::Admin, 0, "r"), (Role::Admin, 86_401, "r"), (Role::Admin, 60, " ")]
-    {
+    for (role, seconds, reason) in [
+        (Role::Owner, 60, "r"),
+        (Role::Emergency, 60, "r"),
+        (Role::Admin, 0, "r"),
+        (Role::Admin, 86_401, "r"),
+        (Role::Admin, 60, " "),
+    ] {
         let asked = vault.request_elevation(&team.acting(&ada), role, &production, seconds, reason);
         assert!(is_refused(asked), "{role} {seconds} {reason}");
     }

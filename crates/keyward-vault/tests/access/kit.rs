@@ -22,7 +22,10 @@ impl Team {
         let founder = team.owner().principal().clone();
         team.desk.vault.change_login(team.owner(), &founder, &login("founder")).unwrap();
         let production = team.scope("production");
-        team.desk.vault.write(team.owner(), &production, vec![new_value("DB_URL", "a-value-of-production-815")]).unwrap();
+        team.desk
+            .vault
+            .write(team.owner(), &production, vec![new_value("DB_URL", "a-value-of-production-815")])
+            .unwrap();
         team
     }
 

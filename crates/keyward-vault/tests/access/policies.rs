@@ -4,7 +4,13 @@ use keyward_vault::{Error, Question};
 
 use crate::kit::{Team, is_denied, is_refused, login};
 
-fn question(team: &Team, account: &keyward_access::Identity, operation: Operation, place: &str, secret: &str) -> Question {
+fn question(
+    team: &Team,
+    account: &keyward_access::Identity,
+    operation: Operation,
+    place: &str,
+    secret: &str,
+) -> Question {
     let secret = (!secret.is_empty()).then(|| secret.parse().unwrap());
     Question { principal: account.principal.clone(), operation, reach: team.reach(place), secret }
 }

@@ -2,7 +2,7 @@
 
 use keyward_access::Role;
 use keyward_types::Operation;
-use keyward_vault::{Error, Via};
+use keyward_vault::{Error, Holder, Via};
 
 use crate::kit::{Team, VALUE, is_denied, login, new_value};
 
@@ -23,7 +23,8 @@ fn what_is_not_there_and_what_is_not_his_cannot_be_told_apart() {
     };
     let there = message(vault.load(&as_ada, &scope, &"DB_URL".parse().unwrap(), None));
     let missing = message(vault.load(&as_ada, &scope, &"NOTHING".parse().unwrap(), None));
-    let version = message(vault.load(&as_ada, &scope, &"DB_URL".parse().unwrap(), keyward_types::Version::new(99)));
+    let version =
+        message(vault.load(&as_ada, &scope, &"DB_URL".parse().unwrap(), keyward_types::Version::new(99).ok()));
     assert_eq!((&there, &there), (&missing, &version));
     // The same for projects and environments, for whatever is to be done there.
     for operation in [Operation::Read, Operation::List, Operation::Write] {
@@ -101,8 +102,8 @@ fn recognition_ends_where_the_right_to_it_ends() {
     let found = vault.identify(&as_ada, &[VALUE.as_bytes(), b"a-value-of-production-815"]).unwrap();
     assert!(found[0].is_none(), "it lies in development");
     assert_eq!(found[1].as_ref().unwrap().name.as_str(), "DB_URL");
-    assert_eq!(vault.match_bundle(&as_ada).unwrap().len(), 1);
-    assert_eq!(vault.match_bundle(team.owner()).unwrap().len(), 3);
+    assert_eq!(vault.match_bundle(&as_ada, Holder::Other).unwrap().len(), 1);
+    assert_eq!(vault.match_bundle(team.owner(), Holder::Other).unwrap().len(), 3);
 }
 
 #[test]

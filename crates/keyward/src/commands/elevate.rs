@@ -9,7 +9,9 @@ use crate::output::{self, Exit};
 
 /// More rights for a while: asked for, and given by a second person
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: keyward elevate request operator -p shop -e production --for 2h --reason \"ticket 4711\"")]
+#[command(
+    after_help = "Example: keyward elevate request operator -p shop -e production --for 2h --reason \"ticket 4711\""
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -64,7 +66,8 @@ impl Args {
 /// What is asked for, with what the flags say. Nothing is taken from variables or the folder.
 pub(super) fn ask(context: &Context, role: Option<Role>, lasts: Duration) -> Result<ElevationAsk> {
     let reason = context.global.reason.clone();
-    let reason = reason.ok_or_else(|| Failure::usage("nothing is given without a reason").hint("add `--reason TEXT`"))?;
+    let reason =
+        reason.ok_or_else(|| Failure::usage("nothing is given without a reason").hint("add `--reason TEXT`"))?;
     let (project, environment) = (context.global.project.clone(), context.global.environment.clone());
     let seconds = u32::try_from(lasts.as_secs()).unwrap_or(u32::MAX);
     Ok(ElevationAsk { role, project, environment, seconds, reason })

@@ -88,20 +88,13 @@ impl Args {
 
 /// Writes `keyward.toml`, or adds names to the one that is there for this project.
 fn write_manifest(here: &Path, project: &ProjectName, needs: BTreeSet<SecretName>) -> Result<()> {
-    let before = Manifest::read(here)?;
-    let mut manifest = Manifest { project: project.clone(), needs, scan: None };
-    if let Some(before) = &before {
-        manifest.scan.clone_from(&before.scan);
-        if before.project == *project {
-            manifest.needs.extend(before.needs.iter().cloned());
-        }
-        if *before == manifest {
-            return Ok(());
-        }
+    let mut manifest = Manifest { project: project.clone(), needs };
+    if let Some(before) = Manifest::read(here)?.filter(|before| before.project == *project) {
+        manifest.needs.extend(before.needs);
     }
-    let path = here.join(FILE);
-    std::fs::write(&path, manifest.text()).map_err(|error| Failure::file("write", &path, &error))?;
-    output::note(format!("wrote `{FILE}` (commit it: it holds names, no values)"));
+    if manifest.write(here)? {
+        output::note(format!("wrote `{FILE}` (commit it: it holds names, no values)"));
+    }
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use keyward_client::{Code, DraftInfo, Failure, Login, PolicyInfo, QuestionInfo, ROLES_TEXT, Result, SCHEMA_TEXT, VerdictInfo};
+use keyward_client::{
+    Code, DraftInfo, Failure, Login, PolicyInfo, QuestionInfo, ROLES_TEXT, Result, SCHEMA_TEXT, VerdictInfo,
+};
 use keyward_types::{EnvironmentName, Operation, ProjectName, SecretName};
 
 use crate::commands::shown;

@@ -74,7 +74,10 @@ impl Args {
             Verb::Revoke { id, yes } => {
                 let bindings = desk.role_bindings()?;
                 let binding = shown::by_id(&bindings, &id, "role binding", |binding| &binding.id)?;
-                context.confirm(yes, &format!("take the role {} {} from `{}`?", binding.role, place(binding), who(binding)))?;
+                context.confirm(
+                    yes,
+                    &format!("take the role {} {} from `{}`?", binding.role, place(binding), who(binding)),
+                )?;
                 said(context, &desk.revoke_role(binding.id.clone())?, "has no longer")?;
             }
         }

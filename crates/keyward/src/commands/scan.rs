@@ -30,6 +30,9 @@ pub(crate) struct Args {
     /// Lines that the commits of a range add
     #[arg(long, value_name = "A..B", conflicts_with = "stdin", help_heading = "What")]
     pub(crate) diff: Option<String>,
+    /// With --diff, after a push: standard input has git's lines for post-receive, whose refs are not old ones
+    #[arg(long, requires = "diff", help_heading = "What")]
+    pub(crate) pushed: bool,
     /// Standard input
     #[arg(long, help_heading = "What")]
     pub(crate) stdin: bool,

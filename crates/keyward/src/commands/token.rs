@@ -18,7 +18,9 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Make a token; it is shown this once
-    #[command(after_help = "Example: keyward token create --for shop-ci --ttl 30d --scope 'match:*' --cidr 192.0.2.0/24")]
+    #[command(
+        after_help = "Example: keyward token create --for shop-ci --ttl 30d --scope 'match:*' --cidr 192.0.2.0/24"
+    )]
     Create {
         /// How long it lives: 45m, 8h, 90d
         #[arg(long, value_name = "TIME", default_value = "1h", value_parser = |text: &str| lasting::time(text, LONGEST))]

@@ -58,7 +58,11 @@ pub(super) fn body(hook: Hook, keyward: &Path) -> String {
         Hook::PreCommit => find + STAGED,
         _ => format!(
             "{find}{}",
-            RANGES.replace("LINE", line(hook)).replace("HAVE", have(hook)).replace("END", end(hook))
+            RANGES
+                .replace("LINE", line(hook))
+                .replace("FRESH", fresh(hook))
+                .replace("SCAN", scan(hook))
+                .replace("END", end(hook))
         ),
     }
 }
@@ -87,11 +91,20 @@ esac
 exit 1
 ";
 
-/// What the other side has already, as `git rev-list` takes it.
-const fn have(hook: Hook) -> &'static str {
+/// A commit that a new branch brings, if it brings any: one that the other side has not.
+const fn fresh(hook: Hook) -> &'static str {
     match hook {
-        Hook::PrePush => "--remotes",
-        _ => "--all",
+        Hook::PrePush => "$(git rev-list --max-count=1 \"$new\" --not --remotes)",
+        // The refs are set already, so that git cannot tell; keyward can.
+        Hook::PostReceive => "unknown",
+        _ => "$(git rev-list --max-count=1 \"$new\" --not --all)",
+    }
+}
+
+const fn scan(hook: Hook) -> &'static str {
+    match hook {
+        Hook::PostReceive => "printf '%s' \"$input\" | \"$keyward\" scan --diff \"$old..$new\" --pushed",
+        _ => "\"$keyward\" scan --diff \"$old..$new\" </dev/null",
     }
 }
 
@@ -107,10 +120,10 @@ while LINE; do
     # Where nothing is new, nothing can be scanned: a branch that begins at a known commit, or goes back to one.
     case $old in
     *[!0]*) fresh=$(git rev-list --max-count=1 \"$old..$new\") ;;
-    *) fresh=$(git rev-list --max-count=1 \"$new\" --not HAVE) ;;
+    *) fresh=FRESH ;;
     esac
     [ -n \"$fresh\" ] || continue
-    \"$keyward\" scan --diff \"$old..$new\" </dev/null
+    SCAN
     status=$?
     [ \"$status\" -le \"$worst\" ] || worst=$status
 done <<keyward_lines

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use keyward_client::{Failure, Result};
 use keyward_scan::container::{self, Limits};
-use keyward_scan::git::{self, ChangeOptions, Environment, HistoryOptions, Repository, Tracked};
+use keyward_scan::git::{self, ChangeOptions, Environment, HistoryOptions, PushedRef, Repository, Tracked};
 use keyward_scan::report::{self, Format, Options, Report};
 use keyward_scan::silence::Silences;
 use keyward_scan::tree::{self, TreeOptions};
@@ -58,7 +58,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit> {
     if let Some(path) = &args.write_baseline {
         silences::write_baseline(path, &prepared.silences, &report)?;
     }
-    if read == 0 {
+    // A branch that begins at a known commit brings nothing.
+    if read == 0 && !args.pushed {
         return Err(Failure::usage(format!("nothing was read: {}", input.empty()))
             .hint("`--show-skipped` lists what was left out, and why"));
     }
@@ -136,7 +137,8 @@ impl Input {
             progress.add(outcome.summary.files + outcome.summary.blobs);
             all.lock().unwrap_or_else(PoisonError::into_inner).merge(outcome);
         };
-        let changes = ChangeOptions { threads: args.threads, max_file_size: limit, ..ChangeOptions::default() };
+        let pushed = if args.pushed { pushed()? } else { Vec::new() };
+        let changes = ChangeOptions { threads: args.threads, max_file_size: limit, pushed, ..ChangeOptions::default() };
         match self {
             Self::Tree(roots) => {
                 let options = TreeOptions {
@@ -179,6 +181,17 @@ fn open(path: &Path) -> Result<Arc<Repository>> {
 
 fn failed(error: git::Error) -> Failure {
     Failure::usage(error.to_string())
+}
+
+/// What git told a hook of a push.
+fn pushed() -> Result<Vec<PushedRef>> {
+    let text = std::io::read_to_string(std::io::stdin().lock())
+        .map_err(|error| Failure::internal(format!("standard input cannot be read: {error}")))?;
+    match PushedRef::all(&text) {
+        refs if refs.is_empty() => Err(Failure::usage("standard input names no ref that was pushed")
+            .hint("`--pushed` is for a post-receive hook, which gets lines of git: `OLD NEW REF`")),
+        refs => Ok(refs),
+    }
 }
 
 fn stdin(scanner: &Scanner, limit: u64) -> Result<Outcome> {

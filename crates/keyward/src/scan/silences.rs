@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use keyward_client::{Failure, Result};
+use keyward_client::{Failure, Result, SystemClock};
 use keyward_scan::Engine;
 use keyward_scan::baseline::{Baseline, Day, Writing};
 use keyward_scan::engine::Matcher;
@@ -110,7 +110,7 @@ fn rules(args: &Args) -> Result<Rules> {
                 .to_owned(),
         );
     }
-    rules.engine = if builtin { Engine::new(extra) } else { Engine::of(extra) };
+    rules.engine = if builtin { Engine::at(SystemClock.now(), extra) } else { Engine::of(extra) };
     Ok(rules)
 }
 
@@ -214,7 +214,7 @@ fn utf8(bytes: Vec<u8>, name: &str) -> Result<String> {
 }
 
 fn today() -> Day {
-    let now = keyward_client::SystemClock.now().to_string();
+    let now = SystemClock.now().to_string();
     let day = now.split('T').next().unwrap_or_default();
     day.parse().expect("a timestamp begins with its day")
 }

@@ -12,7 +12,8 @@ use crate::engine::filter::{self, Promise, Setting, Worth};
 use crate::engine::matcher::{RawCandidate, Text};
 
 /// Where to look.
-pub(super) const ANCHORS: [&str; 6] = ["bearer ", "basic ", "sshpass", "curl ", "identified by", "mysql"];
+pub(super) const ANCHORS: [&str; 7] =
+    ["bearer ", "basic ", "sshpass", "curl ", "identified by", "mysql", "convertto-securestring"];
 
 pub(super) fn confirm(text: &Text<'_>, anchor: usize, at: usize, found: &mut Vec<RawCandidate>) {
     let end = at + ANCHORS[anchor].len();
@@ -22,7 +23,7 @@ pub(super) fn confirm(text: &Text<'_>, anchor: usize, at: usize, found: &mut Vec
         "sshpass" => option(text, end, b"-p", found),
         "mysql" if matches!(text.bytes.get(end), Some(b' ' | b'd' | b'a')) => option(text, end, b"-p", found),
         "curl " => user(text, end, found),
-        "identified by" => identified(text, end, found),
+        "identified by" | "convertto-securestring" => quoted(text, end, found),
         _ => {}
     }
 }
@@ -97,11 +98,13 @@ fn user(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>) {
     }
 }
 
-/// `CREATE USER … IDENTIFIED BY 'x'`
-fn identified(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>) {
+/// `CREATE USER … IDENTIFIED BY 'x'`, `ConvertTo-SecureString "x" -AsPlainText`
+fn quoted(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>) {
     let mut start = at + run(text.bytes, at, |byte| byte == b' ');
-    if text.bytes[start..].starts_with(b"PASSWORD ") {
-        start += 9;
+    for word in [&b"PASSWORD "[..], b"-String "] {
+        if text.bytes[start..].starts_with(word) {
+            start += word.len();
+        }
     }
     let Some(quote @ (b'\'' | b'"')) = text.bytes.get(start).copied() else { return };
     let range = start + 1..start + 1 + run(text.bytes, start + 1, |byte| byte != quote && byte != b'\n');

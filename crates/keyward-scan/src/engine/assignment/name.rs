@@ -23,7 +23,7 @@ const fn trailed(text: &'static str, promise: Promise, exact: bool, trail: usize
 }
 
 /// Where to look. Frequent words carry what has to follow them, so that the search itself drops the others.
-pub(super) const WORDS: [Word; 45] = [
+pub(super) const WORDS: [Word; 54] = [
     word("password", Promise::Password),
     word("passwd", Promise::Password),
     word("passphrase", Promise::Password),
@@ -69,6 +69,16 @@ pub(super) const WORDS: [Word; 45] = [
     word("access key", Promise::Vague),
     word("api key", Promise::Vague),
     word("jwt_", Promise::Vague),
+    trailed("_jwt=", Promise::Drawn, false, 1),
+    trailed("_jwt =", Promise::Drawn, false, 2),
+    trailed("_jwt:", Promise::Drawn, false, 1),
+    trailed("_jwt\"", Promise::Drawn, false, 1),
+    // Personal access tokens; `_path` stands everywhere.
+    trailed("_pat=", Promise::Drawn, false, 1),
+    trailed("_pat =", Promise::Drawn, false, 2),
+    trailed("_pat:", Promise::Drawn, false, 1),
+    trailed("_pat\"", Promise::Drawn, false, 1),
+    trailed("_bearer", Promise::Drawn, false, 0),
 ];
 
 /// A name around a word.
@@ -245,6 +255,7 @@ mod tests {
             ("spring.datasource.password", Some(Promise::Password)),
             ("authToken2", Some(Promise::Drawn)),
             ("SIGNING_KEY", Some(Promise::Drawn)),
+            ("TWITTER_BEARER", Some(Promise::Drawn)),
             ("password_min_length", None),
             ("passwordField", None),
             ("tokenizer", None),

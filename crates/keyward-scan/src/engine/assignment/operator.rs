@@ -99,7 +99,13 @@ fn defined(text: &[u8], at: usize) -> Option<(usize, Way)> {
 /// `<password>value`, `<entry key="password">value`.
 fn element(text: &[u8], name: &Range<usize>, at: usize, named_in_quotes: bool) -> Option<(usize, Way)> {
     let tag = name.start > 0 && matches!(text[name.start - 1], b'<' | b':');
-    (tag || named_in_quotes).then(|| (blank(text, at + 1), Way::Element))
+    if !tag && !named_in_quotes {
+        return None;
+    }
+    let start = blank(text, at + 1);
+    // `<Password><Value>x</Value>` of Windows' answer files.
+    let inner = if text[start..].starts_with(b"<Value>") { start + 7 } else { start };
+    Some((inner, Way::Element))
 }
 
 /// `"password", "value"`, `{password, "value"}`, `"name": "DB_PASSWORD", "value": "x"`.

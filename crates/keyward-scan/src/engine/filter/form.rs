@@ -42,11 +42,14 @@ fn is_expression(value: &str) -> bool {
     // Base64 ends with `==`.
     let body = value.trim_end_matches('=');
     is_template(value)
+        || is_between_strings(value)
+        || is_pattern(value)
         || (INNER.iter().any(|mark| body.contains(mark)) && !is_thick_with_symbols(value))
         || (bytes[0] == b'$'
             && bytes.len() > 1
             && (bytes[1].is_ascii_alphabetic() || bytes[1] == b'_')
-            && is_identifier(&value[1..]))
+            && is_identifier(&value[1..])
+            && !is_long_draw(&value[1..]))
         || is_format(value)
         || is_call(value)
         || is_dotted_name(value)
@@ -86,7 +89,31 @@ fn is_dotted_name(value: &str) -> bool {
     let parts = value.split('.').count();
     let random = value.split('.').filter(|part| looks_random(part)).count();
     let wordy = !value.bytes().any(|byte| byte.is_ascii_digit());
-    parts > 1 && is_identifier_path(value) && (wordy || random * 2 <= parts && (random == 0 || parts > 2))
+    let drawn = value.split('.').any(is_long_draw);
+    parts > 1 && is_identifier_path(value) && (wordy || !drawn && random * 2 <= parts && (random == 0 || parts > 2))
+}
+
+/// Whether a name is too long and too much like chance for one that a person gave: a part of a token.
+fn is_long_draw(name: &str) -> bool {
+    name.len() >= 24 && name.bytes().any(|byte| byte.is_ascii_digit()) && looks_random(name)
+}
+
+/// `+e.slice(0,-1)+`: the code between two strings, where the end of the one was taken for a beginning.
+fn is_between_strings(value: &str) -> bool {
+    let joins = |byte: Option<&u8>| matches!(byte, Some(b'+' | b',' | b')'));
+    let bytes = value.trim().as_bytes();
+    joins(bytes.first()) && joins(bytes.last()) && value.contains(['(', '.', '['])
+}
+
+/// `(Mon|Tue|Wed)`, `%[a-f0-9]{2}`, `\\w+`: a pattern that values are looked for with.
+fn is_pattern(value: &str) -> bool {
+    let choice = value.starts_with('(') && value.ends_with(')') && value.contains('|');
+    choice || is_regex(value)
+}
+
+fn is_regex(value: &str) -> bool {
+    ["[a-", "[A-", "[0-9", "[^", "(?:", "(?i)", "\\d", "\\w", "\\s", "\\b"].iter().any(|class| value.contains(class))
+        && value.contains(['+', '*', '{', '?'])
 }
 
 /// `%s`, `%(name)s`, `{}`, `{name}`, `{name:04}`, `:param`, `?`.
@@ -148,7 +175,7 @@ fn is_path_or_address(value: &str) -> bool {
     }
     if let Some((stem, ending)) = value.rsplit_once('.')
         && has(ENDINGS, &ending.to_ascii_lowercase())
-        && !looks_random(stem)
+        && (!looks_random(stem) || value.starts_with("./") || value.starts_with("../"))
     {
         return true;
     }
@@ -216,6 +243,28 @@ const NAMES: &str = "password passwd pass pwd secret token key api apikey access
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_and_patterns_are_no_secret() {
+        let (upper, lower) = ("Q7GK2LMZ", "p0xw9rty");
+        for value in [
+            "+e),e.slice(0,-1)+",
+            "%[a-f0-9]{2}",
+            "^[A-Za-z0-9_-]{22,}$",
+            "../containerregistry/listRunLogSasUrl.ts",
+            "$apiKey",
+            "(Jan|Feb|Mar|Apr|May|Jun)",
+        ] {
+            assert!(is_nothing(value), "{value}");
+        }
+        for value in [
+            format!("$aact_{lower}{upper}{lower}"),
+            format!("{lower}{upper}{lower}.{upper}{lower}{upper}.{lower}{lower}{upper}"),
+            format!("+{lower}/{upper}+"),
+        ] {
+            assert!(!is_nothing(&value), "{value}");
+        }
+    }
 
     #[test]
     fn a_part_that_is_filled_in_to_a_width_is_no_secret() {

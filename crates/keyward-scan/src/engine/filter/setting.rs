@@ -104,7 +104,7 @@ const MADE_UP: &str = "test tests testing __tests__ testdata test-data test_data
     tutorials cookbook snippets testsuite unittests testutils test-utils changelogs";
 const TRANSLATIONS: &str = "locale locales i18n l10n lang langs translations nls lc_messages";
 const DATA: &str = "po pot mo xlf xliff arb resx map svg css scss less sass snap ipynb_checkpoints ftl csv tsv sum \
-    strings srt vtt ttf woff pyi";
+    strings srt vtt ttf woff pyi tsbuildinfo";
 const LOCKS: &str = "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml composer.lock cargo.lock go.sum poetry.lock \
     gemfile.lock pipfile.lock uv.lock bun.lock packages.lock.json podfile.lock mix.lock flake.lock deno.lock pubspec.lock";
 const CODE: &str = "py pyw pyx js jsx ts tsx mjs cjs mts cts go rs java kt kts cs fs vb c cc cpp cxx h hh hpp m mm rb erb php \

@@ -40,6 +40,17 @@ fn a_word_near_a_value_is_not_enough() {
 }
 
 #[test]
+fn words_are_no_key_of_the_service_beside_them() {
+    for value in ["DescribeClientVpnAuthorizationRulesError", "awsS3BucketPropertiesArgsProvideDefaults"] {
+        assert!(is_worded(value), "{value}");
+    }
+    let drawn = ["q7Gk2LmZ", "p0Xw9RtY", "5sBn"].concat();
+    for value in [drawn.repeat(2), "QhXzWvKjTqRbNcGfXkZp".repeat(2)] {
+        assert!(!is_worded(&value), "{value}");
+    }
+}
+
+#[test]
 fn entropy_is_of_the_frequencies() {
     assert!(shannon(b"aaaa") < 0.01);
     assert!((shannon(b"abcd") - 2.0).abs() < 0.001);

@@ -178,7 +178,7 @@ fn is_common(value: &str) -> bool {
     ]
     .iter()
     .any(|word| lower.starts_with(word) || lower.ends_with(word))
-        || lower.bytes().all(|byte| byte.is_ascii_alphabetic())
+        || lower.bytes().all(|byte| byte.is_ascii_alphabetic()) && !looks_random(&lower)
 }
 
 /// Parts that a program fills in: `${PASSWORD}`, `%s`, `{password}`, `" + password + "`.

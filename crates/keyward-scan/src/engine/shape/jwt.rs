@@ -1,7 +1,7 @@
 //! JSON Web Tokens (RFC 7519): read, never verified.
 
 use data_encoding::{BASE64URL_NOPAD, Specification};
-use keyward_types::Confidence;
+use keyward_types::{Confidence, Timestamp};
 use serde_json::{Map, Value};
 
 use super::rule;
@@ -9,12 +9,10 @@ use crate::engine::filter::Setting;
 use crate::engine::matcher::{RawCandidate, Text};
 
 const LONGEST: usize = 16 * 1024;
-/// Tokens that ended before this day are dead whenever one looks: 2025-01-01. No clock is asked, so that two scans of the
-/// same text say the same.
-const LONG_AGO: f64 = 1_735_689_600.0;
-const DAY: f64 = 86_400.0;
 
-pub(super) fn confirm(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>) {
+/// A token that has ended by `now` is worth little. Nobody's clock is asked here: two scans that are told the same
+/// time say the same.
+pub(super) fn confirm(text: &Text<'_>, at: usize, now: Option<Timestamp>, found: &mut Vec<RawCandidate>) {
     let bytes = text.bytes;
     if at > 0 && is_part(bytes[at - 1]) {
         return;
@@ -48,7 +46,7 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>)
     if different(signature) < 8 && !none {
         return;
     }
-    let low = none || encrypted || is_dead(&claims) || Setting::of(&text.hint).made_up;
+    let low = none || encrypted || now.is_some_and(|now| has_ended(&claims, now)) || Setting::of(&text.hint).made_up;
     let confidence = if low { Confidence::Low } else { Confidence::High };
     found.push(RawCandidate { rule: rule::JWT, range: at..at + token.len(), value: None, confidence, weak: none });
 }
@@ -65,12 +63,9 @@ fn is_documentation(claims: &Map<String, Value>) -> bool {
     subject == "1234567890" || name == "John Doe" || claims.get("iss").and_then(Value::as_str) == Some("joe")
 }
 
-/// Whether it ended long ago, or lives so short that it has ended when somebody reads this.
-fn is_dead(claims: &Map<String, Value>) -> bool {
-    let moment = |name: &str| claims.get(name).and_then(Value::as_f64);
-    let Some(end) = moment("exp") else { return false };
-    let start = moment("iat").or_else(|| moment("nbf"));
-    end < LONG_AGO || start.is_some_and(|start| end - start <= DAY && end < LONG_AGO)
+/// `exp` is in seconds, and may have a fraction (RFC 7519, section 2).
+fn has_ended(claims: &Map<String, Value>, now: Timestamp) -> bool {
+    claims.get("exp").and_then(Value::as_f64).is_some_and(|end| end * 1000.0 <= now.0 as f64)
 }
 
 fn object(part: &[u8]) -> Option<Map<String, Value>> {

@@ -3,15 +3,17 @@ use data_encoding::{BASE64, BASE64URL_NOPAD};
 use super::super::{Candidate, Engine, Hint};
 use super::*;
 
-fn scan(path: &str, source: &str) -> Vec<Candidate> {
-    let engine = Engine::new(Vec::new());
+fn scan(engine: &Engine, path: &str, source: &str) -> Vec<Candidate> {
     engine.scan(&Text { bytes: source.as_bytes(), hint: Hint { path, depth: 0 } })
 }
 
 /// Rules and confidences of what would be reported.
 fn reported(path: &str, source: &str) -> Vec<(String, &'static str)> {
-    let engine = Engine::new(Vec::new());
-    let sure = scan(path, source).into_iter().filter(|one| !one.weak);
+    reported_by(&Engine::new(Vec::new()), path, source)
+}
+
+fn reported_by(engine: &Engine, path: &str, source: &str) -> Vec<(String, &'static str)> {
+    let sure = scan(engine, path, source).into_iter().filter(|one| !one.weak);
     sure.map(|one| (engine.rule(one.rule).id.clone(), one.confidence.as_str())).collect()
 }
 
@@ -115,8 +117,11 @@ fn tokens_are_read_before_they_are_reported() {
     let header = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
     let live = token(header, "{\"sub\":\"42\",\"exp\":4102444800}");
     assert_eq!(reported("a.txt.py", &live), [("json-web-token".to_owned(), "high")]);
-    let dead = token(header, "{\"sub\":\"42\",\"exp\":1500000000}");
-    assert_eq!(reported("a.py", &dead), [("json-web-token".to_owned(), "low")]);
+    let mortal = token(header, "{\"sub\":\"42\",\"exp\":1500000000.5}");
+    let confidence_at = |now: i64| reported_by(&Engine::at(Timestamp(now), Vec::new()), "a.py", &mortal)[0].1;
+    assert_eq!(confidence_at(1_500_000_000_499), "high");
+    assert_eq!(confidence_at(1_500_000_000_500), "low", "it has expired");
+    assert_eq!(reported("a.py", &mortal)[0].1, "high", "nobody said what time it is");
     for source in [
         token("{\"typ\":\"JWT\"}", "{}"),
         token(header, "{\"role\":\"anon\",\"iss\":\"supabase\"}"),
@@ -146,10 +151,10 @@ fn urls_of_every_scheme_give_their_password() {
         "unheard",
     ] {
         let source = format!("url = \"{scheme}://app:{x}@db.corp.net:5432/shop?x=1\"");
-        let found = scan("a.py", &source);
+        let found = scan(&Engine::new(Vec::new()), "a.py", &source);
         assert!(found.iter().any(|one| !one.weak && one.value.as_slice() == x.as_bytes()), "{source}");
     }
-    let found = scan("a.py", &format!("redis://:{x}%2F@cache.corp.net/0"));
+    let found = scan(&Engine::new(Vec::new()), "a.py", &format!("redis://:{x}%2F@cache.corp.net/0"));
     assert_eq!(found[0].value.as_slice(), format!("{x}/").as_bytes());
     for source in [
         "postgres://user:password@localhost/db",
@@ -189,4 +194,27 @@ fn files_of_credentials_are_known_by_name() {
     }
     assert!(reported(".env.example", &format!("SOMETHING_PRIVATE={x}\n")).is_empty());
     assert!(reported(".netrc", "machine a login b password changeme\n").is_empty());
+}
+
+#[test]
+fn tokens_of_unknown_services_are_known_by_their_prefix() {
+    let drawn = ["q7Gk2LmZ", "p0Xw9RtY", "5sBn3KdV", "8hJc"].concat();
+    for source in [
+        format!("client({:?})", format!("sk-{drawn}")),
+        format!("client({:?})", format!("sk_{drawn}")),
+        format!("client({:?})", format!("shop_live_{drawn}")),
+        format!("client({:?})", format!("sm_pat_{drawn}")),
+    ] {
+        assert_eq!(reported("a.py", &source), [("prefixed-token".to_owned(), "medium")], "{source}");
+    }
+    for source in [
+        format!("task_{drawn}"),
+        format!("risk-{drawn}"),
+        format!("alive_{drawn}"),
+        "sk-your-api-key-goes-here-please".to_owned(),
+        "sk_buff_head_init_class_of_packets".to_owned(),
+        "compat_sys_getsockopt_with_a_long_name".to_owned(),
+    ] {
+        assert_eq!(reported("a.py", &format!("x({source:?})")), [], "{source}");
+    }
 }
