@@ -118,7 +118,7 @@ impl Resolver for Judged {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let found = self.names.resolve(uri, config, timeout)?;
         let mut kept = self.empty();
-        for address in allowed(&found, self.allow_private, self.plain).map_err(|refused| io::Error::other(refused))? {
+        for address in allowed(&found, self.allow_private, self.plain).map_err(io::Error::other)? {
             kept.push(address);
         }
         Ok(kept)

@@ -36,6 +36,9 @@ pub struct AlertSink {
     pub created_by: PrincipalId,
 }
 
+/// A sink with what it is signed in to with, opened.
+pub type OpenedAlertSink = (AlertSink, Secret<Vec<u8>>);
+
 /// Most sinks of a vault, and the longest settings and credentials.
 const MOST: usize = 32;
 const LONGEST: usize = 16 * 1024;
@@ -122,7 +125,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::Denied`].
-    pub fn open_alert_sink(&self, actor: &Actor, name: &Login) -> Result<(AlertSink, Secret<Vec<u8>>), Error> {
+    pub fn open_alert_sink(&self, actor: &Actor, name: &Login) -> Result<OpenedAlertSink, Error> {
         let (object, action) = (Object::Vault(self.id()), ActionName::AlertTest);
         let names = of_sink(name);
         let permit = self.permit_administer(actor, object, action, &names)?;
@@ -137,7 +140,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the store refuses or a record was altered.
-    pub fn open_alert_sinks(&self, agent: &str) -> Result<Vec<(AlertSink, Secret<Vec<u8>>)>, Error> {
+    pub fn open_alert_sinks(&self, agent: &str) -> Result<Vec<OpenedAlertSink>, Error> {
         let rows = records::scan::<AlertSink>(&self.store, &[])?;
         if rows.is_empty() {
             return Ok(Vec::new());

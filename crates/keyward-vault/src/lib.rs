@@ -52,7 +52,7 @@ mod window;
 mod write;
 
 pub use actor::Actor;
-pub use alert_sinks::AlertSink;
+pub use alert_sinks::{AlertSink, OpenedAlertSink};
 pub use bundle::MatchBundle;
 pub use carry::LogFormat;
 pub use error::Error;

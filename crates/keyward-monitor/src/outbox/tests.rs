@@ -31,7 +31,7 @@ fn fail_until_dead(outbox: &mut Outbox, first: &Parcel) -> (Vec<Step>, Timestamp
         assert!(parcels(steps, A).is_empty(), "not at once");
         now = outbox.wake().unwrap();
         let again = parcels(outbox.next(Event::Tick, now), A);
-        assert_eq!(again, [first.clone()], "the same parcel with the same id");
+        assert_eq!(again, std::slice::from_ref(first), "the same parcel with the same id");
     }
     unreachable!("the loop ends in a return")
 }

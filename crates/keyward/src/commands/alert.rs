@@ -117,7 +117,7 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         match self.verb {
             Verb::Add { way } => {
-                let new = way.new()?;
+                let new = way.sink()?;
                 made(context, &context.connect()?.desk().add_alert_sink(new)?)?;
             }
             Verb::List => list(context, &context.connect()?.desk().alert_sinks()?)?,
@@ -136,7 +136,7 @@ impl Args {
 }
 
 impl Way {
-    fn new(self) -> Result<NewAlertSinkInfo> {
+    fn sink(self) -> Result<NewAlertSinkInfo> {
         let (common, way) = match self {
             Self::Webhook { common, url_file } => (common, AlertWay::Webhook(hidden("URL", url_file.as_deref())?)),
             Self::Slack { common, url_file } => (common, AlertWay::Slack(hidden("URL", url_file.as_deref())?)),
