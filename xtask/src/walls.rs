@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-scan", &["keyward-types", "keyward-providers"]),
     ("keyward-store-sqlite", &["keyward-store"]),
     ("keyward-store-postgres", &["keyward-store"]),
+    ("keyward-monitor", &["keyward-types"]),
     ("keyward-access", &["keyward-types", "keyward-store"]),
     ("keyward-audit", &["keyward-types", "keyward-store"]),
     ("keyward-vault", &["keyward-types", "keyward-store", "keyward-access", "keyward-audit"]),
@@ -40,6 +41,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-audit",
             "keyward-vault",
             "keyward-lifecycle",
+            // Alerts are sent from where the vault is.
+            "keyward-monitor",
         ],
     ),
     (

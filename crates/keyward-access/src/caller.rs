@@ -49,6 +49,8 @@ pub enum SystemTask {
     Rekey,
     /// Tells of what happened before anybody was identified.
     Door,
+    /// Opens what alert sinks are signed in to with, to send alerts, and looks for what expires.
+    Alert,
 }
 
 impl Caller {
@@ -83,6 +85,7 @@ impl Caller {
         let (name, operations) = match task {
             SystemTask::Rekey => ("rekey", vec![Operation::Use]),
             SystemTask::Door => ("door", vec![]),
+            SystemTask::Alert => ("alert", vec![Operation::Use, Operation::List]),
         };
         let grants = vec![Grant { operations, project: None, environment: None }];
         Self { principal: PrincipalId::system(name), rights: Rights::Granted(grants), restriction: None }

@@ -182,6 +182,14 @@ names! {
         DeviceDeny = "device.deny",
         /// What is over at the door was cleared away: sessions, links, devices, counts of failures.
         SignInSweep = "sign-in.sweep",
+        /// A place was added that alerts go to.
+        AlertAdd = "alert.add",
+        /// Alerts go to a place no more.
+        AlertRemove = "alert.remove",
+        /// Somebody tried whether alerts arrive: the place's credentials were applied once.
+        AlertTest = "alert.test",
+        /// keyward applies the credentials of the places that alerts go to, until it ends.
+        AlertUse = "alert.use",
         /// A holding ended: its holder has the value no longer.
         HoldingClose = "holding.close",
         /// The tasks that somebody's leaving makes were put on record.

@@ -11,6 +11,7 @@ use crate::access_wire::{
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
+use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
     NewSlotInfo, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
@@ -240,4 +241,12 @@ desk! {
     restore_review_line / RestoreReviewLine (id: Option<String>, number: u32) -> ReviewLineInfo;
     /// Takes away what nobody answered for by the deadline; answers how many rights that were.
     close_due_reviews / CloseDueReviews () -> u64;
+    /// Where alerts go.
+    alert_sinks / AlertSinks () -> Vec<AlertSinkInfo>;
+    /// Adds a place that alerts go to; a webhook's signing secret is in the answer and nowhere else.
+    add_alert_sink / AddAlertSink (new: NewAlertSinkInfo) -> MadeAlertSink;
+    /// Sends an alert there now, and waits for what comes of it.
+    test_alert_sink / TestAlertSink (name: Login) -> AlertTestInfo;
+    /// Ends a place that alerts go to.
+    remove_alert_sink / RemoveAlertSink (name: Login) -> AlertSinkInfo;
 }

@@ -131,6 +131,7 @@ impl From<VaultError> for Failure {
                     "token" => failure.hint("`keyward token list` shows what there is"),
                     "role binding" => failure.hint("`keyward role list` shows what there is"),
                     "finding" => failure.hint("`keyward finding list` shows what there is"),
+                    "alert sink" => failure.hint("`keyward alert list` shows where alerts go"),
                     "request" => failure.hint("`keyward elevate list` shows what there is"),
                     _ => failure,
                 }

@@ -7,6 +7,8 @@
 mod access;
 mod access_wire;
 mod agent;
+mod alert_wire;
+mod alerts;
 mod bytes;
 mod desk;
 mod engines;
@@ -23,10 +25,13 @@ mod team;
 mod team_onboarding;
 mod team_review;
 mod team_wire;
+mod watch;
 mod wire;
 
 pub use access_wire::*;
 pub use agent::{Agent, End};
+pub use alert_wire::*;
+pub use alerts::open_sinks;
 pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};
 pub use engines::StoreAddress;
@@ -39,6 +44,8 @@ pub use migrate::Migrated;
 pub use restore::Restored;
 pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
+pub use watch::Watch;
+pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
 pub use team_wire::*;
 pub use wire::*;
 

@@ -19,6 +19,8 @@ use crate::team::Team;
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
+use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
+use crate::alerts::Alerts;
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LineInfo, LogLineInfo, NamedVersion,
     NewSecret, NewSlotInfo, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored,
@@ -74,6 +76,10 @@ impl LocalDesk {
 
     fn team(&self) -> Team<'_> {
         Team { vault: &self.vault, actor: &self.actor }
+    }
+
+    fn alerts(&self) -> Alerts<'_> {
+        Alerts { vault: &self.vault, actor: &self.actor }
     }
 
     fn access(&self) -> Access<'_> {
@@ -581,6 +587,22 @@ impl Desk for LocalDesk {
 
     fn close_due_reviews(&self) -> Result<u64> {
         self.team().close_due_reviews()
+    }
+
+    fn alert_sinks(&self) -> Result<Vec<AlertSinkInfo>> {
+        self.alerts().list()
+    }
+
+    fn add_alert_sink(&self, new: NewAlertSinkInfo) -> Result<MadeAlertSink> {
+        self.alerts().add(new)
+    }
+
+    fn test_alert_sink(&self, name: Login) -> Result<AlertTestInfo> {
+        self.alerts().test(&name)
+    }
+
+    fn remove_alert_sink(&self, name: Login) -> Result<AlertSinkInfo> {
+        self.alerts().remove(&name)
     }
 }
 

@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn each_piece_of_evidence_ticks_one_line() {
         assert!(is_complete(&state(&complete())));
-        let lacking: [(Step, fn(&mut Evidence)); 5] = [
+        type Lack = fn(&mut Evidence);
+        let lacking: [(Step, Lack); 5] = [
             (Step::PolicyAccepted, |e| e.policy_accepted = None),
             (Step::SecondFactor, |e| e.second_factor = None),
             (Step::OwnAccountOnly, |e| e.own_account = None),

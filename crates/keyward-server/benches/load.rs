@@ -7,6 +7,7 @@
 //! before it is answered. CPU is user and system time of the server's process.
 
 #![allow(clippy::unwrap_used)] // a bench stops where something is missing
+#![expect(clippy::print_stdout, reason = "the table is what it is run for")]
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};

@@ -28,6 +28,8 @@ pub type GroupId = Id<marker::Group>;
 pub type BindingId = Id<marker::Binding>;
 /// Names a request for more rights.
 pub type ElevationId = Id<marker::Elevation>;
+/// Names a place that alerts go to.
+pub type AlertSinkId = Id<marker::AlertSink>;
 
 mod marker {
     pub enum Vault {}
@@ -38,6 +40,7 @@ mod marker {
     pub enum Group {}
     pub enum Binding {}
     pub enum Elevation {}
+    pub enum AlertSink {}
 }
 
 impl<T> Id<T> {

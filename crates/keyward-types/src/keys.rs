@@ -11,6 +11,8 @@ pub enum Purpose {
     Token,
     /// Hashes of passwords and codes, and sealed second factors.
     Credential,
+    /// Sealed credentials of alert sinks.
+    Alert,
     /// MACs of records.
     HeadMac,
     /// Signatures of log checkpoints.

@@ -26,7 +26,7 @@ pub use clock::{Clock, Random, RandomError, Timestamp};
 pub use error::Error;
 pub use finding::{Confidence, Finding, Fingerprint, Verified};
 pub use head::{Access, Content, Head, Origin, Place, VersionHead};
-pub use id::{BindingId, ElevationId, EnvironmentId, GroupId, Id, ProjectId, SecretId, SlotId, VaultId};
+pub use id::{AlertSinkId, BindingId, ElevationId, EnvironmentId, GroupId, Id, ProjectId, SecretId, SlotId, VaultId};
 pub use keys::{KeyError, Keys, Purpose};
 pub use kind::Kind;
 pub use known::{KnownSecret, KnownSecrets};

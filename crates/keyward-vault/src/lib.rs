@@ -13,6 +13,7 @@
 
 mod access;
 mod actor;
+mod alert_sinks;
 mod bundle;
 mod carry;
 mod change;
@@ -68,6 +69,7 @@ mod window;
 mod write;
 
 pub use actor::Actor;
+pub use alert_sinks::{AlertSink, OpenedAlertSink};
 pub use bundle::MatchBundle;
 pub use carry::LogFormat;
 pub use devices::{DeviceAnswer, DeviceGrant};

@@ -143,6 +143,7 @@ impl KeyRing {
                 let kept = lock(&self.subjects).get(subject).cloned();
                 kept.or_else(|| lock(&self.trials).get(subject).cloned()).ok_or(KeyError::Missing)
             }
+            Purpose::Alert => Ok(self.token.derive(b"keyward/alert/1")),
             Purpose::HeadMac | Purpose::LogSign => Err(KeyError::WrongUse),
         }
     }

@@ -99,6 +99,7 @@ commands! {
     Offboard => offboard,
     Review => review,
     BreakGlass => break_glass,
+    Alert => alert,
     Unlock => unlock,
     Lock => lock,
     Up => up,

@@ -118,6 +118,7 @@ fn class(action: Action) -> Class {
         | Action::RecoveryCodesRenew
         | Action::InviteCreate
         | Action::DeviceBegin
+        | Action::AlertAdd
         | Action::FolderTrust
         | Action::Backup
         | Action::LogCheckpoint
@@ -130,6 +131,8 @@ fn class(action: Action) -> Class {
         | Action::SecretRun
         | Action::SecretExport
         | Action::SecretCopy
+        | Action::AlertTest
+        | Action::AlertUse
         | Action::LogExport
         | Action::LogVerify => api(2, "Read"),
         Action::SecretUndelete
@@ -175,6 +178,7 @@ fn class(action: Action) -> Class {
         | Action::TokenRevoke
         | Action::SecondFactorRemove
         | Action::SignInSweep
+        | Action::AlertRemove
         | Action::FolderUntrust
         | Action::EpochDrop => api(4, "Delete"),
     }

@@ -1,6 +1,7 @@
 //! People, roles, policies and tokens over a real vault: what each may do, and what is refused.
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
+mod alerts;
 mod elevation;
 mod kit;
 mod people;

@@ -5,6 +5,7 @@ mod metadata;
 mod shown;
 
 pub(crate) mod agent;
+pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod break_glass;

@@ -1,0 +1,126 @@
+//! Which entries of the log are alerts. Names of actions and outcomes are those of the log, which
+//! are never changed.
+
+use std::collections::BTreeMap;
+
+use keyward_types::Timestamp;
+
+use crate::{Alert, AlertKind, Severity, Subject};
+
+/// What an alert needs of an entry of the log.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    /// Its place in the log.
+    pub index: u64,
+    /// When.
+    pub time: Timestamp,
+    /// What: `break-glass`.
+    pub action: &'a str,
+    /// How it ended: `allowed`, `denied`, `not_found`, `failed`.
+    pub outcome: &'a str,
+    /// Who, by id.
+    pub principal: &'a str,
+    /// Project, environment and secret, as far as they are named.
+    pub about: Option<&'a str>,
+    /// Further names.
+    pub more: &'a BTreeMap<String, String>,
+}
+
+/// The alert that an entry is, if it is one. What somebody gave as his reason stays in the log.
+pub fn alert_of(entry: &Entry<'_>) -> Option<Alert> {
+    let done = entry.outcome == "allowed";
+    let alert = match entry.action {
+        "break-glass" if done => entry.alert(AlertKind::BreakGlass, Severity::Critical, &{
+            format!("`{}` took emergency rights in `{}`", entry.who().called(), entry.about.unwrap_or("the vault"))
+        }),
+        "role.grant" | "elevate.approve" if done => {
+            let role = entry.more.get("role").filter(|role| matches!(role.as_str(), "owner" | "admin"))?;
+            let place = entry.about.unwrap_or("the vault");
+            let text = format!("`{}` is {role} of {place} now", entry.who().called());
+            entry.alert(AlertKind::NewAdmin, Severity::Critical, &text)
+        }
+        "owner.hand-over" if done => {
+            let text = format!("the vault is opened in the name of `{}` now", entry.who().called());
+            entry.alert(AlertKind::NewAdmin, Severity::Critical, &text)
+        }
+        "sign-in.lock" => {
+            let text = format!("sign-ins of `{}` failed so often that they are locked", entry.who().called());
+            entry.alert(AlertKind::FailedSignIns, Severity::Critical, &text)
+        }
+        "sign-in" | "token.use" | "vault.unlock" if !done => {
+            let what = match entry.action {
+                "sign-in" => "a sign-in",
+                "token.use" => "the use of a token",
+                _ => "the opening of the vault",
+            };
+            let text = format!("{what} of `{}` failed", entry.who().called());
+            entry.alert(AlertKind::FailedSignIns, Severity::Warning, &text)
+        }
+        "store.accept" if done => Alert::safe_mode(entry.who(), entry.time, None),
+        "log.verify" if entry.outcome == "failed" => {
+            Alert::audit_failure(entry.who(), entry.time, "it does not verify")
+        }
+        _ => return None,
+    };
+    Some(alert.with("entry", entry.index.to_string()))
+}
+
+impl Entry<'_> {
+    /// Who it is about: the account that the entry names, else the network, else whoever acted.
+    fn who(&self) -> Subject {
+        let named = |noun| self.more.get(noun);
+        match (named("principal"), named("account"), named("network")) {
+            (Some(id), Some(account), _) => Subject::new("account", id).named(account),
+            (Some(id), None, _) => Subject::new("account", id),
+            (None, Some(account), _) => Subject::new("account", self.principal).named(account),
+            (None, None, Some(network)) => Subject::new("network", network),
+            (None, None, None) => Subject::new("account", self.principal),
+        }
+    }
+
+    fn alert(&self, kind: AlertKind, severity: Severity, text: &str) -> Alert {
+        let alert = Alert::new(kind, severity, self.time, self.who(), text).with("by", self.principal);
+        match self.about {
+            Some(about) => alert.with("place", about),
+            None => alert,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(action: &str, outcome: &str, more: &[(&str, &str)]) -> Option<Alert> {
+        let more = more.iter().map(|(noun, name)| ((*noun).to_owned(), (*name).to_owned())).collect();
+        let (time, about) = (Timestamp(0), Some("shop/production"));
+        alert_of(&Entry { index: 7, time, action, outcome, principal: "user:a", about, more: &more })
+    }
+
+    #[test]
+    fn emergencies_and_new_admins_are_alerts() {
+        let alert = told("break-glass", "allowed", &[("account", "ada"), ("asked_because", "marker")]).unwrap();
+        assert_eq!((alert.kind, alert.severity), (AlertKind::BreakGlass, Severity::Critical));
+        assert_eq!(alert.text, "`ada` took emergency rights in `shop/production`");
+        assert_eq!(alert.about["entry"], "7");
+        assert!(!serde_json::to_string(&alert).unwrap().contains("marker"), "the reason stays in the log");
+        assert!(told("break-glass", "denied", &[]).is_none());
+        let grant =
+            |role| told("role.grant", "allowed", &[("account", "eve"), ("principal", "user:e"), ("role", role)]);
+        assert_eq!(grant("admin").unwrap().subject, Subject::new("account", "user:e").named("eve"));
+        assert_eq!(grant("owner").unwrap().kind, AlertKind::NewAdmin);
+        assert!(grant("developer").is_none());
+    }
+
+    #[test]
+    fn failed_sign_ins_are_counted_by_account_or_network() {
+        let by_account = told("sign-in", "denied", &[("account", "ada"), ("network", "192.0.2.0/24")]).unwrap();
+        assert_eq!((by_account.kind, by_account.subject.called()), (AlertKind::FailedSignIns, "ada"));
+        let unknown = told("sign-in", "denied", &[("network", "192.0.2.0/24")]).unwrap();
+        assert_eq!(unknown.subject, Subject::new("network", "192.0.2.0/24"));
+        assert!(told("sign-in", "allowed", &[]).is_none());
+        assert_eq!(told("sign-in.lock", "denied", &[]).unwrap().severity, Severity::Critical);
+        assert!(told("token.use", "denied", &[]).is_some());
+        assert!(told("secret.read", "denied", &[]).is_none());
+    }
+}

@@ -1,0 +1,143 @@
+use super::line::MOST_WAITING;
+use super::*;
+
+const A: AlertSinkId = AlertSinkId::from_bytes([1; 16]);
+const B: AlertSinkId = AlertSinkId::from_bytes([2; 16]);
+
+fn outbox(sinks: &[AlertSinkId]) -> Outbox {
+    let mut outbox = Outbox::new("x".into(), Retry::default());
+    let sinks = sinks.iter().map(|id| (*id, if *id == A { "a" } else { "b" }.to_owned(), Vec::new())).collect();
+    assert!(outbox.next(Event::Sinks(sinks), Timestamp(0)).is_empty());
+    outbox
+}
+
+fn raised(subject: &str) -> Event {
+    let subject = Subject::new("account", subject);
+    Event::Raised(Alert::new(AlertKind::FailedSignIns, Severity::Warning, Timestamp(0), subject, "a sign-in failed"))
+}
+
+fn parcels(steps: Vec<Step>, to: AlertSinkId) -> Vec<Parcel> {
+    steps.into_iter().filter_map(|Step::Send(sink, parcel)| (sink == to).then_some(parcel)).collect()
+}
+
+/// Fails until the sink is dead; answers the last steps and the time.
+fn fail_until_dead(outbox: &mut Outbox, first: &Parcel) -> (Vec<Step>, Timestamp) {
+    let mut now = Timestamp(0);
+    for attempt in 1..=Retry::default().attempts {
+        let steps = outbox.next(Event::Failed(A, Fault::passing("it answered 503"), u32::MAX), now);
+        if attempt == Retry::default().attempts {
+            return (steps, now);
+        }
+        assert!(parcels(steps, A).is_empty(), "not at once");
+        now = outbox.wake().unwrap();
+        let again = parcels(outbox.next(Event::Tick, now), A);
+        assert_eq!(again, std::slice::from_ref(first), "the same parcel with the same id");
+    }
+    unreachable!("the loop ends in a return")
+}
+
+#[test]
+fn every_sink_gets_every_alert_one_at_a_time_and_in_order() {
+    let mut outbox = outbox(&[A, B]);
+    assert_eq!(outbox.next(raised("1"), Timestamp(0)).len(), 2);
+    assert!(outbox.next(raised("2"), Timestamp(0)).is_empty(), "both are busy");
+    let second = parcels(outbox.next(Event::Sent(A), Timestamp(5)), A);
+    assert_eq!(second[0].alert.subject.id, "2");
+    assert!(!outbox.is_idle());
+    outbox.next(Event::Sent(A), Timestamp(6));
+    outbox.next(Event::Sent(B), Timestamp(6));
+    outbox.next(Event::Sent(B), Timestamp(6));
+    assert!(outbox.is_idle());
+}
+
+#[test]
+fn a_sink_takes_only_its_kinds_and_that_another_is_dead() {
+    let mut outbox = outbox(&[A]);
+    let sinks = vec![(A, "a".into(), vec![]), (B, "b".into(), vec![AlertKind::BreakGlass])];
+    outbox.next(Event::Sinks(sinks), Timestamp(0));
+    let first = parcels(outbox.next(raised("1"), Timestamp(0)), A);
+    assert_eq!(outbox.states()[1].waiting, 0);
+    let (steps, _) = fail_until_dead(&mut outbox, &first[0]);
+    let told = parcels(steps, B);
+    assert_eq!((told.len(), told[0].alert.kind), (1, AlertKind::ChannelDead));
+    assert_eq!(told[0].alert.text, "the alert sink `a` takes no alerts: it answered 503");
+}
+
+#[test]
+fn a_dead_sink_is_tried_seldom_and_gets_what_waited_when_it_lives() {
+    let mut outbox = outbox(&[A]);
+    let first = parcels(outbox.next(raised("1"), Timestamp(0)), A);
+    let (steps, now) = fail_until_dead(&mut outbox, &first[0]);
+    assert!(steps.is_empty(), "there is nobody else to tell");
+    assert!(outbox.is_idle(), "nobody waits for the dead");
+    assert!(outbox.next(raised("2"), now).is_empty());
+    let probe = Timestamp(now.0 + 300_000);
+    assert_eq!(parcels(outbox.next(Event::Tick, probe), A), first);
+    assert!(outbox.next(Event::Failed(A, Fault::passing("it answered 503"), 0), probe).is_empty(), "told once");
+    assert_eq!(outbox.states()[0].dead_since, Some(now));
+    let probe = Timestamp(probe.0 + 150_000);
+    outbox.next(Event::Tick, probe);
+    let second = parcels(outbox.next(Event::Sent(A), probe), A);
+    assert_eq!(second[0].alert.subject.id, "2");
+    assert_eq!(outbox.states()[0].dead_since, None);
+}
+
+#[test]
+fn what_cannot_get_better_is_dead_at_once_and_so_is_what_hangs() {
+    let mut outbox = outbox(&[A, B]);
+    outbox.next(raised("1"), Timestamp(0));
+    outbox.next(Event::Failed(A, Fault::permanent("it answered 410"), 0), Timestamp(1));
+    assert_eq!(outbox.states()[0].dead_since, Some(Timestamp(1)));
+    assert_eq!(outbox.states()[1].waiting, 2, "b hears of it after its own");
+    assert!(outbox.next(Event::Tick, Timestamp(60_000)).is_empty());
+    assert_eq!(outbox.states()[1].fault.as_deref(), Some("a delivery is under way for 60 seconds"));
+    outbox.next(Event::Sent(B), Timestamp(70_000));
+    assert_eq!(outbox.states()[1].dead_since, None, "it was late, and lives");
+}
+
+#[test]
+fn what_waits_is_bounded_and_what_is_lost_is_told() {
+    let mut outbox = outbox(&[A]);
+    outbox.next(raised("first"), Timestamp(0));
+    outbox.next(Event::Failed(A, Fault::permanent("it answered 410"), 0), Timestamp(0));
+    let lost = 50;
+    for n in 1..MOST_WAITING + lost {
+        let subject = Subject::new("account", n.to_string());
+        let severity = if n == 1 { Severity::Critical } else { Severity::Warning };
+        outbox.next(Event::Raised(Alert::new(AlertKind::NewAdmin, severity, Timestamp(0), subject, "x")), Timestamp(0));
+    }
+    assert_eq!((outbox.states()[0].waiting, outbox.states()[0].lost), (MOST_WAITING, lost as u64));
+    let (mut now, mut got) = (Timestamp(300_000), Vec::new());
+    let mut steps = outbox.next(Event::Tick, now);
+    while let [parcel] = parcels(steps, A).as_slice() {
+        got.push(parcel.alert.clone());
+        now = Timestamp(now.0 + 1);
+        steps = outbox.next(Event::Sent(A), now);
+    }
+    assert!(
+        got.iter().any(|alert| alert.severity == Severity::Critical && alert.subject.id == "1"),
+        "the worst is kept"
+    );
+    assert!(got.last().unwrap().text.starts_with("50 alerts to `a` were dropped"), "{:?}", got.last());
+}
+
+#[test]
+fn sinks_that_stay_keep_what_waits_and_late_news_of_others_is_passed_over() {
+    let mut outbox = outbox(&[A, B]);
+    outbox.next(raised("1"), Timestamp(0));
+    outbox.next(Event::Sinks(vec![(A, "renamed".into(), vec![])]), Timestamp(0));
+    assert_eq!((outbox.states().len(), outbox.states()[0].waiting), (1, 1));
+    assert!(outbox.next(Event::Sent(B), Timestamp(1)).is_empty());
+    assert!(outbox.next(Event::Failed(B, Fault::passing("late"), 0), Timestamp(1)).is_empty());
+}
+
+#[test]
+fn closing_sends_what_was_held_back() {
+    let mut outbox = outbox(&[A]);
+    outbox.next(raised("1"), Timestamp(0));
+    outbox.next(raised("1"), Timestamp(1));
+    outbox.next(raised("1"), Timestamp(2));
+    outbox.next(Event::Sent(A), Timestamp(3));
+    let rest = parcels(outbox.next(Event::Closing, Timestamp(4)), A);
+    assert_eq!((rest.len(), rest[0].alert.count), (1, 2));
+}
