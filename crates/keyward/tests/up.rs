@@ -1,5 +1,6 @@
 //! `keyward up` on a fresh machine: ready at once, over HTTP and by the command line, at the same
 //! time and with the same results.
+#![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
