@@ -12,7 +12,7 @@ fn user() -> Program {
         program.ok(&["set", name], b"a value that stays as it is");
     }
     program.ok(&["set", "CHANGED"], b"another value, the second");
-    program.ok(&["delete", "DELETED", "-e", "development", "--yes"], b"");
+    program.ok(&["delete", "DELETED", "-e", "development"], b"");
     program
 }
 
