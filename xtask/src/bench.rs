@@ -38,6 +38,7 @@ const ALL: &[Benchmark] = &[
     Benchmark { name: "command", how: How::Crate("keyward", "command") },
     Benchmark { name: "mask", how: How::Crate("keyward-exec", "mask") },
     Benchmark { name: "recognise", how: How::Crate("keyward-testing", "recognise") },
+    Benchmark { name: "server", how: How::Crate("keyward-server", "load") },
     Benchmark { name: "audit", how: How::Crate("keyward-audit", "audit") },
     Benchmark { name: "scan", how: How::Job(scan::table) },
 ];

@@ -80,17 +80,16 @@ fn serve(settings: &Settings) {
     let stop = Stop::new();
     let handle = stop.clone();
     let thread = std::thread::spawn(move || server.run(&handle).unwrap());
+    println!("bench-table-begin");
     println!(
-        "{} connections, {}, {} secrets, {} s each",
+        "{} connections, {}, {} secrets, {} s each; `hot` reads one secret by all\n",
         settings.connections,
         if settings.plain { "plain" } else { "TLS" },
         SECRETS,
         settings.seconds
     );
-    println!(
-        "{:<8} {:>10} {:>12} {:>9} {:>9} {:>7}",
-        "work", "requests/s", "CPU-µs each", "p50 ms", "p99 ms", "failed"
-    );
+    println!("| work | requests/s | CPU µs a request | p50 ms | p99 ms | failed |");
+    println!("| --- | --- | --- | --- | --- | --- |");
     for work in ["health", "read", "hot", "write"] {
         let before = cpu();
         let mut command = Command::new(std::env::current_exe().unwrap());
@@ -108,9 +107,10 @@ fn serve(settings: &Settings) {
         let numbers: Vec<f64> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
         let [done, seconds, p50, p99, failed] = numbers[..] else { panic!("the generator said: {text}") };
         let each = used.as_secs_f64() * 1e6 / done.max(1.0);
-        println!("{work:<8} {:>10.0} {each:>12.1} {p50:>9.2} {p99:>9.2} {failed:>7}", done / seconds);
+        println!("| {work} | {:.0} | {each:.1} | {p50:.2} | {p99:.2} | {failed} |", done / seconds);
     }
-    println!("memory   {} MB at most", peak_memory_kb() / 1024);
+    println!("\nAt most {} MB of memory.", peak_memory_kb() / 1024);
+    println!("bench-table-end");
     stop.stop();
     thread.join().unwrap();
 }

@@ -13,6 +13,8 @@ fn put(served: &Served, body: &[u8]) -> crate::kit::Answer {
 #[test]
 fn bodies_that_are_no_json_of_this_form() {
     let served = Served::start();
+    // The first use of a token leaves an entry of its own.
+    served.get("/whoami").is(200);
     let before = served.log_size();
     let deep = "[".repeat(200_000);
     let objects = "{\"value\":".repeat(100_000);

@@ -36,6 +36,8 @@ fn findings_are_kept_and_decided_on() {
 #[test]
 fn a_value_in_the_fingerprints_place_is_not_kept() {
     let served = Served::start();
+    // The first use of a token leaves an entry of its own.
+    served.get("/whoami").is(200);
     let before = served.log_size();
     for wrong in ["", "kwf1:", "a-value-that-somebody-sent", "kwf1:zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"] {
         let found = json!({ "fingerprint": wrong, "rule": "r", "path": "p" });
