@@ -1,4 +1,5 @@
-//! What one guess at a password costs: `cargo bench -p keyward-access --bench password`.
+//! What one guess at a password costs: `cargo test -p keyward-access --bench password` (Argon2 is optimised in every
+//! profile).
 
 use std::time::Instant;
 

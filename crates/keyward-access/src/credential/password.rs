@@ -17,9 +17,10 @@ use super::{CredentialError, context};
 #[serde(transparent)]
 pub struct PasswordHash(String);
 
-/// Memory of one guess: OWASP's first choice for Argon2id. It takes 22 ms on the machine of the
-/// bench (`cargo bench -p keyward-access --bench password`). Not more, since a server with 60 MB
-/// in all works on two at a time, and since a stolen store gives nothing to guess at.
+/// Memory of one guess: OWASP's first choice for Argon2id. A guess takes 13 ms on two idle cores and
+/// 22 ms at the median on the same, busy (`cargo test -p keyward-access --bench password`). Not more,
+/// since a server with 60 MB in all works on two at a time, and since a stolen store gives nothing
+/// to guess at.
 const MEMORY_KIB: u32 = 19 * 1024;
 /// Passes over the memory.
 const PASSES: u32 = 2;
