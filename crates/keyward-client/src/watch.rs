@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyward_access::{Caller, SystemTask};
-use keyward_monitor::{Alert, Dispatcher, Entry, Expiring, Retry, SinkState, Tools, alert_of, expiring};
+use keyward_monitor::{Alert, Dispatcher, Entry, Expiring, Retry, SinkState, Subject, Tools, alert_of, expiring};
 use keyward_types::{Clock, Timestamp};
 use keyward_vault::{Actor, LogLine, Scope, Vault};
 
@@ -45,6 +45,10 @@ impl Watch {
         let (sinks, unusable) = open_sinks(&vault, agent)?;
         let tools = Tools { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), retry };
         let dispatcher = Dispatcher::start(sinks, tools).map_err(|error| Failure::internal(error.to_string()))?;
+        if let Some(why) = vault.safe_mode() {
+            let subject = Subject::new("vault", vault.id().to_string());
+            dispatcher.raise(Alert::safe_mode(subject, SystemClock.now(), Some(&why)));
+        }
         // A day back: who starts each morning hears of what expired at night.
         let looked = SystemClock.now().plus_days(-1);
         Ok((Self { vault, actor, dispatcher, next, looked }, unusable))
@@ -128,6 +132,7 @@ fn alert_in(line: &LogLine) -> Option<Alert> {
         action: line.entry.action.as_str(),
         outcome: line.entry.outcome.as_str(),
         principal: &line.entry.principal,
+        count: line.entry.count,
         about: (!about.is_empty()).then_some(about.as_str()),
         more: &private.more,
     })

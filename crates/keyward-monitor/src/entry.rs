@@ -20,6 +20,8 @@ pub struct Entry<'a> {
     pub outcome: &'a str,
     /// Who, by id.
     pub principal: &'a str,
+    /// How often, where entries are counted together.
+    pub count: Option<u64>,
     /// Project, environment and secret, as far as they are named.
     pub about: Option<&'a str>,
     /// Further names.
@@ -56,13 +58,17 @@ pub fn alert_of(entry: &Entry<'_>) -> Option<Alert> {
             let text = format!("{what} of `{}` failed", entry.who().called());
             entry.alert(AlertKind::FailedSignIns, Severity::Warning, &text)
         }
+        "restore" if done => {
+            let why = entry.more.get("safe_mode").map_or("the store was restored from a backup", String::as_str);
+            Alert::safe_mode(entry.who(), entry.time, Some(why))
+        }
         "store.accept" if done => Alert::safe_mode(entry.who(), entry.time, None),
         "log.verify" if entry.outcome == "failed" => {
             Alert::audit_failure(entry.who(), entry.time, "it does not verify")
         }
         _ => return None,
     };
-    Some(alert.with("entry", entry.index.to_string()))
+    Some(Alert { count: entry.count.unwrap_or(1).max(1), ..alert }.with("entry", entry.index.to_string()))
 }
 
 impl Entry<'_> {
@@ -72,7 +78,7 @@ impl Entry<'_> {
         match (named("principal"), named("account"), named("network")) {
             (Some(id), Some(account), _) => Subject::new("account", id).named(account),
             (Some(id), None, _) => Subject::new("account", id),
-            (None, Some(account), _) => Subject::new("account", self.principal).named(account),
+            (None, Some(account), _) => Subject::new("account", account),
             (None, None, Some(network)) => Subject::new("network", network),
             (None, None, None) => Subject::new("account", self.principal),
         }
@@ -92,9 +98,10 @@ mod tests {
     use super::*;
 
     fn told(action: &str, outcome: &str, more: &[(&str, &str)]) -> Option<Alert> {
+        let count = (action == "sign-in").then_some(5);
         let more = more.iter().map(|(noun, name)| ((*noun).to_owned(), (*name).to_owned())).collect();
         let (time, about) = (Timestamp(0), Some("shop/production"));
-        alert_of(&Entry { index: 7, time, action, outcome, principal: "user:a", about, more: &more })
+        alert_of(&Entry { index: 7, time, action, outcome, principal: "user:a", count, about, more: &more })
     }
 
     #[test]
@@ -116,11 +123,15 @@ mod tests {
     fn failed_sign_ins_are_counted_by_account_or_network() {
         let by_account = told("sign-in", "denied", &[("account", "ada"), ("network", "192.0.2.0/24")]).unwrap();
         assert_eq!((by_account.kind, by_account.subject.called()), (AlertKind::FailedSignIns, "ada"));
+        assert_eq!(by_account.count, 5);
         let unknown = told("sign-in", "denied", &[("network", "192.0.2.0/24")]).unwrap();
         assert_eq!(unknown.subject, Subject::new("network", "192.0.2.0/24"));
         assert!(told("sign-in", "allowed", &[]).is_none());
         assert_eq!(told("sign-in.lock", "denied", &[]).unwrap().severity, Severity::Critical);
         assert!(told("token.use", "denied", &[]).is_some());
         assert!(told("secret.read", "denied", &[]).is_none());
+        assert!(
+            told("restore", "allowed", &[("safe_mode", "older than its anchor")]).unwrap().text.contains("its anchor")
+        );
     }
 }

@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn signatures_are_those_of_the_specification() {
         let secret = SigningSecret::parse(&[PREFIX, "MfKQ9r8GKYqrTwjU", "PD8ILPZIo2LaLaSw"].concat()).unwrap();
-        let signature = secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
+        let id = ["msg_p5jXN8AQM9LW", "M0D4loKWxJek"].concat();
+        let signature = secret.sign(&id, 1_614_265_330, br#"{"test": 2432232314}"#);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
