@@ -8,10 +8,10 @@ use crate::access_wire::{
     AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
     RoleBindingInfo, TokenInfo, VerdictInfo,
 };
+use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
-use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
     NewSlotInfo, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,

@@ -39,14 +39,14 @@ pub use failure::{Code, Failure, Result};
 pub use findings::FindingInfo;
 pub use home::{Ask, Connection, Home, Owned};
 pub use intake::{Examined, bits, can_be_masked, examine};
+pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
 pub use local::LocalDesk;
 pub use migrate::Migrated;
 pub use restore::Restored;
 pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
-pub use watch::Watch;
-pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
 pub use team_wire::*;
+pub use watch::Watch;
 pub use wire::*;
 
 pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};

@@ -15,12 +15,12 @@ use crate::access_wire::{
     AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
     RoleBindingInfo, TokenInfo, VerdictInfo,
 };
+use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
+use crate::alerts::Alerts;
 use crate::team::Team;
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
-use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
-use crate::alerts::Alerts;
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LineInfo, LogLineInfo, NamedVersion,
     NewSecret, NewSlotInfo, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored,
