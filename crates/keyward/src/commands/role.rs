@@ -123,7 +123,7 @@ fn row(binding: &RoleBindingInfo) -> Vec<String> {
         Some(group) => format!("group {group}"),
         None => who(binding).to_owned(),
     };
-    let until = binding.until.map_or("always".to_owned(), |until| shown::moment(until));
+    let until = binding.until.map_or("always".to_owned(), shown::moment);
     let id = binding.id.chars().take(8).collect();
     vec![id, who, binding.role.to_string(), place(binding), until, binding.granted_by.clone()]
 }
