@@ -66,8 +66,8 @@ pub(crate) async fn answer_once(State(app): State<Arc<App>>, request: Request, n
 }
 
 async fn once(app: Arc<App>, request: Request, next: Next) -> Result<Response> {
-    let key = key(request.headers())?;
     let token = bearer(request.headers())?;
+    let key = key(request.headers())?;
     let from = request.extensions().get::<Client>().and_then(|client| client.0);
     // An answer is given again only to whoever would be let in now.
     let looked_up = Arc::clone(&app);
