@@ -131,10 +131,11 @@ impl Outbox {
         if lost == 0 {
             return;
         }
-        // It works again: it is told what it missed.
+        // It keeps up again: it is told what it missed.
         let subject = Subject::new("alert sink", sink.to_string()).named(line.name.clone());
-        let text = format!("{lost} alerts to `{}` were dropped while it could not be reached", line.name);
+        let text = format!("alerts to `{}` were dropped, because too many waited for it", line.name);
         let alert = Alert::new(AlertKind::ChannelDead, Severity::Warning, now, subject, text);
+        let alert = Alert { count: lost, ..alert };
         self.parcels += 1;
         let parcel = Parcel { id: format!("msg_{}{:08x}", self.prefix, self.parcels), alert };
         if let Some(line) = self.line(sink) {
@@ -164,7 +165,7 @@ impl Outbox {
 }
 
 fn overrun(count: u64, now: Timestamp) -> Alert {
-    let text = format!("{count} alerts came too fast to be kept; the log has what they were about");
+    let text = "alerts came too fast to be kept; the log has what they were about";
     let alert = Alert::new(AlertKind::ChannelDead, Severity::Critical, now, Subject::new("process", "alerts"), text);
     Alert { count, ..alert }
 }

@@ -89,10 +89,10 @@ impl Line {
         Some(parcel)
     }
 
-    /// It took its parcel; answers how many alerts it missed before.
+    /// It took its parcel; answers how many alerts it missed, once nothing waits any more.
     pub(super) fn sent(&mut self) -> u64 {
         (self.under_way, self.failures, self.not_before, self.dead, self.fault) = (None, 0, None, None, None);
-        std::mem::take(&mut self.lost)
+        if self.waiting.is_empty() { std::mem::take(&mut self.lost) } else { 0 }
     }
 
     /// It did not take its parcel, which waits on; answers why, if the sink is dead by this.
