@@ -270,6 +270,20 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_accepted_means_the_same_when_it_is_shown(
+            text in "(\\*|read|list|use|write){1}(,(list|match|\\*))?:[a-z*/.,A-Z ]{0,24}",
+        ) {
+            if let Ok(scope) = text.parse::<ScopeText>() {
+                proptest::prop_assert_eq!(scope.to_string().parse::<ScopeText>().unwrap(), scope);
+                let path = text.split_once(':').unwrap().1;
+                let stars = path.split('/').filter(|segment| segment.contains('*'));
+                proptest::prop_assert!(stars.clone().all(|segment| segment == "*") && !path.contains(' '));
+            }
+        }
+    }
+
     #[test]
     fn a_scope_ends_at_a_segment_and_at_upper_case() {
         assert!(covers("read:shop/development/db/*", Operation::Read, "db/main"));

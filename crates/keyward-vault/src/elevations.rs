@@ -104,7 +104,7 @@ impl Vault {
         let all = self.may_list_vault(actor);
         let rows = records::scan::<Elevation>(&self.store, &[])?.into_iter().map(|row| row.record);
         let mut seen: Vec<Elevation> = rows.filter(|one| all || one.principal == *actor.principal()).collect();
-        seen.sort_by(|a, b| (b.created_at, b.id).cmp(&(a.created_at, a.id)));
+        seen.sort_by_key(|one| std::cmp::Reverse((one.created_at, one.id)));
         Ok(seen)
     }
 
