@@ -80,7 +80,10 @@ impl Vault {
         let record = if invite.record.without_second_factor {
             record.without_second_factor()
         } else {
-            self.refuse_untimely(&tally, Some(&identity.record), from)?;
+            // A code can be guessed at; a link cannot, and is what lifts a lock.
+            if record.totp.is_some() {
+                self.refuse_untimely(&tally, Some(&identity.record), from)?;
+            }
             match record.check_second(second, &*self.ring, now)? {
                 Checked::Right { left, .. } => left.map_or(record, |left| *left),
                 Checked::NeedsSecondFactor => return Err(Error::SecondFactor),
