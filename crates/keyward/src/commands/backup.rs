@@ -22,7 +22,7 @@ impl Args {
         let connection = context.connect()?;
         let desk = connection.desk();
         let entries = desk.backup(text.to_owned()).map_err(|failure| match failure.code {
-            Code::Usage if failure.hint.is_none() => {
+            Code::Conflict if failure.hint.is_none() => {
                 failure.hint("`keyward slot add recovery-code`, or another slot that works elsewhere, then again")
             }
             _ => failure,
