@@ -38,6 +38,7 @@ fn alphabet(set: &str) -> Vec<u8> {
         "digits" => u8::is_ascii_digit,
         "hex" => |b| b"0123456789abcdef".contains(b),
         "lower" => u8::is_ascii_lowercase,
+        "upper" => u8::is_ascii_uppercase,
         "lower-alnum" => |b| b.is_ascii_digit() || b.is_ascii_lowercase(),
         "upper-alnum" => |b| b.is_ascii_digit() || b.is_ascii_uppercase(),
         "base32" => |b| b.is_ascii_uppercase() || matches!(b, b'2'..=b'7'),
