@@ -12,7 +12,7 @@ use keyward_access::{
     authorize,
 };
 use keyward_types::{
-    BindingId, EnvironmentId, EnvironmentName, GroupId, Kind, Place, PrincipalId, ProjectId, ProjectName, Read,
+    BindingId, EnvironmentId, EnvironmentName, GroupId, Kind, Operation, Place, PrincipalId, ProjectId, ProjectName, Read,
     SecretId, SecretName, Timestamp, VaultId,
 };
 
@@ -93,17 +93,22 @@ fn main() {
     ];
     for (name, caller) in cases {
         assert!(authorize::<Read>(&caller, &secret).is_ok());
-        let batch = 1000;
-        let mut times: Vec<f64> = (0..31)
-            .map(|_| {
-                let started = Instant::now();
-                for _ in 0..batch {
-                    black_box(authorize::<Read>(black_box(&caller), black_box(&secret)).is_ok());
-                }
-                started.elapsed().as_secs_f64() * 1e6 / f64::from(batch)
-            })
-            .collect();
-        times.sort_by(f64::total_cmp);
-        println!("{name}: {:.1} µs a decision, {:.1} undisturbed", times[times.len() / 2], times[0]);
+        report(name, "made anew", || caller.explain(Operation::Read, &secret).is_some_and(|verdict| verdict.allowed));
+        report(name, "remembered", || authorize::<Read>(&caller, &secret).is_ok());
     }
+}
+
+fn report(name: &str, how: &str, decide: impl Fn() -> bool) {
+    let batch = 1000;
+    let mut times: Vec<f64> = (0..31)
+        .map(|_| {
+            let started = Instant::now();
+            for _ in 0..batch {
+                black_box(decide());
+            }
+            started.elapsed().as_secs_f64() * 1e6 / f64::from(batch)
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    println!("{name}, {how}: {:.1} µs a decision, {:.1} undisturbed", times[times.len() / 2], times[0]);
 }

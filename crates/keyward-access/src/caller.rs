@@ -5,6 +5,7 @@ use cedar_policy::Entity;
 use keyward_types::{EnvironmentId, GroupId, Operation, PrincipalId, ProjectId, Timestamp};
 
 use crate::decide::{self, Verdict};
+use crate::decided::Decided;
 use crate::role::Roles;
 use crate::{Facts, Grant, Identity, Login, Object, Policies, Protected, Restriction, Role, RoleBinding};
 
@@ -40,6 +41,8 @@ pub struct Standing {
     pub policies: Arc<Policies>,
     /// The principal as policies see him in some roles, made when it is first needed.
     principals: RwLock<HashMap<Roles, Entity>>,
+    /// What was decided about him.
+    pub(crate) decided: Decided,
 }
 
 /// Work that keyward does by itself, each with the rights it needs and no more.
@@ -160,7 +163,7 @@ impl Caller {
         match &self.rights {
             Rights::Granted(grants) => grants.iter().any(|grant| grant.covers(operation, object)),
             Rights::Member { standing, at } => {
-                decide::decide(standing, standing.roles(object, *at), operation, object, facts)
+                standing.decide(standing.roles(object, *at), operation, object, facts)
             }
         }
     }
@@ -185,7 +188,7 @@ impl Standing {
         bindings: Vec<RoleBinding>,
         policies: Arc<Policies>,
     ) -> Self {
-        Self { principal, login, groups, bindings, policies, principals: RwLock::default() }
+        Self { principal, login, groups, bindings, policies, principals: RwLock::default(), decided: Decided::default() }
     }
 
     /// The principal in these roles; `make` makes him the first time.

@@ -13,6 +13,7 @@
 mod caller;
 pub mod credential;
 mod decide;
+mod decided;
 mod device;
 mod elevation;
 mod facts;

@@ -38,7 +38,22 @@ pub struct Policies {
     lists_vary: bool,
     /// What can matter to one operation and to who has these roles: a decision evaluates every
     /// policy that it is shown.
-    slices: RwLock<HashMap<(Operation, Roles), Arc<PolicySet>>>,
+    slices: RwLock<HashMap<(Operation, Roles), Arc<Slice>>>,
+}
+
+/// The policies that can matter to a question.
+#[derive(Debug, Default)]
+pub(crate) struct Slice {
+    pub(crate) set: PolicySet,
+    own: bool,
+}
+
+impl Slice {
+    /// Whether two secrets of one environment may be judged differently: the roles do not tell them
+    /// apart, one's own policies may.
+    pub(crate) fn tells_secrets_apart(&self) -> bool {
+        self.own
+    }
 }
 
 /// Why a text is no policy.
@@ -117,15 +132,17 @@ impl Policies {
 
     /// Those that can be satisfied by this operation of somebody with these roles, by what stands
     /// in their heads: the others have another action, or another role as principal.
-    pub(crate) fn slice(&self, operation: Operation, roles: Roles) -> Arc<PolicySet> {
+    pub(crate) fn slice(&self, operation: Operation, roles: Roles) -> Arc<Slice> {
         let slices = self.slices.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(slice) = slices.get(&(operation, roles)) {
             return Arc::clone(slice);
         }
         drop(slices);
-        let mut slice = PolicySet::new();
+        let mut slice = Slice::default();
         for policy in self.set.policies().filter(|policy| can_matter(policy, operation, roles)) {
-            slice.add(policy.clone()).expect("names of policies differ in the whole, and so in a part");
+            let id: &str = policy.id().as_ref();
+            slice.own |= !id.starts_with(ROLE);
+            slice.set.add(policy.clone()).expect("names of policies differ in the whole, and so in a part");
         }
         let slice = Arc::new(slice);
         let mut slices = self.slices.write().unwrap_or_else(PoisonError::into_inner);
@@ -253,6 +270,14 @@ mod tests {
         let faults: Vec<_> = checked.validation_errors().map(ToString::to_string).collect();
         assert!(faults.is_empty(), "{faults:?}");
         assert!(checked.validation_warnings().next().is_none());
+    }
+
+    /// Decisions by roles alone are remembered for all secrets of an environment.
+    #[test]
+    fn the_roles_speak_of_no_single_secret() {
+        for word in [".name", ".kind", ".tags", ".project", "has ", "Secret::", "resource =="] {
+            assert!(!ROLES_TEXT.contains(word), "{word}");
+        }
     }
 
     #[test]

@@ -336,3 +336,34 @@ fn nobody_gives_what_he_does_not_have() {
     let narrowed = admin.restricted(keyward_access::Restriction { read_only: true, ..Default::default() });
     assert!(!narrowed.gives(Role::Developer, shop, None), "a token gives nothing away");
 }
+
+/// What is remembered of one question must not answer another: secrets differ by name and tag,
+/// environments and accounts by name, and each is asked about twice, in both orders.
+#[test]
+fn a_remembered_decision_is_the_one_that_would_be_made() {
+    let own = [
+        ("names", r#"forbid (principal, action == Action::"read", resource) when { resource.name == "payments/OTHER" };"#),
+        ("tags", r#"forbid (principal, action, resource is Secret) when { resource.tags.contains("pci") };"#),
+    ];
+    for own in [&own[..], &own[..1], &[]] {
+        for role in Role::GRANTABLE {
+            let caller = ada(vec![binding(role, None, None)], own);
+            let mut things = Vec::new();
+            for sort in [Sort::Vault, Sort::Environment, Sort::Secret, Sort::NewSecret, Sort::OwnAccount] {
+                for environment in ["development", "staging", "production"] {
+                    things.push(thing(sort, "shop", environment));
+                    things.push(Thing { name: "payments/OTHER".parse().unwrap(), ..thing(sort, "shop", environment) });
+                    things.push(Thing { tags: vec!["pci".into()], ..thing(sort, "shop", environment) });
+                }
+            }
+            things.push(thing(Sort::OthersAccount, "shop", "production"));
+            for thing in things.iter().chain(things.iter().rev()) {
+                for operation in Operation::ALL.iter().copied().filter(|operation| exists(*operation, thing.sort)) {
+                    let verdict = caller.explain(operation, thing).unwrap();
+                    let asked = format!("{role} {operation:?} {:?} {} {:?}", thing.sort, thing.name, thing.tags);
+                    assert_eq!(may(&caller, operation, thing), verdict.allowed, "{asked}");
+                }
+            }
+        }
+    }
+}

@@ -195,10 +195,11 @@ impl Home {
 
     /// Tries the slots that need nobody first.
     pub(crate) fn try_slots(&self, header: &Header, ask: &dyn Ask, reign: Reign) -> Result<Vault> {
-        self.try_slots_of(header, ask, &|| {
+        let vault = self.try_slots_of(header, ask, &|| {
             let engine = Sqlite::open(&self.database(), clock)?;
             Ok(Box::new(if reign == Reign::Command { engine.mapped() } else { engine }))
-        })
+        })?;
+        Ok(if reign == Reign::Command { vault } else { vault.remembering() })
     }
 
     /// The same for a store that lies elsewhere.

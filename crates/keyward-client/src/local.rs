@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keyward_access::{Caller, Login};
 use keyward_types::{EnvironmentName, Head, KnownSecret, Operation, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
-    Actor, AgeRecipient, Edit, Error, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue,
+    Actor, AgeRecipient, Edit, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue,
     Opened, Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
 };
 
@@ -30,8 +30,8 @@ use crate::{Bytes, Desk, Failure, FindingInfo, FindingReport, FindingState, Occa
 
 /// Carries calls out for the owner of a local vault.
 pub struct LocalDesk {
-    vault: Arc<Vault>,
-    actor: Actor,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) actor: Actor,
 }
 
 impl LocalDesk {
@@ -96,13 +96,14 @@ impl LocalDesk {
         Ok(ProjectInfo { name: project.name.clone(), created_at: project.created_at, environments })
     }
 
-    fn head(&self, scope: &Scope, name: &SecretName) -> Result<Head> {
-        let found = self.vault.heads(&self.actor, scope)?.into_iter().find(|head| head.name == *name);
-        Ok(found.ok_or_else(|| Error::NoSecret {
-            project: scope.project.name.clone(),
-            environment: scope.environment.name.clone(),
-            name: name.clone(),
-        })?)
+}
+
+pub(crate) fn via(purpose: Purpose) -> Via {
+    match purpose {
+        Purpose::Read => Via::Read,
+        Purpose::Run => Via::Run,
+        Purpose::Export => Via::Export,
+        Purpose::Copy => Via::Copy,
     }
 }
 
@@ -183,19 +184,7 @@ impl Desk for LocalDesk {
     fn write(&self, at: Where, secrets: Vec<NewSecret>) -> Result<Vec<Stored>> {
         let values = secrets.into_iter().map(new_value).collect();
         let written = self.vault.write(&self.actor, &self.scope(&at, Operation::Write)?, values)?;
-        let stored = written.into_iter().map(|one| Stored {
-            name: one.name,
-            version: one.version,
-            kind: one.kind,
-            change: match one.change {
-                ValueChange::Added => StoredChange::Added,
-                ValueChange::Changed => StoredChange::Changed,
-                ValueChange::Unchanged => StoredChange::Unchanged,
-            },
-            same_as: one.same_as,
-            tag: one.tag,
-        });
-        Ok(stored.collect())
+        Ok(written.into_iter().map(stored).collect())
     }
 
     fn edit(&self, at: Where, name: SecretName, edit: EditInfo) -> Result<SecretInfo> {
@@ -212,13 +201,7 @@ impl Desk for LocalDesk {
             }
             Selection::Version(name, version) => vec![self.vault.load(&self.actor, &scope, &name, Some(version))?],
         };
-        let via = match purpose {
-            Purpose::Read => Via::Read,
-            Purpose::Run => Via::Run,
-            Purpose::Export => Via::Export,
-            Purpose::Copy => Via::Copy,
-        };
-        Ok(self.vault.read(&self.actor, loaded, via)?.into_iter().map(disclosed).collect())
+        Ok(self.vault.read(&self.actor, loaded, via(purpose))?.into_iter().map(disclosed).collect())
     }
 
     fn list(&self, at: Where) -> Result<Vec<SecretInfo>> {
@@ -247,7 +230,7 @@ impl Desk for LocalDesk {
     }
 
     fn show(&self, at: Where, name: SecretName) -> Result<Detail> {
-        let head = self.head(&self.scope(&at, Operation::List)?, &name)?;
+        let head = self.vault.head(&self.actor, &self.scope(&at, Operation::List)?, &name)?;
         let secret = head.place.secret;
         let holdings = self.vault.holdings(secret)?.into_iter().map(|holding| HoldingInfo {
             principal: holding.principal.to_string(),
@@ -616,7 +599,22 @@ fn slot_info(slot: &Slot) -> SlotInfo {
     }
 }
 
-fn new_value(secret: NewSecret) -> NewValue {
+pub(crate) fn stored(one: keyward_vault::Written) -> Stored {
+    Stored {
+        name: one.name,
+        version: one.version,
+        kind: one.kind,
+        change: match one.change {
+            ValueChange::Added => StoredChange::Added,
+            ValueChange::Changed => StoredChange::Changed,
+            ValueChange::Unchanged => StoredChange::Unchanged,
+        },
+        same_as: one.same_as,
+        tag: one.tag,
+    }
+}
+
+pub(crate) fn new_value(secret: NewSecret) -> NewValue {
     NewValue {
         value: Secret::new(secret.name.to_string(), secret.value.expose().to_vec()),
         name: secret.name,
@@ -640,7 +638,7 @@ fn edit_of(edit: EditInfo) -> Edit {
     }
 }
 
-fn disclosed(opened: Opened) -> Disclosed {
+pub(crate) fn disclosed(opened: Opened) -> Disclosed {
     let head = opened.loaded.head();
     let version = opened.loaded.version();
     Disclosed {

@@ -58,7 +58,7 @@ fn main() {
 
 fn serve(settings: &Settings) {
     let (folder, key) = TestVault::new(1).close();
-    let vault = Arc::new(keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap());
+    let vault = Arc::new(keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap().remembering());
     let desk = LocalDesk::new(Arc::clone(&vault), Occasion { agent: "load".into(), reason: None }).unwrap();
     let made = desk.create_token(NewTokenInfo { name: "load".into(), ..NewTokenInfo::default() }).unwrap();
     let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
@@ -222,7 +222,7 @@ fn request(work: Work, n: usize, turn: usize, token: &str) -> String {
         Work::Write => {
             let body = format!("{{\"value\":\"value {n} {turn}\"}}");
             let kind = "content-type: application/json";
-            format!("PUT {place}/secrets/W{n} HTTP/1.1\r\n{head}{kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+            format!("PUT {place}/secrets/W{secret} HTTP/1.1\r\n{head}{kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
         }
     }
 }

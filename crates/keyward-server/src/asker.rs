@@ -8,8 +8,12 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use keyward_access::Caller;
-use keyward_client::{Expected, LocalDesk, Occasion};
+use keyward_client::{
+    Begun, Desk, Disclosed, Examined, Expected, LocalDesk, Occasion, Purpose, Selection, Stored, Where, Written,
+};
 use keyward_types::token::PlainToken;
+use keyward_types::{SecretName, Version};
+use tokio::sync::oneshot;
 
 use crate::address::Client;
 use crate::app::App;
@@ -31,6 +35,12 @@ pub(crate) struct Asker {
 #[derive(Clone)]
 pub(crate) struct Identified(pub(crate) Caller);
 
+/// A name and the version of it, or the active one.
+pub(crate) type Wanted = (SecretName, Option<Version>);
+
+/// What is answered once a value is durable, and whether it is.
+type BegunWrite = ((Stored, Vec<String>), oneshot::Receiver<Written>);
+
 /// Longest reason and program that go on record, in bytes.
 const MAX_WORDS: usize = 200;
 
@@ -46,16 +56,89 @@ impl Asker {
         done.await.unwrap_or_else(|_panicked| Err(Problem::internal()))
     }
 
-    fn desk(self) -> Result<LocalDesk> {
-        let caller = match self.identified {
-            Some(caller) => caller,
+    /// Reads values. Where the store is on this machine and all goes well, no thread waits for the
+    /// record of it: what takes time is the flush, which all who read at that moment share.
+    pub(crate) async fn read(self, at: Where, names: Vec<Wanted>, purpose: Purpose) -> Result<Vec<Disclosed>> {
+        if let Some(begun) = self.begin_read(&at, &names, purpose)
+            && let Ok(begun) = begun.await
+            && let Some(read) = begun.finish()?
+        {
+            return Ok(read);
+        }
+        let selection = match <[Wanted; 1]>::try_from(names) {
+            Ok([(name, Some(version))]) => Selection::Version(name, version),
+            Ok([(name, None)]) => Selection::Names(vec![name]),
+            Err(names) => Selection::Names(names.into_iter().map(|(name, _)| name).collect()),
+        };
+        self.ask(move |desk| Ok(desk.read(at, selection, purpose)?)).await
+    }
+
+    /// Stores a value, as [`Asker::read`] reads one; what its owner should know comes with it. `look`
+    /// is called when it is known who asks, and again where it has to be tried anew.
+    pub(crate) async fn write(
+        self,
+        at: Where,
+        look: impl Fn() -> Result<Examined> + Send + 'static,
+    ) -> Result<(Stored, Vec<String>)> {
+        if let Some((stored, told)) = self.begin_write(&at, &look)? {
+            match told.await {
+                Ok(Written::Durable) => return Ok(stored),
+                Ok(Written::Failed(failure)) => return Err(failure.into()),
+                Ok(Written::Raced) | Err(_) => {}
+            }
+        }
+        self.ask(move |desk| {
+            let Examined { secret, advice, .. } = look()?;
+            let stored = desk.write(at, vec![secret])?.pop().ok_or_else(Problem::internal)?;
+            Ok((stored, advice))
+        })
+        .await
+    }
+
+    fn begin_write(&self, at: &Where, look: impl Fn() -> Result<Examined>) -> Result<Option<BegunWrite>> {
+        let Some(caller) = self.caller_at_once() else { return Ok(None) };
+        let (tell, told) = oneshot::channel();
+        let done = move |written| drop(tell.send(written));
+        let Examined { secret, advice, .. } = look()?;
+        let stored = self.desk_for(caller).begin_write(at, secret, done)?;
+        Ok(stored.map(|stored| ((stored, advice), told)))
+    }
+
+    /// Who asks, where the store is on this machine and nothing has to be written down for that.
+    fn caller_at_once(&self) -> Option<Caller> {
+        if !self.app.vault.answers_at_once() {
+            return None;
+        }
+        match &self.identified {
+            Some(caller) => Some(caller.clone()),
+            None => self.app.authenticate.caller_at_once(&self.app.vault, &self.token, self.from),
+        }
+    }
+
+    fn begin_read(&self, at: &Where, names: &[Wanted], purpose: Purpose) -> Option<oneshot::Receiver<Begun>> {
+        let caller = self.caller_at_once()?;
+        let (tell, told) = oneshot::channel();
+        // Whoever asked may be gone: then it was recorded, and is not opened.
+        let done = move |begun| drop(tell.send(begun));
+        let begun = self.desk_for(caller).begin_read(at, names, purpose, done);
+        begun.unwrap_or(false).then_some(told)
+    }
+
+    fn desk(&self) -> Result<LocalDesk> {
+        let caller = match &self.identified {
+            Some(caller) => caller.clone(),
             None => identify(&self.app, &self.token, self.from)?,
         };
-        let desk = LocalDesk::acting(Arc::clone(&self.app.vault), caller, self.occasion).expecting(self.expected);
-        Ok(match self.from {
+        Ok(self.desk_for(caller))
+    }
+
+    fn desk_for(&self, caller: Caller) -> LocalDesk {
+        let (vault, occasion) = (Arc::clone(&self.app.vault), self.occasion.clone());
+        let desk = LocalDesk::acting(vault, caller, occasion).expecting(self.expected.clone());
+        match self.from {
             Some(address) => desk.from_address(address.to_string()),
             None => desk,
-        })
+        }
     }
 }
 

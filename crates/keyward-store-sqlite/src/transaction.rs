@@ -67,15 +67,19 @@ impl<'a> Group<'a> {
 
     /// Makes one batch, or refuses it alone: the inner error.
     pub(crate) fn make(&mut self, number: usize, batch: &'a Batch) -> Result<Result<Committed>, Failure> {
+        let mut found = Found::default();
         for expect in batch.expectations() {
-            if !self.holds(expect)? {
+            if !self.holds(expect, &mut found)? {
                 return Ok(Err(Error::Conflict(Box::new(expect.clone()))));
             }
         }
         for change in batch.changes() {
             match change {
-                Change::Put(put) => self.put(put).map_err(|failure| failure.of(number))?,
-                Change::Delete(delete) => self.delete(delete)?,
+                Change::Put(put) => self.put(put, &mut found).map_err(|failure| failure.of(number))?,
+                Change::Delete(delete) => {
+                    found.take(&delete.collection, &delete.key);
+                    self.delete(delete)?;
+                }
             }
         }
         if let Some(header) = batch.new_header() {
@@ -101,12 +105,16 @@ impl<'a> Group<'a> {
         self.public.is_empty()
     }
 
-    fn holds(&self, expect: &Expect) -> Result<bool, Failure> {
+    fn holds(&self, expect: &'a Expect, found: &mut Found<'a>) -> Result<bool, Failure> {
         Ok(match expect {
-            Expect::Absent { collection, key } => self.current(collection, key)?.is_none(),
+            Expect::Absent { collection, key } => {
+                let before = found.keep(collection, key, self.current_or_deleted(collection, key)?);
+                before.is_none_or(|before| before.indexes.is_none())
+            }
             Expect::Generation { collection, key, generation } => {
-                let current = self.current(collection, key)?;
-                current.is_some_and(|(found, _)| u64::try_from(found) == Ok(*generation))
+                let before = found.keep(collection, key, self.current_or_deleted(collection, key)?);
+                let current = before.filter(|before| before.indexes.is_some());
+                current.is_some_and(|current| u64::try_from(current.generation) == Ok(*generation))
             }
             Expect::AbsentIndex { collection, index, value } => !self
                 .connection
@@ -117,20 +125,22 @@ impl<'a> Group<'a> {
         })
     }
 
-    fn put(&self, put: &Put) -> Result<(), PutFailure> {
+    fn put(&self, put: &Put, found: &mut Found<'_>) -> Result<(), PutFailure> {
         let Put { collection, key, value, indexes } = put;
-        let before = self.current_or_deleted(collection, key)?;
+        let before = match found.take(collection, key) {
+            Some(before) => before,
+            None => self.current_or_deleted(collection, key)?,
+        };
         let generation = before.as_ref().map_or(0, |before| before.generation);
         let generation = generation.checked_add(1).filter(|next| *next > 0);
         let generation = generation.ok_or_else(|| tampered(put))?;
         let mac = self.mac.mac(collection, key, generation.unsigned_abs(), value, indexes);
         let encoded = encode_indexes(indexes);
         match &before {
-            Some(Before { indexes: Some(old), .. }) => {
+            Some(Before { row, indexes: Some(old), .. }) => {
                 self.execute(
-                    "UPDATE record SET generation = ?3, value = ?4, indexes = ?5, mac = ?6 \
-                     WHERE collection = ?1 AND key = ?2",
-                    params![collection, key, generation, value, encoded, mac],
+                    "UPDATE record SET generation = ?2, value = ?3, indexes = ?4, mac = ?5 WHERE rowid = ?1",
+                    params![row, generation, value, encoded, mac],
                 )?;
                 if *old == encoded {
                     return Ok(());
@@ -184,10 +194,10 @@ impl<'a> Group<'a> {
 
     /// The same, else the last generation of the record that was deleted there.
     fn current_or_deleted(&self, collection: &str, key: &[u8]) -> Result<Option<Before>, Failure> {
-        let sql = "SELECT generation, indexes FROM record WHERE collection = ?1 AND key = ?2 \
-            UNION ALL SELECT generation, NULL FROM deleted WHERE collection = ?1 AND key = ?2 LIMIT 1";
+        let sql = "SELECT rowid, generation, indexes FROM record WHERE collection = ?1 AND key = ?2 \
+            UNION ALL SELECT 0, generation, NULL FROM deleted WHERE collection = ?1 AND key = ?2 LIMIT 1";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let read = |row: &Row<'_>| Ok(Before { generation: row.get(0)?, indexes: row.get(1)? });
+        let read = |row: &Row<'_>| Ok(Before { row: row.get(0)?, generation: row.get(1)?, indexes: row.get(2)? });
         Ok(statement.query_row(params![collection, key], read).optional()?)
     }
 
@@ -207,8 +217,34 @@ impl<'a> Group<'a> {
     }
 }
 
+/// What a batch's expectations found, for the changes that follow on them: whoever expects a record
+/// mostly replaces it.
+#[derive(Default)]
+struct Found<'a>(Vec<(&'a str, &'a [u8], Option<Before>)>);
+
+impl<'a> Found<'a> {
+    fn keep(&mut self, collection: &'a str, key: &'a [u8], before: Option<Before>) -> Option<&Before> {
+        self.0.push((collection, key, before));
+        self.0.last().and_then(|(_, _, before)| before.as_ref())
+    }
+
+    /// Once: after the first change of a key, something else lies there.
+    fn take(&mut self, collection: &str, key: &[u8]) -> Option<Option<Before>> {
+        let mut taken = None;
+        self.0.retain_mut(|(of, at, before)| {
+            let same = *of == collection && *at == key;
+            if same {
+                taken = Some(before.take());
+            }
+            !same
+        });
+        taken
+    }
+}
+
 /// What lies, or lay, under the key of a put.
 struct Before {
+    row: i64,
     generation: i64,
     /// Encoded; none when the record was deleted.
     indexes: Option<Vec<u8>>,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::cache::Cache;
 use crate::verify::{self, MacState};
-
 use crate::{Engine, Error, Head, IndexRow, KeyRange, LogRow, Reads, Record, RecordMac, Result, StoredRecord};
 
 /// Reads a store, live ([`Store::reader`]) or as it was at one moment ([`Store::snapshot`]).
@@ -17,8 +17,8 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn live(engine: &'a dyn Engine, mac: Arc<dyn RecordMac>) -> Self {
-        Self { source: Source::Live(engine), mac }
+    pub(crate) fn live(engine: &'a dyn Engine, cache: Option<&'a Cache>, mac: Arc<dyn RecordMac>) -> Self {
+        Self { source: Source::Live(engine, cache), mac }
     }
 
     pub(crate) fn snapshot(snapshot: Box<dyn Reads + 'a>, mac: Arc<dyn RecordMac>) -> Self {
@@ -38,11 +38,16 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Error::Tampered`] when what lies there does not verify.
     pub fn get(&self, collection: &str, key: &[u8]) -> Result<Option<Record>> {
-        let Some(stored) = self.reads().get(collection, key)? else { return Ok(None) };
-        if stored.record.key != key {
-            return Err(tampered(collection, key));
+        let Source::Live(_, Some(cache)) = &self.source else { return self.stored(collection, key) };
+        let moment = match cache.record(collection, key) {
+            Ok(record) => return Ok(Some(record)),
+            Err(moment) => moment,
+        };
+        let found = self.stored(collection, key)?;
+        if let Some(record) = &found {
+            cache.keep_record(collection, record, moment);
         }
-        self.verify(collection, stored).map(Some)
+        Ok(found)
     }
 
     /// Records that declare `value` under `index`, in the order of their keys. A record that someone
@@ -51,6 +56,32 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Error::Tampered`] when one does not verify, is not there, or does not declare that value.
     pub fn by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Record>> {
+        let Source::Live(_, Some(cache)) = &self.source else { return self.stored_by_index(collection, index, value) };
+        let moment = match cache.keys(collection, index, value) {
+            Ok(keys) => {
+                let found = keys.iter().map(|key| self.get(collection, key)).collect::<Result<Option<Vec<_>>>>()?;
+                match found.filter(|found| found.iter().all(|record| record.has_index(index, value))) {
+                    Some(found) => return Ok(found),
+                    // One of them was deleted, or declares another value now.
+                    None => return self.stored_by_index(collection, index, value),
+                }
+            }
+            Err(moment) => moment,
+        };
+        let found = self.stored_by_index(collection, index, value)?;
+        cache.keep_keys(collection, index, value, &found, moment);
+        Ok(found)
+    }
+
+    fn stored(&self, collection: &str, key: &[u8]) -> Result<Option<Record>> {
+        let Some(stored) = self.reads().get(collection, key)? else { return Ok(None) };
+        if stored.record.key != key {
+            return Err(tampered(collection, key));
+        }
+        self.verify(collection, stored).map(Some)
+    }
+
+    fn stored_by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Record>> {
         let hits = self.reads().by_index(collection, index, value)?;
         let verified = hits.into_iter().map(|hit| {
             let stored = hit.stored.filter(|stored| stored.record.key == hit.key);
@@ -135,7 +166,7 @@ impl<'a> Reader<'a> {
 
     fn reads(&self) -> &dyn Reads {
         match &self.source {
-            Source::Live(engine) => *engine,
+            Source::Live(engine, _) => *engine,
             Source::Snapshot(snapshot) => snapshot.as_ref(),
         }
     }
@@ -206,7 +237,7 @@ pub enum IndexDefect {
 }
 
 enum Source<'a> {
-    Live(&'a dyn Engine),
+    Live(&'a dyn Engine, Option<&'a Cache>),
     Snapshot(Box<dyn Reads + 'a>),
 }
 

@@ -18,14 +18,19 @@ pub use kit::{HashChain, KeyedMac};
 
 use crate::Engine;
 
-/// Runs every case, each on a fresh, empty engine.
+/// Runs every case twice, each time on a fresh, empty engine: with a store that asks the engine each
+/// time, and with one that remembers what it was told.
 ///
 /// # Panics
 /// When the engine does not conform.
 pub fn store_conformance(mut make_engine: impl FnMut() -> Box<dyn Engine>) {
-    for case in CASES {
-        case(make_engine());
+    for remembering in [false, true] {
+        kit::remember(remembering);
+        for case in CASES {
+            case(make_engine());
+        }
     }
+    kit::remember(false);
 }
 
 const CASES: &[fn(Box<dyn Engine>)] = &[
@@ -42,6 +47,8 @@ const CASES: &[fn(Box<dyn Engine>)] = &[
     groups::the_log_head_is_extended_once_a_group,
     groups::many_threads_leave_a_dense_log,
     groups::a_panic_wedges_nobody,
+    groups::who_does_not_wait_is_told,
+    groups::a_store_ends_when_all_are_told,
     loading::a_store_is_loaded_whole,
     loading::only_an_empty_store_is_loaded,
     loading::a_refused_source_leaves_nothing,

@@ -15,6 +15,7 @@
 //! each, all held to one suite (feature `conformance`).
 
 mod batch;
+mod cache;
 mod checked;
 mod clock;
 mod encoding;

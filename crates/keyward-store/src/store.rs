@@ -1,25 +1,45 @@
 //! The store: verified reads and grouped commits over one engine.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 
+use crate::cache::Cache;
 use crate::pages;
 use crate::queue::CommitQueue;
 use crate::{Batch, Committed, Engine, Head, KeyRange, LogHead, LogRow, Reader, Record, RecordMac, Result};
 
 /// A store, shared by all threads of its process.
 pub struct Store {
+    core: Arc<Core>,
+    /// Commits for those who do not wait. It is there when the first of them came.
+    committer: OnceLock<Option<JoinHandle<()>>>,
+}
+
+struct Core {
     engine: Box<dyn Engine>,
     mac: Arc<dyn RecordMac>,
     head: Arc<dyn LogHead>,
     queue: CommitQueue,
+    cache: Option<Cache>,
 }
 
 impl Store {
     /// Opens the store over an engine, once the keys behind `mac` and `head` are known.
     #[must_use]
     pub fn open(engine: Box<dyn Engine>, mac: Arc<dyn RecordMac>, head: Arc<dyn LogHead>) -> Self {
-        Self { engine, mac, head, queue: CommitQueue::default() }
+        let core = Core { engine, mac, head, queue: CommitQueue::default(), cache: None };
+        Self { core: Arc::new(core), committer: OnceLock::new() }
+    }
+
+    /// Keeps about `bytes` of lately used records in memory, verified: for a process that answers
+    /// many requests. Nothing is kept where other processes change the store too.
+    #[must_use]
+    pub fn remembering(mut self, bytes: usize) -> Self {
+        if let Some(core) = Arc::get_mut(&mut self.core) {
+            core.cache = core.engine.nodes().is_none().then(|| Cache::new(bytes));
+        }
+        self
     }
 
     /// Makes `batch` durable and returns the index of its first log entry. Waits for the group of
@@ -30,13 +50,35 @@ impl Store {
     /// says that the store could not write, and the caller must act as if nothing was done.
     pub fn commit(&self, batch: Batch) -> Result<Committed> {
         batch.check_sizes()?;
-        self.queue.commit(batch, |group| self.engine.apply(group, self.mac.as_ref(), self.head.as_ref()))
+        self.core.queue.commit(batch, |group| self.core.apply(group))
+    }
+
+    /// The same without waiting: `call` is made with the answer, on a thread that others wait for,
+    /// so that it has to be quick. It is made for every batch that was taken.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`](crate::Error::TooLarge); [`Error::Io`](crate::Error::Io) when there can be
+    /// no further thread. Nothing is committed then, and no call is made.
+    pub fn submit(&self, batch: Batch, call: impl FnOnce(Result<Committed>) + Send + 'static) -> Result<()> {
+        batch.check_sizes()?;
+        if self.committer.get_or_init(|| self.start_committer()).is_none() {
+            let detail = "the thread that commits could not be started".into();
+            return Err(crate::Error::Io { action: "commit".into(), detail });
+        }
+        self.core.queue.submit(batch, Box::new(call));
+        Ok(())
+    }
+
+    fn start_committer(&self) -> Option<JoinHandle<()>> {
+        let core = Arc::clone(&self.core);
+        let serve = move || core.queue.serve(|group| core.apply(group));
+        std::thread::Builder::new().name("committer".into()).spawn(serve).ok()
     }
 
     /// Reads the live store.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {
-        Reader::live(self.engine.as_ref(), Arc::clone(&self.mac))
+        Reader::live(self.core.engine.as_ref(), self.core.cache.as_ref(), Arc::clone(&self.core.mac))
     }
 
     /// Reads the store as it is now, whatever is committed later.
@@ -44,7 +86,7 @@ impl Store {
     /// # Errors
     /// When the engine cannot read.
     pub fn snapshot(&self) -> Result<Reader<'_>> {
-        Ok(Reader::snapshot(self.engine.snapshot()?, Arc::clone(&self.mac)))
+        Ok(Reader::snapshot(self.core.engine.snapshot()?, Arc::clone(&self.core.mac)))
     }
 
     /// The header ([`Reader::header`]).
@@ -90,7 +132,7 @@ impl Store {
         range: &KeyRange,
         each: impl Fn(Record) -> Result<T, E> + Sync,
     ) -> Result<Vec<T>, E> {
-        pages::map(self.engine.as_ref(), self.mac.as_ref(), collection, range, each)
+        pages::map(self.core.engine.as_ref(), self.core.mac.as_ref(), collection, range, each)
     }
 
     /// Size of the log and the state of its head.
@@ -114,13 +156,61 @@ impl Store {
     /// # Errors
     /// When the copy cannot be written.
     pub fn backup_to(&self, path: &Path) -> Result<()> {
-        self.engine.backup_to(path)
+        self.core.engine.backup_to(path)
     }
 
     /// The engine below, for facts about this copy ([`Engine::put_meta`]) and its own checks.
     #[must_use]
     pub fn engine(&self) -> &dyn Engine {
-        self.engine.as_ref()
+        self.core.engine.as_ref()
+    }
+}
+
+impl Drop for Store {
+    /// Ends the committer, so that the engine is closed when this returns.
+    fn drop(&mut self) {
+        self.core.queue.close();
+        if let Some(committer) = self.committer.take().flatten() {
+            // It reports its panics itself.
+            let _ = committer.join();
+        }
+    }
+}
+
+impl Core {
+    fn apply(&self, group: &[Batch]) -> Vec<Result<Committed>> {
+        let unanswered = self.cache.as_ref().map(|cache| Unanswered { cache, group });
+        let answers = self.engine.apply(group, self.mac.as_ref(), self.head.as_ref());
+        if let Some(unanswered) = unanswered {
+            unanswered.answer(&answers);
+        }
+        answers
+    }
+}
+
+/// A group whose fate is not known: so it stays where the engine panics.
+struct Unanswered<'a> {
+    cache: &'a Cache,
+    group: &'a [Batch],
+}
+
+impl Unanswered<'_> {
+    /// Before anybody is told: who reads after his commit was acknowledged has to see it.
+    fn answer(mut self, answers: &[Result<Committed>]) {
+        for (batch, answer) in std::mem::take(&mut self.group).iter().zip(answers) {
+            match answer {
+                Ok(_) => self.cache.committed(batch),
+                // It was refused before anything was written.
+                Err(crate::Error::Conflict(_)) => {}
+                Err(_) => self.cache.unknown(batch),
+            }
+        }
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.group.iter().for_each(|batch| self.cache.unknown(batch));
     }
 }
 

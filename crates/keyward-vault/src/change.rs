@@ -150,11 +150,42 @@ impl<'a> Change<'a> {
 
     /// Makes the change durable together with its entries.
     pub(crate) fn commit(mut self) -> Result<Committed, Error> {
-        let birth = self.vault.birth_of(self.actor.principal())?;
+        let vault = self.vault;
+        let birth = vault.birth_of(self.actor.principal())?;
         if let Some(birth) = &birth {
             self.expects.push(records::absent(&birth.stored));
             self.told[0].puts.push(records::put(&birth.stored));
         }
+        let batch = self.into_batch()?;
+        let changed: Vec<(String, Vec<u8>)> = batch.changes().iter().filter_map(of_access).collect();
+        let committed = vault.store.commit(batch)?;
+        if let Some(birth) = birth {
+            birth.settle();
+        }
+        vault.known.forget(&changed);
+        Ok(committed)
+    }
+
+    /// The same without waiting: `call` is made with the answer. False when that is not possible
+    /// and nothing was done: the first entry about somebody makes his key, and what decides who may
+    /// do what has to be forgotten when it changes.
+    pub(crate) fn submit(
+        self,
+        call: impl FnOnce(keyward_store::Result<Committed>) + Send + 'static,
+    ) -> Result<bool, Error> {
+        let vault = self.vault;
+        if !vault.knows_subject(self.actor.principal())? {
+            return Ok(false);
+        }
+        let batch = self.into_batch()?;
+        if batch.changes().iter().any(|change| of_access(change).is_some()) {
+            return Ok(false);
+        }
+        vault.store.submit(batch, call)?;
+        Ok(true)
+    }
+
+    fn into_batch(self) -> Result<Batch, Error> {
         let mut entries = Vec::with_capacity(self.told.len());
         for (i, told) in self.told.iter().enumerate() {
             let header = self.header.as_ref().filter(|_| i == 0).map(|bytes| Hash(header_hash(bytes)));
@@ -171,13 +202,7 @@ impl<'a> Change<'a> {
         if let Some(header) = self.header {
             batch = batch.header(header);
         }
-        let changed: Vec<(String, Vec<u8>)> = batch.changes().iter().filter_map(of_access).collect();
-        let committed = self.vault.store.commit(batch)?;
-        if let Some(birth) = birth {
-            birth.settle();
-        }
-        self.vault.known.forget(&changed);
-        Ok(committed)
+        Ok(batch)
     }
 }
 

@@ -6,7 +6,8 @@ use keyward_types::{Head, List, Record, SecretId};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
-use crate::records::{self, Binding, Holding, Project, Reads};
+use crate::record::ATTEMPTS;
+use crate::records::{self, Binding, Holding, Project, Reads, reads_key};
 use crate::{Error, Vault};
 
 impl Vault {
@@ -87,8 +88,18 @@ impl Vault {
     /// Unknown and closed ones are passed over.
     ///
     /// # Errors
-    /// When the store refuses.
+    /// [`Error::Raced`] when the same versions are read all the time; when the store refuses.
     pub fn close_holdings(&self, actor: &Actor, ids: &[String]) -> Result<u64, Error> {
+        for _ in 0..ATTEMPTS {
+            match self.try_to_close(actor, ids) {
+                Err(Error::Store(keyward_store::Error::Conflict(_))) => {}
+                done => return done,
+            }
+        }
+        Err(Error::Raced("a holding".into()))
+    }
+
+    fn try_to_close(&self, actor: &Actor, ids: &[String]) -> Result<u64, Error> {
         let mut open = Vec::new();
         for id in ids {
             let row = records::load::<Holding>(&self.store, id.as_bytes())?;
@@ -101,6 +112,13 @@ impl Vault {
         for row in &open {
             change.expect(records::unchanged(row));
             change.put(&Holding { until: Some(self.tools.clock.now()), ..row.record.clone() });
+            let Holding { principal, place, version, .. } = &row.record;
+            let reads = records::load::<Reads>(&self.store, &reads_key(principal, place, *version))?;
+            // The next read opens another one.
+            if let Some(reads) = reads.filter(|reads| reads.record.holding.as_ref() == Some(&row.record.id)) {
+                change.expect(records::unchanged(&reads));
+                change.put(&Reads { holding: None, ..reads.record });
+            }
         }
         change.commit()?;
         Ok(open.len() as u64)

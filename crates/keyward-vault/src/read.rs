@@ -199,6 +199,24 @@ impl Vault {
         Ok(heads)
     }
 
+    /// The head of one secret of an environment, deleted or not.
+    ///
+    /// # Errors
+    /// [`Error::NoSecret`]; [`Error::Denied`] for a caller who may not list here.
+    pub fn head(&self, actor: &Actor, scope: &Scope, name: &SecretName) -> Result<Head, Error> {
+        self.permit_list(actor, scope)?;
+        let found = match self.head_row(scope, name)? {
+            Some(row) => Some(row.record),
+            // The index of names is not authentic by itself.
+            None => self.heads(actor, scope)?.into_iter().find(|head| head.name == *name),
+        };
+        found.filter(|head| self.sees(actor, scope, head)).ok_or_else(|| Error::NoSecret {
+            project: scope.project.name.clone(),
+            environment: scope.environment.name.clone(),
+            name: name.clone(),
+        })
+    }
+
     /// The head of one secret and its row's generation, in this environment alone.
     pub(crate) fn head_row(&self, scope: &Scope, name: &SecretName) -> Result<Option<records::Row<Head>>, Error> {
         let index = [scope.prefix(), name.as_str().as_bytes().to_vec()].concat();
@@ -218,31 +236,41 @@ impl Vault {
         name: &SecretName,
         version: Option<Version>,
     ) -> Result<Loaded, Error> {
-        let (object, names) = (scope.object(self.id()), scope.names(Some(name)));
-        let mut missing = Error::NoSecret {
-            project: scope.project.name.clone(),
-            environment: scope.environment.name.clone(),
-            name: name.clone(),
+        let missing = match self.find(scope, name, version)? {
+            Ok(loaded) => return Ok(loaded),
+            Err(missing) => missing,
         };
+        let (object, names) = (scope.object(self.id()), scope.names(Some(name)));
+        if !self.may_miss(actor, scope, name) {
+            let denial = self.denial(actor, Operation::Read, object);
+            return Err(self.denied(actor, denial, ActionName::SecretRead, names));
+        }
+        Err(self.not_found(actor, object, ActionName::SecretRead, names, missing))
+    }
+
+    /// The same, with nothing recorded: the inner error says what is missing.
+    pub(crate) fn find(
+        &self,
+        scope: &Scope,
+        name: &SecretName,
+        version: Option<Version>,
+    ) -> Result<Result<Loaded, Error>, Error> {
         for scope in self.lineage(scope)? {
             let Some(row) = self.head_row(&scope, name)? else {
                 self.confirm_absent(&scope, name)?;
                 continue;
             };
             match pick(&row.record, version) {
-                Ok(version) => return Ok(loaded(row, version, &scope)),
+                Ok(version) => return Ok(Ok(loaded(row, version, &scope))),
                 Err(Error::NoSecret { .. }) => continue,
-                Err(error) => {
-                    missing = error;
-                    break;
-                }
+                Err(missing) => return Ok(Err(missing)),
             }
         }
-        if !self.may_miss(actor, scope, name) {
-            let denial = self.denial(actor, Operation::Read, object);
-            return Err(self.denied(actor, denial, ActionName::SecretRead, names));
-        }
-        Err(self.not_found(actor, object, ActionName::SecretRead, names, missing))
+        Ok(Err(Error::NoSecret {
+            project: scope.project.name.clone(),
+            environment: scope.environment.name.clone(),
+            name: name.clone(),
+        }))
     }
 
     /// Before a parent answers in a name's place: the index of names is not authentic by itself,

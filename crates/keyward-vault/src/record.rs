@@ -5,10 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keyward_access::{Denial, Object, Permit};
 use keyward_audit::{Action as ActionName, Outcome};
+use keyward_store::Committed;
 use keyward_types::{Action, Operation, Place, Timestamp, Version};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
+use crate::counting::Turn;
 use crate::records::{self, Holding, HoldingKind, Reads, Row, reads_key};
 use crate::value::hex;
 use crate::{Error, Loaded, Vault};
@@ -85,9 +87,18 @@ impl Via {
     }
 }
 
+/// A read that is to be counted.
+#[derive(Clone, Copy)]
+struct Read {
+    place: Place,
+    version: Version,
+    kind: HoldingKind,
+    now: Timestamp,
+}
+
 /// How often a commit is tried again, in turn with others, when somebody else's read of the same
 /// version came between. Newcomers try once out of turn, so that a turn is soon successful.
-const ATTEMPTS: usize = 64;
+pub(crate) const ATTEMPTS: usize = 64;
 
 /// Turns of readers who were in each other's way: one of them counts his read at a time.
 pub(crate) struct Turns([Mutex<()>; 256]);
@@ -108,6 +119,17 @@ impl Turns {
     }
 }
 
+/// The proofs of permits whose use was committed, in their order: the one place that makes them.
+pub(crate) fn proofs<A: Action>(
+    permits: impl IntoIterator<Item = Permit<A>>,
+    holdings: Vec<Option<String>>,
+    committed: Committed,
+) -> Vec<Recorded<Permit<A>>> {
+    let indexes = committed.first_index..;
+    let parts = permits.into_iter().zip(holdings).zip(indexes);
+    parts.map(|((permit, holding), index)| Recorded { permit, index, holding }).collect()
+}
+
 impl Vault {
     /// Makes the use of these permits durable: an entry each, the count of reads, and a holding
     /// for what leaves. Only then do the proofs exist.
@@ -126,22 +148,20 @@ impl Vault {
         if permits.is_empty() {
             return Ok(Vec::new());
         }
-        let (committed, holdings) = match self.commit_uses(actor, &permits, via) {
-            Err(Error::Store(keyward_store::Error::Conflict(_))) => self.commit_in_turn(actor, &permits, via)?,
+        let uses: Vec<_> = permits.iter().map(|(permit, loaded)| (permit, *loaded)).collect();
+        let (committed, holdings) = match self.commit_uses(actor, &uses, via) {
+            Err(Error::Store(keyward_store::Error::Conflict(_))) => self.commit_in_turn(actor, &uses, via)?,
             done => done?,
         };
-        let proofs = permits.into_iter().zip(holdings).enumerate();
-        Ok(proofs
-            .map(|(i, ((permit, _), holding))| Recorded { permit, index: committed.first_index + i as u64, holding })
-            .collect())
+        Ok(proofs(permits.into_iter().map(|(permit, _)| permit), holdings, committed))
     }
 
     fn commit_in_turn<A: Action>(
         &self,
         actor: &Actor,
-        permits: &[(Permit<A>, &Loaded)],
+        permits: &[(&Permit<A>, &Loaded)],
         via: Via,
-    ) -> Result<(keyward_store::Committed, Vec<Option<String>>), Error> {
+    ) -> Result<(Committed, Vec<Option<String>>), Error> {
         let _turn = self.turns.take(permits.iter().map(|(_, loaded)| loaded.head().place));
         let mut attempt = 1;
         loop {
@@ -156,9 +176,21 @@ impl Vault {
     fn commit_uses<A: Action>(
         &self,
         actor: &Actor,
-        permits: &[(Permit<A>, &Loaded)],
+        permits: &[(&Permit<A>, &Loaded)],
         via: Via,
-    ) -> Result<(keyward_store::Committed, Vec<Option<String>>), Error> {
+    ) -> Result<(Committed, Vec<Option<String>>), Error> {
+        let (change, holdings) = self.told_uses(actor, permits, via, None)?;
+        Ok((change.commit()?, holdings))
+    }
+
+    /// The change that records the use of these permits, and the holdings that it opens.
+    pub(crate) fn told_uses<'a, A: Action>(
+        &'a self,
+        actor: &'a Actor,
+        permits: &[(&Permit<A>, &Loaded)],
+        via: Via,
+        mut turn: Option<&mut Turn<'_>>,
+    ) -> Result<(Change<'a>, Vec<Option<String>>), Error> {
         let now = self.tools.clock.now();
         let mut change: Option<Change<'_>> = None;
         let mut holdings = Vec::with_capacity(permits.len());
@@ -176,56 +208,72 @@ impl Vault {
                 }
                 None => change.insert(Change::told(self, actor, telling)),
             };
-            if A::OPERATION == Operation::Read {
-                self.count_read(change, actor, place, version, now)?;
-            }
-            holdings.push(self.open_holding(change, actor, place, version, via, now)?);
+            holdings.push(match (A::OPERATION, via.holding()) {
+                (Operation::Read, Some(kind)) => {
+                    let turn = turn.as_deref_mut();
+                    Some(self.count_read(change, actor, Read { place, version, kind, now }, turn)?)
+                }
+                _ => None,
+            });
         }
-        let change = change.ok_or(Error::WrongProof)?;
-        Ok((change.commit()?, holdings))
+        Ok((change.ok_or(Error::WrongProof)?, holdings))
     }
 
+    /// Counts a read, and opens a holding for it: the reader's own where it ends by itself, else
+    /// the one that his reads of this version have in common.
     fn count_read(
         &self,
         change: &mut Change<'_>,
         actor: &Actor,
-        place: Place,
-        version: Version,
-        now: Timestamp,
-    ) -> Result<(), Error> {
+        read: Read,
+        turn: Option<&mut Turn<'_>>,
+    ) -> Result<String, Error> {
+        let Read { place, version, kind, now } = read;
         let principal = actor.principal().clone();
-        let row: Option<Row<Reads>> = records::load(&self.store, &reads_key(&principal, &place, version))?;
-        let reads = match row {
+        let key = reads_key(&principal, &place, version);
+        let row: Option<Row<Reads>> = match turn.as_ref().and_then(|turn| turn.ahead(&key)) {
+            Some(ahead) => Some(ahead),
+            None => records::load(&self.store, &key)?,
+        };
+        let generation = row.as_ref().map_or(0, |row| row.generation) + 1;
+        let mut reads = match row {
             Some(row) => {
                 change.expect(records::unchanged(&row));
                 Reads { last: now, n: row.record.n + 1, ..row.record }
             }
             None => {
-                let reads = Reads { principal, place, version, first: now, last: now, n: 1 };
+                let reads = Reads { principal, place, version, first: now, last: now, n: 1, holding: None };
                 change.expect(records::absent(&reads));
                 reads
             }
         };
+        let holding = match &reads.holding {
+            Some(open) if kind == HoldingKind::Read => open.clone(),
+            _ => self.open_holding(change, actor, read)?,
+        };
+        if kind == HoldingKind::Read {
+            reads.holding = Some(holding.clone());
+        }
         change.put(&reads);
-        Ok(())
+        if let Some(turn) = turn {
+            turn.count(key, reads, generation);
+        }
+        Ok(holding)
     }
 
     fn open_holding(
         &self,
         change: &mut Change<'_>,
         actor: &Actor,
-        place: Place,
-        version: Version,
-        via: Via,
-        now: Timestamp,
-    ) -> Result<Option<String>, Error> {
-        let Some(kind) = via.holding() else { return Ok(None) };
+        read: Read,
+    ) -> Result<String, Error> {
+        let Read { place, version, kind, now } = read;
         let mut id = [0; 16];
         self.tools.random.fill(&mut id)?;
         let principal = actor.principal().clone();
         let holding = Holding { id: hex(&id), principal, place, version, kind, since: now, until: None };
         change.put(&holding);
-        Ok(Some(holding.id))
+        Ok(holding.id)
     }
 
     /// Records a denial, and hands it back as the error it is.

@@ -93,6 +93,10 @@ pub struct Reads {
     pub last: Timestamp,
     /// How often.
     pub n: u64,
+    /// The holding that these reads opened, while it is open: reading again opens no other, as
+    /// nobody has a value twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holding: Option<String>,
 }
 
 /// Who has a value outside keyward.

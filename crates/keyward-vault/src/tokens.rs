@@ -154,6 +154,29 @@ impl Vault {
     /// # Errors
     /// [`Error::NotIdentified`], whatever the reason is: that stands in the log.
     pub fn caller_of_token(&self, token: &PlainToken, from: Option<IpAddr>) -> Result<Caller, Error> {
+        match self.look_at(token, from)? {
+            Shown::Known { caller, counts: None } => Ok(caller),
+            Shown::Known { caller, counts: Some(record) } => {
+                self.count_use(&caller, &record, self.tools.clock.now(), from)?;
+                Ok(caller)
+            }
+            Shown::Refused { record, fault } => Err(self.refuse_token(&record, fault, from)),
+        }
+    }
+
+    /// The same where nothing has to be written down for it: for who cannot wait. `None` says
+    /// nothing about the token.
+    ///
+    /// # Errors
+    /// [`Error::NotIdentified`] for a token that nobody has; when the store refuses.
+    pub fn caller_at_once(&self, token: &PlainToken, from: Option<IpAddr>) -> Result<Option<Caller>, Error> {
+        match self.look_at(token, from)? {
+            Shown::Known { caller, counts: None } => Ok(Some(caller)),
+            _ => Ok(None),
+        }
+    }
+
+    fn look_at(&self, token: &PlainToken, from: Option<IpAddr>) -> Result<Shown, Error> {
         let presented = TokenHash::of(token, &*self.ring)?;
         let record = self.token_record(token.id())?;
         let right = record.as_ref().map_or(&TokenHash::NOBODYS, |record| &record.hash).matches(&presented);
@@ -170,14 +193,12 @@ impl Vault {
         };
         let standing = self.roster()?.standing(&record.owner);
         let (Some(standing), None) = (standing, fault) else {
-            return Err(self.refuse_token(&record, fault.unwrap_or(TokenFault::Revoked), from));
+            return Ok(Shown::Refused { record, fault: fault.unwrap_or(TokenFault::Revoked) });
         };
         let caller = Caller::member(standing, now).restricted(record.restriction());
         let stale = record.last_used.is_none_or(|last| now.0 - last.0 >= HOUR);
-        if record.uses_left.is_some() || stale {
-            self.count_use(&caller, &record, now, from)?;
-        }
-        Ok(caller)
+        let counts = (record.uses_left.is_some() || stale).then_some(record);
+        Ok(Shown::Known { caller, counts })
     }
 
     /// Writes down a use. Where uses are limited, it counts only once it is durable.
@@ -306,6 +327,13 @@ impl Vault {
         let reach = self.reach(actor, Some(project), scope.environment.as_ref())?;
         Ok(scope.resolved(reach.project_id(), reach.environment_id()))
     }
+}
+
+/// What a token turned out to be.
+enum Shown {
+    /// Its holder, and its record where this use has to be written down.
+    Known { caller: Caller, counts: Option<Arc<TokenRecord>> },
+    Refused { record: Arc<TokenRecord>, fault: TokenFault },
 }
 
 /// What the log calls the place where tokens are shown.

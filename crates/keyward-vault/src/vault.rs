@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
+use crate::counting::Counting;
 use crate::crypto::Key;
 use crate::door::Door;
 use crate::header::{FORMAT, Header, SystemKeys};
@@ -26,12 +27,16 @@ pub struct Vault {
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) tools: Tools,
     pub(crate) turns: Turns,
+    pub(crate) counting: Arc<Counting>,
     pub(crate) known: Known,
     pub(crate) door: Door,
     births: Mutex<()>,
     header: Mutex<Header>,
     verifier: VerifierKey,
 }
+
+/// Bytes of lately used records that a process keeps which answers many requests.
+const REMEMBERED: usize = 16 << 20;
 
 /// What the vault takes from the world.
 #[derive(Clone)]
@@ -138,12 +143,20 @@ impl Vault {
             ring,
             tools,
             turns: Turns::default(),
+            counting: Arc::default(),
             known: Known::default(),
             door: Door::default(),
             births: Mutex::default(),
             header: Mutex::new(header),
             verifier,
         })
+    }
+
+    /// The same vault, with lately used records kept in memory: for a process that owns the store
+    /// and answers many requests. They are what lies in the store: values stay sealed.
+    #[must_use]
+    pub fn remembering(self) -> Self {
+        Self { store: self.store.remembering(REMEMBERED), ..self }
     }
 
     fn check_log_head(&self) -> Result<(), Error> {

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use keyward_access::{Object, Permit, authorize};
+use keyward_access::{Denial, Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
+use keyward_store::Committed;
 use keyward_types::{
     Access, Content, Head, Kind, Label, Operation, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version,
     VersionHead, VersionState, Write,
 };
 
 use crate::actor::Actor;
-use crate::change::{Change, Telling};
+use crate::change::{Change, Names, Telling};
 use crate::expected::tag;
 use crate::matching::MatchRow;
 use crate::read::Scope;
@@ -93,21 +94,59 @@ impl Vault {
     /// # Errors
     /// [`Error::Denied`], [`Error::TooLarge`], [`Error::Raced`].
     pub fn write(&self, actor: &Actor, scope: &Scope, values: Vec<NewValue>) -> Result<Vec<Written>, Error> {
+        let (written, change) = self.stage_all(actor, scope, values).map_err(|halt| self.told_halt(actor, halt))?;
+        if let Some(change) = change {
+            change.commit().map_err(|error| raced(error, "a secret"))?;
+        }
+        Ok(written)
+    }
+
+    /// Begins to store values; `done` is called when they are durable, on a thread that others wait
+    /// for. `None` when they have to be stored by [`Vault::write`]: nothing was done then, and `done`
+    /// will not be called.
+    ///
+    /// # Errors
+    /// Those of [`Vault::write`] that are not recorded.
+    pub fn begin_write(
+        &self,
+        actor: &Actor,
+        scope: &Scope,
+        values: Vec<NewValue>,
+        done: impl FnOnce(keyward_store::Result<Committed>) + Send + 'static,
+    ) -> Result<Option<Vec<Written>>, Error> {
+        match self.stage_all(actor, scope, values) {
+            Ok((written, Some(change))) => Ok(change.submit(done)?.then_some(written)),
+            // What is there already needs no commit, and what is refused has to be written down.
+            Ok((_, None)) | Err(Halt::Refused(_)) => Ok(None),
+            Err(Halt::Failed(error)) => Err(error),
+        }
+    }
+
+    fn stage_all<'a>(
+        &'a self,
+        actor: &'a Actor,
+        scope: &Scope,
+        values: Vec<NewValue>,
+    ) -> Result<(Vec<Written>, Option<Change<'a>>), Halt> {
         let mut change = None;
         let mut written = Vec::with_capacity(values.len());
         for value in values {
             if value.value.expose().len() > MAX_VALUE {
-                return Err(Error::TooLarge { size: value.value.expose().len() });
+                return Err(Error::TooLarge { size: value.value.expose().len() }.into());
             }
             let row = self.head_row(scope, &value.name)?;
             let permit = self.permit_write(actor, scope, &value.name, row.as_ref())?;
             actor.expects.check(row.as_ref().map(|row| &row.record), value.name.as_str())?;
             written.push(self.stage(actor, scope, value, row, permit, &mut change)?);
         }
-        if let Some(change) = change {
-            change.commit().map_err(|error| raced(error, "a secret"))?;
+        Ok((written, change))
+    }
+
+    fn told_halt(&self, actor: &Actor, halt: Halt) -> Error {
+        match halt {
+            Halt::Refused(refusal) => self.denied(actor, refusal.denial, refusal.action, refusal.names),
+            Halt::Failed(error) => error,
         }
-        Ok(written)
     }
 
     fn permit_write(
@@ -116,13 +155,14 @@ impl Vault {
         scope: &Scope,
         name: &SecretName,
         row: Option<&Row<Head>>,
-    ) -> Result<Permit<Write>, Error> {
+    ) -> Result<Permit<Write>, Halt> {
         let about = match row {
             Some(row) => scope.about_head(&row.record),
             None => scope.about_name(self.id(), name),
         };
-        authorize::<Write>(&actor.caller, &about)
-            .map_err(|denial| self.denied(actor, denial, ActionName::SecretWrite, scope.names(Some(name))))
+        authorize::<Write>(&actor.caller, &about).map_err(|denial| {
+            Halt::Refused(Refusal { denial, action: ActionName::SecretWrite, names: scope.names(Some(name)) })
+        })
     }
 
     /// Adds one value to the change, or finds that it is there already.
@@ -134,7 +174,7 @@ impl Vault {
         row: Option<Row<Head>>,
         permit: Permit<Write>,
         change: &mut Option<Change<'a>>,
-    ) -> Result<Written, Error> {
+    ) -> Result<Written, Halt> {
         let now = self.tools.clock.now();
         let fingerprint = hex(&self.ring.fingerprint(new.value.expose()));
         let had_value = row.as_ref().is_some_and(|row| row.record.active().is_some());
@@ -227,11 +267,11 @@ impl Vault {
     /// [`Error::NoSecret`], [`Error::Denied`], [`Error::Raced`].
     pub fn edit(&self, actor: &Actor, scope: &Scope, name: &SecretName, edit: &Edit) -> Result<Head, Error> {
         let row = self.existing(actor, scope, name, ActionName::SecretEdit)?;
-        let permit = self.permit_write(actor, scope, name, Some(&row))?;
+        let permit = self.permit_write(actor, scope, name, Some(&row)).map_err(|halt| self.told_halt(actor, halt))?;
         actor.expects.check(Some(&row.record), name.as_str())?;
         let mut head = row.record.clone();
         head.apply(edit, false)?;
-        self.permit_becoming(actor, scope, &row.record, &head)?;
+        self.permit_becoming(actor, scope, &row.record, &head).map_err(|halt| self.told_halt(actor, halt))?;
         let telling =
             Telling::new(ActionName::SecretEdit, Object::Secret(head.place, None)).names(scope.names(Some(name)));
         let mut change = Change::permitted(self, actor, permit, telling);
@@ -271,13 +311,16 @@ impl Vault {
 
     /// What it becomes has to be allowed as much as what it is: tags and kinds are what policies
     /// speak of.
-    fn permit_becoming(&self, actor: &Actor, scope: &Scope, before: &Head, after: &Head) -> Result<(), Error> {
+    fn permit_becoming(&self, actor: &Actor, scope: &Scope, before: &Head, after: &Head) -> Result<(), Halt> {
         if before.tags == after.tags && before.kind == after.kind {
             return Ok(());
         }
         match authorize::<Write>(&actor.caller, &scope.about_head(after)) {
             Ok(_) => Ok(()),
-            Err(denial) => Err(self.denied(actor, denial, ActionName::SecretEdit, scope.names(Some(&after.name)))),
+            Err(denial) => {
+                let names = scope.names(Some(&after.name));
+                Err(Halt::Refused(Refusal { denial, action: ActionName::SecretEdit, names }))
+            }
         }
     }
 
@@ -292,6 +335,31 @@ impl Vault {
         }
         holders.sort();
         Ok(holders)
+    }
+}
+
+/// Why nothing is stored.
+enum Halt {
+    /// A denial that is not recorded yet.
+    Refused(Refusal),
+    Failed(Error),
+}
+
+struct Refusal {
+    denial: Denial,
+    action: ActionName,
+    names: Names,
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<keyward_types::RandomError> for Halt {
+    fn from(error: keyward_types::RandomError) -> Self {
+        Self::Failed(error.into())
     }
 }
 

@@ -175,7 +175,15 @@ fn equal_values_are_named_and_reads_are_counted() {
     let loaded = desk.vault.load(&desk.actor, &desk.scope, &name("A"), None).unwrap();
     let secret = loaded.head().place.secret;
     assert_eq!(desk.vault.reads(secret).unwrap()[0].n, 3);
-    assert_eq!(desk.vault.holdings(secret).unwrap().len(), 3);
+    let holdings = desk.vault.holdings(secret).unwrap();
+    assert_eq!(holdings.len(), 1, "nobody has a value twice");
+    assert_eq!(desk.vault.close_holdings(&desk.actor, std::slice::from_ref(&holdings[0].id)).unwrap(), 1);
+    assert_eq!(desk.vault.close_holdings(&desk.actor, &[holdings[0].id.clone()]).unwrap(), 0);
+    desk.get("A", None).unwrap();
+    let holdings = desk.vault.holdings(secret).unwrap();
+    let open: Vec<_> = holdings.iter().filter(|holding| holding.until.is_none()).collect();
+    assert_eq!((holdings.len(), open.len()), (2, 1), "who reads it again has it again");
+    assert_eq!(desk.vault.reads(secret).unwrap()[0].n, 4);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use keyward_client::{Desk, EditInfo, LocalDesk, SecretInfo, StoredChange, Where, examine};
+use keyward_client::{Desk, EditInfo, Examined, SecretInfo, StoredChange, examine};
 use keyward_types::{Access, Kind, SecretName};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,7 +18,7 @@ use crate::asker::Asker;
 use crate::etag;
 use crate::input::{At, Input, Named, Params, Value, object};
 use crate::page::Page;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(list_secrets)).routes(routes!(
@@ -193,7 +193,8 @@ async fn show_secret(asker: Asker, Named(at, name): Named, headers: HeaderMap) -
     responses((status = 200, body = Stored), (status = 201, description = "The name is new", body = Stored))
 )]
 async fn write_secret(asker: Asker, Named(at, name): Named, input: Input<NewValue>) -> Result<Response> {
-    let stored = asker.ask(move |desk| write(desk, at, name, input.parse()?)).await?;
+    let (stored, advice) = asker.write(at, move || look(name.clone(), input.parse()?)).await?;
+    let stored = Stored::new(stored, advice);
     let status = if stored.change == "added" { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, tagged(&stored.tag), Json(stored)).into_response())
 }
@@ -218,26 +219,10 @@ async fn delete_secret(asker: Asker, Named(at, name): Named) -> Result<Response>
     Ok((tagged(&secret.tag), Json(Secret::from(secret))).into_response())
 }
 
-fn write(desk: &LocalDesk, at: Where, name: SecretName, new: NewValue) -> Result<Stored> {
+fn look(name: SecretName, new: NewValue) -> Result<Examined> {
     let NewValue { value, value_base64, metadata } = new;
     let value = Value { value, value_base64 }.bytes()?;
-    let examined = examine(name, value, metadata.edit()?);
-    let mut stored = desk.write(at, vec![examined.secret])?;
-    let stored = stored.pop().ok_or_else(Problem::internal)?;
-    let change = match stored.change {
-        StoredChange::Added => "added",
-        StoredChange::Changed => "changed",
-        StoredChange::Unchanged => "unchanged",
-    };
-    Ok(Stored {
-        name: stored.name.to_string(),
-        version: stored.version.get(),
-        kind: stored.kind.to_string(),
-        change: change.to_owned(),
-        same_as: stored.same_as,
-        advice: examined.advice,
-        tag: stored.tag,
-    })
+    Ok(examine(name, value, metadata.edit()?))
 }
 
 pub(super) fn tagged(tag: &str) -> [(HeaderName, HeaderValue); 1] {
@@ -247,6 +232,25 @@ pub(super) fn tagged(tag: &str) -> [(HeaderName, HeaderValue); 1] {
 /// A field that is there, also as `null`.
 fn stated<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
+}
+
+impl Stored {
+    fn new(stored: keyward_client::Stored, advice: Vec<String>) -> Self {
+        let change = match stored.change {
+            StoredChange::Added => "added",
+            StoredChange::Changed => "changed",
+            StoredChange::Unchanged => "unchanged",
+        };
+        Self {
+            name: stored.name.to_string(),
+            version: stored.version.get(),
+            kind: stored.kind.to_string(),
+            change: change.to_owned(),
+            same_as: stored.same_as,
+            advice,
+            tag: stored.tag,
+        }
+    }
 }
 
 impl Metadata {

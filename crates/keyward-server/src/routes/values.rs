@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::asker::Asker;
+use crate::asker::{Asker, Wanted};
 use crate::input::{At, Named, Params, Value};
 use crate::problem::{Problem, Result};
 
@@ -29,7 +29,8 @@ struct Opened {
     environment: String,
     /// Whether `run` hands it over as a private file.
     as_file: bool,
-    /// The holding that was opened: `POST /holdings/close` ends it when you have the value no more.
+    /// The holding that was opened, or that your account has of this version already: `POST
+    /// /holdings/close` ends it when none of your programs has the value any more.
     holding: Option<String>,
     /// `value` when it is text, else `value_base64`.
     #[serde(flatten)]
@@ -72,11 +73,8 @@ const MOST_NAMES: usize = 1000;
     params(Which), responses((status = 200, body = Opened))
 )]
 async fn read_value(asker: Asker, Named(at, name): Named, Params(query): Params<Which>) -> Result<Json<Opened>> {
-    let selection = match query.version {
-        None => Selection::Names(vec![name]),
-        Some(number) => Selection::Version(name, keyward_types::Version::new(number)?),
-    };
-    let mut read = asker.ask(move |desk| Ok(desk.read(at, selection, Purpose::Read)?)).await?;
+    let version = query.version.map(keyward_types::Version::new).transpose()?;
+    let mut read = asker.read(at, vec![(name, version)], Purpose::Read).await?;
     read.pop().map(|one| Json(one.into())).ok_or_else(Problem::internal)
 }
 
@@ -86,18 +84,20 @@ async fn read_value(asker: Asker, Named(at, name): Named, Params(query): Params<
     params(Batch), responses((status = 200, body = Values))
 )]
 async fn read_environment(asker: Asker, At(at): At, Params(query): Params<Batch>) -> Result<Json<Values>> {
-    let selection = query.names.as_deref().map_or(Ok(Selection::All), names)?;
     let purpose = query.purpose.unwrap_or(Purpose::Read);
-    let read = asker.ask(move |desk| Ok(desk.read(at, selection, purpose)?)).await?;
+    let read = match query.names.as_deref() {
+        Some(list) => asker.read(at, names(list)?, purpose).await?,
+        None => asker.ask(move |desk| Ok(desk.read(at, Selection::All, purpose)?)).await?,
+    };
     Ok(Json(Values { values: read.into_iter().map(Opened::from).collect(), next: None }))
 }
 
-fn names(text: &str) -> Result<Selection> {
+fn names(text: &str) -> Result<Vec<Wanted>> {
     let names = text.split(',').map(str::parse).collect::<Result<Vec<SecretName>, _>>()?;
     if names.len() > MOST_NAMES {
         return Err(Problem::wrong(format!("a batch has at most {MOST_NAMES} names")));
     }
-    Ok(Selection::Names(names))
+    Ok(names.into_iter().map(|name| (name, None)).collect())
 }
 
 impl From<Disclosed> for Opened {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, mpsc};
 
 use super::kit::{HashChain, KeyedMac, absent, at_generation, chain, log, open, put, put_indexed};
 use crate::{Engine, Error, LogHead, Result};
@@ -107,4 +107,54 @@ pub(super) fn a_panic_wedges_nobody(engine: Box<dyn Engine>) {
     assert!(panicked.is_err(), "the log head panics");
     assert_eq!(store.get("secret", b"a"), Ok(None));
     assert_eq!(store.commit(log("after")).expect("the queue goes on").first_index, 1);
+}
+
+pub(super) fn who_does_not_wait_is_told(engine: Box<dyn Engine>) {
+    const EACH: u64 = 50;
+    let store = open(engine);
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for thread in 0..4_u64 {
+            let (store, tell) = (&store, tell.clone());
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    let name = format!("{thread}/{n}");
+                    let batch = log(&name).put(put("secret", name.as_bytes(), b""));
+                    if thread == 0 {
+                        let done = store.commit(batch);
+                        tell.send((name, done)).expect("the test listens");
+                    } else {
+                        let tell = tell.clone();
+                        let call = move |done| tell.send((name, done)).expect("the test listens");
+                        store.submit(batch, call).expect("taken");
+                    }
+                }
+            });
+        }
+    });
+    for _ in 0..4 * EACH {
+        let (name, done) = told.recv().expect("everybody is told");
+        let row = store.log(done.expect("committed").first_index, 1).expect("log").remove(0);
+        assert_eq!(row.public, name.as_bytes(), "the answer names this batch's entry");
+        assert!(store.get("secret", name.as_bytes()).expect("verifies").is_some(), "durable before it is told");
+    }
+    assert_eq!(store.log_head().expect("head").size, 4 * EACH);
+    let (tell, told) = mpsc::channel();
+    let call = move |done| tell.send(done).expect("the test listens");
+    let late = log("late").expect(absent("secret", b"0/0"));
+    store.submit(late, call).expect("taken");
+    assert!(matches!(told.recv().expect("told"), Err(Error::Conflict(_))));
+}
+
+pub(super) fn a_store_ends_when_all_are_told(engine: Box<dyn Engine>) {
+    let (store, told) = (open(engine), Arc::new(Mutex::new(Vec::new())));
+    for name in ["one", "panic", "two"] {
+        let told = Arc::clone(&told);
+        store.submit(log(name), move |done| told.lock().expect("no panic").push((name, done.is_ok()))).expect("taken");
+    }
+    drop(store);
+    let told = told.lock().expect("no panic");
+    // Those in the group of the one that panics are told that it came to nothing.
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told.contains(&("panic", false)));
 }

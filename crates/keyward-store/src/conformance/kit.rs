@@ -1,5 +1,6 @@
 //! What the cases share: a keyed MAC, a log head that hashes, short forms for batches.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -51,8 +52,19 @@ pub(super) fn chain(state: &[u8], index: u64, entry: &[u8]) -> Vec<u8> {
     Sha256::new().chain_update(state).chain_update(index.to_be_bytes()).chain_update(entry).finalize().to_vec()
 }
 
+thread_local! {
+    /// Whether stores that are opened on this thread remember what was read lately.
+    static REMEMBERING: Cell<bool> = const { Cell::new(false) };
+}
+
+pub(super) fn remember(remembering: bool) {
+    REMEMBERING.set(remembering);
+}
+
 pub(super) fn open(engine: Box<dyn Engine>) -> Store {
-    Store::open(engine, Arc::new(KeyedMac(7)), Arc::new(HashChain))
+    let store = Store::open(engine, Arc::new(KeyedMac(7)), Arc::new(HashChain));
+    // Little enough that some of it is forgotten.
+    if REMEMBERING.get() { store.remembering(64 << 10) } else { store }
 }
 
 pub(super) fn log(text: &str) -> Batch {

@@ -1,0 +1,150 @@
+//! Reading and storing for who cannot wait: the same record, the same proofs, the same refusals.
+
+#![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
+
+use std::sync::mpsc;
+
+use keyward_access::Caller;
+use keyward_testing::TestVault;
+use keyward_testing::vault::new_value;
+use keyward_types::{SecretName, Version};
+use keyward_vault::{Actor, Error, Opened, Unopened, Via};
+
+fn name(text: &str) -> SecretName {
+    text.parse().unwrap()
+}
+
+fn begin(desk: &TestVault, actor: &Actor, names: &[&str]) -> Option<Unopened> {
+    let names: Vec<(SecretName, Option<Version>)> = names.iter().map(|text| (name(text), None)).collect();
+    let (tell, told) = mpsc::channel();
+    let done = move |unopened| tell.send(unopened).unwrap();
+    let begun = desk.vault.begin_read(actor, &desk.scope, &names, Via::Read, done).unwrap();
+    begun.then(|| told.recv().unwrap())
+}
+
+fn values(opened: Vec<Opened>) -> Vec<String> {
+    opened.into_iter().map(|one| String::from_utf8(one.value.expose().to_vec()).unwrap()).collect()
+}
+
+#[test]
+fn what_was_recorded_is_opened() {
+    let desk = TestVault::new(1);
+    desk.set("A", "one").unwrap();
+    desk.set("B", "two").unwrap();
+    let secret = desk.vault.load(&desk.actor, &desk.scope, &name("A"), None).unwrap().head().place.secret;
+    let before = desk.vault.log_size().unwrap();
+    let unopened = begin(&desk, &desk.actor, &["A", "B"]).unwrap();
+    assert_eq!(desk.vault.log_size().unwrap(), before + 2, "an entry each, before anything is opened");
+    assert_eq!(values(desk.vault.open_unopened(unopened).unwrap().unwrap()), ["one", "two"]);
+    assert_eq!(desk.vault.reads(secret).unwrap()[0].n, 1);
+    assert_eq!(desk.vault.holdings(secret).unwrap().len(), 1);
+    drop(begin(&desk, &desk.actor, &["A"]).unwrap());
+    assert_eq!(desk.vault.reads(secret).unwrap()[0].n, 2, "a record without a read, never a read without a record");
+}
+
+#[test]
+fn what_has_to_be_written_down_first_goes_the_other_way() {
+    let desk = TestVault::new(2);
+    desk.set("A", "one").unwrap();
+    let mut nobody = desk.vault.owner().unwrap().0;
+    nobody.grants.clear();
+    let nobody = Actor { caller: Caller::identified(&nobody), ..desk.actor.clone() };
+    let before = desk.vault.log_size().unwrap();
+    assert!(begin(&desk, &nobody, &["A"]).is_none(), "a denial");
+    assert!(begin(&desk, &desk.actor, &["MISSING"]).is_none(), "a missing name");
+    assert!(begin(&desk, &desk.actor, &["A", "MISSING"]).is_none(), "all or none");
+    let values = vec![new_value("A", "two")];
+    let written = desk.vault.begin_write(&nobody, &desk.scope, values, |_| panic!("it was not begun")).unwrap();
+    assert!(written.is_none());
+    let values = vec![new_value("A", "one")];
+    let written = desk.vault.begin_write(&desk.actor, &desk.scope, values, |_| panic!("it was not begun")).unwrap();
+    assert!(written.is_none(), "nothing changes");
+    assert_eq!(desk.vault.log_size().unwrap(), before, "and nothing was recorded on this way");
+}
+
+#[test]
+fn somebodys_first_act_makes_his_key_on_the_other_way() {
+    let desk = TestVault::new(3);
+    desk.set("A", "one").unwrap();
+    let mut new = desk.vault.owner().unwrap().0;
+    new.principal = "user:new".parse().unwrap();
+    let new = Actor { caller: Caller::opener(&new), ..desk.actor.clone() };
+    assert!(begin(&desk, &new, &["A"]).is_none());
+    let loaded = desk.vault.load(&new, &desk.scope, &name("A"), None).unwrap();
+    desk.vault.read(&new, vec![loaded], Via::Read).unwrap();
+    assert!(begin(&desk, &new, &["A"]).is_some());
+}
+
+#[test]
+fn many_who_read_the_same_at_once_are_all_counted() {
+    let desk = TestVault::new(4);
+    desk.set("A", "one").unwrap();
+    let secret = desk.vault.load(&desk.actor, &desk.scope, &name("A"), None).unwrap().head().place.secret;
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let (desk, tell) = (&desk, tell.clone());
+            scope.spawn(move || {
+                for _ in 0..25 {
+                    let (tell, names) = (tell.clone(), [(name("A"), None)]);
+                    let done = move |unopened| tell.send(unopened).unwrap();
+                    assert!(desk.vault.begin_read(&desk.actor, &desk.scope, &names, Via::Read, done).unwrap());
+                }
+            });
+        }
+    });
+    for _ in 0..100 {
+        let read = desk.vault.open_unopened(told.recv().unwrap()).unwrap();
+        assert_eq!(values(read.expect("each follows on the one before")), ["one"]);
+    }
+    assert_eq!(desk.vault.reads(secret).unwrap()[0].n, 100);
+    assert_eq!(desk.vault.holdings(secret).unwrap().len(), 1);
+    // Who waits is counted among them.
+    desk.get("A", None).unwrap();
+    assert!(begin(&desk, &desk.actor, &["A"]).is_some());
+    assert_eq!(desk.vault.reads(secret).unwrap()[0].n, 102);
+}
+
+#[test]
+fn a_read_that_another_came_before_says_so() {
+    let desk = TestVault::new(6);
+    desk.set("A", "one").unwrap();
+    desk.get("A", None).unwrap();
+    let secret = desk.vault.load(&desk.actor, &desk.scope, &name("A"), None).unwrap().head().place.secret;
+    let (tell, told) = mpsc::channel();
+    let (mut read, mut waited) = (0, 0);
+    std::thread::scope(|scope| {
+        let desk = &desk;
+        // Who waits follows on what is durable, not on what is under way: they get in each other's way.
+        let others = scope.spawn(move || (0..50).filter(|_| desk.get("A", None).is_ok()).count());
+        for _ in 0..200 {
+            let (tell, names) = (tell.clone(), [(name("A"), None)]);
+            let done = move |unopened| tell.send(unopened).unwrap();
+            assert!(desk.vault.begin_read(&desk.actor, &desk.scope, &names, Via::Read, done).unwrap());
+        }
+        waited = others.join().unwrap();
+    });
+    for _ in 0..200 {
+        read += usize::from(desk.vault.open_unopened(told.recv().unwrap()).unwrap().is_some());
+    }
+    assert!(read > 0 && waited > 0, "{read} {waited}");
+    let counted = desk.vault.reads(secret).unwrap()[0].n;
+    assert_eq!(counted, (1 + read + waited) as u64, "those that were told so were counted, and no others");
+}
+
+#[test]
+fn what_is_durable_is_there() {
+    let desk = TestVault::new(5);
+    let (tell, told) = mpsc::channel();
+    for value in ["one", "two"] {
+        let tell = tell.clone();
+        let done = move |committed: keyward_store::Result<_>| tell.send(committed.is_ok()).unwrap();
+        let written = desk.vault.begin_write(&desk.actor, &desk.scope, vec![new_value("A", value)], done).unwrap();
+        assert!(told.recv().unwrap());
+        assert_eq!(desk.get("A", None).unwrap(), value);
+        assert_eq!(desk.get("A", Some(written.unwrap()[0].version.get())).unwrap(), value);
+    }
+    let stale = Actor { expects: keyward_vault::Expected::Absent, ..desk.actor.clone() };
+    let refused = desk.vault.begin_write(&stale, &desk.scope, vec![new_value("A", "three")], |_| ());
+    assert!(matches!(refused, Err(Error::Stale(_))));
+}
