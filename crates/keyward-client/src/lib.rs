@@ -2,7 +2,8 @@
 //!
 //! [`Desk`] lists every call once; from that list come the wire form, the dispatcher that a
 //! process which owns the store answers with, and the desk that sends calls to it
-//! ([`SocketDesk`]). [`LocalDesk`] carries them out over a vault in this process.
+//! ([`SocketDesk`]). [`LocalDesk`] carries them out over a vault in this process, [`RemoteDesk`]
+//! asks a server's API.
 
 mod access;
 mod access_wire;
@@ -18,6 +19,7 @@ mod home;
 mod intake;
 mod local;
 mod migrate;
+mod remote;
 mod restore;
 mod socket;
 mod system;
@@ -42,6 +44,7 @@ pub use intake::{Examined, bits, can_be_masked, examine};
 pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
 pub use local::LocalDesk;
 pub use migrate::Migrated;
+pub use remote::{Authority, Folders, RemoteDesk, ServedFolder, ServerAccess, ServerAddress};
 pub use restore::Restored;
 pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};

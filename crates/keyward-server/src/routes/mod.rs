@@ -7,8 +7,10 @@ mod elevations;
 mod environments;
 mod findings;
 mod groups;
+mod hand_over;
 mod holdings;
 mod matching;
+mod names;
 mod policies;
 mod projects;
 mod roles;
@@ -18,6 +20,7 @@ mod status;
 mod tokens;
 mod values;
 mod versions;
+mod writes;
 
 use std::sync::Arc;
 
@@ -34,6 +37,8 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(projects::router())
         .merge(environments::router())
         .merge(secrets::router())
+        .merge(writes::router())
+        .merge(names::router())
         .merge(values::router())
         .merge(versions::router())
         .merge(holdings::router())
@@ -41,6 +46,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(matching::router())
         .merge(findings::router())
         .merge(accounts::router())
+        .merge(hand_over::router())
         .merge(groups::router())
         .merge(roles::router())
         .merge(policies::router())
