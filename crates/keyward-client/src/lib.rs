@@ -19,6 +19,7 @@ mod intake;
 mod local;
 mod migrate;
 mod restore;
+mod signed;
 mod socket;
 mod system;
 mod team;
@@ -43,6 +44,7 @@ pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject}
 pub use local::LocalDesk;
 pub use migrate::Migrated;
 pub use restore::Restored;
+pub use signed::{DeviceCode, Front, Polled, ServerUrl, Signed};
 pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
 pub use team_wire::*;
