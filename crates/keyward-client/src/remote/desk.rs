@@ -11,8 +11,8 @@ use super::RemoteDesk;
 use super::answers::{self, Finding, Gone, Holdings, Opened, Page, Values, Writing, plain};
 use super::path::{at, encoded, named, part};
 use crate::access_wire::{
-    AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
-    RoleBindingInfo, TokenInfo, VerdictInfo,
+    AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeInvite, MadeToken, NewTokenInfo, PolicyInfo,
+    QuestionInfo, RoleBindingInfo, TokenInfo, VerdictInfo,
 };
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::team_wire::{
@@ -355,6 +355,11 @@ impl Desk for RemoteDesk {
 
     fn hand_over(&self, login: Login) -> Result<()> {
         self.http.act::<Value>(Method::POST, &format!("/accounts/{login}/hand-over")).map(drop)
+    }
+
+    fn invite(&self, login: Login, without_second_factor: bool) -> Result<MadeInvite> {
+        let path = format!("/accounts/{login}/invite");
+        self.http.send(Method::POST, &path, &json!({ "without_second_factor": without_second_factor }))
     }
 
     fn groups(&self) -> Result<Vec<GroupInfo>> {

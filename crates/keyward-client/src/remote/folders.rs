@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use keyward_types::{ProjectName, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::ServerAddress;
 use crate::home::{clock, private_folder};
-use crate::{BindingInfo, Failure, Result};
+use crate::{BindingInfo, Failure, Result, ServerUrl};
 
 /// The file in which bindings to servers are kept.
 #[derive(Clone, Debug)]
@@ -48,7 +47,7 @@ impl Folders {
         Ok(self.read()?.remove(path))
     }
 
-    pub(super) fn binding(&self, path: &str, server: &ServerAddress) -> Result<Option<BindingInfo>> {
+    pub(super) fn binding(&self, path: &str, server: &ServerUrl) -> Result<Option<BindingInfo>> {
         let found = self.of(path)?.filter(|folder| folder.server == server.as_str());
         Ok(found.map(|folder| folder.binding(path)))
     }
@@ -58,7 +57,7 @@ impl Folders {
         path: &str,
         origin: Option<String>,
         project: ProjectName,
-        server: &ServerAddress,
+        server: &ServerUrl,
     ) -> Result<BindingInfo> {
         let mut all = self.read()?;
         let folder = ServedFolder { server: server.to_string(), project, origin, created_at: Timestamp(clock()) };

@@ -15,13 +15,13 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
 use zeroize::Zeroizing;
 
-use super::{ServerAccess, ServerAddress, refusal};
-use crate::{Code, Failure, Occasion, Result, SystemRandom};
+use super::{ServerAccess, refusal};
+use crate::{Code, Failure, Occasion, Result, ServerUrl, SystemRandom};
 
 /// The way to one server.
 pub(super) struct Http {
     agent: Agent,
-    address: ServerAddress,
+    address: ServerUrl,
     token: Option<Secret<String>>,
     occasion: Occasion,
 }
@@ -81,7 +81,7 @@ impl Http {
         Ok(Self { agent, address, token, occasion: occasion.clone() })
     }
 
-    pub(super) fn address(&self) -> &ServerAddress {
+    pub(super) fn address(&self) -> &ServerUrl {
         &self.address
     }
 
@@ -134,7 +134,7 @@ impl Http {
     }
 
     fn once(&self, ask: &Ask<'_>) -> Result<Answer, Broken> {
-        let mut request = Request::builder().method(ask.method.clone()).uri(format!("{}/api/v1{}", self.address, ask.path));
+        let mut request = Request::builder().method(ask.method.clone()).uri(self.address.at(&format!("/api/v1{}", ask.path)));
         if let Some(token) = &self.token {
             // Built here and dropped with the request; what the library copies of it is its own.
             let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));

@@ -11,7 +11,6 @@
 //! - **Values do not stay.** Bodies with values are wiped here; the buffers of TLS and HTTP below
 //!   are their libraries', and are not.
 
-mod address;
 mod answers;
 mod desk;
 mod folders;
@@ -20,13 +19,12 @@ mod path;
 mod refusal;
 mod root;
 
-pub use address::ServerAddress;
 pub use folders::{Folders, ServedFolder};
 pub use root::Authority;
 
 use keyward_types::Secret;
 
-use crate::{Occasion, Result};
+use crate::{Occasion, Result, ServerUrl};
 use http::Http;
 
 /// A desk at a server.
@@ -39,7 +37,7 @@ pub struct RemoteDesk {
 #[derive(Debug)]
 pub struct ServerAccess {
     /// Where it is.
-    pub address: ServerAddress,
+    pub address: ServerUrl,
     /// A token or a session; without one, the server answers nobody.
     pub token: Option<Secret<String>>,
     /// Who signed its certificate.
@@ -56,7 +54,7 @@ impl RemoteDesk {
     }
 
     /// Where the server is.
-    pub fn address(&self) -> &ServerAddress {
+    pub fn address(&self) -> &ServerUrl {
         self.http.address()
     }
 }

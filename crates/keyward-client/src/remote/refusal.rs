@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use super::ServerAddress;
-use crate::{Code, Failure};
+use crate::{Code, Failure, ServerUrl};
 
 /// `application/problem+json`, as far as it is read.
 #[derive(Deserialize)]
@@ -15,7 +14,7 @@ struct Problem {
 }
 
 /// The failure that an answer tells of.
-pub(super) fn of(address: &ServerAddress, status: u16, body: &[u8]) -> Failure {
+pub(super) fn of(address: &ServerUrl, status: u16, body: &[u8]) -> Failure {
     if (300..400).contains(&status) {
         return Failure::internal(format!("`{address}` answered with a redirect, and none is followed"))
             .hint("name the address where the server itself answers");
