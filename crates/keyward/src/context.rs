@@ -51,14 +51,22 @@ impl Context {
         Occasion { agent, reason: self.global.reason.clone() }
     }
 
-    /// Opens the way to the vault.
+    /// Opens the way to the vault, wherever it is.
     pub(crate) fn connect(&self) -> Result<Connection> {
-        let connection = self.home()?.connect(self, &self.occasion())?;
+        let connection = self.connect_asking(self)?;
         config::panic_point("connect");
         for warning in connection.warnings() {
             output::note(format!("warning: {warning}"));
         }
         Ok(connection)
+    }
+
+    /// The same, where somebody else is asked for what opens a vault of this machine.
+    pub(crate) fn connect_asking(&self, ask: &dyn Ask) -> Result<Connection> {
+        match self.server()? {
+            Some(server) => Ok(Connection::to_server(self.desk_at(server)?)),
+            None => self.home()?.connect(ask, &self.occasion()),
+        }
     }
 
     /// The project and environment to work in. A `keyward.toml` counts only where its folder was

@@ -18,6 +18,7 @@ mod passphrase;
 mod recovery;
 mod scan;
 mod serving;
+mod site;
 mod terminal;
 
 use std::process::ExitCode;

@@ -54,7 +54,7 @@ impl RemoteDesk {
 
     /// What is done where the vault lies.
     fn there<T>(&self, what: &str) -> Result<T> {
-        Err(Failure::usage(format!("{what} only where the vault lies, and this is at `{}`", self.http.address()))
+        Err(Failure::usage(format!("{what} only where the vault lies, and this is at `{}`", self.http.url()))
             .hint("run the command on that machine, or with `--local` for the vault on this one"))
     }
 }
@@ -201,7 +201,7 @@ impl Desk for RemoteDesk {
 
     fn trust(&self, path: String, origin: Option<String>, project: ProjectName) -> Result<BindingInfo> {
         let _there: ProjectInfo = self.http.get(&format!("/projects/{project}"))?;
-        self.folders.bind(&path, origin, project, self.http.address())
+        self.folders.bind(&path, origin, project, self.http.url())
     }
 
     fn untrust(&self, path: String) -> Result<bool> {
@@ -209,7 +209,7 @@ impl Desk for RemoteDesk {
     }
 
     fn binding(&self, path: String) -> Result<Option<BindingInfo>> {
-        self.folders.binding(&path, self.http.address())
+        self.folders.binding(&path, self.http.url())
     }
 
     fn add_slot(&self, _slot: NewSlotInfo, _label: String) -> Result<SlotInfo> {

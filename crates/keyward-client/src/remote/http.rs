@@ -21,7 +21,7 @@ use crate::{Code, Failure, Occasion, Result, ServerUrl, SystemRandom};
 /// The way to one server.
 pub(super) struct Http {
     agent: Agent,
-    address: ServerUrl,
+    url: ServerUrl,
     token: Option<Secret<String>>,
     occasion: Occasion,
 }
@@ -62,10 +62,10 @@ const PAUSE: u64 = 5;
 
 impl Http {
     pub(super) fn new(access: ServerAccess, occasion: &Occasion) -> Result<Self> {
-        let ServerAccess { address, token, authority } = access;
+        let ServerAccess { url, token, authority } = access;
         let tls = TlsConfig::builder().root_certs(authority.roots()?).build();
         let config = Config::builder()
-            .https_only(!address.is_plain())
+            .https_only(!url.is_plain())
             .proxy(None)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -76,13 +76,13 @@ impl Http {
             .user_agent(visible(&occasion.agent))
             .tls_config(tls)
             .build();
-        let names = Names { names: DefaultResolver::default(), here_alone: address.is_plain() };
+        let names = Names { names: DefaultResolver::default(), here_alone: url.is_plain() };
         let agent = Agent::with_parts(config, DefaultConnector::default(), names);
-        Ok(Self { agent, address, token, occasion: occasion.clone() })
+        Ok(Self { agent, url, token, occasion: occasion.clone() })
     }
 
-    pub(super) fn address(&self) -> &ServerUrl {
-        &self.address
+    pub(super) fn url(&self) -> &ServerUrl {
+        &self.url
     }
 
     /// Reads what lies at a path below `/api/v1`.
@@ -111,7 +111,7 @@ impl Http {
     fn parsed<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T> {
         // What the parser says may quote a value.
         serde_json::from_slice(body).map_err(|error| {
-            Failure::internal(format!("the answer of `{}` cannot be read at column {}", self.address, error.column()))
+            Failure::internal(format!("the answer of `{}` cannot be read at column {}", self.url, error.column()))
                 .hint("the server may be another version of keyward than this command")
         })
     }
@@ -123,7 +123,7 @@ impl Http {
                 Ok(answer) if (200..300).contains(&answer.status) => return Ok(answer.body),
                 Ok(answer) => match answer.pause(ask) {
                     Some(pause) if tries < TRIES => pause,
-                    _ => return Err(refusal::of(&self.address, answer.status, &answer.body)),
+                    _ => return Err(refusal::of(&self.url, answer.status, &answer.body)),
                 },
                 Err(broken) if broken.passing && tries < TRIES => Duration::from_millis(100 << tries),
                 Err(broken) => return Err(broken.failure),
@@ -134,7 +134,7 @@ impl Http {
     }
 
     fn once(&self, ask: &Ask<'_>) -> Result<Answer, Broken> {
-        let mut request = Request::builder().method(ask.method.clone()).uri(self.address.at(&format!("/api/v1{}", ask.path)));
+        let mut request = Request::builder().method(ask.method.clone()).uri(self.url.at(&format!("/api/v1{}", ask.path)));
         if let Some(token) = &self.token {
             // Built here and dropped with the request; what the library copies of it is its own.
             let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
@@ -179,7 +179,7 @@ impl Http {
             ureq::Error::Http(_) => ("the token or the reason holds characters that no request can".to_owned(), false),
             _ => ("the request failed".to_owned(), false),
         };
-        let failure = Failure::new(Code::Unavailable, format!("`{}` cannot be asked: {why}", self.address));
+        let failure = Failure::new(Code::Unavailable, format!("`{}` cannot be asked: {why}", self.url));
         let failure = if why == NOT_TRUSTED {
             failure.hint("`KEYWARD_CA` names the certificate of an authority of one's own (`keyward ca init`)")
         } else {

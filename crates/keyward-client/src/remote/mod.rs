@@ -37,7 +37,7 @@ pub struct RemoteDesk {
 #[derive(Debug)]
 pub struct ServerAccess {
     /// Where it is.
-    pub address: ServerUrl,
+    pub url: ServerUrl,
     /// A token or a session; without one, the server answers nobody.
     pub token: Option<Secret<String>>,
     /// Who signed its certificate.
@@ -54,7 +54,7 @@ impl RemoteDesk {
     }
 
     /// Where the server is.
-    pub fn address(&self) -> &ServerUrl {
-        self.http.address()
+    pub fn url(&self) -> &ServerUrl {
+        self.http.url()
     }
 }
