@@ -9,6 +9,7 @@ mod findings;
 mod kit;
 mod limits;
 mod matching;
+mod matrix;
 mod openapi;
 mod page;
 mod projects;

@@ -13,7 +13,7 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let status = connection.desk().status()?;
-        let folder = context.home()?.folder;
+        let (folder, server) = (context.home()?.folder, context.server()?);
         let place = context.place(&connection);
         if context.global.json {
             let (project, environment) = match &place {
@@ -21,13 +21,18 @@ impl Args {
                 Err(_) => (None, None),
             };
             output::json(&serde_json::json!({
-                "place": "local", "home": folder, "project": project, "environment": environment, "vault": status,
+                "place": if server.is_some() { "server" } else { "local" },
+                "home": server.is_none().then_some(&folder),
+                "server": server.as_ref().map(|server| server.as_str()), "project": project, "environment": environment, "vault": status,
             }))?;
             return Ok(Exit::Done);
         }
         let mut lines = vec![
             format!("you      {} ({})", status.name, status.principal),
-            format!("place    local vault {} in {}", status.vault, folder.display()),
+            match &server {
+                Some(server) => format!("place    vault {} at {server}", status.vault),
+                None => format!("place    local vault {} in {}", status.vault, folder.display()),
+            },
             format!("log      {}", shown::counted(status.log_size, "entry").replace("entrys", "entries")),
         ];
         match &place {
