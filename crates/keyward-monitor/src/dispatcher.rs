@@ -97,6 +97,11 @@ impl Dispatcher {
 
     /// Sends what waits, for at most this long, and ends. Answers how each sink did.
     pub fn close(mut self, within: Duration) -> Vec<SinkState> {
+        self.shut(within)
+    }
+
+    /// The same for who keeps it; what is raised from then on goes nowhere.
+    pub fn shut(&mut self, within: Duration) -> Vec<SinkState> {
         let _ = self.desk.send(Message::Close(Instant::now() + within));
         self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
     }

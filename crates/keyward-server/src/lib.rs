@@ -23,6 +23,7 @@ mod etag;
 pub mod firewall;
 mod health;
 mod input;
+mod jobs;
 mod listener;
 mod metrics;
 mod openapi;

@@ -57,6 +57,7 @@ mod sign_in;
 mod slot;
 mod tally;
 mod team;
+mod team_carry;
 mod team_history;
 mod team_onboarding;
 mod team_review;
