@@ -115,12 +115,25 @@ impl Vault {
         if principal != actor.principal() {
             self.permit_account(actor, &account, ActionName::SessionEnd, &of_account(&account))?;
         }
+        self.living_sessions(principal)
+    }
+
+    fn living_sessions(&self, principal: &PrincipalId) -> Result<Vec<Session>, Error> {
         let now = self.tools.clock.now();
         let rows = records::find::<Session>(&self.store, "principal", principal.as_str().as_bytes())?;
         let mut sessions: Vec<Session> =
             rows.into_iter().map(|row| row.record).filter(|session| session.serves(now).is_ok()).collect();
         sessions.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
         Ok(sessions)
+    }
+
+    /// The same for a plan of who leaves, which changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list the vault.
+    pub fn sessions_seen(&self, actor: &Actor, principal: &PrincipalId) -> Result<Vec<Session>, Error> {
+        self.permit_list_vault(actor)?;
+        self.living_sessions(principal)
     }
 
     /// Ends one session of an account, or all of them: signs out everywhere. Gives how many there

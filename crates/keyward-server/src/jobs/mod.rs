@@ -52,12 +52,19 @@ impl Running {
 
 /// Starts the jobs on a thread of their own.
 pub(crate) fn start(app: Arc<App>, stop: Stop) -> std::io::Result<Running> {
-    let run = move || Runner::new(app).run(&stop);
+    let work = Arc::new(Work::new(app));
+    let labour = Arc::clone(&work);
+    let perform: Perform = Arc::new(move |job, lead| match lead {
+        Some(lead) => labour.leading(job, lead),
+        None => labour.alone(job),
+    });
+    let run = move || Runner::new(work, perform).run(&stop);
     std::thread::Builder::new().name("keyward-jobs".into()).spawn(run).map(Running)
 }
 
 struct Runner {
     work: Arc<Work>,
+    perform: Perform,
     clock: SystemClock,
     /// Unlike the name of every other process.
     holder: String,
@@ -69,6 +76,9 @@ struct Runner {
     to_be_silenced: bool,
     done: (Sender<Done>, Receiver<Done>),
 }
+
+/// Does a job: with the lead what is the leader's, without it what is everybody's.
+type Perform = Arc<dyn Fn(Job, Option<&Lead>) -> Result<()> + Send + Sync>;
 
 struct Leading {
     lead: Lead,
@@ -90,14 +100,15 @@ enum Outcome {
 }
 
 impl Runner {
-    fn new(app: Arc<App>) -> Self {
+    fn new(work: Arc<Work>, perform: Perform) -> Self {
         let mut bytes = [0; 8];
         // Without randomness the process's number has to do: the epoch tells the lives apart.
         let _ = SystemRandom.fill(&mut bytes);
         let holder = format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(bytes));
         let now = SystemClock.now();
         Self {
-            work: Arc::new(Work::new(app)),
+            work,
+            perform,
             clock: SystemClock,
             holder,
             everybody: Schedule::new(Job::EVERYBODY, now),
@@ -126,12 +137,15 @@ impl Runner {
         let vault = &self.work.app.vault;
         match &mut self.lead {
             Some(leading) if leading.known.elapsed() < KEEP_EVERY => {}
-            Some(leading) => match vault.keep_lead(&leading.lead, LASTS) {
-                Ok(true) => leading.known = Instant::now(),
-                Ok(false) => self.lose_lead("another node has taken it"),
-                Err(_) if leading.known.elapsed() < LASTS => {}
-                Err(_) => self.lose_lead("the store does not answer"),
-            },
+            Some(leading) => {
+                let begun = Instant::now();
+                match vault.keep_lead(&leading.lead, LASTS) {
+                    Ok(true) => leading.known = begun,
+                    Ok(false) => self.lose_lead("another node has taken it"),
+                    Err(_) if leading.known.elapsed() < LASTS => {}
+                    Err(_) => self.lose_lead("the store does not answer"),
+                }
+            }
             None if self.asked.is_some_and(|asked| asked.elapsed() < TRY_EVERY) => {}
             None => {
                 let begun = Instant::now();
@@ -172,15 +186,11 @@ impl Runner {
     }
 
     fn spawn(&mut self, job: Job, lead: Option<Lead>) {
-        let (work, tell) = (Arc::clone(&self.work), self.done.0.clone());
+        let (perform, tell) = (Arc::clone(&self.perform), self.done.0.clone());
         let run = move || {
             let begun = Instant::now();
-            let run = || match &lead {
-                Some(lead) => work.leading(job, lead),
-                None => work.alone(job),
-            };
             // What a panic leaves behind is behind locks that are taken on as they are.
-            let outcome = outcome(catch_unwind(AssertUnwindSafe(run)));
+            let outcome = outcome(catch_unwind(AssertUnwindSafe(|| perform(job, lead.as_ref()))));
             let _ = tell.send(Done { job, took: begun.elapsed(), outcome });
         };
         let thread = std::thread::Builder::new().name(format!("job-{}", job.name()));
@@ -257,5 +267,68 @@ fn outcome(ended: std::thread::Result<Result<()>>) -> Outcome {
         Ok(Ok(())) => Outcome::Well,
         Ok(Err(failure)) => Outcome::Failed(failure.code, failure.message),
         Err(_panic) => Outcome::Panicked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use keyward_client::Failure;
+
+    use super::*;
+    use crate::authenticate::Tokens;
+    use crate::config::Config;
+
+    /// Runs jobs until `enough` says so; answers the metrics.
+    fn run(perform: Perform, enough: impl Fn(&str) -> bool) -> String {
+        let vault = keyward_testing::TestVault::new(21);
+        let config = Config::loopback("127.0.0.1:0".parse().unwrap());
+        let app = Arc::new(App::new(Arc::new(vault.vault), Box::new(Tokens), config));
+        let (stop, metrics) = (Stop::new(), Arc::clone(&app));
+        let work = Arc::new(Work::new(app));
+        let ends = stop.clone();
+        let thread = std::thread::spawn(move || Runner::new(work, perform).run(&ends));
+        let begun = Instant::now();
+        while !enough(&metrics.metrics.text(None)) && begun.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        stop.stop();
+        thread.join().unwrap();
+        metrics.metrics.text(None)
+    }
+
+    fn count(text: &str, job: &str, outcome: &str) -> u64 {
+        let line = format!("keyward_job_runs_total{{job=\"{job}\",outcome=\"{outcome}\"}} ");
+        text.lines().find_map(|there| there.strip_prefix(&line)).map_or(0, |n| n.parse().unwrap())
+    }
+
+    #[test]
+    fn what_panics_or_fails_is_tried_again_and_holds_up_nothing() {
+        let tried: Arc<Mutex<Vec<(Job, Instant)>>> = Arc::default();
+        let seen = Arc::clone(&tried);
+        let perform: Perform = Arc::new(move |job, _| {
+            seen.lock().unwrap().push((job, Instant::now()));
+            match job {
+                Job::SignIns => panic!("a job panics, which is what this test is about"),
+                Job::Reviews => Err(Failure::internal("it fails")),
+                Job::Expiry => {
+                    // It hangs, as far as the others can tell.
+                    std::thread::sleep(Duration::from_secs(2));
+                    Ok(())
+                }
+                Job::Refusals | Job::Alerts => Ok(()),
+            }
+        });
+        let enough = |text: &str| count(text, "sign-ins", "panicked") >= 2 && count(text, "alerts", "done") >= 3;
+        let text = run(perform, enough);
+        assert!(enough(&text), "{text}");
+        assert!(count(&text, "reviews", "failed") >= 2 && count(&text, "refusals", "done") == 1, "{text}");
+        assert!(text.contains("\nkeyward_leader 1\n"), "{text}");
+        let tried = tried.lock().unwrap();
+        let panics: Vec<Instant> = tried.iter().filter(|(job, _)| *job == Job::SignIns).map(|(_, at)| *at).collect();
+        assert!(panics[1] - panics[0] >= Duration::from_millis(900), "not at once");
+        let before = tried.iter().filter(|(job, at)| *job == Job::Alerts && *at < panics[0] + Duration::from_secs(2));
+        assert!(before.count() >= 2, "one that hangs holds up nobody");
     }
 }
