@@ -24,6 +24,7 @@ pub mod firewall;
 mod health;
 mod input;
 mod likeness;
+mod jobs;
 mod listener;
 mod metrics;
 mod openapi;

@@ -37,6 +37,9 @@ pub(crate) async fn account(State(app): State<Arc<App>>, mut request: Request, n
         let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| Problem::of_status(status));
         let allow = response.headers_mut().remove(header::ALLOW);
         code = problem.code();
+        if matches!(code, "internal" | "unavailable") {
+            app.metrics.store_failed();
+        }
         response = problem.answer(&id);
         // RFC 9110, 15.5.6: whoever is refused a method is told which there are.
         if let Some(allow) = allow {

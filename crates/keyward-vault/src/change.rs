@@ -155,6 +155,7 @@ impl<'a> Change<'a> {
             self.expects.push(records::absent(&birth.stored));
             self.told[0].puts.push(records::put(&birth.stored));
         }
+        self.expects.extend(self.actor.lead.as_ref().and_then(|lead| lead.expect()));
         let mut entries = Vec::with_capacity(self.told.len());
         for (i, told) in self.told.iter().enumerate() {
             let header = self.header.as_ref().filter(|_| i == 0).map(|bytes| Hash(header_hash(bytes)));
@@ -172,12 +173,20 @@ impl<'a> Change<'a> {
             batch = batch.header(header);
         }
         let changed: Vec<(String, Vec<u8>)> = batch.changes().iter().filter_map(of_access).collect();
-        let committed = self.vault.store.commit(batch)?;
+        let committed = self.vault.store.commit(batch).map_err(replaced)?;
         if let Some(birth) = birth {
             birth.settle();
         }
         self.vault.known.forget(&changed);
         Ok(committed)
+    }
+}
+
+/// Who has lost the lead is told that, and not that somebody changed the same thing.
+fn replaced(error: keyward_store::Error) -> Error {
+    match error {
+        keyward_store::Error::Conflict(expect) if matches!(*expect, Expect::Lease { .. }) => Error::Replaced,
+        other => other.into(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! answer together.
 
 mod accounts;
+mod alerts;
 mod audit;
 mod elevations;
 mod environments;
@@ -11,8 +12,11 @@ mod hand_over;
 mod holdings;
 mod matching;
 mod names;
+mod offboardings;
+mod onboardings;
 mod policies;
 mod projects;
+mod reviews;
 mod roles;
 mod search;
 mod secrets;
@@ -53,6 +57,10 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(tokens::router())
         .merge(elevations::router())
         .merge(audit::router())
+        .merge(alerts::router())
+        .merge(offboardings::router())
+        .merge(onboardings::router())
+        .merge(reviews::router())
 }
 
 /// A moment as RFC 3339 writes it.
