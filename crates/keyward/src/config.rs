@@ -18,6 +18,8 @@ pub(crate) struct Config {
     pub(crate) project: Option<String>,
     /// `KEYWARD_ENV`.
     pub(crate) environment: Option<String>,
+    /// `KEYWARD_ADDR`: the server that commands speak to.
+    pub(crate) server: Option<String>,
     passphrase: Option<Secret<String>>,
     passphrase_file: Option<PathBuf>,
     /// `PGPASSWORD`, as PostgreSQL's own programs take it.
@@ -92,6 +94,7 @@ impl Config {
             config_folder: user_folder("XDG_CONFIG_HOME", ".config"),
             project: text("KEYWARD_PROJECT"),
             environment: text("KEYWARD_ENV"),
+            server: text("KEYWARD_ADDR"),
             passphrase: text("KEYWARD_PASSPHRASE").map(|text| Secret::new("passphrase", text)),
             passphrase_file: folder("KEYWARD_PASSPHRASE_FILE"),
             database_password: text("PGPASSWORD").map(|text| Secret::new("database password", text)),
