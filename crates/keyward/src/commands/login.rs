@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// The server; default: KEYWARD_ADDR, else http://127.0.0.1:8200
     #[arg(value_name = "ADDR")]
     server: Option<String>,
-    /// The authority that signed the server's certificate (PEM), where it is one of your own
+    /// The authority that signed the server's certificate (PEM), where it is one of your own [env: KEYWARD_CA]
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }
@@ -27,7 +27,7 @@ impl Args {
         let (home, url) = (context.home()?, server(context, self.server.as_deref())?);
         let before = home.signed_at(&url)?;
         // Who signs in again means the same authority, as long as he names no other.
-        let ca = self.ca.or_else(|| before.as_ref().and_then(|signed| signed.ca.clone()));
+        let ca = self.ca.or_else(|| context.config.authority.clone()).or_else(|| before.as_ref().and_then(|signed| signed.ca.clone()));
         let front = Front::new(url, ca.as_deref(), &agent(context))?;
         let device = front.begin()?;
         show(&device);

@@ -35,6 +35,9 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(devices::router())
 }
 
+/// Most bytes of a password, a code or a link; what is chosen is shorter.
+const LONGEST: usize = 4096;
+
 /// A text that proves who somebody is: wiped when it was used, and printed nowhere.
 struct Hidden(Secret<String>);
 
@@ -97,7 +100,11 @@ impl Hidden {
 
 impl<'de> Deserialize<'de> for Hidden {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(Secret::new("what proves somebody", text)))
+        let text = Secret::new("what proves somebody", String::deserialize(deserializer)?);
+        match text.expose().len() <= LONGEST {
+            true => Ok(Self(text)),
+            false => Err(serde::de::Error::custom("too long")),
+        }
     }
 }
 
