@@ -51,6 +51,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .nest("/api/v1", api)
         .route("/", get(web::page))
         .route("/style.css", get(web::style))
+        .route("/app.js", get(web::script))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

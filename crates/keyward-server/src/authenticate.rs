@@ -1,31 +1,35 @@
 //! Who stands behind a token.
 
-use std::net::IpAddr;
-
 use keyward_access::Caller;
 use keyward_client::Failure;
-use keyward_types::token::PlainToken;
-use keyward_vault::Vault;
+use keyward_types::token::{PlainToken, TokenKind};
+use keyward_vault::{Error, Vault, Visitor};
 
 /// Turns what a request presents into a caller with present rights.
 pub trait Authenticate: Send + Sync + 'static {
-    /// The caller behind a token that came from this address; `None` for a token that identifies
+    /// The caller behind a token or a session that came from there; `None` for one that identifies
     /// nobody, whatever is wrong with it.
     ///
     /// # Errors
     /// When the vault cannot be asked.
-    fn caller(&self, vault: &Vault, token: &PlainToken, from: Option<IpAddr>) -> Result<Option<Caller>, Failure>;
+    fn caller(&self, vault: &Vault, token: &PlainToken, from: &Visitor<'_>) -> Result<Option<Caller>, Failure>;
 }
 
-/// Tokens of people and programs.
+/// Tokens of people and programs, and sessions of people who are signed in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tokens;
 
 impl Authenticate for Tokens {
-    fn caller(&self, vault: &Vault, token: &PlainToken, from: Option<IpAddr>) -> Result<Option<Caller>, Failure> {
-        match vault.caller_of_token(token, from) {
+    fn caller(&self, vault: &Vault, token: &PlainToken, from: &Visitor<'_>) -> Result<Option<Caller>, Failure> {
+        let caller = match token.kind() {
+            TokenKind::Session => vault.signed_in(token, from).map(|who| who.caller().clone()),
+            // It is exchanged for something else, and does nothing by itself.
+            TokenKind::OneTime => return Ok(None),
+            _ => vault.caller_of_token(token, from.address),
+        };
+        match caller {
             Ok(caller) => Ok(Some(caller)),
-            Err(keyward_vault::Error::NotIdentified) => Ok(None),
+            Err(Error::NotIdentified) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

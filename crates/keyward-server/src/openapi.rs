@@ -25,9 +25,14 @@ pub fn document() -> Value {
         "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
     });
     document["servers"] = json!([{ "url": "/api/v1" }]);
-    document["security"] = json!([{ "token": [] }]);
+    document["security"] = json!([{ "token": [] }, { "session": [] }, { "sessionInTheClear": [] }]);
     let components = &mut document["components"];
-    components["securitySchemes"] = json!({ "token": { "type": "http", "scheme": "bearer" } });
+    let cookie = |name: &str, description: &str| json!({ "type": "apiKey", "in": "cookie", "name": name, "description": description });
+    components["securitySchemes"] = json!({
+        "token": { "type": "http", "scheme": "bearer", "description": "A token, or a session of a device" },
+        "session": cookie("__Host-keyward", "The session of a browser, for pages of this server"),
+        "sessionInTheClear": cookie("keyward", "The same on this machine, without TLS"),
+    });
     components["schemas"]["Problem"] = serde_json::to_value(problem::Body::schema()).unwrap_or_default();
     components["responses"]["Problem"] = json!({
         "description": "It was not carried out; `code` and `hint` say why and what to do",
@@ -48,7 +53,8 @@ fn completed(path: &str, mut item: Value) -> Value {
         operation["responses"]["default"] = json!({ "$ref": "#/components/responses/Problem" });
         let mut parameters: Vec<Value> = path.split('/').filter_map(parameter).collect();
         parameters.extend(operation["parameters"].as_array().into_iter().flatten().cloned());
-        if method != "get" {
+        // What is shown once is not kept for a repetition.
+        if method != "get" && !path.starts_with("/auth/") {
             parameters.push(header_parameter("Idempotency-Key", "Asked for again, the change is carried out once"));
             if path.ends_with("{name}") {
                 parameters

@@ -93,7 +93,7 @@ pub use record::{Recorded, Via};
 pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Sealed};
 pub use roles::Reach;
 pub use scan_cache::ScanCache;
-pub use second_factors::Enrolment;
+pub use second_factors::{Enrolment, SecondFactors};
 pub use sessions::SignedIn;
 pub use sign_in::{SignIn, Visitor};
 pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Share, Slot};

@@ -106,6 +106,8 @@ commands! {
     Alert => alert,
     Unlock => unlock,
     Lock => lock,
+    Login => login,
+    Logout => logout,
     Up => up,
     Serve => serve,
     Ca => ca,

@@ -13,6 +13,7 @@ mod harden;
 mod hook;
 mod intake;
 mod keyring;
+mod link;
 mod output;
 mod passphrase;
 mod recovery;

@@ -4,6 +4,7 @@
 mod accounts;
 mod alerts;
 mod audit;
+mod auth;
 mod elevations;
 mod environments;
 mod findings;
@@ -38,6 +39,7 @@ use crate::problem::{Problem, Result};
 pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(status::router())
+        .merge(auth::router())
         .merge(projects::router())
         .merge(environments::router())
         .merge(secrets::router())

@@ -4,6 +4,7 @@
 
 mod answers;
 mod audit;
+mod auth;
 mod bad_input;
 mod findings;
 mod kit;
