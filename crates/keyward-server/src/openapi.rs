@@ -50,7 +50,12 @@ pub fn document() -> Value {
 
 fn completed(path: &str, mut item: Value) -> Value {
     for (method, operation) in item.as_object_mut().into_iter().flatten() {
-        operation["responses"]["default"] = json!({ "$ref": "#/components/responses/Problem" });
+        let takes_body = operation["requestBody"].is_object();
+        for status in refusals(method, path, takes_body).into_iter().chain(["default"]) {
+            if operation["responses"][status].is_null() {
+                operation["responses"][status] = json!({ "$ref": "#/components/responses/Problem" });
+            }
+        }
         let mut parameters: Vec<Value> = path.split('/').filter_map(parameter).collect();
         parameters.extend(operation["parameters"].as_array().into_iter().flatten().cloned());
         // What is shown once is not kept for a repetition.
@@ -67,16 +72,31 @@ fn completed(path: &str, mut item: Value) -> Value {
     item
 }
 
+/// With what statuses a call is refused: what is not among them, no call answers by itself.
+fn refusals(method: &str, path: &str, takes_body: bool) -> Vec<&'static str> {
+    let mut all = vec!["400", "401", "403", "404", "408", "413", "421", "503"];
+    if method != "get" {
+        all.extend(["409", "412", "422"]);
+    }
+    if takes_body {
+        all.extend(["415", "422"]);
+    }
+    if path.starts_with("/auth/") {
+        all.push("429");
+    }
+    all
+}
+
 fn parameter(part: &str) -> Option<Value> {
     let name = part.strip_prefix('{')?.strip_suffix('}')?;
     let (description, schema) = match name {
         "project" => ("Name of a project", word(128)),
         "environment" => ("Name of an environment", word(128)),
         "name" => ("Name of a secret; parts are joined by `/`", json!({ "type": "string", "minLength": 1 })),
-        "login" => ("Login of an account", word(64)),
-        "group" => ("Name of a group", word(64)),
-        "policy" => ("Name of a policy", word(64)),
-        "sink" => ("Name of a place that alerts go to", word(64)),
+        "login" => ("Login of an account", login()),
+        "group" => ("Name of a group", login()),
+        "policy" => ("Name of a policy", login()),
+        "sink" => ("Name of a place that alerts go to", login()),
         "id" => ("Its id", word(64)),
         _ => ("A number", json!({ "type": "integer", "format": "int64", "minimum": 0 })),
     };
@@ -85,6 +105,10 @@ fn parameter(part: &str) -> Option<Value> {
 
 fn word(longest: u32) -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": longest, "pattern": "^[A-Za-z0-9._@-]+$" })
+}
+
+fn login() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[a-z0-9._@-]+$" })
 }
 
 fn header_parameter(name: &str, description: &str) -> Value {

@@ -69,6 +69,22 @@ impl Context {
         }
     }
 
+    /// The vault on this machine, whatever else is set.
+    pub(crate) fn local_connection(&self) -> Result<Connection> {
+        self.home()?.connect(self, &self.occasion())
+    }
+
+    /// The same, with these words for the log where the person gave none.
+    pub(crate) fn local_connection_for(&self, words: String) -> Result<Connection> {
+        self.home()?.connect(self, &self.occasion_for(words))
+    }
+
+    /// On what occasion the vault is called, with these words where the person gave none.
+    pub(crate) fn occasion_for(&self, words: String) -> Occasion {
+        let occasion = self.occasion();
+        Occasion { reason: occasion.reason.or(Some(words)), ..occasion }
+    }
+
     /// The project and environment to work in. A `keyward.toml` counts only where its folder was
     /// bound to the project.
     pub(crate) fn place(&self, connection: &Connection) -> Result<Place> {

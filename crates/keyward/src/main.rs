@@ -21,6 +21,7 @@ mod scan;
 mod serving;
 mod site;
 mod terminal;
+mod transfer;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! Where a command's vault is: on this machine, or at a server. What decides, in this order: the
 //! flags, `KEYWARD_ADDR`, the folder that a person bound, else this machine.
 
-use keyward_client::{Authority, Code, Failure, Folders, RemoteDesk, Result, ServerAccess, ServerUrl};
+use keyward_client::{Authority, Code, Failure, Folders, Occasion, RemoteDesk, Result, ServerAccess, ServerUrl};
 use keyward_types::Secret;
 
 use crate::context::Context;
@@ -28,6 +28,15 @@ impl Context {
 
     /// A desk at this server, for whoever `KEYWARD_TOKEN` or `keyward login` says.
     pub(crate) fn desk_at(&self, server: ServerUrl) -> Result<RemoteDesk> {
+        self.desk_on(server, self.occasion())
+    }
+
+    /// The same, with these words for the log where the person gave none.
+    pub(crate) fn desk_at_for(&self, server: ServerUrl, words: String) -> Result<RemoteDesk> {
+        self.desk_on(server, self.occasion_for(words))
+    }
+
+    fn desk_on(&self, server: ServerUrl, occasion: Occasion) -> Result<RemoteDesk> {
         let home = self.home()?;
         let signed = home.signed_at(&server)?;
         let session = signed.as_ref().map(|signed| Secret::new("session", signed.token.expose().to_owned()));
@@ -38,7 +47,7 @@ impl Context {
         }
         let named = self.config.authority.clone().or(signed.and_then(|signed| signed.ca));
         let authority = named.map_or(Authority::System, Authority::File);
-        RemoteDesk::new(ServerAccess { url: server, token, authority }, &self.occasion(), self.folders()?)
+        RemoteDesk::new(ServerAccess { url: server, token, authority }, &occasion, self.folders()?)
     }
 
     /// The bindings of folders to servers.

@@ -1,15 +1,17 @@
 //! Every call of the desk, as requests.
 
 use keyward_access::Login;
-use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotId, Version};
+use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotId, Timestamp, Version};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::http::Method;
+use zeroize::Zeroizing;
 
 use super::RemoteDesk;
 use super::answers::{self, Finding, Gone, Holdings, Opened, Page, Values, Writing, plain};
 use super::path::{at, encoded, named, part};
+use super::team;
 use crate::access_wire::{
     AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeInvite, MadeToken, NewTokenInfo, PolicyInfo,
     QuestionInfo, RoleBindingInfo, TokenInfo, VerdictInfo,
@@ -358,8 +360,19 @@ impl Desk for RemoteDesk {
     }
 
     fn invite(&self, login: Login, without_second_factor: bool) -> Result<MadeInvite> {
-        let path = format!("/accounts/{login}/invite");
-        self.http.send(Method::POST, &path, &json!({ "without_second_factor": without_second_factor }))
+        #[derive(Deserialize)]
+        struct Link {
+            link: String,
+            login: Login,
+            expires_at: Timestamp,
+        }
+        let asked = json!({ "login": login, "without_second_factor": without_second_factor });
+        let Link { link, login, expires_at } = self.http.send(Method::POST, "/auth/links", &asked)?;
+        let link = Zeroizing::new(link);
+        // The server's own address stands before it, which this desk knows.
+        let text = link.split_once("#link=").map_or(link.as_str(), |(_, text)| text);
+        let text = Bytes::new(text.as_bytes().to_vec());
+        Ok(MadeInvite { text, login, expires_at, without_second_factor })
     }
 
     fn groups(&self) -> Result<Vec<GroupInfo>> {
@@ -458,59 +471,66 @@ impl Desk for RemoteDesk {
     }
 
     fn offboard(&self, login: Login) -> Result<OffboardingInfo> {
-        self.http.act(Method::POST, &format!("/offboardings/{login}"))
+        self.http.send(Method::POST, "/offboardings", &json!({ "login": login }))
     }
 
-    fn settle_task(&self, _login: Login, _task: TaskName, _settlement: Settlement) -> Result<TaskState> {
-        self.there("a task of somebody's leaving is settled")
+    fn settle_task(&self, login: Login, task: TaskName, settlement: Settlement) -> Result<TaskState> {
+        let path = format!("/offboardings/{login}/settle");
+        self.http.send::<team::State>(Method::POST, &path, &team::settled(&task, &settlement))?.known()
     }
 
-    fn onboard(&self, _login: Login, _template: String, _project: Option<ProjectName>) -> Result<OnboardingInfo> {
-        self.there("somebody is onboarded")
+    fn onboard(&self, login: Login, template: String, project: Option<ProjectName>) -> Result<OnboardingInfo> {
+        let newcomer = json!({ "login": login, "template": template, "project": project });
+        self.http.send(Method::POST, "/onboardings", &newcomer)
     }
 
-    fn onboarding(&self, _login: Login) -> Result<OnboardingInfo> {
-        self.there("a newcomer's checklist is shown")
+    fn onboarding(&self, login: Login) -> Result<OnboardingInfo> {
+        self.http.get(&format!("/onboardings/{login}"))
     }
 
-    fn confirm_onboarding(&self, _login: Login, _said: Confirmed) -> Result<OnboardingInfo> {
-        self.there("a newcomer's checklist is filled in")
+    fn confirm_onboarding(&self, login: Login, said: Confirmed) -> Result<OnboardingInfo> {
+        self.http.send(Method::POST, &format!("/onboardings/{login}/confirm"), &json!({ "said": said }))
     }
 
-    fn start_review(&self, _days: u32) -> Result<ReviewInfo> {
-        self.there("an access review is begun")
+    fn start_review(&self, days: u32) -> Result<ReviewInfo> {
+        self.http.send(Method::POST, "/reviews", &json!({ "days": days }))
     }
 
-    fn review(&self, _id: Option<String>) -> Result<ReviewInfo> {
-        self.there("an access review is shown")
+    fn review(&self, id: Option<String>) -> Result<ReviewInfo> {
+        self.http.get(&format!("/reviews/{}", part("review", id.as_deref().unwrap_or("newest"))?))
     }
 
-    fn decide_review_line(&self, _number: u32, _decision: Decision) -> Result<ReviewLineInfo> {
-        self.there("an access review is answered")
+    fn decide_review_line(&self, number: u32, decision: Decision) -> Result<ReviewLineInfo> {
+        self.http.send(Method::POST, &format!("/reviews/newest/lines/{number}/decide"), &team::decided(&decision))
     }
 
-    fn restore_review_line(&self, _id: Option<String>, _number: u32) -> Result<ReviewLineInfo> {
-        self.there("what a review took is given back")
+    fn restore_review_line(&self, id: Option<String>, number: u32) -> Result<ReviewLineInfo> {
+        let id = part("review", id.as_deref().unwrap_or("newest"))?;
+        self.http.act(Method::POST, &format!("/reviews/{id}/lines/{number}/restore"))
     }
 
     fn close_due_reviews(&self) -> Result<u64> {
-        self.there("overdue reviews are closed")
+        #[derive(Deserialize)]
+        struct Closed {
+            removed: u64,
+        }
+        Ok(self.http.act::<Closed>(Method::POST, "/reviews/close-due")?.removed)
     }
 
     fn alert_sinks(&self) -> Result<Vec<AlertSinkInfo>> {
-        self.there("places for alerts are listed")
+        self.http.get::<Page>("/alert-sinks")?.items("alert_sinks")
     }
 
-    fn add_alert_sink(&self, _new: NewAlertSinkInfo) -> Result<MadeAlertSink> {
-        self.there("places for alerts are added")
+    fn add_alert_sink(&self, new: NewAlertSinkInfo) -> Result<MadeAlertSink> {
+        Ok(self.http.send::<team::Made>(Method::POST, "/alert-sinks", &team::NewSink::of(&new)?)?.into())
     }
 
-    fn test_alert_sink(&self, _name: Login) -> Result<AlertTestInfo> {
-        self.there("places for alerts are tried")
+    fn test_alert_sink(&self, name: Login) -> Result<AlertTestInfo> {
+        Ok(self.http.act::<team::Tried>(Method::POST, &format!("/alert-sinks/{name}/test"))?.into())
     }
 
-    fn remove_alert_sink(&self, _name: Login) -> Result<AlertSinkInfo> {
-        self.there("places for alerts are removed")
+    fn remove_alert_sink(&self, name: Login) -> Result<AlertSinkInfo> {
+        self.http.act(Method::DELETE, &format!("/alert-sinks/{name}"))
     }
 }
 

@@ -18,6 +18,7 @@ mod http;
 mod path;
 mod refusal;
 mod root;
+mod team;
 
 pub use folders::{Folders, ServedFolder};
 pub use root::Authority;

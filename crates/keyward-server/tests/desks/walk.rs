@@ -2,8 +2,9 @@
 //! differs from vault to vault: ids, moments, tags.
 
 use keyward_client::{
-    Bytes, Desk, DraftInfo, EditInfo, ElevationAsk, FindingReport, FindingState, GrantInfo, Grantee, NewSecret,
-    NewTokenInfo, Purpose, QuestionInfo, Result, Role, Selection, Where, bits, examine,
+    AlertWay, Bytes, Confirmed, Decision, Desk, DraftInfo, EditInfo, ElevationAsk, FindingReport, FindingState, GrantInfo,
+    Grantee, MadeAlertSink, NewAlertSinkInfo, NewSecret, NewTokenInfo, Purpose, QuestionInfo, Result, Role, Selection,
+    Settlement, TaskName, Where, bits, examine,
 };
 use keyward_types::{Fingerprint, Kind, Operation, Timestamp, Version};
 use serde::Serialize;
@@ -20,6 +21,8 @@ pub(crate) fn all(desk: &dyn Desk) -> Vec<String> {
     policies(desk, &mut told);
     tokens(desk, &mut told);
     elevations(desk, &mut told);
+    team(desk, &mut told);
+    alerts(desk, &mut told);
     ends(desk, &mut told);
     told
 }
@@ -38,8 +41,8 @@ fn tell<T: Serialize>(told: &mut Vec<String>, call: &str, answer: Result<T>) {
 
 /// Takes away what no two vaults have in common, and the order of lists by such.
 fn without_accidents(value: &mut Value) {
-    const ACCIDENTS: [&str; 20] = [
-        "id", "principal", "vault", "incarnation", "created_at", "created_by", "tag", "same", "written", "since", "first",
+    const ACCIDENTS: [&str; 23] = [
+        "id", "principal", "started_at", "deadline", "next_due", "vault", "incarnation", "created_at", "created_by", "tag", "same", "written", "since", "first",
         "last", "holding", "first_seen", "last_seen", "resolved_at", "resolved_by", "reported_by", "changed_at", "until",
     ];
     match value {
@@ -51,7 +54,7 @@ fn without_accidents(value: &mut Value) {
                 }
             }
             // An id where whoever acts has no login.
-            for name in ["granted_by", "changed_by", "decided_by", "account", "owner"] {
+            for name in ["granted_by", "changed_by", "decided_by", "started_by", "answered_by", "account", "owner"] {
                 if let Some(Value::String(text)) = fields.get_mut(name)
                     && text.starts_with("user:")
                 {
@@ -289,6 +292,53 @@ fn elevations(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "deny", desk.deny_elevation(asked.id));
     tell(told, "break glass", desk.break_glass(ask(None)));
     tell(told, "elevations", desk.elevations());
+}
+
+fn team(desk: &dyn Desk, told: &mut Vec<String>) {
+    let login = |name: &str| name.parse().unwrap();
+    tell(told, "invite", desk.invite(login("bob"), false).map(|made| (made.login, made.text.expose().len())));
+    tell(told, "onboard", desk.onboard(login("bob"), "developer".into(), Some("shop".parse().unwrap())));
+    tell(told, "onboard by nothing", desk.onboard(login("bob"), "nonsense".into(), None));
+    tell(told, "onboarding", desk.onboarding(login("bob")));
+    tell(told, "onboarding of nobody", desk.onboarding(login("nobody")));
+    tell(told, "confirm for another", desk.confirm_onboarding(login("bob"), Confirmed::Policy));
+    tell(told, "no review", desk.review(None));
+    tell(told, "review", desk.start_review(14));
+    tell(told, "review again", desk.start_review(14));
+    let review = desk.review(None).unwrap();
+    let line = review.lines.iter().find(|line| line.account == "bob").unwrap().number;
+    tell(told, "the review", desk.review(Some(review.id.clone())));
+    tell(told, "narrow", desk.decide_review_line(line, Decision::Narrow("ci".into())));
+    tell(told, "decide again", desk.decide_review_line(line, Decision::Keep));
+    tell(told, "decide nothing", desk.decide_review_line(4711, Decision::Remove));
+    tell(told, "restore", desk.restore_review_line(Some(review.id), line));
+    tell(told, "restore nothing", desk.restore_review_line(None, 4711));
+    tell(told, "close due", desk.close_due_reviews());
+    tell(told, "plan", desk.offboarding_plan(login("bob")).map(|plan| (plan.account, plan.tasks.len())));
+    tell(told, "offboard", desk.offboard(login("bob")).map(|plan| (plan.account, plan.disabled_at.is_some())));
+    tell(told, "offboard nobody", desk.offboard(login("nobody")).map(|plan| plan.account));
+    let task = TaskName { name: "shop/development/NOTHING".into(), version: None };
+    tell(told, "settle nothing", desk.settle_task(login("bob"), task, Settlement::Dismissed("gone".into())));
+}
+
+fn alerts(desk: &dyn Desk, told: &mut Vec<String>) {
+    let name = |name: &str| name.parse().unwrap();
+    let sink = |url: &str, only: &[&str]| NewAlertSinkInfo {
+        name: name("hook"),
+        way: AlertWay::Webhook(Bytes::new(url.as_bytes().to_vec())),
+        only: only.iter().map(|kind| (*kind).to_owned()).collect(),
+        allow_private: true,
+    };
+    let made = |answer: Result<MadeAlertSink>| answer.map(|made| (made.sink, made.signing_secret.is_some()));
+    tell(told, "sink", made(desk.add_alert_sink(sink("http://127.0.0.1:1/hook", &[]))));
+    tell(told, "sink again", made(desk.add_alert_sink(sink("http://127.0.0.1:1/hook", &[]))));
+    tell(told, "sink of nonsense", made(desk.add_alert_sink(sink("nonsense", &[]))));
+    tell(told, "sink for nonsense", made(desk.add_alert_sink(sink("http://127.0.0.1:1/hook", &["nonsense"]))));
+    tell(told, "sinks", desk.alert_sinks());
+    tell(told, "try", desk.test_alert_sink(name("hook")).map(|tried| (tried.sink, tried.fault)));
+    tell(told, "try nothing", desk.test_alert_sink(name("nothing")).map(|tried| tried.fault));
+    tell(told, "remove sink", desk.remove_alert_sink(name("hook")));
+    tell(told, "remove sink again", desk.remove_alert_sink(name("hook")));
 }
 
 fn ends(desk: &dyn Desk, told: &mut Vec<String>) {

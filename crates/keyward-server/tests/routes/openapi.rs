@@ -78,6 +78,9 @@ fn every_call_has_its_own_name_and_tells_of_problems() {
         for operation in item.as_object().unwrap().values() {
             assert!(names.insert(operation["operationId"].as_str().unwrap().to_owned()), "{path}");
             assert_eq!(operation["responses"]["default"]["$ref"], "#/components/responses/Problem", "{path}");
+            for status in ["400", "401", "403", "404", "503"] {
+                assert!(operation["responses"][status].is_object(), "{path} {status}");
+            }
             assert!(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "{path}");
         }
     }

@@ -124,6 +124,8 @@ impl Stage {
                 .replace("{group}", "victims")
                 .replace("{policy}", "a-policy")
                 .replace("{index}", "0")
+                .replace("{number}", "1")
+                .replace("{sink}", "a-sink")
                 .replace("{id}", id)
                 .replace("{actor}", self.actor.name)
         };

@@ -85,7 +85,8 @@ fn mismatch(
     before: u64,
     place: (&str, &str),
 ) -> Option<String> {
-    if answer.status == 0 || answer.status >= 500 || answer.status == 401 {
+    let may_be_401 = matches!(expected, Expected::NotThus | Expected::Any);
+    if answer.status == 0 || answer.status >= 500 || (answer.status == 401 && !may_be_401) {
         return Some(format!("answered {}", answer.status));
     }
     // A value of a project that he does not read is in no answer, whatever was asked.
@@ -102,6 +103,10 @@ fn mismatch(
         // What is there and what is not looks alike to him.
         Expected::Refused if answer.text().contains(place.0) => Some("the refusal names the project".into()),
         Expected::Refused => None,
+        Expected::NotThus => {
+            (!matches!(answer.status, 401 | 403)).then(|| format!("answered {} to a mere token", answer.status))
+        }
+        Expected::Any => None,
         Expected::Missing => (answer.status != 404).then(|| format!("answered {} instead of 404", answer.status)),
     }
 }

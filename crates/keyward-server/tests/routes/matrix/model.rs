@@ -23,6 +23,10 @@ pub(super) enum Needs {
     ForeignToken,
     /// To do this in the foreign project, where what is named lies.
     Foreign(Op),
+    /// Nobody in particular: what is right is told by what the body holds.
+    Guest,
+    /// A session of the person himself, which no token is.
+    Session,
     /// To work in the project that is named.
     Work,
 }
@@ -46,6 +50,10 @@ pub(super) enum Expected {
     Refused,
     /// He is told that there is no such thing.
     Missing,
+    /// He is told to sign in: a token is not enough, or what he typed is wrong.
+    NotThus,
+    /// Anything but a failure of the server.
+    Any,
 }
 
 /// On what something is done.
@@ -62,6 +70,8 @@ pub(super) fn expected(actor: &Actor, needs: Needs, (project, environment): (&st
     let there = project != "nothing";
     match needs {
         Needs::Nothing => Expected::Through,
+        Needs::Guest => Expected::Any,
+        Needs::Session => Expected::NotThus,
         Needs::Own => through(actor.scope == Reach::Everything),
         Needs::Vault(op) => through(may(actor, op, Object::Vault)),
         // Who may know what there is is told what is not.

@@ -1,6 +1,8 @@
 //! What each route of the document needs, in an order in which little is gone before it is asked for.
 
-use super::model::Needs::{self, Environment, Foreign, ForeignToken, Nothing, Own, Project, Recognition, Sight, Vault, Work};
+use super::model::Needs::{
+    self, Environment, Foreign, ForeignToken, Guest, Nothing, Own, Project, Recognition, Session, Sight, Vault, Work,
+};
 use super::model::Op::{Administer, List, Read, Write};
 
 /// A route and what it needs.
@@ -63,6 +65,41 @@ pub(super) const ROUTES: &[Route] = &[
     route("DELETE", "/tokens/{id}", ForeignToken, ""),
     route("POST", "/elevations", Nothing, r#"{"role":"developer","project":"shop","seconds":600,"reason":"for the matrix"}"#),
     route("POST", "/break-glass", Work, r#"{"project":"{project}","seconds":600,"reason":"for the matrix"}"#),
+    // Whoever comes there is nobody yet: what he brings is in the body.
+    route("POST", "/auth/sign-in", Guest, r#"{"login":"victim","password":"a wrong password"}"#),
+    route("POST", "/auth/device/authorization", Guest, "{}"),
+    route("POST", "/auth/device/token", Guest, r#"{"device_code":"nothing"}"#),
+    route("POST", "/auth/links/look", Guest, r#"{"link":"nothing"}"#),
+    route("POST", "/auth/links/use", Guest, r#"{"link":"nothing","password":"a password that is long"}"#),
+    // A person's own affairs: no token stands for the person there.
+    get("/auth/session", Session),
+    get("/auth/sessions", Session),
+    route("DELETE", "/auth/sessions", Session, ""),
+    route("DELETE", "/auth/sessions/{id}", Session, ""),
+    route("POST", "/auth/sign-out", Session, ""),
+    route("PUT", "/auth/password", Session, r#"{"current":"a","password":"a password that is long"}"#),
+    route("POST", "/auth/second-factor", Session, "{}"),
+    route("POST", "/auth/second-factor/confirm", Session, r#"{"code":"000000"}"#),
+    route("POST", "/auth/second-factor/remove", Session, "{}"),
+    route("POST", "/auth/recovery-codes", Session, "{}"),
+    route("POST", "/auth/device/look", Session, r#"{"user_code":"BBBB-BBBB"}"#),
+    route("POST", "/auth/device/decision", Session, r#"{"user_code":"BBBB-BBBB","approve":true}"#),
+    route("POST", "/auth/links", Vault(Administer), r#"{"login":"victim"}"#),
+    get("/offboardings/{login}", Vault(List)),
+    route("POST", "/offboardings/{login}/settle", Vault(List), r#"{"name":"nothing","settlement":"done"}"#),
+    get("/onboardings/{login}", Vault(List)),
+    route("POST", "/onboardings/{login}/confirm", Nothing, r#"{"said":"policy"}"#),
+    get("/reviews/newest", Vault(List)),
+    get("/reviews/{id}", Vault(List)),
+    route("POST", "/reviews", Vault(Administer), r#"{"days":14}"#),
+    route("POST", "/reviews/newest/lines/{number}/decide", Vault(Administer), r#"{"decision":"keep"}"#),
+    route("POST", "/reviews/{id}/lines/{number}/restore", Vault(Administer), ""),
+    route("POST", "/reviews/close-due", Vault(Administer), ""),
+    get("/alert-sinks", Vault(List)),
+    route("POST", "/alert-sinks", Vault(Administer), r#"{"name":"new-sink","webhook":"http://127.0.0.1:1/","allow_private":true}"#),
+    route("POST", "/alert-sinks/{sink}/test", Vault(Administer), ""),
+    route("DELETE", "/alert-sinks/{sink}", Vault(Administer), ""),
+    route("POST", "/onboardings", Vault(Administer), r#"{"login":"victim","template":"developer","project":"shop"}"#),
     route("POST", "/projects", Vault(Administer), r#"{"name":"new-project"}"#),
     route("POST", "/users", Vault(Administer), r#"{"login":"new-user","name":"New"}"#),
     route("POST", "/service-accounts", Vault(Administer), r#"{"login":"new-program","name":"New"}"#),
@@ -81,6 +118,7 @@ pub(super) const ROUTES: &[Route] = &[
     route("POST", "/elevations/{id}/deny", Foreign(Administer), ""),
     route("PATCH", "/projects/{project}", Project(Administer), r#"{"name":"{project}"}"#),
     route("POST", "/projects/{project}/environments", Project(Administer), r#"{"name":"new-environment"}"#),
+    route("POST", "/offboardings", Vault(Administer), r#"{"login":"victim"}"#),
     route("DELETE", "/groups/{group}", Vault(Administer), ""),
     Route { query: "?with_secrets=true", ..route("DELETE", "/projects/{project}/environments/{environment}", Environment(Administer), "") },
     route("DELETE", "/projects/{project}", Project(Administer), ""),
