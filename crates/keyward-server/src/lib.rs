@@ -39,6 +39,7 @@ mod problem;
 mod repeat;
 mod request;
 mod routes;
+mod schemas;
 mod server;
 mod stop;
 mod tls;

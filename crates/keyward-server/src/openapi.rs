@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
 use crate::app::App;
+use crate::schemas::{self, login, word};
 use crate::{problem, routes};
 
 /// The document. A copy lies in `docs/openapi.json`.
@@ -45,6 +46,7 @@ pub fn document() -> Value {
         (path, item)
     });
     document["paths"] = Value::Object(paths.collect::<Map<_, _>>());
+    schemas::narrow(&mut document);
     document
 }
 
@@ -92,23 +94,15 @@ fn parameter(part: &str) -> Option<Value> {
     let (description, schema) = match name {
         "project" => ("Name of a project", word(128)),
         "environment" => ("Name of an environment", word(128)),
-        "name" => ("Name of a secret; parts are joined by `/`", json!({ "type": "string", "minLength": 1 })),
+        "name" => ("Name of a secret; parts are joined by `/`", schemas::name()),
         "login" => ("Login of an account", login()),
         "group" => ("Name of a group", login()),
         "policy" => ("Name of a policy", login()),
         "sink" => ("Name of a place that alerts go to", login()),
-        "id" => ("Its id", word(64)),
+        "id" => ("Its id", json!({ "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9_-]+$" })),
         _ => ("A number", json!({ "type": "integer", "format": "int64", "minimum": 0 })),
     };
     Some(json!({ "name": name, "in": "path", "required": true, "description": description, "schema": schema }))
-}
-
-fn word(longest: u32) -> Value {
-    json!({ "type": "string", "minLength": 1, "maxLength": longest, "pattern": "^[A-Za-z0-9._@-]+$" })
-}
-
-fn login() -> Value {
-    json!({ "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[a-z0-9._@-]+$" })
 }
 
 fn header_parameter(name: &str, description: &str) -> Value {

@@ -85,15 +85,13 @@ fn fill(from: &dyn Desk, to: &dyn Desk, project: &ProjectInfo) -> Result<Moved> 
 
 /// One secret, its versions in their order. Numbers begin anew; which one is active does not change.
 fn one(from: &dyn Desk, to: &dyn Desk, at: &Where, secret: &SecretInfo) -> Result<(u64, u64)> {
-    let is_deleted = secret.version.is_none();
-    let live = |state| state == VersionState::Live || (is_deleted && state == VersionState::Deleted);
-    let with_value: Vec<Version> =
-        secret.versions.iter().filter(|one| live(one.state)).map(|one| one.version).collect();
-    let without_value = (secret.versions.len() - with_value.len()) as u64;
-    if is_deleted {
+    if secret.version.is_none() {
         // What is deleted can be read by nobody: it stays behind as a whole.
         return Ok((0, secret.versions.len() as u64));
     }
+    let live = secret.versions.iter().filter(|one| one.state == VersionState::Live);
+    let with_value: Vec<Version> = live.map(|one| one.version).collect();
+    let without_value = (secret.versions.len() - with_value.len()) as u64;
     let mut numbers = BTreeMap::new();
     for version in &with_value {
         let read = from.read(at.clone(), Selection::Version(secret.name.clone(), *version), Purpose::Export)?;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
+mod encrypted;
 mod kit;
 mod reads;
 mod refused;

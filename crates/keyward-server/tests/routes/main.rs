@@ -8,6 +8,7 @@ mod auth;
 mod bad_input;
 mod findings;
 mod kit;
+mod lessons;
 mod limits;
 mod matching;
 mod matrix;

@@ -180,6 +180,10 @@ pub(crate) fn all() -> Vec<Step> {
         step(&["project", "create", "blog"]),
         step(&["project", "rename", "blog", "journal"]),
         step(&["project", "delete", "journal", "--yes"]),
+        // Nobody answers there, and nothing goes anywhere.
+        fails(&["project", "push", "http://127.0.0.1:1"]),
+        fails(&["project", "pull", "http://127.0.0.1:1", "-p", "shop"]),
+        fails(&["get", "TYPED", "--server", "http://127.0.0.1:1"]),
         step(&["environment", "list"]),
         step(&["environment", "add", "preview", "--parent", "staging"]),
         shows(&["get", "MORE", "-e", "preview"]),
