@@ -18,9 +18,15 @@ fn every_call_is_answered_alike() {
         walk::all(site.desk())
     });
     assert!(local.len() > 70, "{}", local.len());
+    let mut differences = Vec::new();
     for ((local, socket), remote) in local.iter().zip(&socket).zip(&remote) {
-        assert_eq!(local, socket, "over the socket");
-        assert_eq!(local, remote, "over the API");
+        if local != socket {
+            differences.push(format!("here {local}\nover the socket {socket}"));
+        }
+        if local != remote {
+            differences.push(format!("here {local}\nover the API {remote}"));
+        }
     }
+    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
     assert_eq!((local.len(), local.len()), (socket.len(), remote.len()));
 }
