@@ -9,8 +9,8 @@ use keyward_types::{Clock, EnvironmentId, PrincipalId, ProjectId, Timestamp};
 use keyward_vault::{Actor, NewToken, Question, Reach, Vault};
 
 use crate::access_wire::{
-    AccountInfo, DecidingInfo, ElevationAsk, ElevationInfo, GrantInfo, Grantee, GroupInfo, MadeInvite, MadeToken, NewTokenInfo,
-    PolicyInfo, QuestionInfo, RoleBindingInfo, TokenInfo, VerdictInfo,
+    AccountInfo, DecidingInfo, ElevationAsk, ElevationInfo, GrantInfo, Grantee, GroupInfo, MadeInvite, MadeToken,
+    NewTokenInfo, PolicyInfo, QuestionInfo, RoleBindingInfo, TokenInfo, VerdictInfo,
 };
 use crate::{Bytes, Code, Failure, Result, SystemClock};
 

@@ -91,9 +91,8 @@ mod tests {
     use crate::origin::Encrypted;
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-        let line = |(name, value): &(&str, &str)| {
-            (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
-        };
+        let line =
+            |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
         lines.iter().map(line).collect()
     }
 

@@ -102,7 +102,15 @@ mod tests {
         for inline in [" style=", " onclick=", " onsubmit=", "javascript:", "<style", "innerHTML"] {
             assert!(!page.contains(inline), "{inline}");
         }
-        for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage", "document.cookie"] {
+        for sink in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "localStorage",
+            "document.cookie",
+        ] {
             assert!(!SCRIPT.contains(sink), "{sink}");
         }
     }
@@ -117,7 +125,10 @@ mod tests {
             assert_eq!(page.matches(&format!(" id=\"{id}\"")).count(), 1, "{id}");
         }
         let labels = page.split("<label for=\"").skip(1).filter_map(|rest| rest.split('"').next());
-        assert_eq!(labels.filter(|id| page.contains(&format!("<input id=\"{id}\""))).count(), page.matches("<input").count());
+        assert_eq!(
+            labels.filter(|id| page.contains(&format!("<input id=\"{id}\""))).count(),
+            page.matches("<input").count()
+        );
     }
 
     #[test]

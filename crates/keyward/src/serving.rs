@@ -125,7 +125,10 @@ fn announce(context: &Context, urls: &[String], first: &First) -> Result<()> {
     }
     match (&link, first) {
         (Some(link), First::Link(made)) => {
-            output::note(format!("`{}` chooses a password by this link; it lasts an hour and serves once:", made.login));
+            output::note(format!(
+                "`{}` chooses a password by this link; it lasts an hour and serves once:",
+                made.login
+            ));
             output::line(&**link)?;
         }
         (_, First::Told(login)) => {

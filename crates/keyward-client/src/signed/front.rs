@@ -101,8 +101,10 @@ impl Front {
             (400, "authorization_pending") => Ok(Polled::Pending),
             (400, "slow_down") => Ok(Polled::SlowDown),
             (400, "access_denied") => Err(Failure::new(Code::Denied, "whoever was asked said no")),
-            (400, "expired_token") => Err(Failure::new(Code::Denied, "the code is over, and nobody let this device in")
-                .hint("`keyward login` shows another one")),
+            (400, "expired_token") => {
+                Err(Failure::new(Code::Denied, "the code is over, and nobody let this device in")
+                    .hint("`keyward login` shows another one"))
+            }
             _ => {
                 let let_in: LetIn = answer.json()?;
                 Ok(Polled::Signed(Box::new(self.signed(let_in)?)))

@@ -6,7 +6,9 @@ fn the_page_runs_our_script_alone_and_loads_nothing_from_outside() {
     let page = served.raw("GET", "/", &[], b"");
     assert_eq!(page.status, 200);
     let policy = page.header("content-security-policy");
-    for part in ["default-src 'none'", "script-src 'self'", "form-action 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
+    for part in
+        ["default-src 'none'", "script-src 'self'", "form-action 'none'", "frame-ancestors 'none'", "base-uri 'none'"]
+    {
         assert!(policy.contains(part) && !policy.contains("unsafe"), "{policy}");
     }
     let text = page.text();

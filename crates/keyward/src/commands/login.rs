@@ -27,7 +27,10 @@ impl Args {
         let (home, url) = (context.home()?, server(context, self.server.as_deref())?);
         let before = home.signed_at(&url)?;
         // Who signs in again means the same authority, as long as he names no other.
-        let ca = self.ca.or_else(|| context.config.authority.clone()).or_else(|| before.as_ref().and_then(|signed| signed.ca.clone()));
+        let ca = self
+            .ca
+            .or_else(|| context.config.authority.clone())
+            .or_else(|| before.as_ref().and_then(|signed| signed.ca.clone()));
         let front = Front::new(url, ca.as_deref(), &agent(context))?;
         let device = front.begin()?;
         show(&device);

@@ -48,7 +48,12 @@ impl Args {
             lines.push(format!("safe     nothing irreversible is done: {why}"));
         }
         for one in &signed {
-            lines.push(format!("server   {} as {}, until {} at most", one.url, one.account, shown::day(one.expires_at)));
+            lines.push(format!(
+                "server   {} as {}, until {} at most",
+                one.url,
+                one.account,
+                shown::day(one.expires_at)
+            ));
         }
         output::line(lines.join("\n"))?;
         Ok(Exit::Done)

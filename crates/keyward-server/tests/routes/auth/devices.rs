@@ -76,7 +76,8 @@ fn lesson_codes_of_devices_are_not_guessed() {
     let served = Served::start();
     person(&served, "ann");
     let mut ann = Browser::signed_in(&served, "ann");
-    let guess = |ann: &mut Browser<'_>, code: &str| ann.ask("POST", "/auth/device/look", Some(json!({ "user_code": code })));
+    let guess =
+        |ann: &mut Browser<'_>, code: &str| ann.ask("POST", "/auth/device/look", Some(json!({ "user_code": code })));
     assert_eq!(guess(&mut ann, "AEIO-UAEI").problem(422), "code");
     for _ in 0..4 {
         assert_eq!(guess(&mut ann, "BCDF-GHJK").problem(404), "not_found");

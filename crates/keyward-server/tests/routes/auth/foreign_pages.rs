@@ -34,7 +34,11 @@ fn lesson_cross_site_request_forgery() {
             ("DELETE", "/auth/sessions", None),
             ("POST", "/auth/device/decision", Some(json!({ "user_code": "BCDF-GHJK", "approve": true }))),
         ] {
-            assert_eq!(ann.ask_from(method, path, headers, body).problem(403), "cross_site", "{method} {path} {headers:?}");
+            assert_eq!(
+                ann.ask_from(method, path, headers, body).problem(403),
+                "cross_site",
+                "{method} {path} {headers:?}"
+            );
         }
     }
     for headers in FOREIGN {

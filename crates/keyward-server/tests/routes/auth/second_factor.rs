@@ -1,6 +1,5 @@
 use keyward_access::credential::TotpSecret;
-use keyward_client::SystemClock;
-use keyward_types::{Clock, Timestamp};
+use keyward_types::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Browser, GOOD, OTHER, choose, link, nobody, person};
@@ -8,14 +7,14 @@ use crate::kit::{Answer, Served};
 
 const STEP: i64 = 30_000;
 
-/// An authenticator app.
-struct App(TotpSecret);
+/// An authenticator app, with the clock of the server's vault, which stands still here.
+struct App(TotpSecret, Timestamp);
 
 impl App {
     /// The code `steps` after the present one. The server takes one on either side, so that three
     /// codes can be used without waiting; each is used once.
     fn code(&self, steps: i64) -> String {
-        let at = Timestamp(SystemClock.now().0 + steps * STEP);
+        let at = Timestamp(self.1.0 + steps * STEP);
         self.0.code_at(at).text().expose().clone()
     }
 }
@@ -25,8 +24,10 @@ fn enrol(browser: &mut Browser<'_>) -> (App, Vec<String>) {
     let begun = browser.ask("POST", "/auth/second-factor", Some(json!({ "password": GOOD }))).is(200);
     let secret = begun["secret"].as_str().unwrap();
     assert!(begun["uri"].as_str().unwrap().starts_with("otpauth://totp/keyward:ann?secret="));
-    let app = App(TotpSecret::parse(secret).unwrap());
-    assert_eq!(browser.get("/auth/session").is(200)["second_factor"]["waiting"], true);
+    let who = browser.get("/auth/session").is(200);
+    assert_eq!(who["second_factor"]["waiting"], true);
+    let now = who["session"]["created_at"].as_str().unwrap().parse().unwrap();
+    let app = App(TotpSecret::parse(secret).unwrap(), now);
     let confirm = |browser: &mut Browser<'_>, code: &str| {
         browser.ask("POST", "/auth/second-factor/confirm", Some(json!({ "code": code })))
     };
