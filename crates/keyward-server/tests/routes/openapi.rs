@@ -43,6 +43,7 @@ fn every_call_of_the_document_refuses_who_has_no_token() {
             .replace("{environment}", "development")
             .replace("{name}", "A")
             .replace("{index}", "0")
+            .replace("{number}", "0")
             .replace("/search", "/search?name=a")
             .replace(['{', '}'], "");
         for (method, operation) in item.as_object().unwrap() {

@@ -76,6 +76,8 @@ struct Victim {
     binding: String,
     elevation: String,
     finding: String,
+    /// The line of a review that asks about the binding.
+    line: u32,
 }
 
 impl Stage {
@@ -111,9 +113,10 @@ impl Stage {
 
     pub(super) fn ask(&self, route: &Route, (project, environment): (&str, &str)) -> Answer {
         let id = match route.path {
-            path if path.starts_with("/tokens") => &self.victim.token,
+            path if path.starts_with("/tokens") => self.victim.token.as_str(),
             path if path.starts_with("/role-bindings") => &self.victim.binding,
             path if path.starts_with("/elevations") => &self.victim.elevation,
+            path if path.starts_with("/reviews") => "newest",
             _ => &self.victim.finding,
         };
         let filled = |text: &str| {
@@ -124,7 +127,7 @@ impl Stage {
                 .replace("{group}", "victims")
                 .replace("{policy}", "a-policy")
                 .replace("{index}", "0")
-                .replace("{number}", "1")
+                .replace("{number}", &self.victim.line.to_string())
                 .replace("{sink}", "a-sink")
                 .replace("{id}", id)
                 .replace("{actor}", self.actor.name)
@@ -172,7 +175,9 @@ impl Victim {
             secret: None,
         };
         let finding = desk.report_findings(vec![report]).unwrap().remove(0).id;
-        Self { token: token.token.id, binding, elevation: asked.unwrap().id, finding }
+        let review = desk.start_review(14).unwrap();
+        let line = review.lines.iter().find(|line| line.account == "victim").unwrap().number;
+        Self { token: token.token.id, binding, elevation: asked.unwrap().id, finding, line }
     }
 }
 
