@@ -36,7 +36,16 @@ impl App {
         let page = web::render(&document);
         let document = serde_json::to_string(&document).unwrap_or_default();
         let likeness = Likeness::new(&vault);
-        Self { vault, authenticate, config, metrics: Metrics::default(), repeats: Repeats::default(), likeness, document, page }
+        Self {
+            vault,
+            authenticate,
+            config,
+            metrics: Metrics::default(),
+            repeats: Repeats::default(),
+            likeness,
+            document,
+            page,
+        }
     }
 }
 

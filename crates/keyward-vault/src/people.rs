@@ -150,6 +150,8 @@ impl Vault {
             let denial = self.denial(actor, Operation::Administer, Object::Vault(self.id()));
             return Err(self.denied(actor, denial, ActionName::OwnerHandOver, names));
         }
+        // A token's scope may leave less than that; what is refused after it is told to who may.
+        self.permit_administer(actor, Object::Vault(self.id()), ActionName::OwnerHandOver, &names)?;
         if !is_owner || !row.record.is_enabled() {
             return Err(Error::Refused("a vault is handed over to an owner".into()));
         }

@@ -141,7 +141,10 @@ fn compare(from: &dyn Desk, to: &dyn Desk, project: &ProjectInfo) -> Result<()> 
         let values = |desk: &dyn Desk| desk.read(at.clone(), Selection::Names(there.clone()), Purpose::Export);
         let (sent, arrived) = (values(from)?, values(to)?);
         if let Some(odd) = sent.iter().find(|one| !arrived.iter().any(|other| same(one, other))) {
-            return Err(Failure::internal(format!("`{}/{}/{}` did not arrive as it was", at.project, at.environment, odd.name)));
+            return Err(Failure::internal(format!(
+                "`{}/{}/{}` did not arrive as it was",
+                at.project, at.environment, odd.name
+            )));
         }
     }
     Ok(())

@@ -102,7 +102,10 @@ fn refusals_have_the_exit_codes_of_a_local_vault_and_name_the_server() {
     ends(&nobody.run(&["list", "-p", "default", "--server", &server.url]), 3);
     let json = owner.run(&["get", "MISSING", "-p", "default", "--json"]);
     let error: Value = serde_json::from_str(&json.err()).unwrap();
-    assert_eq!((error["error"]["code"].as_str(), error["error"]["place"].as_str()), (Some("not_found"), Some(&*server.url)));
+    assert_eq!(
+        (error["error"]["code"].as_str(), error["error"]["place"].as_str()),
+        (Some("not_found"), Some(&*server.url))
+    );
     let gone = owner.run(&["list", "-p", "default", "--server", "http://127.0.0.1:1"]);
     assert_eq!(gone.code, Some(70), "{gone}");
     let clear = owner.run(&["list", "-p", "default", "--server", "http://keyward.example"]);

@@ -134,7 +134,8 @@ impl Http {
     }
 
     fn once(&self, ask: &Ask<'_>) -> Result<Answer, Broken> {
-        let mut request = Request::builder().method(ask.method.clone()).uri(self.url.at(&format!("/api/v1{}", ask.path)));
+        let mut request =
+            Request::builder().method(ask.method.clone()).uri(self.url.at(&format!("/api/v1{}", ask.path)));
         if let Some(token) = &self.token {
             // Built here and dropped with the request; what the library copies of it is its own.
             let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
@@ -194,7 +195,11 @@ const NOT_TRUSTED: &str = "its certificate is not trusted here";
 fn io_words(error: &io::Error) -> String {
     let text = error.to_string();
     // rustls' verdicts come wrapped in an I/O error.
-    if text.contains("certificate") { NOT_TRUSTED.to_owned() } else { format!("the connection failed: {}", error.kind()) }
+    if text.contains("certificate") {
+        NOT_TRUSTED.to_owned()
+    } else {
+        format!("the connection failed: {}", error.kind())
+    }
 }
 
 impl Answer {

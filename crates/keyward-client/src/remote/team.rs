@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    AlertSinkInfo, AlertTestInfo, AlertWay, Bytes, Decision, Failure, MadeAlertSink, NewAlertSinkInfo, Result, Settlement,
-    TaskName, TaskState,
+    AlertSinkInfo, AlertTestInfo, AlertWay, Bytes, Decision, Failure, MadeAlertSink, NewAlertSinkInfo, Result,
+    Settlement, TaskName, TaskState,
 };
 
 /// What is said of a task.

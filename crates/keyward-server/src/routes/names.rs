@@ -56,9 +56,7 @@ async fn list_names(asker: Asker, At(at): At, Params(query): Params<Listing>) ->
     let mut names = asker.ask(move |desk| Ok(desk.names(at)?)).await?;
     names.sort_by(|a, b| a.name.cmp(&b.name));
     let (names, next) = page.cut(names, |one| one.name.as_str());
-    let named = |one: keyward_client::NamedVersion| NamedVersion {
-        name: one.name.to_string(),
-        version: one.version.get(),
-    };
+    let named =
+        |one: keyward_client::NamedVersion| NamedVersion { name: one.name.to_string(), version: one.version.get() };
     Ok(Json(Names { names: names.into_iter().map(named).collect(), next }))
 }

@@ -33,7 +33,11 @@ fn lists_and_the_log_are_the_same_to_the_letter() {
     same("lines", &local.lines(blog.clone()), &remote.lines(blog.clone()));
     same("names", &local.names(blog.clone()), &remote.names(blog.clone()));
     assert_eq!(remote.names(blog.clone()).unwrap().len(), 1100, "more than a page");
-    same("show", &local.show(blog.clone(), "NAME_7".parse().unwrap()), &remote.show(blog.clone(), "NAME_7".parse().unwrap()));
+    same(
+        "show",
+        &local.show(blog.clone(), "NAME_7".parse().unwrap()),
+        &remote.show(blog.clone(), "NAME_7".parse().unwrap()),
+    );
     same("accounts", &local.accounts(), &remote.accounts());
     same("groups", &local.groups(), &remote.groups());
     same("role bindings", &local.role_bindings(), &remote.role_bindings());

@@ -2,12 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keyward_client::{
-    Authority, Code, Desk, Folders, NewSlotInfo, RemoteDesk, ServerAccess,
-};
+use keyward_client::{Authority, Code, Desk, Folders, NewSlotInfo, RemoteDesk, ServerAccess};
 
 use crate::kit::{Form, Site, occasion};
 
@@ -86,7 +84,9 @@ fn desk(url: &str) -> RemoteDesk {
 #[test]
 fn a_redirect_is_not_followed() {
     let (other, asked) = canned(&["HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"]);
-    let redirect = format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: {other}/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let redirect = format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nlocation: {other}/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
     let (url, _) = canned(Box::leak(Box::new([&*redirect.leak()])));
     let failure = desk(&url).projects().unwrap_err();
     assert!(failure.message.contains("redirect"), "{failure}");
@@ -95,7 +95,8 @@ fn a_redirect_is_not_followed() {
 
 #[test]
 fn a_busy_server_is_asked_again_and_a_broken_one_is_named() {
-    const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    const BUSY: &str =
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     const EMPTY: &str =
         "HTTP/1.1 200 OK\r\ncontent-length: 27\r\nconnection: close\r\n\r\n{\"projects\":[],\"next\":null}";
     let (url, count) = canned(&[BUSY, "", EMPTY]);
@@ -129,7 +130,8 @@ fn a_change_is_tried_again_under_one_key() {
             seen.lock().unwrap().push(key);
             if n > 0 {
                 let body = r#"{"secrets":3}"#;
-                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
                 let _ = stream.write_all(answer.as_bytes());
             }
         }

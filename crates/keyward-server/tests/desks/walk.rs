@@ -2,9 +2,9 @@
 //! differs from vault to vault: ids, moments, tags.
 
 use keyward_client::{
-    AlertWay, Bytes, Confirmed, Decision, Desk, DraftInfo, EditInfo, ElevationAsk, Failure, FindingReport, FindingState, GrantInfo,
-    Grantee, MadeAlertSink, NewAlertSinkInfo, NewSecret, NewTokenInfo, Purpose, QuestionInfo, Result, Role, Selection,
-    Settlement, TaskName, Where, bits, examine,
+    AlertWay, Bytes, Confirmed, Decision, Desk, DraftInfo, EditInfo, ElevationAsk, Failure, FindingReport,
+    FindingState, GrantInfo, Grantee, MadeAlertSink, NewAlertSinkInfo, NewSecret, NewTokenInfo, Purpose, QuestionInfo,
+    Result, Role, Selection, Settlement, TaskName, Where, bits, examine,
 };
 use keyward_types::{Fingerprint, Kind, Operation, Timestamp, Version};
 use serde::Serialize;
@@ -42,8 +42,31 @@ fn tell<T: Serialize>(told: &mut Vec<String>, call: &str, answer: Result<T>) {
 /// Takes away what no two vaults have in common, and the order of lists by such.
 fn without_accidents(value: &mut Value) {
     const ACCIDENTS: [&str; 25] = [
-        "id", "principal", "started_at", "deadline", "next_due", "vault", "incarnation", "created_at", "created_by", "tag", "same", "written", "since", "first",
-        "last", "holding", "first_seen", "last_seen", "resolved_at", "resolved_by", "reported_by", "changed_at", "until", "last_used", "number",
+        "id",
+        "principal",
+        "started_at",
+        "deadline",
+        "next_due",
+        "vault",
+        "incarnation",
+        "created_at",
+        "created_by",
+        "tag",
+        "same",
+        "written",
+        "since",
+        "first",
+        "last",
+        "holding",
+        "first_seen",
+        "last_seen",
+        "resolved_at",
+        "resolved_by",
+        "reported_by",
+        "changed_at",
+        "until",
+        "last_used",
+        "number",
     ];
     match value {
         Value::Object(fields) => {
@@ -310,7 +333,11 @@ fn team(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "the review", desk.review(Some(review.id.clone())));
     tell(told, "narrow", desk.decide_review_line(line, Decision::Narrow("ci".into())));
     let again = desk.decide_review_line(line, Decision::Keep);
-    tell(told, "decide again", again.map_err(|failure| Failure { message: failure.message.replace(&line.to_string(), "N"), ..failure }));
+    tell(
+        told,
+        "decide again",
+        again.map_err(|failure| Failure { message: failure.message.replace(&line.to_string(), "N"), ..failure }),
+    );
     tell(told, "decide nothing", desk.decide_review_line(4711, Decision::Remove));
     tell(told, "restore", desk.restore_review_line(Some(review.id), line));
     tell(told, "restore nothing", desk.restore_review_line(None, 4711));

@@ -38,7 +38,9 @@ fn a_list_is_no_way_around_a_deny() {
     }
     let found = with(&served, &other, "GET", "/search?name=a", None);
     assert!(!found.text().contains("SALARIES"), "{}", found.text());
-    for path in ["secrets/SALARIES", "versions/SALARIES", "holdings/SALARIES", "values/SALARIES", "values?names=SALARIES"] {
+    for path in
+        ["secrets/SALARIES", "versions/SALARIES", "holdings/SALARIES", "values/SALARIES", "values?names=SALARIES"]
+    {
         let answer = with(&served, &other, "GET", &in_development(path), None);
         assert!(matches!(answer.status, 403 | 404), "{path}: {}", answer.text());
     }
@@ -101,13 +103,8 @@ fn nothing_powerful_is_open_to_strangers() {
             }
         }
     }
-    let known = [
-        "/auth/device/authorization",
-        "/auth/device/token",
-        "/auth/links/look",
-        "/auth/links/use",
-        "/auth/sign-in",
-    ];
+    let known =
+        ["/auth/device/authorization", "/auth/device/token", "/auth/links/look", "/auth/links/use", "/auth/sign-in"];
     open.sort_unstable();
     assert_eq!(open, known);
 }

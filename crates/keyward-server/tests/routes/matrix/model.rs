@@ -19,6 +19,8 @@ pub(super) enum Needs {
     Recognition,
     /// To look after one's own account.
     Own,
+    /// To be an owner.
+    Ownership,
     /// A token of somebody else's, of which only who oversees the vault knows.
     ForeignToken,
     /// To do this in the foreign project, where what is named lies.
@@ -73,6 +75,7 @@ pub(super) fn expected(actor: &Actor, needs: Needs, (project, environment): (&st
         Needs::Guest => Expected::Any,
         Needs::Session => Expected::NotThus,
         Needs::Own => through(actor.scope == Reach::Everything),
+        Needs::Ownership => through(actor.role == Role::Owner && actor.scope == Reach::Everything),
         Needs::Vault(op) => through(may(actor, op, Object::Vault)),
         // Who may know what there is is told what is not.
         Needs::Project(_) | Needs::Environment(_) | Needs::Work if !there && oversees => Expected::Missing,
@@ -116,13 +119,14 @@ fn sees(actor: &Actor, project: &str) -> bool {
             .any(|tier| may(actor, Op::List, Object::Environment(project, tier)))
 }
 
-/// Whoever has a role anywhere in a project works in it.
+/// Whoever has a role anywhere in a project works in it; who only looks on, or is a program, does not.
 fn works(actor: &Actor, project: &str) -> bool {
     let somewhere = match actor.reach {
         Reach::Everything => true,
         _ => project == "shop",
     };
-    actor.role != Role::None && somewhere && actor.scope == Reach::Everything
+    let at_work = matches!(actor.role, Role::Owner | Role::Admin | Role::Developer | Role::Operator);
+    at_work && somewhere && actor.scope == Reach::Everything
 }
 
 /// The role allows it there, and so does the token's scope.

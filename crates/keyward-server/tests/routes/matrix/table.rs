@@ -1,7 +1,8 @@
 //! What each route of the document needs, in an order in which little is gone before it is asked for.
 
 use super::model::Needs::{
-    self, Environment, Foreign, ForeignToken, Guest, Nothing, Own, Project, Recognition, Session, Sight, Vault, Work,
+    self, Environment, Foreign, ForeignToken, Guest, Nothing, Own, Ownership, Project, Recognition, Session, Sight,
+    Vault, Work,
 };
 use super::model::Op::{Administer, List, Read, Write};
 
@@ -43,7 +44,12 @@ pub(super) const ROUTES: &[Route] = &[
     get("/projects/{project}/environments/{environment}/values/{name}", Environment(Read)),
     get("/match/bundle", Recognition),
     route("POST", "/match/candidates", Recognition, r#"{"candidates":[{"value":"some value"}]}"#),
-    route("POST", "/findings", Recognition, r#"{"source":"here","findings":[{"fingerprint":"kwf1:00112233445566778899aabbccddeeff","rule":"r","path":"p"}]}"#),
+    route(
+        "POST",
+        "/findings",
+        Recognition,
+        r#"{"source":"here","findings":[{"fingerprint":"kwf1:00112233445566778899aabbccddeeff","rule":"r","path":"p"}]}"#,
+    ),
     get("/accounts", Vault(List)),
     get("/groups", Vault(List)),
     get("/policies", Vault(List)),
@@ -54,16 +60,46 @@ pub(super) const ROUTES: &[Route] = &[
     get("/audit/proof/{index}", Vault(List)),
     route("POST", "/audit/verify", Vault(List), r#"{}"#),
     route("POST", "/policy-test", Vault(List), r#"{"account":"victim","operation":"read","project":"shop"}"#),
-    route("PUT", "/projects/{project}/environments/{environment}/secrets/{name}", Environment(Write), r#"{"value":"another value"}"#),
-    route("POST", "/projects/{project}/environments/{environment}/secrets", Environment(Write), r#"{"secrets":[{"name":"A","value":"one more value"}]}"#),
-    route("PATCH", "/projects/{project}/environments/{environment}/secrets/{name}", Environment(Write), r#"{"description":"for tests"}"#),
-    route("POST", "/projects/{project}/environments/{environment}/rollback/{name}", Environment(Write), r#"{"version":1}"#),
+    route(
+        "PUT",
+        "/projects/{project}/environments/{environment}/secrets/{name}",
+        Environment(Write),
+        r#"{"value":"another value"}"#,
+    ),
+    route(
+        "POST",
+        "/projects/{project}/environments/{environment}/secrets",
+        Environment(Write),
+        r#"{"secrets":[{"name":"A","value":"one more value"}]}"#,
+    ),
+    route(
+        "PATCH",
+        "/projects/{project}/environments/{environment}/secrets/{name}",
+        Environment(Write),
+        r#"{"description":"for tests"}"#,
+    ),
+    route(
+        "POST",
+        "/projects/{project}/environments/{environment}/rollback/{name}",
+        Environment(Write),
+        r#"{"version":1}"#,
+    ),
     route("DELETE", "/projects/{project}/environments/{environment}/secrets/{name}", Environment(Write), ""),
     route("POST", "/projects/{project}/environments/{environment}/undelete/{name}", Environment(Write), ""),
-    route("POST", "/projects/{project}/environments/{environment}/destroy/{name}", Environment(Write), r#"{"version":2}"#),
+    route(
+        "POST",
+        "/projects/{project}/environments/{environment}/destroy/{name}",
+        Environment(Write),
+        r#"{"version":2}"#,
+    ),
     route("POST", "/tokens", Own, r#"{"name":"mine"}"#),
     route("DELETE", "/tokens/{id}", ForeignToken, ""),
-    route("POST", "/elevations", Own, r#"{"role":"developer","project":"shop","seconds":600,"reason":"for the matrix"}"#),
+    route(
+        "POST",
+        "/elevations",
+        Own,
+        r#"{"role":"developer","project":"shop","seconds":600,"reason":"for the matrix"}"#,
+    ),
     // Whoever comes there is nobody yet: what he brings is in the body.
     route("POST", "/auth/sign-in", Guest, r#"{"login":"victim","password":"a wrong password"}"#),
     route("POST", "/auth/device/authorization", Guest, "{}"),
@@ -92,11 +128,17 @@ pub(super) const ROUTES: &[Route] = &[
     get("/reviews/{id}", Vault(List)),
     route("POST", "/reviews", Vault(Administer), r#"{"days":14}"#),
     route("POST", "/reviews/newest/lines/{number}/decide", Vault(Administer), r#"{"decision":"keep"}"#),
-    route("POST", "/reviews/{id}/lines/{number}/restore", Vault(Administer), ""),
+    // Nothing was taken, as whoever may see the review is told.
+    route("POST", "/reviews/{id}/lines/{number}/restore", Vault(List), ""),
     // Nothing is due here; what it would take away is the affair of who administers.
     route("POST", "/reviews/close-due", Vault(List), ""),
     get("/alert-sinks", Vault(List)),
-    route("POST", "/alert-sinks", Vault(Administer), r#"{"name":"new-sink","webhook":"http://127.0.0.1:1/","allow_private":true}"#),
+    route(
+        "POST",
+        "/alert-sinks",
+        Vault(Administer),
+        r#"{"name":"new-sink","webhook":"http://127.0.0.1:1/","allow_private":true}"#,
+    ),
     route("POST", "/alert-sinks/{sink}/test", Vault(Administer), ""),
     route("DELETE", "/alert-sinks/{sink}", Vault(Administer), ""),
     route("POST", "/onboardings", Vault(Administer), r#"{"login":"victim","template":"developer","project":"shop"}"#),
@@ -108,8 +150,13 @@ pub(super) const ROUTES: &[Route] = &[
     route("DELETE", "/groups/{group}/members/{login}", Vault(Administer), ""),
     route("POST", "/accounts/{login}/disable", Vault(Administer), ""),
     route("POST", "/accounts/{login}/enable", Vault(Administer), ""),
-    route("POST", "/accounts/{login}/hand-over", Vault(Administer), ""),
-    route("PUT", "/policies/{policy}", Vault(Administer), r#"{"text":"forbid (principal, action == Action::\"sign\", resource);"}"#),
+    route("POST", "/accounts/{login}/hand-over", Ownership, ""),
+    route(
+        "PUT",
+        "/policies/{policy}",
+        Vault(Administer),
+        r#"{"text":"forbid (principal, action == Action::\"sign\", resource);"}"#,
+    ),
     route("DELETE", "/policies/{policy}", Vault(Administer), ""),
     route("PATCH", "/findings/{id}", Vault(Administer), r#"{"state":"fixed"}"#),
     route("POST", "/role-bindings", Project(Administer), r#"{"account":"victim","role":"ci","project":"{project}"}"#),
@@ -120,7 +167,10 @@ pub(super) const ROUTES: &[Route] = &[
     route("POST", "/projects/{project}/environments", Project(Administer), r#"{"name":"new-environment"}"#),
     route("POST", "/offboardings", Vault(Administer), r#"{"login":"victim"}"#),
     route("DELETE", "/groups/{group}", Vault(Administer), ""),
-    Route { query: "?with_secrets=true", ..route("DELETE", "/projects/{project}/environments/{environment}", Environment(Administer), "") },
+    Route {
+        query: "?with_secrets=true",
+        ..route("DELETE", "/projects/{project}/environments/{environment}", Environment(Administer), "")
+    },
     // It gives rights, so that little comes after it.
     route("POST", "/break-glass", Work, r#"{"project":"{project}","seconds":600,"reason":"for the matrix"}"#),
     route("DELETE", "/projects/{project}", Project(Administer), ""),
