@@ -12,6 +12,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a job talks to the person who started it")]
 
 mod accuracy;
+mod attack;
 mod bench;
 mod campaigns;
 mod demo;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::attack;
 use crate::campaigns::{self, Campaign, Size};
 use crate::guide;
 use crate::process;
@@ -53,6 +54,12 @@ pub(crate) const ALL: &[Step] = &[
         run: tests,
     },
     Step { name: "scan", about: "our own scanner finds no key in our own tree", tools: &[tools::GIT], run: own_tree },
+    Step {
+        name: "attack",
+        about: "a running server is attacked by what its own description promises",
+        tools: &[Tool::Schemathesis],
+        run: attack,
+    },
     Step {
         name: "differential",
         about: "our `.env` dialects against the libraries that they follow",
@@ -117,6 +124,10 @@ fn own_tree(context: &Context<'_>) -> Result<String> {
         }
     })?;
     Ok(last)
+}
+
+fn attack(context: &Context<'_>) -> Result<String> {
+    attack::run(context.workspace, context.seed)
 }
 
 /// The one campaign with a step of its own, as it needs tools that nothing else does.

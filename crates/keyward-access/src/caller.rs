@@ -52,8 +52,28 @@ pub enum SystemTask {
     Rekey,
     /// Tells of what happened before anybody was identified.
     Door,
-    /// Opens what alert sinks are signed in to with, to send alerts, and looks for what expires.
+    /// Opens what alert sinks are signed in to with, to send alerts.
     Alert,
+    /// Looks for secrets that expire.
+    Expiry,
+    /// Takes away what a review's deadline takes away.
+    Review,
+    /// Clears away answers that nobody asks for again.
+    Requests,
+}
+
+impl SystemTask {
+    /// How the log calls it.
+    pub fn principal(self) -> PrincipalId {
+        PrincipalId::system(match self {
+            Self::Rekey => "rekey",
+            Self::Door => "door",
+            Self::Alert => "alert",
+            Self::Expiry => "expiry",
+            Self::Review => "review",
+            Self::Requests => "requests",
+        })
+    }
 }
 
 impl Caller {
@@ -85,13 +105,15 @@ impl Caller {
 
     /// keyward itself, at one task.
     pub fn system(task: SystemTask) -> Self {
-        let (name, operations) = match task {
-            SystemTask::Rekey => ("rekey", vec![Operation::Use]),
-            SystemTask::Door => ("door", vec![]),
-            SystemTask::Alert => ("alert", vec![Operation::Use, Operation::List]),
+        let operations = match task {
+            SystemTask::Rekey => vec![Operation::Use],
+            SystemTask::Door | SystemTask::Requests => vec![],
+            SystemTask::Alert => vec![Operation::Use],
+            SystemTask::Expiry => vec![Operation::List],
+            SystemTask::Review => vec![Operation::List, Operation::Administer],
         };
         let grants = vec![Grant { operations, project: None, environment: None }];
-        Self { principal: PrincipalId::system(name), rights: Rights::Granted(grants), restriction: None }
+        Self { principal: task.principal(), rights: Rights::Granted(grants), restriction: None }
     }
 
     /// Who it is.

@@ -9,8 +9,8 @@ use keyward_types::{Clock, EnvironmentId, PrincipalId, ProjectId, Timestamp};
 use keyward_vault::{Actor, NewToken, Question, Reach, Vault};
 
 use crate::access_wire::{
-    AccountInfo, DecidingInfo, ElevationAsk, ElevationInfo, GrantInfo, Grantee, GroupInfo, MadeToken, NewTokenInfo,
-    PolicyInfo, QuestionInfo, RoleBindingInfo, TokenInfo, VerdictInfo,
+    AccountInfo, DecidingInfo, ElevationAsk, ElevationInfo, GrantInfo, Grantee, GroupInfo, MadeInvite, MadeToken,
+    NewTokenInfo, PolicyInfo, QuestionInfo, RoleBindingInfo, TokenInfo, VerdictInfo,
 };
 use crate::{Bytes, Code, Failure, Result, SystemClock};
 
@@ -48,6 +48,16 @@ impl Access<'_> {
 
     pub(crate) fn hand_over(&self, login: &Login) -> Result<()> {
         Ok(self.vault.hand_over(self.actor, &self.principal(login)?)?)
+    }
+
+    pub(crate) fn invite(&self, login: &Login, without_second_factor: bool) -> Result<MadeInvite> {
+        let (link, invite) = self.vault.invite(self.actor, &self.principal(login)?, without_second_factor)?;
+        Ok(MadeInvite {
+            text: Bytes::new(link.expose().as_bytes().to_vec()),
+            login: login.clone(),
+            expires_at: invite.expires_at,
+            without_second_factor,
+        })
     }
 
     pub(crate) fn groups(&self) -> Result<Vec<GroupInfo>> {

@@ -25,6 +25,19 @@ pub struct AccountInfo {
     pub disabled_at: Option<Timestamp>,
 }
 
+/// A link by which a person chooses a password, as it is given to that person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MadeInvite {
+    /// What the link holds: a one-time token.
+    pub text: Bytes,
+    /// For whom it is.
+    pub login: Login,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Whether it takes the authenticator away too.
+    pub without_second_factor: bool,
+}
+
 /// A group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupInfo {

@@ -5,8 +5,8 @@ use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotI
 use serde::{Deserialize, Serialize};
 
 use crate::access_wire::{
-    AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
-    RoleBindingInfo, TokenInfo, VerdictInfo,
+    AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeInvite, MadeToken, NewTokenInfo, PolicyInfo,
+    QuestionInfo, RoleBindingInfo, TokenInfo, VerdictInfo,
 };
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::team_wire::{
@@ -178,6 +178,8 @@ desk! {
     enable_account / EnableAccount (login: Login) -> AccountInfo;
     /// From now on whoever opens the vault with a key slot acts in this owner's name.
     hand_over / HandOver (login: Login) -> ();
+    /// Makes a link by which a person chooses a password, once; it is in the answer and nowhere else.
+    invite / Invite (login: Login, without_second_factor: bool) -> MadeInvite;
     /// Every group with its members.
     groups / Groups () -> Vec<GroupInfo>;
     /// Makes a group.

@@ -17,7 +17,7 @@ use keyward_vault::{
 };
 
 use crate::system::{SystemClock, tools};
-use crate::{Code, Desk, Failure, LocalDesk, Occasion, Result, SocketDesk};
+use crate::{Code, Desk, Failure, LocalDesk, Occasion, RemoteDesk, Result, SocketDesk};
 
 /// The folders of a local vault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -342,6 +342,11 @@ impl Connection {
     pub fn over(owned: Owned, occasion: &Occasion) -> Result<Self> {
         let desk = Box::new(owned.desk(occasion.clone())?);
         Ok(Self { desk, warnings: owned.warnings.clone(), _owned: Some(owned) })
+    }
+
+    /// A desk at a server.
+    pub fn to_server(desk: RemoteDesk) -> Self {
+        Self { desk: Box::new(desk), warnings: Vec::new(), _owned: None }
     }
 
     fn across(desk: SocketDesk) -> Self {

@@ -2,7 +2,8 @@
 //!
 //! [`Desk`] lists every call once; from that list come the wire form, the dispatcher that a
 //! process which owns the store answers with, and the desk that sends calls to it
-//! ([`SocketDesk`]). [`LocalDesk`] carries them out over a vault in this process.
+//! ([`SocketDesk`]). [`LocalDesk`] carries them out over a vault in this process, [`RemoteDesk`]
+//! asks a server's API.
 
 mod access;
 mod access_wire;
@@ -16,10 +17,13 @@ mod failure;
 mod findings;
 mod home;
 mod intake;
+mod jobs;
 mod later;
 mod local;
 mod migrate;
+mod remote;
 mod restore;
+mod signed;
 mod socket;
 mod system;
 mod team;
@@ -32,7 +36,6 @@ mod wire;
 pub use access_wire::*;
 pub use agent::{Agent, End};
 pub use alert_wire::*;
-pub use alerts::open_sinks;
 pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};
 pub use engines::StoreAddress;
@@ -40,11 +43,14 @@ pub use failure::{Code, Failure, Result};
 pub use findings::FindingInfo;
 pub use home::{Ask, Connection, Home, Owned};
 pub use intake::{Examined, bits, can_be_masked, examine};
+pub use jobs::{close_due_reviews, warn_of_expiry};
 pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
 pub use later::{Begun, Written};
 pub use local::LocalDesk;
 pub use migrate::Migrated;
+pub use remote::{Authority, Folders, RemoteDesk, ServedFolder, ServerAccess};
 pub use restore::Restored;
+pub use signed::{DeviceCode, Front, Polled, ServerUrl, Signed};
 pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
 pub use team_wire::*;

@@ -12,8 +12,8 @@ use keyward_vault::{
 
 use crate::access::Access;
 use crate::access_wire::{
-    AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeToken, NewTokenInfo, PolicyInfo, QuestionInfo,
-    RoleBindingInfo, TokenInfo, VerdictInfo,
+    AccountInfo, ElevationAsk, ElevationInfo, GrantInfo, GroupInfo, MadeInvite, MadeToken, NewTokenInfo, PolicyInfo,
+    QuestionInfo, RoleBindingInfo, TokenInfo, VerdictInfo,
 };
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::alerts::Alerts;
@@ -446,6 +446,10 @@ impl Desk for LocalDesk {
 
     fn hand_over(&self, login: Login) -> Result<()> {
         self.access().hand_over(&login)
+    }
+
+    fn invite(&self, login: Login, without_second_factor: bool) -> Result<MadeInvite> {
+        self.access().invite(&login, without_second_factor)
     }
 
     fn groups(&self) -> Result<Vec<GroupInfo>> {

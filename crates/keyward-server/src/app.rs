@@ -10,6 +10,7 @@ use keyward_vault::Vault;
 
 use crate::authenticate::Authenticate;
 use crate::config::Config;
+use crate::likeness::Likeness;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::repeat::{self, Repeats};
@@ -22,6 +23,7 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) metrics: Metrics,
     pub(crate) repeats: Repeats,
+    pub(crate) likeness: Likeness,
     /// The OpenAPI document, as it is served.
     pub(crate) document: String,
     /// The page at `/`, rendered from it.
@@ -33,7 +35,17 @@ impl App {
         let document = openapi::document();
         let page = web::render(&document);
         let document = serde_json::to_string(&document).unwrap_or_default();
-        Self { vault, authenticate, config, metrics: Metrics::default(), repeats: Repeats::default(), document, page }
+        let likeness = Likeness::new(&vault);
+        Self {
+            vault,
+            authenticate,
+            config,
+            metrics: Metrics::default(),
+            repeats: Repeats::default(),
+            likeness,
+            document,
+            page,
+        }
     }
 }
 
@@ -48,6 +60,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .nest("/api/v1", api)
         .route("/", get(web::page))
         .route("/style.css", get(web::style))
+        .route("/app.js", get(web::script))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -13,10 +13,12 @@ use keyward_client::{
 };
 use keyward_types::token::PlainToken;
 use keyward_types::{SecretName, Version};
+use keyward_vault::Visitor;
 use tokio::sync::oneshot;
 
 use crate::address::Client;
 use crate::app::App;
+use crate::credential::Credential;
 use crate::etag;
 use crate::problem::{Problem, Result};
 
@@ -111,7 +113,7 @@ impl Asker {
         }
         match &self.identified {
             Some(caller) => Some(caller.clone()),
-            None => self.app.authenticate.caller_at_once(&self.app.vault, &self.token, self.from),
+            None => self.app.authenticate.caller_at_once(&self.app.vault, &self.token, &self.visitor()),
         }
     }
 
@@ -127,9 +129,13 @@ impl Asker {
     fn desk(&self) -> Result<LocalDesk> {
         let caller = match &self.identified {
             Some(caller) => caller.clone(),
-            None => identify(&self.app, &self.token, self.from)?,
+            None => identify(&self.app, &self.token, &self.visitor())?,
         };
         Ok(self.desk_for(caller))
+    }
+
+    fn visitor(&self) -> Visitor<'_> {
+        Visitor { address: self.from, agent: &self.occasion.agent }
     }
 
     fn desk_for(&self, caller: Caller) -> LocalDesk {
@@ -146,9 +152,9 @@ impl FromRequestParts<Arc<App>> for Asker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
-        let token = bearer(&parts.headers).inspect_err(|_| app.metrics.unidentified())?;
+        let Credential { token, .. } = Credential::of(parts).inspect_err(|_| app.metrics.unidentified())?;
         let from = parts.extensions.get::<Client>().and_then(|client| client.0);
-        let agent = words(&parts.headers, header::USER_AGENT.as_str()).unwrap_or_else(|| "unnamed program".into());
+        let agent = agent(&parts.headers);
         let reason = words(&parts.headers, "x-keyward-reason");
         let expected = etag::expected(&parts.method, &parts.headers)?;
         let identified = parts.extensions.get::<Identified>().map(|Identified(caller)| caller.clone());
@@ -156,24 +162,18 @@ impl FromRequestParts<Arc<App>> for Asker {
     }
 }
 
+/// What a program calls itself.
+pub(crate) fn agent(headers: &HeaderMap) -> String {
+    words(headers, header::USER_AGENT.as_str()).unwrap_or_else(|| "unnamed program".into())
+}
+
 /// The caller behind a token. May block.
-pub(crate) fn identify(app: &App, token: &PlainToken, from: Option<IpAddr>) -> Result<Caller> {
+pub(crate) fn identify(app: &App, token: &PlainToken, from: &Visitor<'_>) -> Result<Caller> {
     let found = app.authenticate.caller(&app.vault, token, from)?;
     found.ok_or_else(|| {
         app.metrics.unidentified();
         Problem::unidentified()
     })
-}
-
-/// The token of a request. Two of them would be two callers.
-pub(crate) fn bearer(headers: &HeaderMap) -> Result<PlainToken> {
-    let mut given = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(given), None) = (given.next(), given.next()) else { return Err(Problem::unidentified()) };
-    let token = given.to_str().ok().and_then(|given| {
-        let (scheme, token) = given.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().parse().ok()).flatten()
-    });
-    token.ok_or_else(Problem::unidentified)
 }
 
 /// What a header says, fit for the log.
@@ -194,37 +194,6 @@ mod tests {
             (name.parse::<axum::http::HeaderName>().unwrap(), axum::http::HeaderValue::from_str(value).unwrap())
         };
         lines.iter().map(line).collect()
-    }
-
-    fn token() -> String {
-        let made = PlainToken::generate(keyward_types::token::TokenKind::Personal, &keyward_client::SystemRandom);
-        made.unwrap().expose().to_owned()
-    }
-
-    #[test]
-    fn one_well_formed_token_is_taken() {
-        let token = token();
-        for scheme in ["Bearer", "bearer", "BEARER"] {
-            let headers = headers(&[("authorization", &format!("{scheme} {token}"))]);
-            assert_eq!(bearer(&headers).unwrap().expose(), token);
-        }
-    }
-
-    #[test]
-    fn everything_else_is_nobody() {
-        let token = token();
-        let (cut, basic) = (format!("Bearer {}", &token[..40]), format!("Basic {token}"));
-        let whole = format!("Bearer {token}");
-        for lines in [
-            &[][..],
-            &[("authorization", "Bearer")],
-            &[("authorization", &cut)],
-            &[("authorization", &basic)],
-            &[("authorization", &token)],
-            &[("authorization", &whole), ("authorization", &whole)],
-        ] {
-            assert!(bearer(&headers(lines)).is_err(), "{lines:?}");
-        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::address::{self, Peer};
 use crate::app::App;
 use crate::config::Limits;
 use crate::listener::{Bound, Socket};
+use crate::origin::Encrypted;
 use crate::stop::Stop;
 use crate::tls::{Certificates, LOOK_EVERY};
 
@@ -60,12 +61,13 @@ impl Serving {
 }
 
 impl Taken {
-    async fn serve<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, io: I, peer: Peer) {
+    async fn serve<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, io: I, peer: Peer, encrypted: Encrypted) {
         let _counted = self.app.metrics.connection();
         let router = self.router;
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(encrypted);
             router.clone().call(request)
         });
         let connection = self.protocol.serve_connection(TokioIo::new(io), service);
@@ -152,10 +154,10 @@ async fn tcp(listener: &TcpListener, tls: Option<&Certificates>, serving: &Servi
         let acceptor = tls.map(|certificates| TlsAcceptor::from(certificates.config()));
         tokio::spawn(async move {
             match acceptor {
-                None => taken.serve(stream, peer).await,
+                None => taken.serve(stream, peer, Encrypted(false)).await,
                 Some(acceptor) => {
                     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                        taken.serve(stream, peer).await;
+                        taken.serve(stream, peer, Encrypted(true)).await;
                     }
                 }
             }
@@ -168,7 +170,7 @@ async fn unix(listener: &UnixListener, serving: &Serving) {
         let Ok(room) = Arc::clone(&serving.room).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(serving.take(room).serve(stream, Peer(None)));
+                tokio::spawn(serving.take(room).serve(stream, Peer(None), Encrypted(false)));
             }
             Err(_) => tokio::time::sleep(BREATH).await,
         }

@@ -6,7 +6,10 @@
 //!   on a thread that may block, and puts the answer together. Rights, records and durability are
 //!   the vault's; what it refuses becomes `application/problem+json` in one place (`problem.rs`).
 //! - **Nobody is served unidentified.** A handler gets at the vault only through an `Asker`, which
-//!   exists for requests with a well-formed token, and which looks its holder up before each call.
+//!   exists for requests with a well-formed token or session, and which looks its holder up before
+//!   each call. How somebody signs in is changed by a `Person` alone, who holds a session.
+//! - **A browser's cookie counts for pages of this server alone.** What other pages begin is refused
+//!   by headers that no page can write (`origin.rs`).
 //! - **Plain HTTP stays on this machine.** A listener on any other address than loopback or a Unix
 //!   socket needs TLS, or the process does not start.
 //! - **No line about a request holds a value or a name.** Logs and metrics know routes by their
@@ -19,18 +22,24 @@ mod authenticate;
 pub mod ca;
 mod config;
 mod connection;
+mod credential;
 mod etag;
 pub mod firewall;
 mod health;
 mod input;
+mod jobs;
+mod likeness;
 mod listener;
 mod metrics;
 mod openapi;
+mod origin;
 mod page;
+mod person;
 mod problem;
 mod repeat;
 mod request;
 mod routes;
+mod schemas;
 mod server;
 mod stop;
 mod tls;

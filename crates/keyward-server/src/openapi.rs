@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
 use crate::app::App;
+use crate::schemas::{self, login, word};
 use crate::{problem, routes};
 
 /// The document. A copy lies in `docs/openapi.json`.
@@ -25,9 +26,14 @@ pub fn document() -> Value {
         "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
     });
     document["servers"] = json!([{ "url": "/api/v1" }]);
-    document["security"] = json!([{ "token": [] }]);
+    document["security"] = json!([{ "token": [] }, { "session": [] }, { "sessionInTheClear": [] }]);
     let components = &mut document["components"];
-    components["securitySchemes"] = json!({ "token": { "type": "http", "scheme": "bearer" } });
+    let cookie = |name: &str, description: &str| json!({ "type": "apiKey", "in": "cookie", "name": name, "description": description });
+    components["securitySchemes"] = json!({
+        "token": { "type": "http", "scheme": "bearer", "description": "A token, or a session of a device" },
+        "session": cookie("__Host-keyward", "The session of a browser, for pages of this server"),
+        "sessionInTheClear": cookie("keyward", "The same on this machine, without TLS"),
+    });
     components["schemas"]["Problem"] = serde_json::to_value(problem::Body::schema()).unwrap_or_default();
     components["responses"]["Problem"] = json!({
         "description": "It was not carried out; `code` and `hint` say why and what to do",
@@ -40,15 +46,22 @@ pub fn document() -> Value {
         (path, item)
     });
     document["paths"] = Value::Object(paths.collect::<Map<_, _>>());
+    schemas::narrow(&mut document);
     document
 }
 
 fn completed(path: &str, mut item: Value) -> Value {
     for (method, operation) in item.as_object_mut().into_iter().flatten() {
-        operation["responses"]["default"] = json!({ "$ref": "#/components/responses/Problem" });
+        let takes_body = operation["requestBody"].is_object();
+        for status in refusals(method, path, takes_body).into_iter().chain(["default"]) {
+            if operation["responses"][status].is_null() {
+                operation["responses"][status] = json!({ "$ref": "#/components/responses/Problem" });
+            }
+        }
         let mut parameters: Vec<Value> = path.split('/').filter_map(parameter).collect();
         parameters.extend(operation["parameters"].as_array().into_iter().flatten().cloned());
-        if method != "get" {
+        // What is shown once is not kept for a repetition.
+        if method != "get" && !path.starts_with("/auth/") {
             parameters.push(header_parameter("Idempotency-Key", "Asked for again, the change is carried out once"));
             if path.ends_with("{name}") {
                 parameters
@@ -61,23 +74,35 @@ fn completed(path: &str, mut item: Value) -> Value {
     item
 }
 
+/// With what statuses a call is refused: what is not among them, no call answers by itself.
+fn refusals(method: &str, path: &str, takes_body: bool) -> Vec<&'static str> {
+    let mut all = vec!["400", "401", "403", "404", "408", "413", "421", "503"];
+    if method != "get" {
+        all.extend(["409", "412", "422"]);
+    }
+    if takes_body {
+        all.extend(["415", "422"]);
+    }
+    if path.starts_with("/auth/") {
+        all.push("429");
+    }
+    all
+}
+
 fn parameter(part: &str) -> Option<Value> {
     let name = part.strip_prefix('{')?.strip_suffix('}')?;
     let (description, schema) = match name {
         "project" => ("Name of a project", word(128)),
         "environment" => ("Name of an environment", word(128)),
-        "name" => ("Name of a secret; parts are joined by `/`", json!({ "type": "string", "minLength": 1 })),
-        "login" => ("Login of an account", word(64)),
-        "group" => ("Name of a group", word(64)),
-        "policy" => ("Name of a policy", word(64)),
-        "id" => ("Its id", word(64)),
+        "name" => ("Name of a secret; parts are joined by `/`", schemas::name()),
+        "login" => ("Login of an account", login()),
+        "group" => ("Name of a group", login()),
+        "policy" => ("Name of a policy", login()),
+        "sink" => ("Name of a place that alerts go to", login()),
+        "id" => ("Its id", json!({ "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9_-]+$" })),
         _ => ("A number", json!({ "type": "integer", "format": "int64", "minimum": 0 })),
     };
     Some(json!({ "name": name, "in": "path", "required": true, "description": description, "schema": schema }))
-}
-
-fn word(longest: u32) -> Value {
-    json!({ "type": "string", "minLength": 1, "maxLength": longest, "pattern": "^[A-Za-z0-9._@-]+$" })
 }
 
 fn header_parameter(name: &str, description: &str) -> Value {

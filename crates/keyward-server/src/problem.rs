@@ -14,6 +14,10 @@ pub(crate) struct Problem {
     code: &'static str,
     detail: String,
     hint: Option<String>,
+    /// After how many seconds it may be tried again.
+    retry_after: Option<u64>,
+    /// Whether OAuth's clients read it.
+    oauth: bool,
 }
 
 /// A problem as its caller reads it.
@@ -33,6 +37,9 @@ pub(crate) struct Body {
     hint: Option<String>,
     /// What sort of problem, for programs.
     code: String,
+    /// The code once more, where clients of OAuth look for it (RFC 6749, 5.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     /// Names the request, also in the server's log.
     request_id: String,
 }
@@ -41,7 +48,7 @@ pub(crate) type Result<T, E = Problem> = std::result::Result<T, E>;
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), hint: None }
+        Self { status, code, detail: detail.into(), hint: None, retry_after: None, oauth: false }
     }
 
     /// Wrong input.
@@ -52,7 +59,7 @@ impl Problem {
     /// Nobody was identified. What is wrong with a token is not told.
     pub(crate) fn unidentified() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "this call needs a token that is valid here")
-            .hint("send `Authorization: Bearer TOKEN`")
+            .hint("send `Authorization: Bearer TOKEN`, or sign in")
     }
 
     /// The server failed; what happened stands in its log.
@@ -64,6 +71,17 @@ impl Problem {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same, to be tried again after so many seconds.
+    pub(crate) fn after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// An error of OAuth's device flow (RFC 8628, 3.5), which clients of that read too.
+    pub(crate) fn oauth(code: &'static str, detail: &'static str) -> Self {
+        Self { oauth: true, ..Self::new(StatusCode::BAD_REQUEST, code, detail) }
     }
 
     /// The problem that a bare status tells of: what the framework refuses by itself.
@@ -98,6 +116,7 @@ impl Problem {
             detail: self.detail.clone(),
             hint: self.hint.clone(),
             code: self.code.to_owned(),
+            error: self.oauth.then(|| self.code.to_owned()),
             request_id: request_id.to_owned(),
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
@@ -107,8 +126,9 @@ impl Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"keyward\""));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        let unavailable = (self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
+        if let Some(seconds) = self.retry_after.or(unavailable) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         answer
     }
@@ -145,7 +165,32 @@ impl From<Failure> for Problem {
                 return Self::internal();
             }
         };
-        Self { status, code, detail: failure.message, hint: failure.hint }
+        Self { hint: failure.hint, ..Self::new(status, code, failure.message) }
+    }
+}
+
+/// What the vault refuses at the door, and everything else as every call says it.
+impl From<keyward_vault::Error> for Problem {
+    fn from(error: keyward_vault::Error) -> Self {
+        use keyward_access::credential::CredentialError;
+        use keyward_vault::Error;
+        let message = error.to_string();
+        match error {
+            Error::NotIdentified => {
+                Self::new(StatusCode::UNAUTHORIZED, "not_identified", "login, password or code is not right")
+            }
+            Error::SecondFactor => Self::new(StatusCode::UNAUTHORIZED, "second_factor", message)
+                .hint("send the same again with `code`: six digits, or a recovery code"),
+            Error::TooManyAttempts { seconds } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", message)
+                    .hint("wait; a link for a new password lifts it at once")
+                    .after(seconds.max(1).unsigned_abs())
+            }
+            Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).after(5),
+            Error::WeakPassword(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "weak_password", message),
+            Error::Proof(CredentialError::Code) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "code", message),
+            error => Failure::from(error).into(),
+        }
     }
 }
 

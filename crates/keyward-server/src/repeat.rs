@@ -14,12 +14,14 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use keyward_vault::Visitor;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::address::Client;
 use crate::app::App;
-use crate::asker::{Identified, bearer, identify};
+use crate::asker::{Identified, agent, identify};
+use crate::credential::Credential;
 use crate::input;
 use crate::problem::{Problem, Result};
 
@@ -56,22 +58,25 @@ struct Answer {
     body: Zeroizing<Vec<u8>>,
 }
 
-/// Lets each change with a key through once. Reads pass, and changes without a key.
+/// Lets each change with a key through once. Reads pass, and changes without a key; so does signing
+/// in and all around it, whose answers hold what is never to be kept.
 pub(crate) async fn answer_once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let is_change = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
-    if !is_change || !request.headers().contains_key(KEY) {
+    let keeps_nothing = request.uri().path().starts_with("/auth/");
+    if !is_change || keeps_nothing || !request.headers().contains_key(KEY) {
         return next.run(request).await;
     }
     once(app, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn once(app: Arc<App>, request: Request, next: Next) -> Result<Response> {
-    let token = bearer(request.headers())?;
-    let key = key(request.headers())?;
+    let credential = Credential::shown(request.method(), request.headers(), request.extensions())?;
+    let (token, key) = (credential.token, key(request.headers())?);
     let from = request.extensions().get::<Client>().and_then(|client| client.0);
     // An answer is given again only to whoever would be let in now.
-    let looked_up = Arc::clone(&app);
-    let caller = tokio::task::spawn_blocking(move || identify(&looked_up, &token, from)).await;
+    let (looked_up, agent) = (Arc::clone(&app), agent(request.headers()));
+    let looking = move || identify(&looked_up, &token, &Visitor { address: from, agent: &agent });
+    let caller = tokio::task::spawn_blocking(looking).await;
     let caller = caller.unwrap_or_else(|_panicked| Err(Problem::internal()))?;
     let (mut parts, body) = request.into_parts();
     let body = input::collect(body, app.config.limits.body).await?;

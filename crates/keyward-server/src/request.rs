@@ -13,6 +13,7 @@ use keyward_types::Random;
 
 use crate::address::{self, Peer};
 use crate::app::App;
+use crate::origin::{Encrypted, Origin};
 use crate::problem::Problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,7 +25,11 @@ pub(crate) async fn account(State(app): State<Arc<App>>, mut request: Request, n
     let method = method_name(request.method());
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer(None));
     let client = address::client(peer, request.headers(), &app.config.trusted_proxies);
+    let encrypted = request.extensions().get::<Encrypted>().copied().unwrap_or(Encrypted(false));
+    let trusted = &app.config.trusted_proxies;
+    let origin = Origin::of(encrypted, peer, request.uri(), request.headers(), trusted);
     request.extensions_mut().insert(client);
+    request.extensions_mut().insert(origin);
     let route = request.extensions().get::<MatchedPath>().cloned();
     let limit = Duration::from_secs(app.config.limits.request_seconds);
     let mut response = match tokio::time::timeout(limit, next.run(request)).await {
@@ -37,6 +42,9 @@ pub(crate) async fn account(State(app): State<Arc<App>>, mut request: Request, n
         let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| Problem::of_status(status));
         let allow = response.headers_mut().remove(header::ALLOW);
         code = problem.code();
+        if matches!(code, "internal" | "unavailable") {
+            app.metrics.store_failed();
+        }
         response = problem.answer(&id);
         // RFC 9110, 15.5.6: whoever is refused a method is told which there are.
         if let Some(allow) = allow {

@@ -10,6 +10,7 @@ use crate::app::{App, router};
 use crate::authenticate::Authenticate;
 use crate::config::Config;
 use crate::connection::{Serving, accept};
+use crate::jobs;
 use crate::listener::{Bound, bind};
 use crate::stop::Stop;
 
@@ -50,7 +51,11 @@ impl Server {
             .max_blocking_threads(calls)
             .build()
             .map_err(failed)?;
+        let jobs = jobs::start(Arc::clone(&self.app), stop.clone()).map_err(failed)?;
         let done = runtime.block_on(self.serve(stop.clone())).map_err(failed);
+        // The listeners may have ended by themselves.
+        stop.stop();
+        jobs.wait();
         // Calls that are under way are carried out to their end: what they commit is whole anyway.
         runtime.shutdown_timeout(std::time::Duration::from_secs(2));
         done

@@ -1,12 +1,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z. Text form: RFC 3339 in UTC with
-/// milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// milliseconds. It is written as a number and read in either form: records and sockets have
+/// numbers, the API has text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
@@ -61,9 +63,39 @@ impl FromStr for Timestamp {
     }
 }
 
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Moment;
+        impl Visitor<'_> for Moment {
+            type Value = Timestamp;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("milliseconds since 1970, or a moment as RFC 3339 writes it")
+            }
+            fn visit_i64<E: serde::de::Error>(self, millis: i64) -> Result<Timestamp, E> {
+                Ok(Timestamp(millis))
+            }
+            fn visit_u64<E: serde::de::Error>(self, millis: u64) -> Result<Timestamp, E> {
+                i64::try_from(millis).map(Timestamp).map_err(|_| E::custom("a moment beyond all calendars"))
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
+                text.parse().map_err(|_| E::custom("no moment as RFC 3339 writes it"))
+            }
+        }
+        deserializer.deserialize_any(Moment)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_forms_are_read() {
+        let read = |text: &str| serde_json::from_str::<Timestamp>(text);
+        assert_eq!(read("\"1970-01-01T00:00:01.500Z\"").unwrap(), Timestamp(1500));
+        assert_eq!((read("1500").unwrap(), read("-1").unwrap()), (Timestamp(1500), Timestamp(-1)));
+        assert!(read("1.5").is_err() && read("\"yesterday\"").is_err() && read("18446744073709551615").is_err());
+    }
 
     #[test]
     fn text_is_rfc_3339_with_milliseconds() {

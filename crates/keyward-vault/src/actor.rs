@@ -1,7 +1,7 @@
 use keyward_access::Caller;
 use keyward_types::PrincipalId;
 
-use crate::Expected;
+use crate::{Expected, Lead};
 
 /// Who acts and on what occasion: the first argument of everything the vault does.
 #[derive(Clone, Debug)]
@@ -16,12 +16,14 @@ pub struct Actor {
     pub address: Option<String>,
     /// What the caller takes to be there: a change to a secret that stands otherwise is refused.
     pub expects: Expected,
+    /// That he does the vault's own work: his changes are refused once somebody else leads.
+    pub lead: Option<Lead>,
 }
 
 impl Actor {
     /// Somebody with a program, on no particular occasion.
     pub fn new(caller: Caller, agent: impl Into<String>) -> Self {
-        Self { caller, reason: None, agent: agent.into(), address: None, expects: Expected::Anything }
+        Self { caller, reason: None, agent: agent.into(), address: None, expects: Expected::Anything, lead: None }
     }
 
     /// Who it is.

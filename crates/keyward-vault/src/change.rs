@@ -158,7 +158,7 @@ impl<'a> Change<'a> {
         }
         let batch = self.into_batch()?;
         let changed: Vec<(String, Vec<u8>)> = batch.changes().iter().filter_map(of_access).collect();
-        let committed = vault.store.commit(batch)?;
+        let committed = vault.store.commit(batch).map_err(replaced)?;
         if let Some(birth) = birth {
             birth.settle();
         }
@@ -185,7 +185,8 @@ impl<'a> Change<'a> {
         Ok(true)
     }
 
-    fn into_batch(self) -> Result<Batch, Error> {
+    fn into_batch(mut self) -> Result<Batch, Error> {
+        self.expects.extend(self.actor.lead.as_ref().and_then(|lead| lead.expect()));
         let mut entries = Vec::with_capacity(self.told.len());
         for (i, told) in self.told.iter().enumerate() {
             let header = self.header.as_ref().filter(|_| i == 0).map(|bytes| Hash(header_hash(bytes)));
@@ -203,6 +204,14 @@ impl<'a> Change<'a> {
             batch = batch.header(header);
         }
         Ok(batch)
+    }
+}
+
+/// Who has lost the lead is told that, and not that somebody changed the same thing.
+fn replaced(error: keyward_store::Error) -> Error {
+    match error {
+        keyward_store::Error::Conflict(expect) if matches!(*expect, Expect::Lease { .. }) => Error::Replaced,
+        other => other.into(),
     }
 }
 

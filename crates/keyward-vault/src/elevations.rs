@@ -1,9 +1,9 @@
 //! Rights for a while: asked for and given by a second person, or taken in an emergency, with a
 //! reason and an alarm. Both end by themselves.
 
-use keyward_access::{Elevation, ElevationState, Role, RoleBinding, Subject};
+use keyward_access::{Elevation, ElevationState, Object, Role, RoleBinding, Subject};
 use keyward_audit::Action as ActionName;
-use keyward_types::{BindingId, ElevationId, PrincipalId, Timestamp};
+use keyward_types::{BindingId, ElevationId, Operation, PrincipalId, Timestamp};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
@@ -121,7 +121,9 @@ impl Vault {
         };
         check(seconds, LONGEST_EMERGENCY, reason)?;
         if !actor.caller.works_in(project.id) {
-            return Err(Error::Refused(format!("only who works in project `{}` breaks its glass", project.name)));
+            // Whether there is such a project is not told either.
+            let denial = self.denial(actor, Operation::Read, Object::Project(self.id(), project.id));
+            return Err(self.denied(actor, denial, ActionName::BreakGlass, reach.names()));
         }
         let asked =
             self.elevation(actor.principal(), Role::Emergency, reach, seconds, reason, ElevationState::BrokenGlass)?;

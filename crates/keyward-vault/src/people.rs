@@ -3,7 +3,7 @@
 
 use keyward_access::{Identity, IdentityKind, Invite, Login, Object, Role, Subject, TokenRecord};
 use keyward_audit::Action as ActionName;
-use keyward_types::{PrincipalId, PrincipalSort};
+use keyward_types::{Operation, PrincipalId, PrincipalSort};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
@@ -145,10 +145,16 @@ impl Vault {
         let row = self.account_row(principal)?;
         let owners = self.roster()?;
         let is_owner = owners.bindings_of(&Subject::Principal(principal.clone())).iter().any(|b| b.role == Role::Owner);
-        if !is_owner || !row.record.is_enabled() || !actor.caller.has_everywhere(Role::Owner) {
-            return Err(Error::Refused("a vault is handed over by an owner, to an owner".into()));
-        }
         let names = of_account(&row.record);
+        if !actor.caller.has_everywhere(Role::Owner) {
+            let denial = self.denial(actor, Operation::Administer, Object::Vault(self.id()));
+            return Err(self.denied(actor, denial, ActionName::OwnerHandOver, names));
+        }
+        // A token's scope may leave less than that; what is refused after it is told to who may.
+        self.permit_administer(actor, Object::Vault(self.id()), ActionName::OwnerHandOver, &names)?;
+        if !is_owner || !row.record.is_enabled() {
+            return Err(Error::Refused("a vault is handed over to an owner".into()));
+        }
         let changed = Header { owner: principal.clone(), ..self.header() };
         self.replace_header(actor, ActionName::OwnerHandOver, names, changed)
     }

@@ -23,7 +23,32 @@ pub struct Enrolment {
     pub uri: Secret<String>,
 }
 
+/// What stands beside somebody's password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecondFactors {
+    /// An authenticator is in force.
+    pub authenticator: bool,
+    /// One waits for its first code.
+    pub waiting: bool,
+    /// Recovery codes that were not used.
+    pub recovery_codes: usize,
+}
+
 impl Vault {
+    /// What stands beside the password of whoever is signed in.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn second_factors(&self, who: &SignedIn) -> Result<SecondFactors, Error> {
+        let row = records::load::<AccountCredential>(&self.store, who.principal().as_str().as_bytes())?;
+        let record = row.map(|row| row.record);
+        Ok(SecondFactors {
+            authenticator: record.as_ref().is_some_and(|record| record.totp.is_some()),
+            waiting: record.as_ref().is_some_and(|record| record.pending.is_some()),
+            recovery_codes: record.map_or(0, |record| record.recovery.len()),
+        })
+    }
+
     /// Begins with an authenticator: it is in force once its first code came. One that is in force
     /// stays so until then.
     ///

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use keyward_client::{Failure, Result};
+use keyward_client::{Failure, Result, ServerUrl};
 use keyward_types::{EnvironmentName, ProjectName};
 
 use crate::commands;
@@ -40,8 +40,12 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// The vault on this machine, whatever else is set
-    #[arg(long, global = true)]
+    #[arg(long, global = true, conflicts_with = "server")]
     pub(crate) local: bool,
+    /// The server whose vault is meant; default: that of the bound folder, else this machine's
+    /// [env: KEYWARD_ADDR]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) server: Option<ServerUrl>,
 }
 
 macro_rules! commands {
@@ -102,6 +106,8 @@ commands! {
     Alert => alert,
     Unlock => unlock,
     Lock => lock,
+    Login => login,
+    Logout => logout,
     Up => up,
     Serve => serve,
     Ca => ca,
@@ -146,7 +152,11 @@ pub(crate) fn run() -> ExitCode {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::No) => ExitCode::from(1),
         Ok(Exit::Code(code)) => ExitCode::from(code),
-        Err(failure) => fail(&failure, as_json),
+        Err(failure) => {
+            // Where nothing is said, it was this machine.
+            let place = context.server().ok().flatten();
+            fail(&failure, as_json, place.as_ref())
+        }
     }
 }
 
@@ -167,10 +177,10 @@ fn misused(error: &clap::Error) -> ExitCode {
     let message: String = message.chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect();
     let rest: Vec<&str> = paragraphs.map(|text| text.trim().trim_end_matches('.')).collect();
     let as_json = std::env::args_os().any(|argument| argument == "--json");
-    fail(&Failure::usage(message).hint(rest.join("; ")), as_json)
+    fail(&Failure::usage(message).hint(rest.join("; ")), as_json, None)
 }
 
-fn fail(failure: &Failure, as_json: bool) -> ExitCode {
-    output::failure(failure, as_json);
+fn fail(failure: &Failure, as_json: bool, place: Option<&ServerUrl>) -> ExitCode {
+    output::failure_at(failure, as_json, place);
     ExitCode::from(failure.code.exit())
 }

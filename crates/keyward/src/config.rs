@@ -18,6 +18,12 @@ pub(crate) struct Config {
     pub(crate) project: Option<String>,
     /// `KEYWARD_ENV`.
     pub(crate) environment: Option<String>,
+    /// `KEYWARD_ADDR`: the server that calls go to.
+    pub(crate) server: Option<String>,
+    /// `KEYWARD_TOKEN`: how a program gets in there.
+    pub(crate) token: Option<Secret<String>>,
+    /// `KEYWARD_CA`: who signs the server's certificate, where no public authority does.
+    pub(crate) authority: Option<PathBuf>,
     passphrase: Option<Secret<String>>,
     passphrase_file: Option<PathBuf>,
     /// `PGPASSWORD`, as PostgreSQL's own programs take it.
@@ -92,6 +98,9 @@ impl Config {
             config_folder: user_folder("XDG_CONFIG_HOME", ".config"),
             project: text("KEYWARD_PROJECT"),
             environment: text("KEYWARD_ENV"),
+            server: text("KEYWARD_ADDR"),
+            token: text("KEYWARD_TOKEN").map(|text| Secret::new("token", text)),
+            authority: folder("KEYWARD_CA"),
             passphrase: text("KEYWARD_PASSPHRASE").map(|text| Secret::new("passphrase", text)),
             passphrase_file: folder("KEYWARD_PASSPHRASE_FILE"),
             database_password: text("PGPASSWORD").map(|text| Secret::new("database password", text)),

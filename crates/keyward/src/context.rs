@@ -51,14 +51,38 @@ impl Context {
         Occasion { agent, reason: self.global.reason.clone() }
     }
 
-    /// Opens the way to the vault.
+    /// Opens the way to the vault, wherever it is.
     pub(crate) fn connect(&self) -> Result<Connection> {
-        let connection = self.home()?.connect(self, &self.occasion())?;
+        let connection = self.connect_asking(self)?;
         config::panic_point("connect");
         for warning in connection.warnings() {
             output::note(format!("warning: {warning}"));
         }
         Ok(connection)
+    }
+
+    /// The same, where somebody else is asked for what opens a vault of this machine.
+    pub(crate) fn connect_asking(&self, ask: &dyn Ask) -> Result<Connection> {
+        match self.server()? {
+            Some(server) => Ok(Connection::to_server(self.desk_at(server)?)),
+            None => self.home()?.connect(ask, &self.occasion()),
+        }
+    }
+
+    /// The vault on this machine, whatever else is set.
+    pub(crate) fn local_connection(&self) -> Result<Connection> {
+        self.home()?.connect(self, &self.occasion())
+    }
+
+    /// The same, with these words for the log where the person gave none.
+    pub(crate) fn local_connection_for(&self, words: String) -> Result<Connection> {
+        self.home()?.connect(self, &self.occasion_for(words))
+    }
+
+    /// On what occasion the vault is called, with these words where the person gave none.
+    pub(crate) fn occasion_for(&self, words: String) -> Occasion {
+        let occasion = self.occasion();
+        Occasion { reason: occasion.reason.or(Some(words)), ..occasion }
     }
 
     /// The project and environment to work in. A `keyward.toml` counts only where its folder was

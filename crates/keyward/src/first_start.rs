@@ -22,10 +22,10 @@ enum Way {
     KeyFile(KeyFile),
 }
 
-/// Opens the vault of this machine, which is made first where there is none. Where a file is named,
-/// a recovery code is added and written to it.
+/// Opens the vault of this machine, which is made first where there is none, or the one of the server
+/// that is meant. Where a file is named, a recovery code is added and written to it.
 pub(crate) fn connect(context: &Context, recovery_file: Option<&Path>) -> Result<Connection> {
-    if !context.home()?.exists() {
+    if context.server()?.is_none() && !context.home()?.exists() {
         return Connection::over(make(context, recovery_file)?, &context.occasion());
     }
     let connection = context.connect()?;

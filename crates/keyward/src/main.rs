@@ -13,12 +13,15 @@ mod harden;
 mod hook;
 mod intake;
 mod keyring;
+mod link;
 mod output;
 mod passphrase;
 mod recovery;
 mod scan;
 mod serving;
+mod site;
 mod terminal;
+mod transfer;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 
-use keyward_client::{Code, Failure, Result};
+use keyward_client::{Code, Failure, Result, ServerUrl};
 use serde::Serialize;
 
 /// How a command ended well.
@@ -56,13 +56,24 @@ pub(crate) fn hint(text: impl AsRef<str>) {
 
 /// Says what went wrong.
 pub(crate) fn failure(failure: &Failure, as_json: bool) {
+    failure_at(failure, as_json, None);
+}
+
+/// The same, and at which server, where one was asked.
+pub(crate) fn failure_at(failure: &Failure, as_json: bool, place: Option<&ServerUrl>) {
     if as_json {
-        let error =
+        let mut error =
             serde_json::json!({ "error": { "code": failure.code, "message": failure.message, "hint": failure.hint } });
+        if let Some(place) = place {
+            error["error"]["place"] = place.as_str().into();
+        }
         let _ = writeln!(std::io::stderr().lock(), "{error}");
         return;
     }
-    note(&failure.message);
+    match place {
+        Some(place) if !failure.message.contains(place.as_str()) => note(format!("{} (at {place})", failure.message)),
+        _ => note(&failure.message),
+    }
     if let Some(remedy) = &failure.hint {
         hint(remedy);
     }

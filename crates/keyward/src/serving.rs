@@ -7,15 +7,15 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use keyward_client::{Agent, Bytes, Desk, End, Failure, NewTokenInfo, Owned, Result};
+use keyward_client::{Agent, Desk, End, Failure, MadeInvite, Owned, Result};
 use keyward_server::{Config, Server, Stop, Tokens};
 use keyward_types::{EnvironmentName, ProjectName};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::context::Context;
-use crate::first_start;
 use crate::output::{self, Exit};
+use crate::{first_start, link};
 
 /// How lines about requests are written.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -29,8 +29,17 @@ pub(crate) enum Log {
 /// It ends by a signal, not by time.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
+/// Who reads what a server says when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Whoever started it: a link for the owner is shown while nobody has a password.
+    Owner,
+    /// Whoever may read a journal: how to make that link is told.
+    Journal,
+}
+
 /// Serves until it is told to end.
-pub(crate) fn run(context: &Context, config: Config, log: Option<Log>) -> Result<Exit> {
+pub(crate) fn run(context: &Context, config: Config, log: Option<Log>, reader: Reader) -> Result<Exit> {
     write_log(log);
     allow_many_files();
     // Before there is anything to clean up.
@@ -38,7 +47,7 @@ pub(crate) fn run(context: &Context, config: Config, log: Option<Log>) -> Result
     watch_signals(event.clone())?;
     let owned = first_start::own(context)?;
     let server = Server::bind(Arc::clone(owned.vault()), Tokens, config)?;
-    let token = prepare(context, &owned)?;
+    let first = prepare(context, &owned, reader)?;
     for warning in &owned.warnings {
         output::note(format!("warning: {warning}"));
     }
@@ -50,7 +59,7 @@ pub(crate) fn run(context: &Context, config: Config, log: Option<Log>) -> Result
         let why = agent.run(FOREVER, (event.clone(), told), || true);
         let _ = event.send(why);
     });
-    announce(context, &urls, token.as_ref())?;
+    announce(context, &urls, &first)?;
     let why = events.recv().unwrap_or(End::Signal);
     stop.stop();
     let served = joined(serving).and_then(|served| served);
@@ -73,32 +82,60 @@ fn joined<T>(thread: JoinHandle<T>) -> Result<T> {
     thread.join().map_err(|_panicked| Failure::internal("a thread of the server ended by a panic"))
 }
 
-/// A project to begin with, and a token for the owner where nobody was ever given one.
-fn prepare(context: &Context, owned: &Owned) -> Result<Option<Bytes>> {
+/// How the owner gets in where nobody can sign in yet.
+enum First {
+    /// Somebody has a password.
+    No,
+    /// By this link.
+    Link(MadeInvite),
+    /// By a link that he makes himself; his login.
+    Told(String),
+}
+
+/// A project to begin with, and a way in for the owner. No password exists that nobody chose.
+fn prepare(context: &Context, owned: &Owned, reader: Reader) -> Result<First> {
     let desk = owned.desk(context.occasion())?;
     if desk.projects()?.is_empty() {
         let name: ProjectName = "default".parse().map_err(|_| Failure::internal("`default` is no name"))?;
         desk.create_project(name, EnvironmentName::usual())?;
     }
-    if !desk.tokens()?.is_empty() {
-        return Ok(None);
+    if owned.vault().has_passwords()? {
+        return Ok(First::No);
     }
-    let made = desk.create_token(NewTokenInfo { name: "first start".into(), ..NewTokenInfo::default() })?;
-    Ok(Some(made.text))
+    let (owner, _) = owned.vault().owner()?;
+    let Some(login) = owner.login else { return Ok(First::Told(owner.principal.to_string())) };
+    match reader {
+        Reader::Owner => desk.invite(login, false).map(First::Link),
+        Reader::Journal => Ok(First::Told(login.to_string())),
+    }
 }
 
-/// The token is shown here and never again.
-fn announce(context: &Context, urls: &[String], token: Option<&Bytes>) -> Result<()> {
-    let token = token.map(|token| String::from_utf8_lossy(token.expose()));
+/// The link is shown here and never again; the next start shows another one.
+fn announce(context: &Context, urls: &[String], first: &First) -> Result<()> {
+    let url = urls.iter().find(|url| url.starts_with("http")).map(String::as_str);
+    let link = match (first, url) {
+        (First::Link(made), Some(url)) => Some(link::at(url, made)),
+        _ => None,
+    };
     if context.global.json {
-        return output::json(&serde_json::json!({ "urls": urls, "token": token }));
+        return output::json(&serde_json::json!({ "urls": urls, "link": link.as_deref() }));
     }
     for url in urls {
         output::note(format!("the control API is at {url}"));
     }
-    if let Some(token) = token {
-        output::note("sign in with this token; it is shown this once, and `keyward token create` makes others:");
-        output::line(token)?;
+    match (&link, first) {
+        (Some(link), First::Link(made)) => {
+            output::note(format!(
+                "`{}` chooses a password by this link; it lasts an hour and serves once:",
+                made.login
+            ));
+            output::line(&**link)?;
+        }
+        (_, First::Told(login)) => {
+            output::note("nobody can sign in yet");
+            output::hint(format!("`keyward user invite {login}` makes a link, which lasts an hour and serves once"));
+        }
+        _ => {}
     }
     output::note("Ctrl-C ends it");
     Ok(())

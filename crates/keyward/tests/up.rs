@@ -14,7 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 struct Up {
     child: Child,
     address: SocketAddr,
-    token: Option<String>,
+    /// By which the owner chooses a password.
+    link: Option<String>,
     /// From the start of the process to the first answer of `/readyz`.
     took: Duration,
 }
@@ -36,8 +37,8 @@ impl Up {
         }
         let said: serde_json::Value = serde_json::from_str(&text).unwrap();
         let address = said["urls"][0].as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap();
-        let token = said["token"].as_str().map(str::to_owned);
-        let up = Self { child, address, token, took: Duration::ZERO };
+        let link = said["link"].as_str().map(str::to_owned);
+        let up = Self { child, address, link, took: Duration::ZERO };
         assert_eq!(up.ask("GET", "/readyz", "", None).0, 200);
         Self { took: started.elapsed(), ..up }
     }
@@ -66,6 +67,13 @@ fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_keyward"))
 }
 
+/// A token of the owner, made by the command line while the server runs.
+fn token(program: &Program) -> String {
+    let made = program.ok(&["token", "create", "--json"], b"");
+    let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    made["text"].as_str().unwrap().to_owned()
+}
+
 const VALUES: &str = "/api/v1/projects/default/environments/development/values";
 const SECRETS: &str = "/api/v1/projects/default/environments/development/secrets";
 
@@ -75,7 +83,7 @@ fn the_first_secret_goes_both_ways_while_it_runs() {
     let up = Up::start(&program);
     println!("ready after {:?}", up.took);
     assert!(up.took < Duration::from_secs(5), "it took {:?}", up.took);
-    let token = up.token.clone().unwrap();
+    let token = token(&program);
     let (status, answer) = up.ask("PUT", &format!("{SECRETS}/BY_HTTP"), &token, Some(r#"{"value":"from a program"}"#));
     assert_eq!(status, 201, "{answer}");
     let got = program.ok(&["get", "BY_HTTP", "-p", "default"], b"");
@@ -90,23 +98,65 @@ fn the_first_secret_goes_both_ways_while_it_runs() {
     program.ok(&["audit", "verify"], b"");
 }
 
+const GOOD: &str = "nine violet herons argue";
+
+/// Body of an answer.
+fn body(answer: &str) -> serde_json::Value {
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
 #[test]
-fn the_token_is_shown_once_and_goes_on_to_work() {
+fn the_owner_gets_in_by_a_link_and_no_password_exists_before() {
     let program = program();
     let first = Up::start(&program);
-    let token = first.token.clone().unwrap();
+    let link = first.link.clone().unwrap();
+    let (page, text) = link.split_once("/#link=").unwrap();
+    assert_eq!(page, format!("http://{}", first.address));
+    for guess in ["", "admin", "keyward", "ada", "password"] {
+        let tried = serde_json::json!({ "login": "ada", "password": guess }).to_string();
+        let (status, answer) = first.ask("POST", "/api/v1/auth/sign-in", "", Some(&tried));
+        assert!(matches!(status, 401 | 429), "{answer}");
+    }
+    let chosen = serde_json::json!({ "link": text, "password": GOOD }).to_string();
+    let choose = |up: &Up| up.ask("POST", "/api/v1/auth/links/use", "", Some(&chosen));
+    let (status, answer) = choose(&first);
+    assert!(status == 200 && body(&answer)["login"] == "ada", "{answer}");
+    assert_eq!(choose(&first).0, 401, "it serves once");
+    let sign_in = serde_json::json!({ "login": "ada", "password": GOOD, "kind": "device" }).to_string();
+    let (status, answer) = first.ask("POST", "/api/v1/auth/sign-in", "", Some(&sign_in));
+    assert_eq!(status, 200, "{answer}");
+    let session = body(&answer)["token"].as_str().unwrap().to_owned();
     assert_eq!(first.end(), Some(0));
+    // Who is signed in stays so, and nobody is shown a link any more.
     let second = Up::start(&program);
-    assert_eq!(second.token, None);
-    assert_eq!(second.ask("GET", "/api/v1/whoami", &token, None).0, 200);
+    assert_eq!(second.link, None);
+    assert_eq!(second.ask("GET", "/api/v1/whoami", &session, None).0, 200);
     assert_eq!(second.ask("GET", "/api/v1/whoami", "", None).0, 401);
     assert_eq!(second.end(), Some(0));
-    let files = program.home.files();
-    let found = files.iter().filter(|file| {
-        let bytes = std::fs::read(file).unwrap_or_default();
-        bytes.windows(token.len()).any(|window| window == token.as_bytes())
-    });
-    assert_eq!(found.count(), 0, "the token lies in a file");
+    for hidden in [text, &session, GOOD] {
+        let files = program.home.files();
+        let found = files.iter().filter(|file| {
+            let bytes = std::fs::read(file).unwrap_or_default();
+            bytes.windows(hidden.len()).any(|window| window == hidden.as_bytes())
+        });
+        assert_eq!(found.count(), 0, "`{}…` lies in a file", &hidden[..4]);
+    }
+}
+
+#[test]
+fn as_long_as_nobody_has_a_password_each_start_shows_a_link_and_the_last_one_serves() {
+    let program = program();
+    let first = Up::start(&program);
+    let (old, _) = (first.link.clone().unwrap(), first.end());
+    let second = Up::start(&program);
+    let new = second.link.clone().unwrap();
+    let choose = |link: &str| {
+        let text = link.split_once("#link=").unwrap().1;
+        let chosen = serde_json::json!({ "link": text, "password": GOOD }).to_string();
+        second.ask("POST", "/api/v1/auth/links/use", "", Some(&chosen)).0
+    };
+    assert_eq!((choose(&old), choose(&new)), (401, 200));
+    assert_eq!(second.end(), Some(0));
 }
 
 #[test]

@@ -2,15 +2,22 @@
 //! answer together.
 
 mod accounts;
+mod alerts;
 mod audit;
+mod auth;
 mod elevations;
 mod environments;
 mod findings;
 mod groups;
+mod hand_over;
 mod holdings;
 mod matching;
+mod names;
+mod offboardings;
+mod onboardings;
 mod policies;
 mod projects;
+mod reviews;
 mod roles;
 mod search;
 mod secrets;
@@ -18,6 +25,7 @@ mod status;
 mod tokens;
 mod values;
 mod versions;
+mod writes;
 
 use std::sync::Arc;
 
@@ -31,9 +39,12 @@ use crate::problem::{Problem, Result};
 pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(status::router())
+        .merge(auth::router())
         .merge(projects::router())
         .merge(environments::router())
         .merge(secrets::router())
+        .merge(writes::router())
+        .merge(names::router())
         .merge(values::router())
         .merge(versions::router())
         .merge(holdings::router())
@@ -41,12 +52,17 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(matching::router())
         .merge(findings::router())
         .merge(accounts::router())
+        .merge(hand_over::router())
         .merge(groups::router())
         .merge(roles::router())
         .merge(policies::router())
         .merge(tokens::router())
         .merge(elevations::router())
         .merge(audit::router())
+        .merge(alerts::router())
+        .merge(offboardings::router())
+        .merge(onboardings::router())
+        .merge(reviews::router())
 }
 
 /// A moment as RFC 3339 writes it.

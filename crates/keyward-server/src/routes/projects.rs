@@ -128,7 +128,10 @@ async fn delete_project(asker: Asker, Part(name): Part<ProjectName>) -> Result<J
 /// One of the projects that the caller sees.
 pub(super) fn find(desk: &LocalDesk, name: &ProjectName) -> keyward_client::Result<ProjectInfo> {
     let found = desk.projects()?.into_iter().find(|project| project.name == *name);
-    found.ok_or_else(|| Failure::new(Code::NotFound, format!("there is no project `{name}`")))
+    found.ok_or_else(|| {
+        Failure::new(Code::NotFound, format!("there is no project `{name}`"))
+            .hint("`keyward project list` shows what there is")
+    })
 }
 
 impl From<ProjectInfo> for Project {

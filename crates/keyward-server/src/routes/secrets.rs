@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use keyward_client::{Desk, EditInfo, Examined, SecretInfo, StoredChange, examine};
@@ -60,6 +61,9 @@ pub(super) struct Secret {
     versions: Vec<Version>,
     /// Entity tag of this state, also in the header `ETag`.
     tag: String,
+    /// In lists: equal for equal values, within the lists of this vault; none for `config`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same: Option<String>,
 }
 
 /// A page of secrets.
@@ -88,7 +92,7 @@ struct NewValue {
 /// Metadata to be changed: what is absent stays, `null` clears.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-struct Metadata {
+pub(super) struct Metadata {
     #[schema(value_type = Option<String>)]
     kind: Option<Kind>,
     #[serde(deserialize_with = "stated")]
@@ -121,7 +125,7 @@ struct Metadata {
 
 /// What became of a value that was to be stored.
 #[derive(Debug, Serialize, ToSchema)]
-struct Stored {
+pub(super) struct Stored {
     name: String,
     /// The version that is active now.
     version: u64,
@@ -165,12 +169,21 @@ struct Listing {
     get, path = "/projects/{project}/environments/{environment}/secrets", tag = "secrets",
     params(Listing), responses((status = 200, body = Secrets))
 )]
-async fn list_secrets(asker: Asker, At(at): At, Params(query): Params<Listing>) -> Result<Json<Secrets>> {
+async fn list_secrets(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    At(at): At,
+    Params(query): Params<Listing>,
+) -> Result<Json<Secrets>> {
     let page = Page::new(query.limit, query.cursor.as_deref())?;
     let mut secrets = asker.ask(move |desk| Ok(desk.list(at)?)).await?;
     secrets.retain(|secret| query.wants(secret));
     let (secrets, next) = page.cut(secrets, |secret| secret.name.as_str());
-    Ok(Json(Secrets { secrets: secrets.into_iter().map(Secret::from).collect(), next }))
+    let listed = |mut known: SecretInfo| {
+        let same = known.same.take().map(|fingerprint| app.likeness.of(&fingerprint));
+        Secret { same, ..Secret::from(known) }
+    };
+    Ok(Json(Secrets { secrets: secrets.into_iter().map(listed).collect(), next }))
 }
 
 /// Show what is known of a secret; nothing is opened.
@@ -194,7 +207,7 @@ async fn show_secret(asker: Asker, Named(at, name): Named, headers: HeaderMap) -
 )]
 async fn write_secret(asker: Asker, Named(at, name): Named, input: Input<NewValue>) -> Result<Response> {
     let (stored, advice) = asker.write(at, move || look(name.clone(), input.parse()?)).await?;
-    let stored = Stored::new(stored, advice);
+    let stored = Stored::of(stored, advice);
     let status = if stored.change == "added" { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, tagged(&stored.tag), Json(stored)).into_response())
 }
@@ -235,7 +248,7 @@ fn stated<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Re
 }
 
 impl Stored {
-    fn new(stored: keyward_client::Stored, advice: Vec<String>) -> Self {
+    pub(super) fn of(stored: keyward_client::Stored, advice: Vec<String>) -> Self {
         let change = match stored.change {
             StoredChange::Added => "added",
             StoredChange::Changed => "changed",
@@ -254,7 +267,7 @@ impl Stored {
 }
 
 impl Metadata {
-    fn edit(self) -> Result<EditInfo> {
+    pub(super) fn edit(self) -> Result<EditInfo> {
         let moment = |text: String| super::moment("expires_at", &text);
         Ok(EditInfo {
             kind: self.kind,
@@ -303,6 +316,7 @@ impl From<SecretInfo> for Secret {
             size: known.size,
             versions: known.versions.into_iter().map(Version::from).collect(),
             tag: known.tag,
+            same: None,
         }
     }
 }

@@ -25,6 +25,8 @@ struct Opened {
     name: String,
     version: u64,
     kind: String,
+    /// Estimated entropy in bits: what is weak cannot be masked in output.
+    bits: u16,
     /// The environment that answered: a parent, where the one asked lacks the name.
     environment: String,
     /// Whether `run` hands it over as a private file.
@@ -51,6 +53,10 @@ struct Which {
     /// This version instead of the active one.
     #[param(minimum = 1)]
     version: Option<u64>,
+    /// `run` when it goes into a child's environment, `export` into a file, `copy` to the clipboard;
+    /// default `read`.
+    #[param(value_type = Option<String>)]
+    purpose: Option<Purpose>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -74,7 +80,7 @@ const MOST_NAMES: usize = 1000;
 )]
 async fn read_value(asker: Asker, Named(at, name): Named, Params(query): Params<Which>) -> Result<Json<Opened>> {
     let version = query.version.map(keyward_types::Version::new).transpose()?;
-    let mut read = asker.read(at, vec![(name, version)], Purpose::Read).await?;
+    let mut read = asker.read(at, vec![(name, version)], query.purpose.unwrap_or(Purpose::Read)).await?;
     read.pop().map(|one| Json(one.into())).ok_or_else(Problem::internal)
 }
 
@@ -106,6 +112,7 @@ impl From<Disclosed> for Opened {
             name: read.name.to_string(),
             version: read.version.get(),
             kind: read.kind.to_string(),
+            bits: read.bits,
             environment: read.environment.to_string(),
             as_file: read.as_file,
             value: Value::of(&read.value),

@@ -29,7 +29,7 @@ fn a_problem_has_one_form() {
             "title": "Not Found",
             "status": 404,
             "detail": "there is no project `nothing`",
-            "hint": null,
+            "hint": "`keyward project list` shows what there is",
             "code": "not_found",
             "request_id": "build-4711",
         })

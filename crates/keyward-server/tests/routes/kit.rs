@@ -149,7 +149,7 @@ impl Authenticate for Fixed {
         &self,
         vault: &Vault,
         token: &PlainToken,
-        from: Option<std::net::IpAddr>,
+        from: &keyward_vault::Visitor<'_>,
     ) -> Result<Option<Caller>, Failure> {
         Ok(Tokens.caller(vault, token, from)?.map(|_| (self.0)(vault)))
     }

@@ -4,11 +4,14 @@
 
 mod answers;
 mod audit;
+mod auth;
 mod bad_input;
 mod findings;
 mod kit;
+mod lessons;
 mod limits;
 mod matching;
+mod matrix;
 mod openapi;
 mod page;
 mod projects;

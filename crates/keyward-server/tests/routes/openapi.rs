@@ -22,22 +22,36 @@ fn the_document_in_the_tree_is_the_one_that_is_served() {
     assert_eq!(served, keyward_server::openapi());
 }
 
+/// What somebody calls who is nobody yet.
+const OPEN: [&str; 5] = [
+    "POST /auth/device/authorization",
+    "POST /auth/device/token",
+    "POST /auth/links/look",
+    "POST /auth/links/use",
+    "POST /auth/sign-in",
+];
+
 #[test]
 fn every_call_of_the_document_refuses_who_has_no_token() {
     let served = Served::start();
     let before = served.log_size();
     let document = keyward_server::openapi();
-    let mut calls = 0;
+    let (mut calls, mut open) = (0, Vec::new());
     for (path, item) in document["paths"].as_object().unwrap() {
         let path = path
             .replace("{project}", "shop")
             .replace("{environment}", "development")
             .replace("{name}", "A")
             .replace("{index}", "0")
+            .replace("{number}", "0")
             .replace("/search", "/search?name=a")
             .replace(['{', '}'], "");
-        for method in item.as_object().unwrap().keys() {
+        for (method, operation) in item.as_object().unwrap() {
             let method = method.to_ascii_uppercase();
+            if operation["security"] == serde_json::json!([{}]) {
+                open.push(format!("{method} {path}"));
+                continue;
+            }
             let path = format!("/api/v1{path}");
             let answer = served.raw(&method, &path, &[("content-type", "application/json")], b"{}");
             assert_eq!(answer.problem(401), "unauthenticated", "{method} {path}");
@@ -53,6 +67,7 @@ fn every_call_of_the_document_refuses_who_has_no_token() {
         }
     }
     assert!(calls >= 25, "{calls}");
+    assert_eq!(open, OPEN, "a call that is open to everybody stands in this list");
     assert_eq!(served.log_size(), before, "nobody who is nobody changes anything");
 }
 
@@ -64,6 +79,9 @@ fn every_call_has_its_own_name_and_tells_of_problems() {
         for operation in item.as_object().unwrap().values() {
             assert!(names.insert(operation["operationId"].as_str().unwrap().to_owned()), "{path}");
             assert_eq!(operation["responses"]["default"]["$ref"], "#/components/responses/Problem", "{path}");
+            for status in ["400", "401", "403", "404", "503"] {
+                assert!(operation["responses"][status].is_object(), "{path} {status}");
+            }
             assert!(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "{path}");
         }
     }

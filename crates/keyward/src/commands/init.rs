@@ -61,7 +61,10 @@ impl Args {
         adopt::ignore(&here, &adopted)?;
         adopt::report_exposed(context, &adopted);
         if self.remove_plaintext {
-            first_start::ensure_second_slot(desk)?;
+            // Ways into a server's vault are its keeper's affair.
+            if context.server()?.is_none() {
+                first_start::ensure_second_slot(desk)?;
+            }
             adopt::remove_plaintext(context, desk, &project, &adopted)?;
         } else if !adopted.files.is_empty() {
             output::hint("the files are still there: `keyward init --remove-plaintext` compares and deletes them");

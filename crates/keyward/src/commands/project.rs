@@ -1,12 +1,13 @@
 use clap::Subcommand;
-use keyward_client::Result;
+use keyward_client::{Connection, Desk, Failure, Result, ServerUrl};
 use keyward_types::{EnvironmentName, ProjectName};
 
 use crate::commands::shown;
 use crate::context::Context;
 use crate::output::{self, Exit};
+use crate::{folder, transfer};
 
-/// List, make, rename and delete projects
+/// List, make, rename and delete projects; take one to a server or from it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: keyward project create shop")]
 pub(crate) struct Args {
@@ -33,6 +34,23 @@ enum Action {
         /// Its new name
         to: ProjectName,
     },
+    /// Take the project of `-p`, or of this folder, from this machine's vault to a server
+    ///
+    /// Every environment, version and its metadata; all values are compared when they are there. The
+    /// folder belongs to the server then; the copy on this machine stays until you delete it.
+    #[command(after_help = "Example: keyward project push https://keyward.example -p shop")]
+    Push {
+        /// The server; default: `--server` or KEYWARD_ADDR
+        #[arg(value_name = "ADDR")]
+        to: Option<ServerUrl>,
+    },
+    /// Take the project of `-p`, or of this folder, from a server to this machine's vault
+    #[command(after_help = "Example: keyward project pull https://keyward.example -p shop")]
+    Pull {
+        /// The server; default: `--server`, KEYWARD_ADDR or the one that this folder belongs to
+        #[arg(value_name = "ADDR")]
+        from: Option<ServerUrl>,
+    },
     /// Delete a project with its keys: its values are gone for ever
     #[command(after_help = "Example: keyward project delete shop --yes")]
     Delete {
@@ -51,6 +69,11 @@ pub(crate) fn default_environments() -> Vec<EnvironmentName> {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        match self.action {
+            Action::Push { to } => return push(context, to),
+            Action::Pull { from } => return pull(context, from),
+            _ => {}
+        }
         let connection = context.connect()?;
         let desk = connection.desk();
         match self.action {
@@ -78,6 +101,7 @@ impl Args {
                 output::note(format!("project `{from}` is now `{}`", project.name));
                 output::hint("change `project` in the `keyward.toml` of its folders, then `keyward trust`");
             }
+            Action::Push { .. } | Action::Pull { .. } => {}
             Action::Delete { name, yes } => {
                 context.confirm(yes, &format!("delete project `{name}` and shred its values for ever?"))?;
                 let n = desk.delete_project(name.clone())?;
@@ -85,5 +109,61 @@ impl Args {
             }
         }
         Ok(Exit::Done)
+    }
+}
+
+fn push(context: &Context, to: Option<ServerUrl>) -> Result<Exit> {
+    let server = named(context, to)?;
+    let local = context.local_connection()?;
+    let project = context.place(&local)?.at.project;
+    let words = transfer::provenance(local.desk(), "push")?;
+    let remote = context.desk_at_for(server.clone(), words)?;
+    let moved = transfer::copy(local.desk(), &remote, &project)?;
+    say(&moved, &format!("`{project}` is at {server} now"));
+    // The folder that got the project's secrets from here gets them from there.
+    if let Some(here) = folder::Folder::nearest(&context.current)?.filter(|here| here.manifest.project == project)
+        && local.desk().untrust(here.key()?)?
+    {
+        remote.trust(here.key()?, folder::git_origin(&here.path), project.clone())?;
+        output::note(format!("`{}` has its secrets from there", here.path.display()));
+    }
+    output::hint(format!("the copy on this machine stays until `keyward project delete {project} --local`"));
+    Ok(Exit::Done)
+}
+
+fn pull(context: &Context, from: Option<ServerUrl>) -> Result<Exit> {
+    let server = named(context, from)?;
+    let remote = Connection::to_server(context.desk_at(server.clone())?);
+    let project = context.place(&remote)?.at.project;
+    let words = transfer::provenance(remote.desk(), "pull")?;
+    let local = context.local_connection_for(words)?;
+    let moved = transfer::copy(remote.desk(), local.desk(), &project)?;
+    say(&moved, &format!("`{project}` of {server} is on this machine now"));
+    if let Some(here) = folder::Folder::nearest(&context.current)?.filter(|here| here.manifest.project == project)
+        && remote.desk().untrust(here.key()?)?
+    {
+        local.desk().trust(here.key()?, folder::git_origin(&here.path), project.clone())?;
+        output::note(format!("`{}` has its secrets from here", here.path.display()));
+    }
+    output::hint(format!("the server keeps its copy until `keyward project delete {project} --server {server}`"));
+    Ok(Exit::Done)
+}
+
+/// The server that was named for this, or is named for every command.
+fn named(context: &Context, given: Option<ServerUrl>) -> Result<ServerUrl> {
+    if let Some(given) = given {
+        return Ok(given);
+    }
+    context.server()?.ok_or_else(|| {
+        Failure::usage("no server is named").hint("`keyward project push https://keyward.example` names one")
+    })
+}
+
+fn say(moved: &transfer::Moved, what: &str) {
+    let (secrets, versions) = (shown::counted(moved.secrets, "secret"), shown::counted(moved.versions, "version"));
+    output::note(format!("{what}: {secrets}, {versions}, each compared"));
+    if moved.without_value > 0 {
+        let left = shown::counted(moved.without_value, "version");
+        output::note(format!("{left} stay behind: they are deleted or destroyed, and nothing can be read of them"));
     }
 }

@@ -52,7 +52,7 @@ impl Args {
             Ok(exit) => Ok(exit),
             // Whatever it was: a script must be able to tell it from the program's own codes.
             Err(failure) => {
-                output::failure(&failure, context.global.json);
+                output::failure_at(&failure, context.global.json, context.server().ok().flatten().as_ref());
                 Ok(Exit::Code(FAILED))
             }
         }
@@ -136,7 +136,7 @@ impl Args {
     /// The child to start instead, when a value has changed. Whatever fails meanwhile leaves the
     /// running one alone.
     fn changed(&self, context: &Context, versions: &BTreeMap<SecretName, Version>) -> Option<Prepared> {
-        let connection = context.home().ok()?.connect(&Unattended(context), &context.occasion()).ok()?;
+        let connection = context.connect_asking(&Unattended(context)).ok()?;
         let place = context.place(&connection).ok()?;
         let there = connection.desk().names(place.at).ok()?;
         let wanted = |name: &SecretName| {
@@ -223,8 +223,7 @@ fn close(context: &Context, holdings: Vec<String>) {
     if holdings.is_empty() {
         return;
     }
-    let Ok(home) = context.home() else { return };
-    if let Ok(connection) = home.connect(&Unattended(context), &context.occasion()) {
+    if let Ok(connection) = context.connect_asking(&Unattended(context)) {
         let _ = connection.desk().close_holdings(holdings);
     }
 }

@@ -48,6 +48,9 @@ pub(crate) struct Args {
     /// Do not compare with stored secrets, and keep nothing of what was seen
     #[arg(long, help_heading = "What")]
     pub(crate) no_vault: bool,
+    /// Compare with a server's secrets, and do not report there what was found
+    #[arg(long, help_heading = "What")]
+    pub(crate) no_report: bool,
     /// Threads; default: as many as there are processors
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "What")]
     pub(crate) threads: usize,

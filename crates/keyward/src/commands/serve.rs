@@ -5,7 +5,7 @@ use keyward_server::Config;
 
 use crate::context::Context;
 use crate::output::Exit;
-use crate::serving::{self, Log};
+use crate::serving::{self, Log, Reader};
 
 /// Serve other machines, as a configuration file says
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,6 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        serving::run(context, Config::read(&self.config)?, Some(self.log))
+        serving::run(context, Config::read(&self.config)?, Some(self.log), Reader::Journal)
     }
 }

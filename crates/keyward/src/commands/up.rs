@@ -5,11 +5,12 @@ use keyward_server::Config;
 
 use crate::context::Context;
 use crate::output::Exit;
-use crate::serving::{self, Log};
+use crate::serving::{self, Log, Reader};
 
 /// Serve this machine: the control API on 127.0.0.1:8200; Ctrl-C ends it
 ///
-/// The first start makes the vault, a project and a token for you. Other commands work meanwhile.
+/// The first start makes the vault and a project, and a link by which you choose a password. Other
+/// commands work meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: keyward up")]
 pub(crate) struct Args {
@@ -23,6 +24,6 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        serving::run(context, Config::loopback(self.listen), self.log)
+        serving::run(context, Config::loopback(self.listen), self.log, Reader::Owner)
     }
 }

@@ -1,8 +1,9 @@
 use clap::Subcommand;
-use keyward_client::{AccountInfo, Login, Result};
+use keyward_client::{AccountInfo, Login, MadeInvite, Result, ServerUrl};
 
-use crate::commands::shown;
+use crate::commands::{login, shown};
 use crate::context::Context;
+use crate::link;
 use crate::output::{self, Exit};
 
 /// People: add, list, disable and enable their accounts
@@ -23,6 +24,20 @@ enum Verb {
         /// What people call the person
         #[arg(long, value_name = "TEXT", default_value = "")]
         name: String,
+    },
+    /// Make a link by which a person chooses a password; it lasts an hour and serves once
+    ///
+    /// For a new colleague, and for who has forgotten the password. An earlier link is dead.
+    #[command(after_help = "Example: keyward user invite ada --at https://keyward.example:8443")]
+    Invite {
+        /// For whom
+        login: Login,
+        /// Take the authenticator away too, for who has lost it and the recovery codes
+        #[arg(long)]
+        without_second_factor: bool,
+        /// The address under which the person reaches the server
+        #[arg(long = "at", value_name = "ADDR")]
+        at: Option<String>,
     },
     /// List accounts, of programs too
     #[command(after_help = "Example: keyward user list --json")]
@@ -62,8 +77,14 @@ impl Args {
                 let made = desk.add_user(login, name)?;
                 said(context, &made, "is made")?;
                 if !context.global.json {
-                    output::hint(format!("`keyward role grant ROLE {}` gives it rights", shown::login(&made)));
+                    let login = shown::login(&made);
+                    output::hint(format!("`keyward role grant ROLE {login}` gives it rights"));
+                    output::hint(format!("`keyward user invite {login}` makes a link to sign in with at a server"));
                 }
+            }
+            Verb::Invite { login, without_second_factor, at } => {
+                let server = login::server(context, at.as_deref())?;
+                invited(context, &server, &desk.invite(login, without_second_factor)?)?;
             }
             Verb::List => list(context, &desk.accounts()?)?,
             Verb::Disable { login, yes } => {
@@ -79,6 +100,18 @@ impl Args {
         }
         Ok(Exit::Done)
     }
+}
+
+/// The link, which is shown here and never again.
+fn invited(context: &Context, server: &ServerUrl, made: &MadeInvite) -> Result<()> {
+    let link = link::at(server.as_str(), made);
+    if context.global.json {
+        let MadeInvite { login, expires_at, .. } = made;
+        let shown = serde_json::json!({ "login": login, "link": *link, "expires_at": expires_at });
+        return output::json(&serde_json::json!({ "invite": shown }));
+    }
+    output::note(format!("give this link to `{}` and nobody else; it lasts an hour and serves once:", made.login));
+    output::line(&*link)
 }
 
 /// What became of an account.

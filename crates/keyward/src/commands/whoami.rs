@@ -1,4 +1,4 @@
-use keyward_client::Result;
+use keyward_client::{Result, Signed};
 
 use crate::commands::shown;
 use crate::context::Context;
@@ -13,21 +13,28 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let status = connection.desk().status()?;
-        let folder = context.home()?.folder;
+        let (folder, server, signed) = (context.home()?.folder, context.server()?, context.home()?.signed()?);
         let place = context.place(&connection);
         if context.global.json {
+            let signed: Vec<_> = signed.iter().map(shown_signed).collect();
             let (project, environment) = match &place {
                 Ok(place) => (Some(place.at.project.as_str()), Some(place.at.environment.as_str())),
                 Err(_) => (None, None),
             };
             output::json(&serde_json::json!({
-                "place": "local", "home": folder, "project": project, "environment": environment, "vault": status,
+                "place": if server.is_some() { "server" } else { "local" },
+                "home": server.is_none().then_some(&folder),
+                "server": server.as_ref().map(|server| server.as_str()),
+                "project": project, "environment": environment, "vault": status, "signed_in": signed,
             }))?;
             return Ok(Exit::Done);
         }
         let mut lines = vec![
             format!("you      {} ({})", status.name, status.principal),
-            format!("place    local vault {} in {}", status.vault, folder.display()),
+            match &server {
+                Some(server) => format!("place    vault {} at {server}", status.vault),
+                None => format!("place    local vault {} in {}", status.vault, folder.display()),
+            },
             format!("log      {}", shown::counted(status.log_size, "entry").replace("entrys", "entries")),
         ];
         match &place {
@@ -40,7 +47,20 @@ impl Args {
         if let Some(why) = &status.safe_mode {
             lines.push(format!("safe     nothing irreversible is done: {why}"));
         }
+        for one in &signed {
+            lines.push(format!(
+                "server   {} as {}, until {} at most",
+                one.url,
+                one.account,
+                shown::day(one.expires_at)
+            ));
+        }
         output::line(lines.join("\n"))?;
         Ok(Exit::Done)
     }
+}
+
+/// Where somebody is signed in; the session itself is shown nowhere.
+fn shown_signed(signed: &Signed) -> serde_json::Value {
+    serde_json::json!({ "server": signed.url.as_str(), "account": signed.account, "expires_at": signed.expires_at })
 }

@@ -2,9 +2,10 @@
 //! was seen before.
 //!
 //! A scan asks nobody for a passphrase: where the vault does not open by itself, it goes on without
-//! it and says so.
+//! it and says so. A server that was named has to answer: whoever named it counts on it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use keyward_client::{Ask, Bytes, Code, Connection, Failure, Result};
@@ -20,8 +21,10 @@ use crate::output;
 /// The vault, as far as a scan has to do with it.
 pub(crate) struct Knowledge {
     connection: Option<Connection>,
-    bundle: Option<Arc<MatchBundle>>,
+    bundle: Option<Arc<dyn KnownSecrets>>,
     seen: Option<SeenFiles>,
+    /// Whether what is found is reported there.
+    server: bool,
 }
 
 /// Candidates that are compared by fingerprint at most.
@@ -30,9 +33,12 @@ const MOST: usize = 50_000;
 impl Knowledge {
     /// Opens the vault where there is one and it opens by itself.
     pub(crate) fn gather(args: &Args, context: &Context) -> Result<Self> {
-        let nothing = Self { connection: None, bundle: None, seen: None };
+        let nothing = Self { connection: None, bundle: None, seen: None, server: false };
         if args.no_vault {
             return Ok(nothing);
+        }
+        if context.server()?.is_some() {
+            return Self::of_server(context);
         }
         // Without a home there is no vault to know anything.
         let Ok(home) = context.home() else { return Ok(nothing) };
@@ -48,11 +54,21 @@ impl Knowledge {
             }
             Err(failure) => return Err(failure),
         };
-        let bundle = connection.desk().match_bundle()?;
-        let bundle = MatchBundle::from_bytes(bundle.expose()).map_err(|error| Failure::internal(error.to_string()))?;
+        let bundle = bundle(&connection)?;
         let seen =
             if args.history { Some(SeenFiles::new(&home, connection.desk().scan_key()?.expose())?) } else { None };
-        Ok(Self { connection: Some(connection), bundle: Some(Arc::new(bundle)), seen })
+        Ok(Self { connection: Some(connection), bundle: Some(bundle), seen, server: false })
+    }
+
+    /// The bundle where the token allows it; else the server is asked about candidates alone.
+    fn of_server(context: &Context) -> Result<Self> {
+        let connection = context.connect()?;
+        let bundle = match bundle(&connection) {
+            Ok(bundle) => bundle,
+            Err(failure) if failure.code == Code::Denied => Arc::new(AskedAfterwards),
+            Err(failure) => return Err(failure),
+        };
+        Ok(Self { connection: Some(connection), bundle: Some(bundle), seen: None, server: true })
     }
 
     /// What recognises strong values.
@@ -70,6 +86,11 @@ impl Knowledge {
     /// The open way to the vault, if there is one.
     pub(crate) fn into_connection(self) -> Option<Connection> {
         self.connection
+    }
+
+    /// The server that findings are reported to, if one is asked.
+    pub(crate) fn server(&self) -> Option<&Connection> {
+        self.connection.as_ref().filter(|_| self.server)
     }
 
     /// Asks the vault about values that the bundle does not know: weak ones are not in it.
@@ -94,6 +115,23 @@ impl Knowledge {
             }
         }
         Ok(())
+    }
+}
+
+fn bundle(connection: &Connection) -> Result<Arc<dyn KnownSecrets>> {
+    let bundle = connection.desk().match_bundle()?;
+    let bundle = MatchBundle::from_bytes(bundle.expose()).map_err(|error| Failure::internal(error.to_string()))?;
+    Ok(Arc::new(bundle))
+}
+
+/// Knows nothing by itself: candidates are looked up when the scan is over.
+struct AskedAfterwards;
+
+impl KnownSecrets for AskedAfterwards {
+    fn find(&self, _text: &[u8], _found: &mut dyn FnMut(Range<usize>, &KnownSecret)) {}
+
+    fn version(&self) -> [u8; 16] {
+        [0; 16]
     }
 }
 

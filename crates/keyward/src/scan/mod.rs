@@ -3,6 +3,7 @@
 mod knowledge;
 mod mend;
 mod progress;
+mod reported;
 mod seen;
 mod silences;
 
@@ -52,6 +53,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit> {
         return mend::run(args, context, &report, knowledge);
     }
     write(args, context, &report)?;
+    if let Some(server) = knowledge.server().filter(|_| !args.no_report) {
+        reported::send(server, context, &input, &report)?;
+    }
     for note in prepared.notes.iter().cloned().chain(prepared.silences.notes()) {
         output::note(format!("note: {note}"));
     }

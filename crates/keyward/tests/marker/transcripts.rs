@@ -180,6 +180,10 @@ pub(crate) fn all() -> Vec<Step> {
         step(&["project", "create", "blog"]),
         step(&["project", "rename", "blog", "journal"]),
         step(&["project", "delete", "journal", "--yes"]),
+        // Nobody answers there, and nothing goes anywhere.
+        fails(&["project", "push", "http://127.0.0.1:1"]),
+        fails(&["project", "pull", "http://127.0.0.1:1", "-p", "shop"]),
+        fails(&["get", "TYPED", "--server", "http://127.0.0.1:1"]),
         step(&["environment", "list"]),
         step(&["environment", "add", "preview", "--parent", "staging"]),
         shows(&["get", "MORE", "-e", "preview"]),
@@ -195,6 +199,9 @@ pub(crate) fn all() -> Vec<Step> {
         step(&["user", "add", "grace", "--name", "Grace Hopper"]),
         fails(&["user", "add", "Grace"]),
         step(&["user", "list"]),
+        step(&["user", "invite", "grace"]),
+        step(&["user", "invite", "grace", "--at", "https://keyward.example", "--without-second-factor", "--json"]),
+        fails(&["user", "invite", "nobody"]),
         step(&["service-account", "add", "shop-ci"]),
         step(&["service-account", "list", "--json"]),
         step(&["group", "create", "backend"]),
@@ -248,6 +255,11 @@ pub(crate) fn all() -> Vec<Step> {
         step(&["group", "delete", "backend", "--yes"]),
         // The server, as far as it ends by itself; tests/up.rs lets it run.
         fails(&["up", "--listen", "0.0.0.0:0"]),
+        // tests/login.rs has a server for these.
+        fails(&["login", "http://127.0.0.1:9"]),
+        fails(&["login", "http://keyward.example"]),
+        step(&["logout"]),
+        fails(&["logout", "https://keyward.example", "--json"]),
         fails(&["serve", "--config", "server.toml"]),
         step(&["ca", "init", "--folder", "../ca"]),
         fails(&["ca", "init", "--folder", "../ca"]),

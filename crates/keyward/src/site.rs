@@ -1,0 +1,67 @@
+//! Where a command's vault is: on this machine, or at a server. What decides, in this order: the
+//! flags, `KEYWARD_ADDR`, the folder that a person bound, else this machine.
+
+use keyward_client::{Authority, Code, Failure, Folders, Occasion, RemoteDesk, Result, ServerAccess, ServerUrl};
+use keyward_types::Secret;
+
+use crate::context::Context;
+use crate::folder::Folder;
+
+impl Context {
+    /// The server that calls go to; none: the vault on this machine.
+    pub(crate) fn server(&self) -> Result<Option<ServerUrl>> {
+        if self.global.local {
+            return Ok(None);
+        }
+        if let Some(server) = &self.global.server {
+            return Ok(Some(server.clone()));
+        }
+        if let Some(text) = &self.config.server {
+            let parsed = text.parse::<ServerUrl>();
+            return parsed.map(Some).map_err(|failure| Failure {
+                message: format!("`KEYWARD_ADDR` cannot be used: {}", failure.message),
+                ..failure
+            });
+        }
+        self.bound_server()
+    }
+
+    /// A desk at this server, for whoever `KEYWARD_TOKEN` or `keyward login` says.
+    pub(crate) fn desk_at(&self, server: ServerUrl) -> Result<RemoteDesk> {
+        self.desk_on(server, self.occasion())
+    }
+
+    /// The same, with these words for the log where the person gave none.
+    pub(crate) fn desk_at_for(&self, server: ServerUrl, words: String) -> Result<RemoteDesk> {
+        self.desk_on(server, self.occasion_for(words))
+    }
+
+    fn desk_on(&self, server: ServerUrl, occasion: Occasion) -> Result<RemoteDesk> {
+        let home = self.home()?;
+        let signed = home.signed_at(&server)?;
+        let session = signed.as_ref().map(|signed| Secret::new("session", signed.token.expose().to_owned()));
+        let token = self.config.token.clone().or(session);
+        if token.is_none() {
+            return Err(Failure::new(Code::Denied, format!("you are not signed in at `{server}`"))
+                .hint(format!("`keyward login {server}` signs you in; programs set `KEYWARD_TOKEN`")));
+        }
+        let named = self.config.authority.clone().or(signed.and_then(|signed| signed.ca));
+        let authority = named.map_or(Authority::System, Authority::File);
+        RemoteDesk::new(ServerAccess { url: server, token, authority }, &occasion, self.folders()?)
+    }
+
+    /// The bindings of folders to servers.
+    pub(crate) fn folders(&self) -> Result<Folders> {
+        Ok(Folders::in_home(&self.home()?.folder))
+    }
+
+    /// The server that a person bound the folder around here to. A folder whose `keyward.toml` asks
+    /// for another project now is asked about where it was bound.
+    fn bound_server(&self) -> Result<Option<ServerUrl>> {
+        // Where there is no home, nothing can have been bound.
+        let Ok(folders) = self.folders() else { return Ok(None) };
+        let Ok(Some(folder)) = Folder::nearest(&self.current) else { return Ok(None) };
+        let Some(bound) = folders.of(&folder.key()?)? else { return Ok(None) };
+        bound.server.parse().map(Some)
+    }
+}
