@@ -54,6 +54,16 @@ fn ask_with(
     authority: CertificateDer<'static>,
     client: Option<(String, String)>,
 ) -> Result<(CertificateDer<'static>, Answer), String> {
+    let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    exchange(served, authority, client, request)
+}
+
+fn exchange(
+    served: &Served,
+    authority: CertificateDer<'static>,
+    client: Option<(String, String)>,
+    request: &[u8],
+) -> Result<(CertificateDer<'static>, Answer), String> {
     let mut roots = RootCertStore::empty();
     roots.add(authority).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -71,7 +81,6 @@ fn ask_with(
     let stream = TcpStream::connect(served.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut stream = StreamOwned::new(connection, stream);
-    let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(request).map_err(|error| error.to_string())?;
     let answer = Answer::read(&mut stream);
     if answer.status == 0 {
@@ -152,4 +161,37 @@ fn certificates_of_ones_own_authority_are_taken() {
     let own = (read(&client.certificate), read(&client.key));
     ask_with(&served, roots.clone(), Some(own)).unwrap().1.is(200);
     assert!(ask_with(&served, roots, None).is_err());
+}
+
+/// Over TLS the cookie has the name that no page in the clear and no other host can set.
+#[test]
+fn lesson_cookie_flags_over_tls() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), authority());
+    let served = served(write(folder.path(), &authority, "localhost"));
+    let ask = |method: &str, path: &str, headers: &str, body: &str| {
+        let text = format!(
+            "{method} /api/v1{path} HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{body}",
+            served.address.port(),
+            body.len()
+        );
+        exchange(&served, authority.der().clone(), None, text.as_bytes()).unwrap().1
+    };
+    let bearer = format!("authorization: Bearer {}\r\n", served.token);
+    let made = ask("POST", "/auth/links", &bearer, r#"{"login":"ada"}"#).is(201);
+    let (page, link) = made["link"].as_str().unwrap().split_once("/#link=").unwrap();
+    let password = "nine violet herons argue";
+    ask("POST", "/auth/links/use", "", &format!(r#"{{"link":"{link}","password":"{password}"}}"#)).is(200);
+    let signed = ask("POST", "/auth/sign-in", "", &format!(r#"{{"login":"ada","password":"{password}"}}"#));
+    signed.is(200);
+    let cookie = signed.header("set-cookie");
+    assert!(cookie.starts_with("__Host-keyward=kwu_") && !cookie.contains("Domain"), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
+    let pair = cookie.split(';').next().unwrap();
+    let with = |cookie: &str, origin: &str| format!("cookie: {cookie}\r\norigin: {origin}\r\n");
+    ask("GET", "/auth/session", &with(pair, page), "").is(200);
+    let renamed = pair.replace("__Host-", "");
+    assert_eq!(ask("GET", "/auth/session", &with(&renamed, page), "").problem(401), "unauthenticated");
+    let in_the_clear = page.replace("https", "http");
+    assert_eq!(ask("POST", "/auth/sign-out", &with(pair, &in_the_clear), "").problem(403), "cross_site");
+    assert_eq!(ask("POST", "/auth/sign-out", &with(pair, page), "").status, 204);
 }
