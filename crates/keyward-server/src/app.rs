@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::repeat::{self, Repeats};
-use crate::{health, openapi, request, routes, web};
+use crate::{health, openapi, request, routes, scim, web};
 
 /// Shared by all requests.
 pub(crate) struct App {
@@ -46,6 +46,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .layer(from_fn(request::no_store));
     Router::new()
         .nest("/api/v1", api)
+        .nest(scim::BASE, scim::router().layer(from_fn(request::no_store)))
         .route("/", get(web::page))
         .route("/style.css", get(web::style))
         .route("/healthz", get(health::alive))

@@ -32,6 +32,7 @@ mod problem;
 mod repeat;
 mod request;
 mod routes;
+mod scim;
 mod server;
 mod stop;
 mod tls;
