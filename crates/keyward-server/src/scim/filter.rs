@@ -189,8 +189,20 @@ impl<'a> Reader<'a> {
         }
         let names = path::names(self.token()?)?;
         if self.rest.starts_with('[') {
-            return Some(Filter::Element(names, Box::new(self.within('[', ']')?)));
+            let mut element = self.within('[', ']')?;
+            // Not of the grammar, and sent all the same: `emails[type eq "work"].value eq "…"`.
+            if let Some(rest) = self.rest.strip_prefix('.') {
+                self.rest = rest;
+                let sub = path::names(self.token()?)?;
+                element = Filter::And(Box::new(element), Box::new(self.condition(sub)?));
+            }
+            return Some(Filter::Element(names, Box::new(element)));
         }
+        self.condition(names)
+    }
+
+    /// What is asked of an attribute.
+    fn condition(&mut self, names: Vec<String>) -> Option<Filter> {
         let operator = self.token()?.to_ascii_lowercase();
         let operator = match operator.as_str() {
             "pr" => return Some(Filter::Present(names)),
@@ -282,6 +294,8 @@ mod tests {
             ("emails.type eq \"home\"", true),
             ("emails[type eq \"work\" and value co \"@example.com\"]", true),
             ("emails[type eq \"home\" and value co \"@example.com\"]", false),
+            ("emails[type eq \"home\"].value eq \"a@home.example\"", true),
+            ("emails[type eq \"work\"].value eq \"a@home.example\"", false),
             ("meta.created ge \"2026-01-01T00:00:00Z\"", true),
             ("userName ne \"eve\"", true),
             ("userName eq \"eve\" or (active eq true and id eq \"a1\")", true),

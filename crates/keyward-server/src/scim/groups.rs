@@ -46,8 +46,8 @@ pub(super) async fn create(caller: Caller, Sent(sent): Sent) -> Result<Response>
     let made = caller.ask(move |session| {
         let said = Said::of(&sent)?;
         let (vault, actor) = (&session.vault, &session.actor);
-        let made = vault.provision_group(actor, &said.name, &said.display_name, said.external_id, &said.members)?;
-        Ok(resource(&made))
+        let made = vault.provision_group(actor, &said.name, &said.display_name, said.external_id, &said.members);
+        Ok(resource(&made.map_err(of_members)?))
     });
     Ok(shown(StatusCode::CREATED, &made.await?))
 }
@@ -88,8 +88,18 @@ fn change(session: &Session, group: &Group, sent: &Map<String, Value>) -> Result
         &said.display_name,
         said.external_id,
         &said.members,
-    )?;
-    Ok(resource(&changed))
+    );
+    Ok(resource(&changed.map_err(of_members)?))
+}
+
+/// A member who is not there is a wrong value, not a wrong address.
+fn of_members(error: keyward_vault::Error) -> Fault {
+    match error {
+        keyward_vault::Error::Missing { noun: "account", .. } => {
+            Fault::wrong("invalidValue", "one of the `members` is no user that there is")
+        }
+        other => other.into(),
+    }
 }
 
 /// What a provider says of a group, taken apart.

@@ -1,6 +1,8 @@
 //! `PATCH` (RFC 7644, 3.5.2), as identity providers send it: with and without a path, operations in
 //! every spelling, booleans as words, dotted names as keys.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::scim::fault::{Fault, Result};
@@ -129,8 +131,9 @@ fn whole(within: &mut Map<String, Value>, key: String, verb: Verb, value: Option
     match (verb, value) {
         (Verb::Remove, Some(Value::Array(gone))) if several => {
             // Of a list these, as some providers take members out.
+            let gone: HashSet<String> = gone.iter().map(known_by).collect();
             if let Some(Value::Array(there)) = within.get_mut(&key) {
-                there.retain(|one| !gone.iter().any(|gone| is_same(one, gone)));
+                there.retain(|one| !gone.contains(&known_by(one)));
             }
         }
         (Verb::Remove, _) => drop(within.remove(&key)),
@@ -140,11 +143,8 @@ fn whole(within: &mut Map<String, Value>, key: String, verb: Verb, value: Option
             let Value::Array(there) = there else {
                 return Err(Fault::wrong("invalidValue", "what is there is no list"));
             };
-            for one in listed(value) {
-                if !there.iter().any(|known| is_same(known, &one)) {
-                    there.push(one);
-                }
-            }
+            let mut known: HashSet<String> = there.iter().map(known_by).collect();
+            there.extend(listed(value).into_iter().filter(|one| known.insert(known_by(one))));
         }
         (Verb::Replace, Some(value)) if several => drop(within.insert(key, Value::Array(listed(value)))),
         (_, Some(Value::Object(parts))) => match within.entry(key).or_insert_with(|| Value::Object(Map::new())) {
@@ -219,12 +219,8 @@ fn listed(value: Value) -> Vec<Value> {
 }
 
 /// Elements of lists are told apart by their values.
-fn is_same(a: &Value, b: &Value) -> bool {
-    match (attribute(a, "value"), attribute(b, "value")) {
-        (Some(a), Some(b)) => a == b,
-        (Some(a), None) => a == b,
-        _ => a == b,
-    }
+fn known_by(element: &Value) -> String {
+    attribute(element, "value").unwrap_or(element).to_string()
 }
 
 #[cfg(test)]
