@@ -231,8 +231,8 @@ impl Vault {
 
     /// Where an answer belongs: to this request of this caller alone.
     fn place_of_answer(&self, record: &RequestRecord) -> Vec<u8> {
-        let parts = [self.id().as_bytes().as_slice(), record.id.as_bytes(), record.request.as_bytes()];
-        context("keyward/answer/1", &parts)
+        let vault = self.id();
+        context("keyward/answer/1", &[vault.as_bytes(), record.id.as_bytes(), record.request.as_bytes()])
     }
 }
 

@@ -72,7 +72,8 @@ fn all_types() -> Vec<Value> {
 fn all_schemas() -> Vec<Value> {
     let text = |name: &str| attribute(name, "string", false, json!({}));
     let unique = json!({ "required": true, "uniqueness": "server" });
-    let parts = json!({ "subAttributes": ["formatted", "familyName", "givenName"].map(text) });
+    let names = ["formatted", "familyName", "givenName"].map(text).to_vec();
+    let parts = json!({ "subAttributes": names });
     let several =
         json!({ "subAttributes": [text("value"), text("type"), attribute("primary", "boolean", false, json!({}))] });
     let read_only =
