@@ -58,7 +58,7 @@ fn one_node_leads_and_a_slow_one_is_refused() {
     let desk = desk(&a);
     desk.create_project(at.project.clone(), vec![at.environment.clone()]).unwrap();
     let now = keyward_client::SystemClock.now();
-    let edit = EditInfo { expires_at: Some(Some(now.plus_days(3))), ..EditInfo::default() };
+    let edit = EditInfo { expires_at: Some(Some(now.plus_days(2))), ..EditInfo::default() };
     let value = Bytes::new(b"a value of this test".to_vec());
     desk.write(at, vec![NewSecret { name: "API_KEY".parse().unwrap(), value, bits: 100, edit }]).unwrap();
     let soon = now.plus_days(1);

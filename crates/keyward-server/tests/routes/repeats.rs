@@ -124,6 +124,8 @@ fn the_store_keeps_no_answer_that_shows_something_once() {
             }
         }
     }
+    // What is called so and holds nothing secret: the text of a policy, the name of a secret.
+    found.retain(|call| !["/policies", "/findings"].iter().any(|at| call.contains(at)));
     let kept: Vec<_> = found
         .iter()
         .filter(|call| !["/tokens", "/alert-sinks", "/auth", "/values", "/unseal"].iter().any(|at| call.contains(at)))
