@@ -53,13 +53,7 @@ pub fn expiring<'a>(secrets: impl IntoIterator<Item = Expiring<'a>>, since: Time
 fn spelled(project: &ProjectName, environment: &EnvironmentName, days: i64, mut names: Vec<&SecretName>) -> Expiry {
     names.sort();
     let shown = names.iter().take(MOST_NAMES).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    Expiry {
-        project: project.clone(),
-        environment: environment.clone(),
-        days,
-        count: names.len() as u64,
-        names: shown,
-    }
+    Expiry { project: project.clone(), environment: environment.clone(), days, count: names.len() as u64, names: shown }
 }
 
 /// The alert that such a warning is, once it stands in the log.

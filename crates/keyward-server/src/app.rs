@@ -14,7 +14,7 @@ use crate::likeness::Likeness;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::repeat::{self, Repeats};
-use crate::{health, openapi, request, routes, web};
+use crate::{health, openapi, request, routes, scim, web};
 
 /// Shared by all requests.
 pub(crate) struct App {
@@ -58,6 +58,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .layer(from_fn(request::no_store));
     Router::new()
         .nest("/api/v1", api)
+        .nest(scim::BASE, scim::router().layer(from_fn(request::no_store)))
         .route("/", get(web::page))
         .route("/style.css", get(web::style))
         .route("/app.js", get(web::script))

@@ -13,7 +13,7 @@ use keyward_client::{
 };
 use keyward_types::token::PlainToken;
 use keyward_types::{SecretName, Version};
-use keyward_vault::Visitor;
+use keyward_vault::{Once, Visitor};
 use tokio::sync::oneshot;
 
 use crate::address::Client;
@@ -31,6 +31,7 @@ pub(crate) struct Asker {
     from: Option<IpAddr>,
     occasion: Occasion,
     expected: Expected,
+    once: Option<Once>,
 }
 
 /// Whoever holds the token of a request, for whom comes after.
@@ -108,7 +109,8 @@ impl Asker {
 
     /// Who asks, where the store is on this machine and nothing has to be written down for that.
     fn caller_at_once(&self) -> Option<Caller> {
-        if !self.app.vault.answers_at_once() {
+        // What is done once has its mark written with it, and waits for that.
+        if self.once.is_some() || !self.app.vault.answers_at_once() {
             return None;
         }
         match &self.identified {
@@ -141,6 +143,7 @@ impl Asker {
     fn desk_for(&self, caller: Caller) -> LocalDesk {
         let (vault, occasion) = (Arc::clone(&self.app.vault), self.occasion.clone());
         let desk = LocalDesk::acting(vault, caller, occasion).expecting(self.expected.clone());
+        let desk = desk.once(self.once.clone());
         match self.from {
             Some(address) => desk.from_address(address.to_string()),
             None => desk,
@@ -158,7 +161,8 @@ impl FromRequestParts<Arc<App>> for Asker {
         let reason = words(&parts.headers, "x-keyward-reason");
         let expected = etag::expected(&parts.method, &parts.headers)?;
         let identified = parts.extensions.get::<Identified>().map(|Identified(caller)| caller.clone());
-        Ok(Self { app: Arc::clone(app), token, identified, from, occasion: Occasion { agent, reason }, expected })
+        let once = parts.extensions.get::<Once>().cloned();
+        Ok(Self { app: Arc::clone(app), token, identified, from, occasion: Occasion { agent, reason }, expected, once })
     }
 }
 

@@ -40,6 +40,7 @@ mod repeat;
 mod request;
 mod routes;
 mod schemas;
+mod scim;
 mod server;
 mod stop;
 mod tls;

@@ -1,9 +1,12 @@
 //! `Idempotency-Key`: a change that is asked for again with the same key is not carried out again;
 //! its first answer is given once more.
 //!
-//! Keys are kept for 24 hours, in memory: at most [`MOST`] of them, and none over a restart. So the
-//! key guards against a connection that broke, not against a server that did; `If-Match` and
-//! `If-None-Match` guard against both, because the store itself compares.
+//! Keys are kept for 24 hours, in two places. *In memory* ([`MOST`] of them) are whole answers, and
+//! which requests are under way. *In the store* the change itself carries the mark that it is done
+//! (`keyward_vault::Once`), and the answer is put beside it, sealed: so a key also holds over a
+//! restart, on another node, and where the process ended between the work and the answer. What holds
+//! a thing that is shown once is answered again from memory alone; later its caller hears that it was
+//! done, and has to look.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,9 +17,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use keyward_vault::Visitor;
+use data_encoding::BASE64;
+use keyward_client::Failure;
+use keyward_types::PrincipalId;
+use keyward_vault::{Once, Visitor};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::address::Client;
 use crate::app::App;
@@ -82,6 +89,7 @@ async fn once(app: Arc<App>, request: Request, next: Next) -> Result<Response> {
     let body = input::collect(body, app.config.limits.body).await?;
     let digest = digest(&parts.method, &parts.uri.to_string(), &body);
     let id = Id(caller.principal().to_string(), key);
+    let principal = caller.principal().clone();
     // A token for so many uses is used once by this.
     parts.extensions.insert(Identified(caller));
     match app.repeats.begin(&id, digest) {
@@ -94,34 +102,106 @@ async fn once(app: Arc<App>, request: Request, next: Next) -> Result<Response> {
             ));
         }
         Begin::Other => {
-            return Err(Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "key_reused",
-                "this key was used for another request",
-            )
-            .hint("make a new `Idempotency-Key` for each change"));
+            return Err(reused());
         }
         Begin::First => {}
     }
-    // A dropped request leaves its key free: whether it was carried out is for `If-Match` to tell.
-    let mut under_way = UnderWay { app: &app, id: Some(id) };
-    let response = next.run(Request::from_parts(parts, Body::from(body.to_vec()))).await;
-    let (answer, response) = keep(response).await?;
-    let id = under_way.id.take();
-    if let (Some(id), Some(answer)) = (&id, answer) {
-        app.repeats.finish(id, answer);
-    } else if let Some(id) = &id {
-        app.repeats.forget(id);
-    }
-    Ok(response)
+    let mut under_way = UnderWay { app: Arc::clone(&app), id: Some(id) };
+    let asked = (Arc::clone(&app), principal, under_way.key(), digest);
+    let marked = tokio::task::spawn_blocking(move || look_up(&asked.0, &asked.1, &asked.2, asked.3)).await;
+    let once = match marked.unwrap_or_else(|_panicked| Err(Problem::internal()))? {
+        Looked::Fresh(once) => once,
+        Looked::Again(answer) => {
+            under_way.keep(answer.clone());
+            return Ok(answer.into_response());
+        }
+    };
+    parts.extensions.insert(once.clone());
+    let shown_once = shows_once(parts.uri.path());
+    let request = Request::from_parts(parts, Body::from(body.to_vec()));
+    // On a task of its own: whoever breaks the connection off asks again, and finds the answer.
+    let work = tokio::spawn(async move {
+        let (answer, response) = keep(next.run(request).await).await?;
+        under_way.settle(once, answer, response.status(), shown_once).await;
+        Ok(response)
+    });
+    work.await.unwrap_or_else(|_panicked| Err(Problem::internal()))
 }
 
-struct UnderWay<'a> {
-    app: &'a App,
+/// What the store says of a key.
+enum Looked {
+    Fresh(Once),
+    Again(Answer),
+}
+
+/// May block.
+fn look_up(app: &App, who: &PrincipalId, key: &str, digest: [u8; 32]) -> Result<Looked> {
+    let failed = |error: keyward_vault::Error| Problem::from(Failure::from(error));
+    let Some(repeated) = app.vault.repeated(who, key, digest).map_err(failed)? else {
+        return Ok(Looked::Fresh(app.vault.once(who, key, digest).map_err(failed)?));
+    };
+    if !repeated.same {
+        return Err(reused());
+    }
+    if let (Some(status), Some(kept)) = (repeated.status, &repeated.answer) {
+        return Ok(Looked::Again(Answer::unpack(status, kept).ok_or_else(Problem::internal)?));
+    }
+    let done = "the change was carried out with this key, and its answer cannot be shown again";
+    Err(Problem::new(StatusCode::CONFLICT, "carried_out", done)
+        .hint("look at what is there; what was shown once is made anew, with a new key"))
+}
+
+fn reused() -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", "this key was used for another request")
+        .hint("make a new `Idempotency-Key` for each change")
+}
+
+/// Whether an answer to a change here may hold what is shown once: tokens, signing secrets, links,
+/// codes, values.
+fn shows_once(path: &str) -> bool {
+    let path = path.strip_prefix("/api/v1").unwrap_or(path);
+    ["/tokens", "/alert-sinks", "/auth", "/unseal"].iter().any(|at| path.starts_with(at)) || path.contains("/values")
+}
+
+/// A request whose key is taken. Without an answer the key is free again.
+struct UnderWay {
+    app: Arc<App>,
     id: Option<Id>,
 }
 
-impl Drop for UnderWay<'_> {
+impl UnderWay {
+    fn key(&self) -> String {
+        self.id.as_ref().map(|id| id.1.clone()).unwrap_or_default()
+    }
+
+    fn keep(&mut self, answer: Answer) {
+        if let Some(id) = self.id.take() {
+            self.app.repeats.finish(&id, answer);
+        }
+    }
+
+    /// Keeps the answer in memory, and in the store where a change was marked; what failed may be
+    /// tried again.
+    async fn settle(&mut self, once: Once, answer: Option<Answer>, status: StatusCode, shown_once: bool) {
+        let packed = answer.as_ref().filter(|_| !shown_once).map(Answer::pack);
+        if let Some(answer) = answer {
+            self.keep(answer);
+        }
+        if !once.is_marked() {
+            return;
+        }
+        let app = Arc::clone(&self.app);
+        let kept = tokio::task::spawn_blocking(move || match status.is_success() {
+            true => app.vault.keep_answer(&once, status.as_u16(), packed.as_ref().map(|packed| packed.as_slice())),
+            false => app.vault.forget_request(&once),
+        });
+        if !matches!(kept.await, Ok(Ok(()))) {
+            tracing::warn!("the answer to a change could not be kept; asked again, it says that it was carried out");
+        }
+    }
+}
+
+impl Drop for UnderWay {
     fn drop(&mut self) {
         if let Some(id) = &self.id {
             self.app.repeats.forget(id);
@@ -212,6 +292,35 @@ fn make_room(known: &mut HashMap<Id, Known>, now: Instant) {
     let (_, middle, _) = times.select_nth_unstable(middle);
     let middle = *middle;
     known.retain(|_, first| first.since > middle);
+}
+
+/// An answer as the store keeps it.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Answer {
+    fn pack(&self) -> Zeroizing<Vec<u8>> {
+        let headers = self
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+        let mut packed = Packed { headers: headers.collect(), body: BASE64.encode(&self.body) };
+        let bytes = Zeroizing::new(serde_json::to_vec(&packed).unwrap_or_default());
+        packed.body.zeroize();
+        bytes
+    }
+
+    fn unpack(status: u16, bytes: &[u8]) -> Option<Self> {
+        let mut packed: Packed = serde_json::from_slice(bytes).ok()?;
+        let body = Zeroizing::new(BASE64.decode(packed.body.as_bytes()).ok()?);
+        packed.body.zeroize();
+        let header = |(name, value): &(String, String)| Some((name.parse::<HeaderName>().ok()?, value.parse().ok()?));
+        let headers = packed.headers.iter().filter_map(header).collect();
+        Some(Self { status: StatusCode::from_u16(status).ok()?, headers, body })
+    }
 }
 
 impl IntoResponse for Answer {

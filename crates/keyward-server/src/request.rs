@@ -15,6 +15,7 @@ use crate::address::{self, Peer};
 use crate::app::App;
 use crate::origin::{Encrypted, Origin};
 use crate::problem::Problem;
+use crate::scim;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -31,6 +32,7 @@ pub(crate) async fn account(State(app): State<Arc<App>>, mut request: Request, n
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(origin);
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let of_scim = request.uri().path().starts_with(scim::BASE);
     let limit = Duration::from_secs(app.config.limits.request_seconds);
     let mut response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
@@ -45,7 +47,10 @@ pub(crate) async fn account(State(app): State<Arc<App>>, mut request: Request, n
         if matches!(code, "internal" | "unavailable") {
             app.metrics.store_failed();
         }
-        response = problem.answer(&id);
+        response = match of_scim {
+            true => scim::answer(&problem, &response),
+            false => problem.answer(&id),
+        };
         // RFC 9110, 15.5.6: whoever is refused a method is told which there are.
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);

@@ -12,7 +12,7 @@ use keyward_types::{Action, EnvironmentName, ProjectName, Record, SecretName, Ve
 use crate::actor::Actor;
 use crate::records;
 use crate::roster::Known;
-use crate::{Error, Vault};
+use crate::{Error, Once, Vault};
 
 /// A change under way. Made from a permit, which it uses up.
 pub(crate) struct Change<'a> {
@@ -156,11 +156,15 @@ impl<'a> Change<'a> {
             self.expects.push(records::absent(&birth.stored));
             self.told[0].puts.push(records::put(&birth.stored));
         }
+        let once = self.once();
         let batch = self.into_batch()?;
         let changed: Vec<(String, Vec<u8>)> = batch.changes().iter().filter_map(of_access).collect();
         let committed = vault.store.commit(batch).map_err(replaced)?;
         if let Some(birth) = birth {
             birth.settle();
+        }
+        if let Some(once) = once {
+            once.settle();
         }
         vault.known.forget(&changed);
         Ok(committed)
@@ -174,7 +178,7 @@ impl<'a> Change<'a> {
         call: impl FnOnce(keyward_store::Result<Committed>) + Send + 'static,
     ) -> Result<bool, Error> {
         let vault = self.vault;
-        if !vault.knows_subject(self.actor.principal())? {
+        if self.once().is_some() || !vault.knows_subject(self.actor.principal())? {
             return Ok(false);
         }
         let batch = self.into_batch()?;
@@ -185,8 +189,17 @@ impl<'a> Change<'a> {
         Ok(true)
     }
 
+    /// What marks it as done, where it is done once. A denial is no part of that.
+    fn once(&self) -> Option<&'a Once> {
+        self.actor.once.as_ref().filter(|_| self.told[0].telling.outcome == Outcome::Allowed)
+    }
+
     fn into_batch(mut self) -> Result<Batch, Error> {
         self.expects.extend(self.actor.lead.as_ref().and_then(|lead| lead.expect()));
+        if let Some((before, mark)) = self.once().and_then(|once| once.mark()) {
+            self.expects.push(before);
+            self.told[0].puts.push(records::put(mark));
+        }
         let mut entries = Vec::with_capacity(self.told.len());
         for (i, told) in self.told.iter().enumerate() {
             let header = self.header.as_ref().filter(|_| i == 0).map(|bytes| Hash(header_hash(bytes)));
@@ -207,10 +220,14 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Who has lost the lead is told that, and not that somebody changed the same thing.
+/// Who has lost the lead is told that, and who asks for what is being done already that, and not that
+/// somebody changed the same thing.
 fn replaced(error: keyward_store::Error) -> Error {
     match error {
         keyward_store::Error::Conflict(expect) if matches!(*expect, Expect::Lease { .. }) => Error::Replaced,
+        keyward_store::Error::Conflict(expect) if Once::is_in_the_way(&expect) => {
+            Error::Raced("the request with this key".into())
+        }
         other => other.into(),
     }
 }

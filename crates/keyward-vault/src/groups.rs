@@ -1,7 +1,7 @@
 //! Groups of people and programs. Taking somebody in gives him the group's roles, so that nobody
 //! takes in who could not give these.
 
-use keyward_access::{Group, Login, Object, Permit, Subject};
+use keyward_access::{Group, Login, Object, Permit, Role, RoleBinding, Subject};
 use keyward_audit::Action as ActionName;
 use keyward_types::{Administer, GroupId, PrincipalId, Record};
 
@@ -103,14 +103,32 @@ impl Vault {
             return Err(Error::Refused(format!("the account is in `{}` already", group.name)));
         }
         for binding in self.roster()?.bindings_of(&Subject::Group(group.id)) {
-            if !actor.caller.gives(binding.role, binding.project, binding.environment) {
-                let (name, role) = (&group.name, binding.role);
-                return Err(Error::Refused(format!("`{name}` has the role {role}, which you could not give")));
-            }
+            self.refuse_to_bring(actor, group, binding)?;
         }
         group.members.push(member.clone());
         group.members.sort();
         Ok(made)
+    }
+
+    /// Nobody brings somebody into what he could not give. Who keeps accounts as an identity
+    /// provider has them gives nothing himself: an owner has to have bound the role to the group.
+    fn refuse_to_bring(&self, actor: &Actor, group: &Group, binding: &RoleBinding) -> Result<(), Error> {
+        let (name, role) = (&group.name, binding.role);
+        if actor.caller.provisions() {
+            let (roster, by) = (self.roster()?, &binding.granted_by);
+            let bindings = roster.bindings_of(&Subject::Principal(by.clone()));
+            let by_owner = *by == self.header_lock().owner || bindings.iter().any(|one| one.role == Role::Owner);
+            return match by_owner {
+                true => Ok(()),
+                false => Err(Error::Refused(format!(
+                    "`{name}` has the role {role}, which no owner has bound to it: provisioning gives no role by itself"
+                ))),
+            };
+        }
+        match actor.caller.gives(role, binding.project, binding.environment) {
+            true => Ok(()),
+            false => Err(Error::Refused(format!("`{name}` has the role {role}, which you could not give"))),
+        }
     }
 
     /// The permit and the entry for taking somebody out of this group, in which he is no more then.

@@ -132,18 +132,30 @@ impl Carrying<'_> {
         }
     }
 
-    /// The binding of a right, as long as it lasts.
+    /// The binding of a right, as long as it lasts, or the one that gave it back.
     fn binding(&self, right: &Right) -> Result<Option<RoleBinding>, Error> {
-        let id = binding_id(right)?;
-        Ok(self.vault.roster()?.bindings().into_iter().find(|binding| binding.id == id).cloned())
+        let (roster, id) = (self.vault.roster()?, binding_id(right)?);
+        if let Some(binding) = roster.bindings().into_iter().find(|binding| binding.id == id) {
+            return Ok(Some(binding.clone()));
+        }
+        let Some(ended) = self.ended(right)? else { return Ok(None) };
+        let same = |one: &&RoleBinding| {
+            (one.role, one.project, one.environment) == (ended.role, ended.project, ended.environment)
+        };
+        Ok(roster.bindings_of(&ended.subject).iter().find(same).cloned())
+    }
+
+    /// The binding that gave a right, as it was when it ended.
+    fn ended(&self, right: &Right) -> Result<Option<RoleBinding>, Error> {
+        let ended = records::load::<EndedBinding>(&self.vault.store, binding_id(right)?.as_bytes())?;
+        Ok(ended.map(|row| row.record.binding))
     }
 
     /// Where a right is or was, in ids: a project may have another name by now.
     fn reach(&self, right: &Right) -> Result<Reach, Error> {
-        let ended = || records::load::<EndedBinding>(&self.vault.store, binding_id(right)?.as_bytes());
         let binding = match self.binding(right)? {
             Some(binding) => Some(binding),
-            None => ended()?.map(|row| row.record.binding),
+            None => self.ended(right)?,
         };
         let gone = || Error::Missing { noun: "place", name: right.at.clone() };
         let binding = binding.ok_or_else(gone)?;

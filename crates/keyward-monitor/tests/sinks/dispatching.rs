@@ -18,7 +18,11 @@ fn sink(n: u8, receiver: &Receiving) -> Sink {
 fn started(sinks: Vec<Sink>) -> Dispatcher {
     let ms = Duration::from_millis;
     let retry = Retry { base: ms(10), cap: ms(50), attempts: 4, probe: ms(200), patience: ms(500) };
-    Dispatcher::start(sinks, Tools { clock: Arc::new(WallClock::new()), random: Arc::new(Sevens), retry, log: "test".into() }).unwrap()
+    Dispatcher::start(
+        sinks,
+        Tools { clock: Arc::new(WallClock::new()), random: Arc::new(Sevens), retry, log: "test".into() },
+    )
+    .unwrap()
 }
 
 #[test]

@@ -317,7 +317,7 @@ mod tests {
                     std::thread::sleep(Duration::from_secs(2));
                     Ok(())
                 }
-                Job::Refusals | Job::Alerts => Ok(()),
+                Job::Refusals | Job::Requests | Job::Alerts => Ok(()),
             }
         });
         let enough = |text: &str| count(text, "sign-ins", "panicked") >= 2 && count(text, "alerts", "done") >= 3;

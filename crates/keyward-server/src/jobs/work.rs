@@ -18,6 +18,8 @@ pub(super) enum Job {
     SignIns,
     /// Takes away what nobody has answered for by the deadline of a review.
     Reviews,
+    /// Clears away keys of requests that nobody asks again.
+    Requests,
     /// Puts on record which secrets expire.
     Expiry,
     /// Sends alerts of what the log says.
@@ -31,9 +33,10 @@ impl Job {
     /// What every process does, how often.
     pub(super) const EVERYBODY: [(Self, i64); 1] = [(Self::Refusals, MINUTE)];
     /// What the one who leads does, how often.
-    pub(super) const LEADER: [(Self, i64); 4] = [
+    pub(super) const LEADER: [(Self, i64); 5] = [
         (Self::SignIns, MINUTE),
         (Self::Reviews, MINUTE),
+        (Self::Requests, 10 * MINUTE),
         (Self::Expiry, 60 * MINUTE),
         (Self::Alerts, SECOND),
     ];
@@ -44,6 +47,7 @@ impl Job {
             Self::Refusals => "refusals",
             Self::SignIns => "sign-ins",
             Self::Reviews => "reviews",
+            Self::Requests => "requests",
             Self::Expiry => "expiry",
             Self::Alerts => "alerts",
         }
@@ -92,6 +96,7 @@ impl Work {
             Job::Refusals => self.alone(job),
             Job::SignIns => Ok(vault.sweep_sign_in(lead).map(drop)?),
             Job::Reviews => close_due_reviews(vault, lead, AGENT).map(drop),
+            Job::Requests => Ok(vault.sweep_requests(lead).map(drop)?),
             Job::Expiry => warn_of_expiry(vault, lead, AGENT, SystemClock.now()).map(drop),
             Job::Alerts => self.send_alerts(lead),
         }

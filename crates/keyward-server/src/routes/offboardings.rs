@@ -97,11 +97,7 @@ async fn offboard(asker: Asker, input: Input<Leaver>) -> Result<(StatusCode, Jso
     post, path = "/offboardings/{login}/settle", tag = "team",
     request_body = Settled, responses((status = 200, body = State))
 )]
-async fn settle_offboarding_task(
-    asker: Asker,
-    Part(login): Part<Login>,
-    input: Input<Settled>,
-) -> Result<Json<State>> {
+async fn settle_offboarding_task(asker: Asker, Part(login): Part<Login>, input: Input<Settled>) -> Result<Json<State>> {
     let settle = move |desk: &keyward_client::LocalDesk| {
         let (name, settlement) = input.parse()?.into_parts()?;
         Ok(desk.settle_task(login, name, settlement)?)
@@ -137,11 +133,6 @@ impl From<TaskState> for State {
             TaskState::Done { by, at } => ("done", Some(by), Some(at), None),
             TaskState::Dismissed { by, at, reason } => ("dismissed", Some(by), Some(at), Some(reason)),
         };
-        Self {
-            state: word.to_owned(),
-            by: by.map(|by| by.to_string()),
-            at: at.map(|at| at.to_string()),
-            reason,
-        }
+        Self { state: word.to_owned(), by: by.map(|by| by.to_string()), at: at.map(|at| at.to_string()), reason }
     }
 }

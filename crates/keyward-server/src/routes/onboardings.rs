@@ -17,10 +17,7 @@ use crate::input::{Input, Part};
 use crate::problem::{Problem, Result};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(onboard))
-        .routes(routes!(show_onboarding))
-        .routes(routes!(confirm_onboarding))
+    OpenApiRouter::new().routes(routes!(onboard)).routes(routes!(show_onboarding)).routes(routes!(confirm_onboarding))
 }
 
 /// How far a newcomer is.

@@ -124,8 +124,9 @@ async fn show_review(asker: Asker, Part(id): Part<String>) -> Result<Json<Review
     post, path = "/reviews/newest/lines/{number}/decide", tag = "team",
     request_body = Answer, responses((status = 200, body = Line))
 )]
-async fn decide_review_line(asker: Asker, Part(number): Part<u32>, input: Input<Answer>) -> Result<Json<Line>> {
+async fn decide_review_line(asker: Asker, Part(number): Part<String>, input: Input<Answer>) -> Result<Json<Line>> {
     let decide = move |desk: &keyward_client::LocalDesk| {
+        let number = numbered(&number)?;
         let decision = input.parse()?.into_decision()?;
         Ok(desk.decide_review_line(number, decision)?)
     };
@@ -138,8 +139,8 @@ async fn decide_review_line(asker: Asker, Part(number): Part<u32>, input: Input<
 )]
 async fn restore_review_line(asker: Asker, Two(id, number): Two<String>) -> Result<Json<Line>> {
     let id = (id != "newest").then_some(id);
-    let number: u32 = number.parse().map_err(|_| Problem::wrong("a line has a number"))?;
-    Ok(Json(asker.ask(move |desk| Ok(desk.restore_review_line(id, number)?)).await?.into()))
+    let restore = move |desk: &keyward_client::LocalDesk| Ok(desk.restore_review_line(id, numbered(&number)?)?);
+    Ok(Json(asker.ask(restore).await?.into()))
 }
 
 /// Take away what nobody answered for by the deadline, now; the server does it each minute.
@@ -147,6 +148,11 @@ async fn restore_review_line(asker: Asker, Two(id, number): Two<String>) -> Resu
 async fn close_due_reviews(asker: Asker) -> Result<Json<Closed>> {
     let removed = asker.ask(|desk| Ok(desk.close_due_reviews()?)).await?;
     Ok(Json(Closed { removed }))
+}
+
+/// The number of a line: read once it is known who asks.
+fn numbered(text: &str) -> Result<u32> {
+    text.parse().map_err(|_| Problem::wrong("a line of a review has a number"))
 }
 
 impl Answer {

@@ -22,7 +22,7 @@ pub(crate) struct Served {
     pub(crate) token: String,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 /// An answer, as it came.
@@ -61,6 +61,21 @@ impl Served {
         let desk = LocalDesk::new(Arc::clone(&vault), Occasion { agent: "test".into(), reason: None }).unwrap();
         let made = desk.create_token(NewTokenInfo { name: "test".into(), ..NewTokenInfo::default() }).unwrap();
         let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
+        Self::over(vault, token, Some(folder), authenticate, config)
+    }
+
+    /// Another server over the same vault, as after a restart: it remembers nothing.
+    pub(crate) fn anew(&self) -> Self {
+        Self::over(Arc::clone(&self.vault), self.token.clone(), None, Tokens, loopback())
+    }
+
+    fn over(
+        vault: Arc<Vault>,
+        token: String,
+        folder: Option<TempDir>,
+        authenticate: impl Authenticate,
+        config: Config,
+    ) -> Self {
         let server = Server::bind(Arc::clone(&vault), authenticate, config).unwrap();
         let url = server.urls().remove(0);
         let address = url.split("://").nth(1).and_then(|address| address.parse().ok());

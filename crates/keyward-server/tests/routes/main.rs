@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
+mod alerts;
 mod answers;
 mod audit;
 mod auth;
 mod bad_input;
 mod findings;
 mod kit;
+mod leaving;
 mod lessons;
 mod limits;
 mod matching;
@@ -17,6 +19,7 @@ mod page;
 mod projects;
 mod repeats;
 mod rights;
+mod scim;
 mod secrets;
 mod team;
 mod tls;
