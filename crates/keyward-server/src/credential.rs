@@ -37,7 +37,7 @@ impl Credential {
 }
 
 /// The token of a request's header. Two of them would be two callers.
-fn bearer(headers: &HeaderMap) -> Result<PlainToken> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<PlainToken> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(given), None) = (given.next(), given.next()) else { return Err(Problem::unidentified()) };
     let token = given.to_str().ok().and_then(|given| {

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::address::Client;
 use crate::app::App;
-use crate::asker::bearer;
+use crate::credential::bearer;
 use crate::input;
 use crate::problem::Problem;
 use crate::scim::fault::{Fault, Result};
