@@ -98,6 +98,8 @@ async function home(text = "") {
     return show("sign-in", problem.code === "unauthenticated" ? text : sentence(problem.detail));
   }
   show("home", text);
+  // What was focused is gone with its view.
+  if (text) at("main").focus();
   const login = signed.account.login ?? signed.account.principal;
   at("who-name").textContent = signed.account.name || login;
   for (const id of ["factor-login", "password-login"]) at(id).defaultValue = login;
