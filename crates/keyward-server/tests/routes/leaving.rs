@@ -22,7 +22,13 @@ fn with(served: &Served, token: &str, method: &str, path: &str, body: Option<Val
 fn who_leaves_is_out_and_what_he_read_is_worked_off() {
     let served = Served::start();
     let eve = person(&served, "eve", "developer");
-    served.ask("PUT", &in_development("secrets/DB"), Some(json!({ "value": "a value that she reads", "kind": "password" }))).is(201);
+    served
+        .ask(
+            "PUT",
+            &in_development("secrets/DB"),
+            Some(json!({ "value": "a value that she reads", "metadata": { "kind": "password" } })),
+        )
+        .is(201);
     with(&served, &eve, "GET", &in_development("values/DB"), None).is(200);
     let plan = served.get("/offboardings/eve").is(200);
     assert!(plan["disabled_at"].is_null() && plan["plan"]["rotate"].as_array().unwrap().len() == 1, "{plan}");

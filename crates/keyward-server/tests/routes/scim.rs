@@ -195,7 +195,13 @@ fn whoever_is_not_active_is_out_at_once() {
         let login = "ada@example.com";
         let role = json!({ "account": login, "role": "developer", "project": "shop" });
         served.ask("POST", "/role-bindings", Some(role)).is(201);
-        served.ask("PUT", &in_development("secrets/DB"), Some(json!({ "value": "a value that she reads", "kind": "password" }))).is(201);
+        served
+            .ask(
+                "PUT",
+                &in_development("secrets/DB"),
+                Some(json!({ "value": "a value that she reads", "metadata": { "kind": "password" } })),
+            )
+            .is(201);
         let token = of_person(&served, login);
         let bearer = format!("Bearer {token}");
         let read = || {
