@@ -2,7 +2,7 @@
 
 mod lasting;
 mod metadata;
-mod shown;
+pub(crate) mod shown;
 
 pub(crate) mod agent;
 pub(crate) mod alert;

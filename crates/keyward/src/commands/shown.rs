@@ -14,7 +14,7 @@ pub(super) fn version(secret: &SecretInfo) -> String {
 }
 
 /// `1 secret`, `2 secrets`.
-pub(super) fn counted(n: u64, noun: &str) -> String {
+pub(crate) fn counted(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
