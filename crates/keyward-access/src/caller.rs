@@ -51,6 +51,8 @@ pub enum SystemTask {
     Door,
     /// Opens what alert sinks are signed in to with, to send alerts, and looks for what expires.
     Alert,
+    /// Opens the vault on a node for whoever gave enough shares.
+    Seal,
 }
 
 impl Caller {
@@ -86,6 +88,7 @@ impl Caller {
             SystemTask::Rekey => ("rekey", vec![Operation::Use]),
             SystemTask::Door => ("door", vec![]),
             SystemTask::Alert => ("alert", vec![Operation::Use, Operation::List]),
+            SystemTask::Seal => ("seal", vec![]),
         };
         let grants = vec![Grant { operations, project: None, environment: None }];
         Self { principal: PrincipalId::system(name), rights: Rights::Granted(grants), restriction: None }

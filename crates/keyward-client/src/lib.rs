@@ -14,11 +14,13 @@ mod desk;
 mod engines;
 mod failure;
 mod findings;
+mod held;
 mod home;
 mod intake;
 mod local;
 mod migrate;
 mod restore;
+mod site;
 mod socket;
 mod system;
 mod team;
@@ -37,12 +39,14 @@ pub use desk::{Call, Desk, dispatch};
 pub use engines::StoreAddress;
 pub use failure::{Code, Failure, Result};
 pub use findings::FindingInfo;
+pub use held::{Held, SealInfo, Sealable};
 pub use home::{Ask, Connection, Home, Owned};
 pub use intake::{Examined, bits, can_be_masked, examine};
 pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
 pub use local::LocalDesk;
 pub use migrate::Migrated;
 pub use restore::Restored;
+pub use site::{Site, SlotChoice};
 pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
 pub use team_wire::*;
@@ -52,5 +56,5 @@ pub use wire::*;
 pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};
 pub use keyward_vault::{
     AgeIdentity, AgeRecipient, Cost, Expected, FindingReport, FindingState, KeyFile, NewSlot, NewVault, RecoveryCode,
-    Share,
+    Share, Vault,
 };

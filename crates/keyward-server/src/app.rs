@@ -15,12 +15,19 @@ use crate::problem::Problem;
 use crate::repeat::{self, Repeats};
 use crate::{health, openapi, request, routes, web};
 
-/// Shared by all requests.
+/// What a server has whether it is open or sealed.
+#[derive(Clone)]
+pub(crate) struct Edge {
+    pub(crate) config: Arc<Config>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Shared by all requests to an open server. It goes when the server is sealed, and the vault with it.
 pub(crate) struct App {
     pub(crate) vault: Arc<Vault>,
-    pub(crate) authenticate: Box<dyn Authenticate>,
-    pub(crate) config: Config,
-    pub(crate) metrics: Metrics,
+    pub(crate) authenticate: Arc<dyn Authenticate>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) repeats: Repeats,
     /// The OpenAPI document, as it is served.
     pub(crate) document: String,
@@ -29,16 +36,23 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(vault: Arc<Vault>, authenticate: Box<dyn Authenticate>, config: Config) -> Self {
+    pub(crate) fn new(vault: Arc<Vault>, authenticate: Arc<dyn Authenticate>, edge: &Edge) -> Self {
         let document = openapi::document();
         let page = web::render(&document);
         let document = serde_json::to_string(&document).unwrap_or_default();
-        Self { vault, authenticate, config, metrics: Metrics::default(), repeats: Repeats::default(), document, page }
+        let Edge { config, metrics } = edge.clone();
+        Self { vault, authenticate, config, metrics, repeats: Repeats::default(), document, page }
+    }
+}
+
+impl Edge {
+    pub(crate) fn new(config: Config) -> Self {
+        Self { config: Arc::new(config), metrics: Arc::default() }
     }
 }
 
 /// Every route with everything that surrounds it.
-pub(crate) fn router(app: &Arc<App>) -> Router {
+pub(crate) fn router(app: &Arc<App>, edge: &Edge) -> Router {
     let (api, _) = routes::router().split_for_parts();
     let api = api
         .route("/openapi.json", get(openapi::serve))
@@ -52,7 +66,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) })
-        .layer(from_fn_with_state(Arc::clone(app), request::guard))
-        .layer(from_fn_with_state(Arc::clone(app), request::account))
+        .layer(from_fn_with_state(edge.clone(), request::guard))
+        .layer(from_fn_with_state(edge.clone(), request::account))
         .with_state(Arc::clone(app))
 }

@@ -65,7 +65,7 @@ impl FromRequestParts<Arc<App>> for Asker {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
         let token = bearer(&parts.headers).inspect_err(|_| app.metrics.unidentified())?;
         let from = parts.extensions.get::<Client>().and_then(|client| client.0);
-        let agent = words(&parts.headers, header::USER_AGENT.as_str()).unwrap_or_else(|| "unnamed program".into());
+        let agent = agent(&parts.headers);
         let reason = words(&parts.headers, "x-keyward-reason");
         let expected = etag::expected(&parts.method, &parts.headers)?;
         let identified = parts.extensions.get::<Identified>().map(|Identified(caller)| caller.clone());
@@ -91,6 +91,11 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<PlainToken> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().parse().ok()).flatten()
     });
     token.ok_or_else(Problem::unidentified)
+}
+
+/// What program sent a request.
+pub(crate) fn agent(headers: &HeaderMap) -> String {
+    words(headers, header::USER_AGENT.as_str()).unwrap_or_else(|| "unnamed program".into())
 }
 
 /// What a header says, fit for the log.

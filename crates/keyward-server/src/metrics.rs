@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ pub(crate) struct Metrics {
     connections: AtomicI64,
     unidentified: AtomicU64,
     refused: AtomicU64,
+    sealed: AtomicBool,
 }
 
 /// Upper bounds of the buckets of durations, in microseconds and as they are written.
@@ -80,6 +81,11 @@ impl Metrics {
         self.refused.fetch_add(1, Relaxed);
     }
 
+    /// The server is sealed, or is not any more.
+    pub(crate) fn sealed(&self, sealed: bool) {
+        self.sealed.store(sealed, Relaxed);
+    }
+
     /// The text form, with the size of the log where that is known.
     pub(crate) fn text(&self, log_size: Option<u64>) -> String {
         let mut text = String::new();
@@ -109,6 +115,8 @@ impl Metrics {
         let (unidentified, refused) = (self.unidentified.load(Relaxed), self.refused.load(Relaxed));
         one("keyward_unidentified_total", "counter", "requests without a valid token", unidentified.to_string());
         one("keyward_refused_connections_total", "counter", "connections turned away", refused.to_string());
+        let sealed = u8::from(self.sealed.load(Relaxed)).to_string();
+        one("keyward_sealed", "gauge", "1 while the server has no key", sealed);
         if let Some(size) = log_size {
             one("keyward_log_entries", "gauge", "entries in the audit log", size.to_string());
         }

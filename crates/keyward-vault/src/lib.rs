@@ -34,6 +34,7 @@ mod log;
 mod manage;
 mod matching;
 mod migrate;
+mod nodes;
 mod passwords;
 mod people;
 mod policies;
@@ -47,6 +48,7 @@ mod ring;
 mod roles;
 mod roster;
 mod scan_cache;
+mod seal;
 mod second_factors;
 mod seen;
 mod sessions;
@@ -99,6 +101,7 @@ pub use tokens::NewToken;
 pub use vault::{NewVault, Tools, Vault};
 pub use verify::Verified;
 pub use window::{Among, WINDOW};
+pub use keyward_store::{Changes, Watch};
 pub use write::{Edit, NewValue, ValueChange, Written};
 
 /// Largest value, in bytes.

@@ -12,6 +12,7 @@ mod matching;
 mod policies;
 mod projects;
 mod roles;
+pub(crate) mod seal;
 mod search;
 mod secrets;
 mod status;
@@ -47,6 +48,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(tokens::router())
         .merge(elevations::router())
         .merge(audit::router())
+        .merge(seal::router())
 }
 
 /// A moment as RFC 3339 writes it.
