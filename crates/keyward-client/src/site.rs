@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keyward_store::Engine;
 use keyward_store_sqlite::lock::{Error as LockError, Lock};
-use keyward_types::{Secret, VaultId};
+use keyward_types::Secret;
 use keyward_vault::{Credential, Header, KeyFile, Protection, Share, Vault};
 
 use crate::home::{WAIT, open_with_text, private_folder, readable_by_others};
@@ -23,7 +23,7 @@ pub struct Site {
 /// With what a server opens its vault when it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SlotChoice {
-    /// With whatever opens a local vault, nobody being asked.
+    /// With whatever opens a local vault.
     #[default]
     Usual,
     /// With this key file.
@@ -114,7 +114,7 @@ impl Site {
                 let entry = entry.ok_or_else(|| locked("the keyring has no entry for this vault".into()))?;
                 self.unlock(&Credential::Keyring(&KeyFile::parse(entry.expose())?))
             }
-            SlotChoice::Usual => self.home.try_slots_of(&self.header()?, &Alone(ask), &|| self.engine()),
+            SlotChoice::Usual => self.home.try_slots_of(&self.header()?, ask, &|| self.engine()),
         }
     }
 
@@ -136,27 +136,6 @@ impl Site {
             SlotChoice::Usual => readable_by_others(&self.home.key_file(self.header().ok()?.vault)),
             SlotChoice::Keyring | SlotChoice::Shares => None,
         }
-    }
-}
-
-/// What needs nobody: a server asks no one.
-struct Alone<'a>(&'a dyn Ask);
-
-impl Ask for Alone<'_> {
-    fn given(&self) -> Result<Option<Secret<String>>> {
-        self.0.given()
-    }
-
-    fn prompt(&self) -> Result<Option<Secret<String>>> {
-        Ok(None)
-    }
-
-    fn identity(&self) -> Result<Option<Secret<String>>> {
-        self.0.identity()
-    }
-
-    fn keyring(&self, vault: VaultId) -> Option<Secret<String>> {
-        self.0.keyring(vault)
     }
 }
 

@@ -10,10 +10,11 @@ use keyward_vault::Vault;
 
 use crate::authenticate::Authenticate;
 use crate::config::Config;
+use crate::follow::Freshness;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::repeat::{self, Repeats};
-use crate::{health, openapi, request, routes, web};
+use crate::{closed, health, openapi, request, routes, web};
 
 /// What a server has whether it is open or sealed.
 #[derive(Clone)]
@@ -52,11 +53,12 @@ impl Edge {
 }
 
 /// Every route with everything that surrounds it.
-pub(crate) fn router(app: &Arc<App>, edge: &Edge) -> Router {
+pub(crate) fn router(app: &Arc<App>, edge: &Edge, freshness: &Freshness) -> Router {
     let (api, _) = routes::router().split_for_parts();
     let api = api
         .route("/openapi.json", get(openapi::serve))
         .layer(from_fn_with_state(Arc::clone(app), repeat::answer_once))
+        .layer(from_fn_with_state(freshness.clone(), closed::answer_in_time))
         .layer(from_fn(request::no_store));
     Router::new()
         .nest("/api/v1", api)

@@ -2,14 +2,17 @@
 //! not know any more what others have changed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
-use axum::response::Response;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use crate::app::Edge;
+use crate::follow::Freshness;
 use crate::gate::Gate;
 use crate::problem::{Problem, Result};
 use crate::routes::seal;
@@ -51,6 +54,17 @@ pub(crate) fn closed(edge: &Edge, why: Closed) -> Router {
         .fallback(refuse)
         .layer(from_fn_with_state(edge.clone(), request::guard))
         .layer(from_fn_with_state(edge.clone(), request::account))
+}
+
+/// Holds back an answer that was so long under way that whoever asked may have lost his rights
+/// meanwhile: they were looked up in what was known when the request came.
+pub(crate) async fn answer_in_time(State(freshness): State<Freshness>, request: Request, next: Next) -> Response {
+    let (age, began) = (freshness.age(), Instant::now());
+    let response = next.run(request).await;
+    if freshness.is_too_old(age + began.elapsed()) {
+        return Closed::Stale.problem().into_response();
+    }
+    response
 }
 
 async fn metrics(Extension(gate): Extension<Arc<Gate>>) -> Response {

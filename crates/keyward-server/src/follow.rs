@@ -10,8 +10,15 @@ use keyward_vault::{Error, Vault};
 
 /// A vault that is followed until this is dropped.
 pub(crate) struct Follow {
+    freshness: Freshness,
+}
+
+/// How old what is known is.
+#[derive(Clone)]
+pub(crate) struct Freshness {
     /// None where no other process can change anything.
     known: Option<Arc<Known>>,
+    max_stale: Duration,
 }
 
 /// Until when everything is known.
@@ -28,9 +35,15 @@ impl Follow {
     ///
     /// # Errors
     /// When the store cannot be watched.
-    pub(crate) fn start(vault: &Arc<Vault>, lost: impl FnOnce(&Vault) + Send + 'static) -> Result<Self> {
+    pub(crate) fn start(
+        vault: &Arc<Vault>,
+        max_stale: Duration,
+        lost: impl FnOnce(&Vault) + Send + 'static,
+    ) -> Result<Self> {
         let base = Instant::now();
-        let Some(watch) = vault.watch()? else { return Ok(Self { known: None }) };
+        let Some(watch) = vault.watch()? else {
+            return Ok(Self { freshness: Freshness { known: None, max_stale } });
+        };
         // What was changed between the opening of the vault and the beginning of the watch.
         vault.catch_up_with_all()?;
         let known = Arc::new(Known { base, as_of: AtomicU64::new(0), stopped: AtomicBool::new(false) });
@@ -39,18 +52,29 @@ impl Follow {
             .name("keyward-follow".into())
             .spawn(move || follow(watch, &vault, &shared, lost))
             .map_err(|error| Failure::internal(format!("no thread can be started: {error}")))?;
-        Ok(Self { known: Some(known) })
+        Ok(Self { freshness: Freshness { known: Some(known), max_stale } })
     }
 
+    pub(crate) fn freshness(&self) -> &Freshness {
+        &self.freshness
+    }
+}
+
+impl Freshness {
     /// How long ago everything was known: no time where nobody else can change anything.
     pub(crate) fn age(&self) -> Duration {
         self.known.as_ref().map_or(Duration::ZERO, |known| known.age())
+    }
+
+    /// Whether what was known so long ago must not be answered from.
+    pub(crate) fn is_too_old(&self, age: Duration) -> bool {
+        self.known.is_some() && age > self.max_stale
     }
 }
 
 impl Drop for Follow {
     fn drop(&mut self) {
-        if let Some(known) = &self.known {
+        if let Some(known) = &self.freshness.known {
             known.stopped.store(true, Ordering::Relaxed);
         }
     }

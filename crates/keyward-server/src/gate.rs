@@ -90,7 +90,7 @@ impl Gate {
     /// When the store cannot be watched.
     pub(crate) fn open(self: &Arc<Self>, vault: Arc<Vault>) -> Result<()> {
         let gate = Arc::downgrade(self);
-        let follow = Follow::start(&vault, move |vault| {
+        let follow = Follow::start(&vault, self.edge.config.max_stale(), move |vault| {
             if let Some(gate) = gate.upgrade() {
                 gate.lose(vault);
             }
@@ -100,7 +100,7 @@ impl Gate {
         }
         let weak = Arc::downgrade(&vault);
         let app = Arc::new(App::new(vault, Arc::clone(&self.authenticate), &self.edge));
-        let open = Open { vault: weak, router: router(&app, &self.edge), follow };
+        let open = Open { vault: weak, router: router(&app, &self.edge, follow.freshness()), follow };
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Some(open);
         self.edge.metrics.sealed(false);
         Ok(())
@@ -111,8 +111,10 @@ impl Gate {
         let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
         match &*now {
             None => self.sealed.clone(),
-            Some(open) if open.follow.age() > self.edge.config.max_stale() => self.stale.clone(),
-            Some(open) => open.router.clone(),
+            Some(Open { router, follow, .. }) => {
+                let freshness = follow.freshness();
+                if freshness.is_too_old(freshness.age()) { self.stale.clone() } else { router.clone() }
+            }
         }
     }
 

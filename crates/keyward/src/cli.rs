@@ -104,6 +104,8 @@ commands! {
     Lock => lock,
     Up => up,
     Serve => serve,
+    Seal => seal,
+    Unseal => unseal,
     Ca => ca,
     Firewall => firewall,
     Agent => agent,

@@ -13,6 +13,7 @@ mod harden;
 mod hook;
 mod intake;
 mod keyring;
+mod node;
 mod output;
 mod passphrase;
 mod recovery;

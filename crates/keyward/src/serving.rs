@@ -2,7 +2,6 @@
 //! commands of this user. Whatever ends it, requests are answered first, then the socket's calls,
 //! and the store is given up last.
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::context::Context;
-use crate::first_start;
+use crate::node::Node;
 use crate::output::{self, Exit};
 
 /// How lines about requests are written.
@@ -30,27 +29,39 @@ pub(crate) enum Log {
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Serves until it is told to end.
-pub(crate) fn run(context: &Context, config: Config, log: Option<Log>) -> Result<Exit> {
+pub(crate) fn run(
+    context: &Context,
+    config: Config,
+    log: Option<Log>,
+    node: impl FnOnce(&Context, &Config) -> Result<Node>,
+) -> Result<Exit> {
     write_log(log);
     allow_many_files();
     // Before there is anything to clean up.
     let (event, events) = mpsc::channel();
     watch_signals(event.clone())?;
-    let owned = first_start::own(context)?;
-    let server = Server::bind(Arc::clone(owned.vault()), Tokens, config)?;
-    let token = prepare(context, &owned)?;
+    let Node { owned, keyhole, sealed, is_local } = node(context, &config)?;
+    let server = match keyhole {
+        Some(keyhole) => Server::bind_gated(owned.vault().ok(), keyhole, Tokens, config)?,
+        None => Server::bind(owned.vault()?, Tokens, config)?,
+    };
+    // Into a store that others share nothing is put unasked.
+    let token = if is_local && sealed.is_none() { prepare(context, &owned)? } else { None };
+    if let Some(failure) = &sealed {
+        output::note(format!("the server starts sealed: {failure}"));
+    }
     for warning in &owned.warnings {
         output::note(format!("warning: {warning}"));
     }
     let (urls, stop) = (server.urls(), Stop::new());
-    let agent = Agent::bind(owned)?;
+    let agent = Agent::bind(owned)?.sealable(server.sealing());
     let serving = serve(server, stop.clone(), event.clone());
     let (tell_agent, told) = mpsc::channel();
     let answering = std::thread::spawn(move || {
         let why = agent.run(FOREVER, (event.clone(), told), || true);
         let _ = event.send(why);
     });
-    announce(context, &urls, token.as_ref())?;
+    announce(context, &urls, token.as_ref(), sealed.is_some())?;
     let why = events.recv().unwrap_or(End::Signal);
     stop.stop();
     let served = joined(serving).and_then(|served| served);
@@ -88,10 +99,10 @@ fn prepare(context: &Context, owned: &Owned) -> Result<Option<Bytes>> {
 }
 
 /// The token is shown here and never again.
-fn announce(context: &Context, urls: &[String], token: Option<&Bytes>) -> Result<()> {
+fn announce(context: &Context, urls: &[String], token: Option<&Bytes>, sealed: bool) -> Result<()> {
     let token = token.map(|token| String::from_utf8_lossy(token.expose()));
     if context.global.json {
-        return output::json(&serde_json::json!({ "urls": urls, "token": token }));
+        return output::json(&serde_json::json!({ "urls": urls, "token": token, "sealed": sealed }));
     }
     for url in urls {
         output::note(format!("the control API is at {url}"));
@@ -99,6 +110,9 @@ fn announce(context: &Context, urls: &[String], token: Option<&Bytes>) -> Result
     if let Some(token) = token {
         output::note("sign in with this token; it is shown this once, and `keyward token create` makes others:");
         output::line(token)?;
+    }
+    if sealed {
+        output::note("`keyward unseal` takes the shares that open it");
     }
     output::note("Ctrl-C ends it");
     Ok(())

@@ -249,6 +249,9 @@ pub(crate) fn all() -> Vec<Step> {
         // The server, as far as it ends by itself; tests/up.rs lets it run.
         fails(&["up", "--listen", "0.0.0.0:0"]),
         fails(&["serve", "--config", "server.toml"]),
+        fails(&["seal", "--status"]),
+        fails(&["seal", "--yes"]),
+        Step { may_fail: true, ..with(&["unseal"], Input::Marker(11)) },
         step(&["ca", "init", "--folder", "../ca"]),
         fails(&["ca", "init", "--folder", "../ca"]),
         step(&["ca", "issue", "keyward.internal.example", "10.0.0.5", "--folder", "../ca", "--json"]),
