@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use keyward_testing::postgres::Postgres;
-use keyward_testing::seed::{Seed, proof, size};
+use keyward_testing::{Seed, proof, size};
 use load::Ledger;
 use nodes::{Node, Vault};
 

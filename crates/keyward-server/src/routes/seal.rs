@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 use crate::address::Client;
 use crate::app::App;
@@ -42,14 +42,14 @@ pub(crate) struct Seal {
 pub(crate) struct Given {
     /// The share as it was written down: `KWS-…`.
     #[schema(write_only, max_length = 200)]
-    share: Zeroized,
+    share: String,
 }
 
-/// Text that is wiped.
-#[derive(Deserialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String)]
-struct Zeroized(Zeroizing<String>);
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.share.zeroize();
+    }
+}
 
 /// Longer bodies hold no share.
 const LONGEST: usize = 4096;
@@ -79,7 +79,7 @@ pub(crate) async fn unseal(Extension(gate): Extension<Arc<Gate>>, request: Reque
     let given: Given = Input::of(input::collect(body, LONGEST).await?).parse()?;
     let agent = agent(&parts.headers);
     blocking(move || {
-        let share = Share::parse(&given.share.0).map_err(|error| Problem::wrong(error.to_string()))?;
+        let share = Share::parse(&given.share).map_err(|error| Problem::wrong(error.to_string()))?;
         Ok(gate.take_share(share, from, &agent)?)
     })
     .await

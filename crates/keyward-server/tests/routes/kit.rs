@@ -55,13 +55,18 @@ impl Served {
     }
 
     fn as_caller(config: Config, authenticate: impl Authenticate) -> Self {
+        Self::made(|vault, _| Server::bind(vault, authenticate, config).unwrap())
+    }
+
+    /// The server that is made over a vault, which lies there.
+    pub(crate) fn made(make: impl FnOnce(Arc<Vault>, &std::path::Path) -> Server) -> Self {
         let (folder, key) = TestVault::new(7).close();
-        let vault = keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap();
-        let vault = Arc::new(vault);
+        let path = folder.path().join("vault.db");
+        let vault = Arc::new(keyward_testing::vault::open(&path, &key).unwrap());
         let desk = LocalDesk::new(Arc::clone(&vault), Occasion { agent: "test".into(), reason: None }).unwrap();
         let made = desk.create_token(NewTokenInfo { name: "test".into(), ..NewTokenInfo::default() }).unwrap();
         let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
-        let server = Server::bind(Arc::clone(&vault), authenticate, config).unwrap();
+        let server = make(Arc::clone(&vault), &path);
         let url = server.urls().remove(0);
         let address = url.split("://").nth(1).and_then(|address| address.parse().ok());
         let stop = Stop::new();

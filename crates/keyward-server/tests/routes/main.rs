@@ -14,6 +14,7 @@ mod page;
 mod projects;
 mod repeats;
 mod rights;
+mod seal;
 mod secrets;
 mod team;
 mod tls;

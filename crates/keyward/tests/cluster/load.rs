@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use keyward_testing::seed::Seed;
+use keyward_testing::Seed;
 use serde_json::json;
 
 use crate::nodes::{Node, Vault};

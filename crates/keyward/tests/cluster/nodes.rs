@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::RwLock;
 use std::time::{Duration, Instant};
@@ -31,6 +31,7 @@ struct Running {
 pub(crate) struct Vault {
     pub(crate) schema: String,
     pub(crate) token: String,
+    pub(crate) expires_at: String,
     pub(crate) key_file: PathBuf,
     _owner: Program,
 }
@@ -43,15 +44,17 @@ impl Vault {
     pub(crate) fn in_database(server: &Postgres) -> Self {
         let owner = Program::new(env!("CARGO_BIN_EXE_keyward"));
         owner.ok(&["init", "--yes", "--project", "shop"], b"");
-        let made = owner.ok(&["token", "create", "--json"], b"").out();
+        let made = owner.ok(&["token", "create", "--ttl", "24h", "--json"], b"").out();
         let made: Value = serde_json::from_str(&made).unwrap();
-        let token = made["text"].as_str().or(made["token"].as_str()).unwrap().to_owned();
+        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+        let (token, expires_at) = (text(&made["text"]), made["token"]["expires_at"].as_i64().unwrap());
+        let expires_at = keyward_types::Timestamp(expires_at).to_string();
         let address = server.fresh();
         owner.ok(&["store", "migrate", "--to", &address], b"");
         let schema = address.rsplit_once('=').unwrap().1.to_owned();
         let key_file = std::fs::read_dir(owner.home.keys()).unwrap().flatten().map(|entry| entry.path());
         let key_file = key_file.into_iter().find(|path| path.extension().is_some_and(|end| end == "key")).unwrap();
-        Self { schema, token, key_file, _owner: owner }
+        Self { schema, token, expires_at, key_file, _owner: owner }
     }
 }
 
@@ -133,24 +136,9 @@ impl Node {
         }
     }
 
-    /// The memory of its process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.running.read().unwrap().as_ref().unwrap().child.id()
-    }
-
-    /// Runs a command of the node's own user.
-    pub(crate) fn program(&self) -> &Program {
-        &self.program
-    }
-
     /// What it wrote.
-    pub(crate) fn log(&self) -> PathBuf {
+    fn log(&self) -> PathBuf {
         self.program.home.root().join("serve.log")
-    }
-
-    /// Its key and lock files.
-    pub(crate) fn home(&self) -> &Path {
-        self.program.home.root()
     }
 }
 
