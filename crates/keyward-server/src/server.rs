@@ -42,8 +42,10 @@ impl Server {
         authenticate: impl Authenticate,
         config: Config,
     ) -> Result<Self> {
+        let node = keyhole.node();
         let server = Self::made(authenticate, config, Some(Box::new(keyhole)))?;
         if let Some(vault) = vault {
+            vault.record_start("keyward serve", &node)?;
             server.gate.open(vault)?;
         }
         Ok(server)

@@ -43,10 +43,23 @@ impl Vault {
     /// When the store refuses: the node stays sealed then.
     pub fn record_unseal(&self, agent: &str, node: &str, from: Option<String>, failed: u64) -> Result<(), Error> {
         let actor = Actor { address: from, ..Actor::new(Caller::system(SystemTask::Seal), agent) };
-        let names = of_node(node).with("with", "shares");
+        self.record_opening(&actor, of_node(node).with("with", "shares"), failed)
+    }
+
+    /// Puts on record that a node opened the vault with a slot of its own when it started. So the key
+    /// to what is said in this name is there before a node may have to say that it lost its slot.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn record_start(&self, agent: &str, node: &str) -> Result<(), Error> {
+        let actor = Actor::new(Caller::system(SystemTask::Seal), agent);
+        self.record_opening(&actor, of_node(node).with("with", "a slot"), 0)
+    }
+
+    fn record_opening(&self, actor: &Actor, names: Names, failed: u64) -> Result<(), Error> {
         let object = Object::Vault(self.id());
         let telling = Telling::new(ActionName::VaultUnlock, object).names(names.clone());
-        let mut change = Change::told(self, &actor, telling);
+        let mut change = Change::told(self, actor, telling);
         if failed > 0 {
             let telling = Telling::new(ActionName::VaultUnlock, object);
             change.also(telling.outcome(keyward_audit::Outcome::Denied).count(failed).names(names));

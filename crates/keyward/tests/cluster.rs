@@ -101,6 +101,62 @@ fn three_nodes_keep_their_word_through_every_fault() {
     proof("entries in one log without gaps that verifies", entries);
 }
 
+/// A new root, which one node makes, is followed by the others, and not by one whose slot is gone.
+#[test]
+fn a_new_root_is_followed_by_whoever_has_a_slot() {
+    let server = Postgres::shared();
+    let vault = Vault::in_database(server);
+    let by_key_file = Node::start(server, &vault);
+    let passphrase = "a passphrase that nobody would guess in a hurry";
+    by_key_file.run(&["slot", "add", "passphrase"], passphrase.as_bytes());
+    let file = vault.file("passphrase", passphrase);
+    let by_passphrase = Node::prepare(server, &vault, &format!("passphrase_file = '{}'", file.display()));
+    by_passphrase.begin();
+    by_passphrase.ready();
+
+    by_passphrase.run(&["rekey"], b"");
+    // Keys that are wrapped from now on are wrapped under the new root, at whichever node.
+    let made = |node: &Node, project: &str| {
+        let body = serde_json::json!({ "name": project, "environments": ["development"] });
+        let path = format!("/api/v1/projects/{project}/environments/development/secrets/KEPT");
+        let value = serde_json::json!({ "value": format!("of {project}") });
+        let one = node.ask("POST", "/api/v1/projects", &vault.token, "", Some(&body)).unwrap();
+        // It may have been refused for the header that the node had not seen yet.
+        let one = if one.status == 409 { node.ask("POST", "/api/v1/projects", &vault.token, "", Some(&body)).unwrap() } else { one };
+        assert_eq!(one.status, 201, "{one:?}");
+        assert_eq!(node.ask("PUT", &path, &vault.token, "", Some(&value)).unwrap().status, 201);
+    };
+    made(&by_key_file, "first");
+    made(&by_passphrase, "second");
+    for node in [&by_key_file, &by_passphrase] {
+        node.kill();
+        node.begin();
+        node.ready();
+        for project in ["first", "second"] {
+            let path = format!("/api/v1/projects/{project}/environments/development/values/KEPT");
+            let answer = node.ask("GET", &path, &vault.token, "", None).unwrap();
+            assert_eq!(answer.body["value"], format!("of {project}"), "{answer:?}");
+        }
+    }
+
+    let slots: serde_json::Value = serde_json::from_str(&by_passphrase.run(&["slot", "list", "--json"], b"")).unwrap();
+    let of_key_file = slots["slots"].as_array().unwrap().iter().find(|slot| slot["kind"] == "key-file").unwrap();
+    by_passphrase.run(&["slot", "remove", of_key_file["id"].as_str().unwrap(), "--yes"], b"");
+    assert_eq!(by_key_file.status("/readyz", ""), 200, "until there is a new root it has this one");
+    by_passphrase.run(&["rekey"], b"");
+    let started = Instant::now();
+    while by_key_file.status("/readyz", "") == 200 {
+        assert!(started.elapsed() < Duration::from_secs(5), "a node without a slot goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let refused = by_key_file.ask("GET", "/api/v1/whoami", &vault.token, "", None).unwrap();
+    assert_eq!((refused.status, refused.code()), (503, "sealed"));
+    assert_eq!(by_passphrase.status("/api/v1/whoami", &vault.token), 200);
+    let log = by_passphrase.run(&["audit", "log", "--json"], b"");
+    assert!(log.contains("vault.lock") && log.contains("its slot was removed"), "{log}");
+    by_passphrase.run(&["audit", "verify"], b"");
+}
+
 struct Stop<'a>(&'a Ledger);
 
 impl Drop for Stop<'_> {

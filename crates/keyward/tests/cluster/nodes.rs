@@ -33,7 +33,7 @@ pub(crate) struct Vault {
     pub(crate) token: String,
     pub(crate) expires_at: String,
     pub(crate) key_file: PathBuf,
-    _owner: Program,
+    owner: Program,
 }
 
 /// For how long the database may be out of reach in these tests.
@@ -54,7 +54,14 @@ impl Vault {
         let schema = address.rsplit_once('=').unwrap().1.to_owned();
         let key_file = std::fs::read_dir(owner.home.keys()).unwrap().flatten().map(|entry| entry.path());
         let key_file = key_file.into_iter().find(|path| path.extension().is_some_and(|end| end == "key")).unwrap();
-        Self { schema, token, expires_at, key_file, _owner: owner }
+        Self { schema, token, expires_at, key_file, owner }
+    }
+
+    /// A file for the node's owner alone, with this in it.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.owner.home.root().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
     }
 }
 
@@ -134,6 +141,11 @@ impl Node {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Runs a command of the node's own user, which reaches the node by its socket.
+    pub(crate) fn run(&self, arguments: &[&str], input: &[u8]) -> String {
+        self.program.ok(arguments, input).out()
     }
 
     /// What it wrote.
