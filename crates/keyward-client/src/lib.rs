@@ -43,6 +43,7 @@ pub use held::{Held, SealInfo, Sealable};
 pub use home::{Ask, Connection, Home, Owned};
 pub use intake::{Examined, bits, can_be_masked, examine};
 pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
+pub use keyward_monitor::{Attribute, Span, SpanKind, Telemetry, TelemetrySettings};
 pub use local::LocalDesk;
 pub use migrate::Migrated;
 pub use restore::Restored;

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
+use keyward_client::Telemetry;
 use keyward_vault::Vault;
 
 use crate::authenticate::Authenticate;
@@ -21,6 +22,8 @@ use crate::{closed, health, openapi, request, routes, web};
 pub(crate) struct Edge {
     pub(crate) config: Arc<Config>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Where traces go, if anywhere.
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
 }
 
 /// Shared by all requests to an open server. It goes when the server is sealed, and the vault with it.
@@ -41,14 +44,14 @@ impl App {
         let document = openapi::document();
         let page = web::render(&document);
         let document = serde_json::to_string(&document).unwrap_or_default();
-        let Edge { config, metrics } = edge.clone();
+        let Edge { config, metrics, .. } = edge.clone();
         Self { vault, authenticate, config, metrics, repeats: Repeats::default(), document, page }
     }
 }
 
 impl Edge {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config: Arc::new(config), metrics: Arc::default() }
+    pub(crate) fn new(config: Config, telemetry: Option<Arc<Telemetry>>) -> Self {
+        Self { config: Arc::new(config), metrics: Arc::default(), telemetry }
     }
 }
 

@@ -93,12 +93,7 @@ impl Known {
 }
 
 /// Holds no vault while it waits, so that a sealed one is gone at once.
-fn follow(
-    mut watch: Box<dyn keyward_vault::Watch>,
-    vault: &Weak<Vault>,
-    known: &Known,
-    lost: impl FnOnce(&Vault),
-) {
+fn follow(mut watch: Box<dyn keyward_vault::Watch>, vault: &Weak<Vault>, known: &Known, lost: impl FnOnce(&Vault)) {
     // After a change that could not be taken over, it is not known what else there was.
     let (mut unsure, mut told) = (false, false);
     loop {
@@ -108,7 +103,11 @@ fn follow(
         }
         let Some(vault) = vault.upgrade() else { return };
         let caught_up = changes.map_err(Error::from).and_then(|changes| {
-            if unsure { vault.catch_up_with_all()? } else { vault.catch_up(&changes)? }
+            if unsure {
+                vault.catch_up_with_all()?
+            } else {
+                vault.catch_up(&changes)?
+            }
             Ok(changes.as_of)
         });
         match caught_up {

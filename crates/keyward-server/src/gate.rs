@@ -140,12 +140,7 @@ impl Gate {
     /// # Errors
     /// [`Code::Denied`] when it completes a set that does not open the vault; [`Code::Conflict`] when
     /// the server is open; when the store cannot be reached.
-    pub(crate) fn take_share(
-        self: &Arc<Self>,
-        share: Share,
-        from: Option<IpAddr>,
-        agent: &str,
-    ) -> Result<SealInfo> {
+    pub(crate) fn take_share(self: &Arc<Self>, share: Share, from: Option<IpAddr>, agent: &str) -> Result<SealInfo> {
         let keyhole = self.keyhole()?;
         let mut unsealing = self.unsealing();
         if self.is_open() {

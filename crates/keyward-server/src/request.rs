@@ -7,8 +7,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use keyward_client::SystemRandom;
-use keyward_types::Random;
+use keyward_client::{Attribute, Span, SpanKind, SystemClock, SystemRandom};
+use keyward_types::{Clock, Random};
 
 use crate::address::{self, Peer};
 use crate::app::Edge;
@@ -25,6 +25,10 @@ pub(crate) async fn account(State(edge): State<Edge>, mut request: Request, next
     let client = address::client(peer, request.headers(), &edge.config.trusted_proxies);
     request.extensions_mut().insert(client);
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let span = edge.telemetry.as_ref().and_then(|telemetry| {
+        let parent = request.headers().get("traceparent").and_then(|parent| parent.to_str().ok());
+        telemetry.begin(SpanKind::Server, SystemClock.now(), parent)
+    });
     let limit = Duration::from_secs(edge.config.limits.request_seconds);
     let mut response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
@@ -50,7 +54,15 @@ pub(crate) async fn account(State(edge): State<Edge>, mut request: Request, next
     let (route, took) = (route.as_ref().map_or("none", MatchedPath::as_str), started.elapsed());
     edge.metrics.answered(method, route, status.as_u16(), took);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(target: "keyward::request", id, method, route, status = status.as_u16(), code, micros);
+    let trace = span.as_ref().map(Span::trace_id).unwrap_or_default();
+    if let (Some(telemetry), Some(span)) = (&edge.telemetry, span) {
+        let word = |word: &str| Attribute::Word(word.to_owned());
+        let span = span.ended(format!("{method} {route}"), took, status.is_server_error());
+        let span = span.with("http.request.method", word(method)).with("http.route", word(route));
+        let span = span.with("http.response.status_code", Attribute::Number(status.as_u16().into()));
+        telemetry.end(if code.is_empty() { span } else { span.with("error.type", word(code)) });
+    }
+    tracing::info!(target: "keyward::request", id, method, route, status = status.as_u16(), code, micros, trace);
     response
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper_util::server::graceful::GracefulShutdown;
-use keyward_client::{Failure, Result, Sealable};
+use keyward_client::{Failure, Result, Sealable, Telemetry};
 use keyward_vault::Vault;
 
 use crate::app::Edge;
@@ -27,12 +27,13 @@ impl Server {
     /// When an address cannot be had, could be reached by others without TLS, or a certificate
     /// cannot be used.
     pub fn bind(vault: Arc<Vault>, authenticate: impl Authenticate, config: Config) -> Result<Self> {
-        let server = Self::made(authenticate, config, None)?;
+        let server = Self::made(authenticate, config, None, None)?;
         server.gate.open(vault)?;
         Ok(server)
     }
 
-    /// The same for a server that can be sealed: without a vault it is.
+    /// The same for a server that can be sealed: without a vault it is. Traces of requests go where
+    /// `telemetry` says.
     ///
     /// # Errors
     /// As [`Server::bind`]; when the vault's store cannot be watched.
@@ -41,9 +42,10 @@ impl Server {
         keyhole: impl Keyhole,
         authenticate: impl Authenticate,
         config: Config,
+        telemetry: Option<Arc<Telemetry>>,
     ) -> Result<Self> {
         let node = keyhole.node();
-        let server = Self::made(authenticate, config, Some(Box::new(keyhole)))?;
+        let server = Self::made(authenticate, config, Some(Box::new(keyhole)), telemetry)?;
         if let Some(vault) = vault {
             vault.record_start("keyward serve", &node)?;
             server.gate.open(vault)?;
@@ -51,9 +53,14 @@ impl Server {
         Ok(server)
     }
 
-    fn made(authenticate: impl Authenticate, config: Config, keyhole: Option<Box<dyn Keyhole>>) -> Result<Self> {
+    fn made(
+        authenticate: impl Authenticate,
+        config: Config,
+        keyhole: Option<Box<dyn Keyhole>>,
+        telemetry: Option<Arc<Telemetry>>,
+    ) -> Result<Self> {
         let bound = bind(&config)?;
-        Ok(Self { bound, gate: Gate::new(Edge::new(config), authenticate, keyhole) })
+        Ok(Self { bound, gate: Gate::new(Edge::new(config, telemetry), authenticate, keyhole) })
     }
 
     /// The server's seal, for the commands of its own user.

@@ -79,6 +79,7 @@ pub use error::Error;
 pub use expected::{Expected, tag};
 pub use findings::{FindingReport, FindingState, ReportedFinding};
 pub use header::Header;
+pub use keyward_store::{Changes, Watch};
 pub use line::Line;
 pub use log::{Anchor, LogLine, Standing};
 pub use matching::{Holder, MatchRecord, MatchRow, Window};
@@ -101,7 +102,6 @@ pub use tokens::NewToken;
 pub use vault::{NewVault, Tools, Vault};
 pub use verify::Verified;
 pub use window::{Among, WINDOW};
-pub use keyward_store::{Changes, Watch};
 pub use write::{Edit, NewValue, ValueChange, Written};
 
 /// Largest value, in bytes.

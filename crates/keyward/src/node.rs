@@ -7,9 +7,9 @@ use keyward_client::{Failure, Held, Owned, Result, Share, Site, SlotChoice, Stor
 use keyward_server::{Config, Keyhole, Store, Unlock};
 use keyward_types::Secret;
 
+use crate::config;
 use crate::context::Context;
 use crate::first_start;
-use crate::config;
 
 /// What a server starts with.
 pub(crate) struct Node {

@@ -2,11 +2,14 @@
 //! commands of this user. Whatever ends it, requests are answered first, then the socket's calls,
 //! and the store is given up last.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use keyward_client::{Agent, Bytes, Desk, End, Failure, NewTokenInfo, Owned, Result};
+use keyward_client::{
+    Agent, Bytes, Desk, End, Failure, NewTokenInfo, Owned, Result, SystemRandom, Telemetry, TelemetrySettings,
+};
 use keyward_server::{Config, Server, Stop, Tokens};
 use keyward_types::{EnvironmentName, ProjectName};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -42,7 +45,7 @@ pub(crate) fn run(
     watch_signals(event.clone())?;
     let Node { owned, keyhole, sealed, is_local } = node(context, &config)?;
     let server = match keyhole {
-        Some(keyhole) => Server::bind_gated(owned.vault().ok(), keyhole, Tokens, config)?,
+        Some(keyhole) => Server::bind_gated(owned.vault().ok(), keyhole, Tokens, config, telemetry(context)?)?,
         None => Server::bind(owned.vault()?, Tokens, config)?,
     };
     // Into a store that others share nothing is put unasked.
@@ -70,6 +73,17 @@ pub(crate) fn run(
     served?;
     output::note("ended; everything that was answered is stored");
     Ok(Exit::Done)
+}
+
+/// Traces, where the variables of OpenTelemetry name a collector.
+fn telemetry(context: &Context) -> Result<Option<Arc<Telemetry>>> {
+    let settings = TelemetrySettings::read(|name| context.config.variable(name));
+    let Some(settings) = settings.map_err(|error| Failure::usage(format!("OpenTelemetry: {error}")))? else {
+        return Ok(None);
+    };
+    output::note(format!("traces go to {}", settings.shown()));
+    let started = Telemetry::start(settings, Arc::new(SystemRandom));
+    started.map(|telemetry| Some(Arc::new(telemetry))).map_err(|error| Failure::internal(error.to_string()))
 }
 
 fn serve(server: Server, stop: Stop, event: Sender<End>) -> JoinHandle<Result<()>> {

@@ -42,8 +42,7 @@ enum Fault {
     Silence,
 }
 
-const FAULTS: [Fault; 6] =
-    [Fault::Kill, Fault::Crash, Fault::Terminate, Fault::Cut, Fault::Refuse, Fault::Silence];
+const FAULTS: [Fault; 6] = [Fault::Kill, Fault::Crash, Fault::Terminate, Fault::Cut, Fault::Refuse, Fault::Silence];
 
 const NODES: usize = 3;
 /// Of each, at each node.
@@ -122,7 +121,11 @@ fn a_new_root_is_followed_by_whoever_has_a_slot() {
         let value = serde_json::json!({ "value": format!("of {project}") });
         let one = node.ask("POST", "/api/v1/projects", &vault.token, "", Some(&body)).unwrap();
         // It may have been refused for the header that the node had not seen yet.
-        let one = if one.status == 409 { node.ask("POST", "/api/v1/projects", &vault.token, "", Some(&body)).unwrap() } else { one };
+        let one = if one.status == 409 {
+            node.ask("POST", "/api/v1/projects", &vault.token, "", Some(&body)).unwrap()
+        } else {
+            one
+        };
         assert_eq!(one.status, 201, "{one:?}");
         assert_eq!(node.ask("PUT", &path, &vault.token, "", Some(&value)).unwrap().status, 201);
     };

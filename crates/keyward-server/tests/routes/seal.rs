@@ -54,7 +54,7 @@ impl Sealed {
             desk.add_slot(slot, "2 of 3 shares".into()).unwrap();
             let hole = Hole { path: path.to_owned(), held: Arc::clone(&held) };
             let vault = (!sealed).then_some(vault);
-            Server::bind_gated(vault, hole, Tokens, loopback()).unwrap()
+            Server::bind_gated(vault, hole, Tokens, loopback(), None).unwrap()
         });
         Self { served, shares, held }
     }

@@ -85,10 +85,7 @@ impl Ledger {
 
     /// Whoever got no answer, or was told to come later, comes later.
     fn wait(&self, status: u16) {
-        assert!(
-            matches!(status, 0 | 408 | 409 | 500 | 503),
-            "neither an answer nor a reason to come again: {status}"
-        );
+        assert!(matches!(status, 0 | 408 | 409 | 500 | 503), "neither an answer nor a reason to come again: {status}");
         self.unanswered.fetch_add(1, Ordering::Relaxed);
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -98,7 +95,8 @@ impl Ledger {
     pub(crate) fn settle(&self, node: &Node, vault: &Vault) -> (usize, usize, u64, usize) {
         let written = self.written.lock().unwrap();
         for (name, known) in written.iter().filter(|(_, known)| known.version > 0) {
-            let answer = node.ask("GET", &format!("{ENVIRONMENT}/values/{name}"), &vault.token, "settle", None).unwrap();
+            let answer =
+                node.ask("GET", &format!("{ENVIRONMENT}/values/{name}"), &vault.token, "settle", None).unwrap();
             assert_eq!(answer.status, 200, "{name}: {answer:?}");
             let (version, value) = (answer.body["version"].as_u64().unwrap(), answer.body["value"].as_str().unwrap());
             if version == known.version {
