@@ -90,6 +90,17 @@ pub(crate) const ALL: &[Campaign] = &[
         full: &[("KEYWARD_CRASHES", "500")],
     },
     Campaign {
+        name: "cluster",
+        title: "Three nodes on one PostgreSQL keep their word when nodes, database and connections fail",
+        package: "keyward",
+        test: "cluster",
+        features: &[],
+        tools: &[Tool::Postgres],
+        timed: false,
+        small: &[("KEYWARD_ROUNDS", "6"), ("KEYWARD_REVOCATIONS", "2")],
+        full: &[("KEYWARD_ROUNDS", "60"), ("KEYWARD_REVOCATIONS", "10")],
+    },
+    Campaign {
         name: "offboard",
         title: "The plan for anybody's leaving says what he read, and nothing else",
         package: "keyward-testing",

@@ -62,6 +62,8 @@ pub enum SystemTask {
     Review,
     /// Clears away answers that nobody asks for again.
     Requests,
+    /// Opens the vault on a node for whoever gave enough shares.
+    Seal,
 }
 
 impl SystemTask {
@@ -74,6 +76,7 @@ impl SystemTask {
             Self::Expiry => "expiry",
             Self::Review => "review",
             Self::Requests => "requests",
+            Self::Seal => "seal",
         })
     }
 }
@@ -121,7 +124,7 @@ impl Caller {
     pub fn system(task: SystemTask) -> Self {
         let operations = match task {
             SystemTask::Rekey => vec![Operation::Use],
-            SystemTask::Door | SystemTask::Requests => vec![],
+            SystemTask::Door | SystemTask::Requests | SystemTask::Seal => vec![],
             SystemTask::Alert => vec![Operation::Use],
             SystemTask::Expiry => vec![Operation::List],
             SystemTask::Review => vec![Operation::List, Operation::Administer],

@@ -12,15 +12,19 @@ use std::time::{Duration, Instant};
 
 use keyward_store_sqlite::lock::Lock;
 use keyward_types::{Clock, Timestamp};
-use keyward_vault::Vault;
 use rustix::fs::Mode;
 
-use crate::socket::{Served, reachable, serve};
-use crate::{Desk, Failure, Home, LocalDesk, Occasion, Owned, Result, SocketDesk, SystemClock};
+use crate::held::sealed;
+use crate::socket::{SealAsk, Served, ask_seal, reachable, serve};
+use crate::{
+    Bytes, Code, Desk, Failure, Held, Home, LocalDesk, Occasion, Owned, Result, SealInfo, Sealable, SocketDesk,
+    SystemClock,
+};
 
 /// A vault that answers on a socket, before anybody was served.
 pub struct Agent {
     owned: Owned,
+    sealable: Option<Arc<dyn Sealable>>,
     listener: UnixListener,
     socket: PathBuf,
 }
@@ -40,7 +44,8 @@ pub enum End {
 
 /// What the threads of one agent share.
 struct Shared {
-    vault: Arc<Vault>,
+    held: Arc<Held>,
+    sealable: Option<Arc<dyn Sealable>>,
     warnings: Vec<String>,
     /// Held for reading by every call; whoever gets it for writing sees no call half done.
     calls: RwLock<()>,
@@ -74,7 +79,13 @@ impl Agent {
         let listener = bound.map_err(failed)?;
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
         owned.announce(&socket)?;
-        Ok(Self { owned, listener, socket })
+        Ok(Self { owned, sealable: None, listener, socket })
+    }
+
+    /// One for a server that can be sealed.
+    #[must_use]
+    pub fn sealable(self, server: Arc<dyn Sealable>) -> Self {
+        Self { sealable: Some(server), ..self }
     }
 
     /// Answers calls until `lasts` is over, `ends` says so, or `session` does not stand any more.
@@ -83,7 +94,8 @@ impl Agent {
     pub fn run(mut self, lasts: Duration, ends: (Sender<End>, Receiver<End>), session: impl Fn() -> bool) -> End {
         let (end, ended) = ends;
         let shared = Arc::new(Shared {
-            vault: Arc::clone(self.owned.vault()),
+            held: Arc::clone(self.owned.held()),
+            sealable: self.sealable.take(),
             warnings: self.owned.warnings.clone(),
             calls: RwLock::new(()),
             end: Mutex::new(end),
@@ -116,7 +128,7 @@ impl Agent {
                 Err(RecvTimeoutError::Disconnected) => return End::Signal,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if !session() || !self.owned.home().exists() {
+            if !session() || !self.owned.stands() {
                 return End::Gone;
             }
             if anchored.elapsed() >= ANCHOR_EVERY {
@@ -163,14 +175,32 @@ fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
 
 fn answer(stream: UnixStream, shared: &Shared) {
     let open = |occasion: Occasion| {
-        let desk = LocalDesk::new(Arc::clone(&shared.vault), occasion)?;
+        let vault = shared.held.vault()?;
+        let (_, caller) = vault.owner()?;
         let mut warnings = shared.warnings.clone();
         // Somebody has looked since.
-        warnings.retain(|warning| shared.vault.safe_mode().is_some() || !warning.contains("store accept"));
-        Ok(Served { desk: Box::new(desk) as Box<dyn Desk>, warnings })
+        warnings.retain(|warning| vault.safe_mode().is_some() || !warning.contains("store accept"));
+        let held = Arc::downgrade(&vault);
+        let desk = move || {
+            let vault = held.upgrade().ok_or_else(sealed)?;
+            Ok(Box::new(LocalDesk::acting(vault, caller.clone(), occasion.clone())) as Box<dyn Desk>)
+        };
+        Ok(Served { desk: Box::new(desk), warnings })
+    };
+    let seal = |occasion: &Occasion, ask: SealAsk| {
+        let no_server = || {
+            Failure::new(Code::Conflict, "the process that owns the vault is no server that can be sealed")
+                .hint("`keyward lock` ends it")
+        };
+        let server = shared.sealable.as_ref().ok_or_else(no_server)?;
+        match ask {
+            SealAsk::State => server.seal_state(),
+            SealAsk::Give(share) => server.give_share(&share, occasion),
+            SealAsk::Seal => server.seal(occasion),
+        }
     };
     // A connection that breaks is its caller's affair.
-    if let Ok(true) = serve(stream, &shared.calls, open) {
+    if let Ok(true) = serve(stream, &shared.calls, open, seal) {
         let end = shared.end.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = end.send(End::Asked);
     }
@@ -201,6 +231,38 @@ impl Home {
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(true)
+    }
+
+    /// How the server of this home stands.
+    ///
+    /// # Errors
+    /// [`Code::Locked`] when there is none.
+    pub fn seal_state(&self, occasion: &Occasion) -> Result<SealInfo> {
+        ask_seal(&self.server()?, occasion, SealAsk::State)
+    }
+
+    /// Hands a share to the server of this home.
+    ///
+    /// # Errors
+    /// [`Code::Locked`] when there is none; what it refuses.
+    pub fn give_share(&self, share: Bytes, occasion: &Occasion) -> Result<SealInfo> {
+        ask_seal(&self.server()?, occasion, SealAsk::Give(share))
+    }
+
+    /// Has the server of this home give up its keys.
+    ///
+    /// # Errors
+    /// [`Code::Locked`] when there is none; what it refuses.
+    pub fn seal(&self, occasion: &Occasion) -> Result<SealInfo> {
+        ask_seal(&self.server()?, occasion, SealAsk::Seal)
+    }
+
+    fn server(&self) -> Result<PathBuf> {
+        let nobody = || {
+            Failure::new(Code::Locked, format!("no server answers in `{}`", self.folder.display()))
+                .hint("`keyward serve` starts one; `KEYWARD_HOME` names its folder")
+        };
+        self.agent()?.map(|(_, socket)| socket).ok_or_else(nobody)
     }
 
     /// The process that keeps the vault open, if one does, and its socket.

@@ -17,7 +17,9 @@ use keyward_vault::{
 };
 
 use crate::system::{SystemClock, tools};
-use crate::{Code, Desk, Failure, LocalDesk, Occasion, RemoteDesk, Result, SocketDesk};
+use crate::{
+    Code, Desk, Failure, Held, LocalDesk, Occasion, RemoteDesk, Result, SocketDesk, StoreAddress,
+};
 
 /// The folders of a local vault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +67,9 @@ pub struct Connection {
 
 /// A vault that this process owns, and the lock that says so. Dropping it leaves an anchor.
 pub struct Owned {
-    vault: Arc<Vault>,
+    held: Arc<Held>,
     home: Home,
+    address: StoreAddress,
     anchored: Option<u64>,
     /// Warnings that came up while it was opened.
     pub warnings: Vec<String>,
@@ -110,7 +113,10 @@ impl Home {
     /// # Errors
     /// [`Code::Locked`] when there is no vault, nothing opens it, or its owner stays busy.
     pub fn connect(&self, ask: &dyn Ask, occasion: &Occasion) -> Result<Connection> {
-        self.must_exist()?;
+        // A server's store may lie elsewhere; its socket is here.
+        if self.agent()?.is_none() {
+            self.must_exist()?;
+        }
         let started = Instant::now();
         loop {
             let socket = match self.own(ask, Reign::Command)? {
@@ -174,23 +180,8 @@ impl Home {
         let header = self.peek()?;
         let vault = self.try_slots(&header, ask, reign)?;
         let mut owned = Owned::new(vault, self.clone(), lock);
-        owned.warnings.extend(self.warn_of_key_file(header.vault));
+        owned.warnings.extend(readable_by_others(&self.key_file(header.vault)));
         Ok(owned)
-    }
-
-    /// Others on this machine who may read the key file need the database only.
-    fn warn_of_key_file(&self, vault: VaultId) -> Option<String> {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let path = self.key_file(vault);
-            let mode = fs::metadata(&path).ok()?.permissions().mode() & 0o777;
-            if mode & 0o077 != 0 {
-                let path = path.display();
-                return Some(format!("others may read the key file `{path}` (mode {mode:o}); `chmod 600` ends that"));
-            }
-        }
-        None
     }
 
     /// Tries the slots that need nobody first.
@@ -309,6 +300,24 @@ impl Home {
         Anchor::parse(&fs::read(self.anchor_file(vault)).ok()?)
     }
 
+    /// Compares a vault that was just opened with what this machine last saw of it: where that does
+    /// not go on, the vault is put into safe mode. Answers the size of the log at the anchor, and
+    /// what to warn of.
+    pub(crate) fn compare_with_anchor(&self, vault: &Arc<Vault>) -> Result<(Option<u64>, Option<String>)> {
+        let Some(anchor) = self.read_anchor(vault.id()) else { return Ok((None, None)) };
+        let why = match vault.standing(&anchor)? {
+            Standing::Continues => return Ok((Some(anchor.size()), None)),
+            Standing::Older => "the store is older than when this machine last saw it",
+            Standing::Forked => "the store's log is not the one that this machine last saw",
+            Standing::OtherLife => "the store is of another incarnation than the one this machine last saw",
+        };
+        if vault.safe_mode().is_none() {
+            let occasion = Occasion { agent: "keyward".into(), reason: None };
+            LocalDesk::new(Arc::clone(vault), occasion)?.enter_safe_mode(why)?;
+        }
+        Ok((None, Some(format!("{why}; nothing irreversible is done until `keyward store accept`"))))
+    }
+
     /// Losing an anchor loses a means of detection, no data, so that failures are passed over.
     fn write_anchor(&self, vault: VaultId, anchor: &Anchor) {
         let path = self.anchor_file(vault);
@@ -366,30 +375,28 @@ impl Connection {
 
 impl Owned {
     fn new(vault: Vault, home: Home, lock: Lock) -> Self {
-        let mut owned = Self { vault: Arc::new(vault), home, anchored: None, warnings: Vec::new(), lock };
-        if let Err(failure) = owned.compare_with_anchor() {
-            owned.warnings.push(format!("the store could not be compared with its anchor: {failure}"));
-        }
+        let address = StoreAddress::File(home.database());
+        Self::keep(Arc::new(Held::with(Arc::new(vault))), home, address, lock)
+    }
+
+    /// For a vault that may be sealed.
+    pub(crate) fn keep(held: Arc<Held>, home: Home, address: StoreAddress, lock: Lock) -> Self {
+        let mut owned = Self { held, home, address, anchored: None, warnings: Vec::new(), lock };
+        owned.look_at_anchor();
         owned
     }
 
-    fn compare_with_anchor(&mut self) -> Result<()> {
-        let Some(anchor) = self.home.read_anchor(self.vault.id()) else { return Ok(()) };
-        let why = match self.vault.standing(&anchor)? {
-            Standing::Continues => {
-                self.anchored = Some(anchor.size());
-                return Ok(());
+    fn look_at_anchor(&mut self) {
+        let Ok(vault) = self.held.vault() else { return };
+        match self.home.compare_with_anchor(&vault) {
+            Ok((anchored, warning)) => {
+                self.anchored = anchored;
+                self.warnings.extend(warning);
             }
-            Standing::Older => "the store is older than when this machine last saw it",
-            Standing::Forked => "the store's log is not the one that this machine last saw",
-            Standing::OtherLife => "the store is of another incarnation than the one this machine last saw",
-        };
-        if self.vault.safe_mode().is_none() {
-            let occasion = Occasion { agent: "keyward".into(), reason: None };
-            self.desk(occasion)?.enter_safe_mode(why)?;
+            Err(failure) => {
+                self.warnings.push(format!("the store could not be compared with its anchor: {failure}"));
+            }
         }
-        self.warnings.push(format!("{why}; nothing irreversible is done until `keyward store accept`"));
-        Ok(())
     }
 
     /// A desk for an occasion.
@@ -397,7 +404,7 @@ impl Owned {
     /// # Errors
     /// When the owner's record cannot be read.
     pub fn desk(&self, occasion: Occasion) -> Result<LocalDesk> {
-        LocalDesk::new(Arc::clone(&self.vault), occasion)
+        LocalDesk::new(self.vault()?, occasion)
     }
 
     /// Where it lives.
@@ -406,8 +413,24 @@ impl Owned {
     }
 
     /// The vault.
-    pub fn vault(&self) -> &Arc<Vault> {
-        &self.vault
+    ///
+    /// # Errors
+    /// [`Code::Locked`] while the process is sealed.
+    pub fn vault(&self) -> Result<Arc<Vault>> {
+        self.held.vault()
+    }
+
+    /// Where the vault is while the process is open.
+    pub fn held(&self) -> &Arc<Held> {
+        &self.held
+    }
+
+    /// Whether the store is still where it was.
+    pub(crate) fn stands(&self) -> bool {
+        match &self.address {
+            StoreAddress::File(path) => path.exists(),
+            StoreAddress::Postgres(_) => true,
+        }
     }
 
     /// Takes back a vault that was just made and that nothing would open.
@@ -416,7 +439,7 @@ impl Owned {
     /// When the files cannot be removed.
     pub fn discard(mut self) -> Result<()> {
         // The vault that is no more needs no anchor.
-        self.anchored = self.vault.log_size().ok();
+        self.anchored = self.vault().ok().and_then(|vault| vault.log_size().ok());
         let database = self.home.database();
         drop(self);
         std::fs::remove_file(&database).map_err(|error| Failure::file("remove", &database, &error))
@@ -432,13 +455,14 @@ impl Owned {
 
     /// Leaves an anchor of the present state outside the store.
     pub fn leave_anchor(&mut self) {
-        if self.vault.safe_mode().is_some() {
+        let Ok(vault) = self.vault() else { return };
+        if vault.safe_mode().is_some() {
             return;
         }
-        if let Ok(anchor) = self.vault.anchor()
+        if let Ok(anchor) = vault.anchor()
             && self.anchored != Some(anchor.size())
         {
-            self.home.write_anchor(self.vault.id(), &anchor);
+            self.home.write_anchor(vault.id(), &anchor);
             self.anchored = Some(anchor.size());
         }
     }
@@ -452,7 +476,10 @@ impl Drop for Owned {
 
 /// All that opens a vault comes in by the same ways and is known by its form; what has no other is a
 /// passphrase.
-fn open_with_text(text: &Secret<String>, open: impl Fn(&Credential<'_>) -> Result<Vault, VaultError>) -> Result<Vault> {
+pub(crate) fn open_with_text(
+    text: &Secret<String>,
+    open: impl Fn(&Credential<'_>) -> Result<Vault, VaultError>,
+) -> Result<Vault> {
     let form = text.expose().trim_start().get(..4).unwrap_or_default().to_ascii_uppercase();
     if form == "KWR-" {
         return Ok(open(&Credential::Recovery(&RecoveryCode::parse(text.expose())?))?);
@@ -465,6 +492,20 @@ fn open_with_text(text: &Secret<String>, open: impl Fn(&Credential<'_>) -> Resul
         return Ok(open(&Credential::Age(&AgeIdentity::parse(text.expose())?))?);
     }
     Ok(open(&Credential::Passphrase(text))?)
+}
+
+/// Others on this machine who may read the key file need the database only.
+pub(crate) fn readable_by_others(path: &Path) -> Option<String> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let path = path.display();
+            return Some(format!("others may read the key file `{path}` (mode {mode:o}); `chmod 600` ends that"));
+        }
+    }
+    None
 }
 
 pub(crate) fn private_folder(path: &Path) -> Result<()> {

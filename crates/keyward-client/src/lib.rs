@@ -15,6 +15,7 @@ mod desk;
 mod engines;
 mod failure;
 mod findings;
+mod held;
 mod home;
 mod intake;
 mod jobs;
@@ -24,6 +25,7 @@ mod migrate;
 mod remote;
 mod restore;
 mod signed;
+mod site;
 mod socket;
 mod system;
 mod team;
@@ -41,16 +43,19 @@ pub use desk::{Call, Desk, dispatch};
 pub use engines::StoreAddress;
 pub use failure::{Code, Failure, Result};
 pub use findings::FindingInfo;
+pub use held::{Held, SealInfo, Sealable};
 pub use home::{Ask, Connection, Home, Owned};
 pub use intake::{Examined, bits, can_be_masked, examine};
 pub use jobs::{close_due_reviews, warn_of_expiry};
 pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
+pub use keyward_monitor::{Attribute, Span, SpanKind, Telemetry, TelemetrySettings};
 pub use later::{Begun, Written};
 pub use local::LocalDesk;
 pub use migrate::Migrated;
 pub use remote::{Authority, Folders, RemoteDesk, ServedFolder, ServerAccess};
 pub use restore::Restored;
 pub use signed::{DeviceCode, Front, Polled, ServerUrl, Signed};
+pub use site::{Site, SlotChoice};
 pub use socket::{Occasion, SocketDesk};
 pub use system::{SystemClock, SystemRandom, tools};
 pub use team_wire::*;
@@ -60,5 +65,5 @@ pub use wire::*;
 pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};
 pub use keyward_vault::{
     AgeIdentity, AgeRecipient, Cost, Expected, FindingReport, FindingState, KeyFile, NewSlot, NewVault, RecoveryCode,
-    Share,
+    Share, Vault,
 };

@@ -131,6 +131,14 @@ impl LocalDesk {
         Ok(self.vault.migrate(&self.actor, target, address)?)
     }
 
+    /// Puts on record that a node gives up its keys.
+    ///
+    /// # Errors
+    /// When the caller may not administer the vault, or the store refuses.
+    pub fn record_seal(&self, node: &str) -> Result<()> {
+        Ok(self.vault.record_seal(&self.actor, node)?)
+    }
+
     /// Begins a new life of the vault in a store that was made from a backup.
     ///
     /// # Errors

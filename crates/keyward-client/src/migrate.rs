@@ -45,7 +45,7 @@ impl Home {
             None => Source::Local(Box::new(self.open(ask)?)),
             Some(address) => Source::Other(Arc::new(self.unlock_at(address, ask)?)),
         };
-        let vault = source.vault();
+        let vault = &source.vault()?;
         verified(vault, None, "the vault is not moved")?;
         let target = empty(to)?;
         let desk = LocalDesk::new(Arc::clone(vault), occasion.clone())?;
@@ -102,10 +102,10 @@ enum Source {
 }
 
 impl Source {
-    fn vault(&self) -> &Arc<Vault> {
+    fn vault(&self) -> Result<Arc<Vault>> {
         match self {
             Self::Local(owned) => owned.vault(),
-            Self::Other(vault) => vault,
+            Self::Other(vault) => Ok(Arc::clone(vault)),
         }
     }
 }

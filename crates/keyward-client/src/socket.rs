@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::desk::{Transport, dispatch};
-use crate::{Call, Code, Desk, Failure, Result};
+use crate::{Bytes, Call, Code, Desk, Failure, Result, SealInfo};
 
 /// On what occasion calls are made; the first message on a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,11 +31,15 @@ pub struct SocketDesk {
 
 /// What one connection is given.
 pub(crate) struct Served {
-    /// The desk for the connection's occasion.
-    pub(crate) desk: Box<dyn Desk>,
+    /// Makes the desk for a call: between calls a connection holds no vault, so that one that is
+    /// left open does not keep a sealed server's keys.
+    pub(crate) desk: Box<DeskMaker>,
     /// What the caller should be warned of.
     pub(crate) warnings: Vec<String>,
 }
+
+/// Makes a desk.
+pub(crate) type DeskMaker = dyn Fn() -> Result<Box<dyn Desk>>;
 
 /// What is sent to the owner of the store.
 #[derive(Serialize, Deserialize)]
@@ -52,6 +56,27 @@ pub(crate) enum Message {
     Call(Box<Call>),
     /// For the agent: give up the store and end.
     Stop,
+    /// First and last: for a server, which has no desk while it is sealed.
+    Seal {
+        /// Version of the protocol.
+        protocol: u32,
+        /// On what occasion.
+        occasion: Occasion,
+        /// What it is to do.
+        ask: SealAsk,
+    },
+}
+
+/// What a server is asked about its seal.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SealAsk {
+    /// How it stands.
+    State,
+    /// To take a share.
+    Give(Bytes),
+    /// To give up its keys.
+    Seal,
 }
 
 /// What comes back.
@@ -117,6 +142,26 @@ impl SocketDesk {
     }
 }
 
+/// Asks the server behind a socket about its seal.
+///
+/// # Errors
+/// [`Code::Locked`] when nobody answers; what the server refuses.
+pub(crate) fn ask_seal(socket: &Path, occasion: &Occasion, ask: SealAsk) -> Result<SealInfo> {
+    let unreachable = |error: std::io::Error| {
+        Failure::new(Code::Locked, format!("the server does not answer: {error}"))
+            .hint("`keyward serve` starts it; it answers the commands of its own user")
+    };
+    let (_folder, address) = reachable(socket).map_err(unreachable)?;
+    let mut stream = UnixStream::connect(address).map_err(unreachable)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(unreachable)?;
+    send(&mut stream, &Message::Seal { protocol: PROTOCOL, occasion: occasion.clone(), ask }).map_err(unreachable)?;
+    match receive::<Answer>(&mut stream).map_err(unreachable)? {
+        Answer::Done(state) => serde_json::from_value(state)
+            .map_err(|_| Failure::internal("the server's answer cannot be read").hint("it has another version")),
+        Answer::Failed(failure) => Err(failure),
+    }
+}
+
 impl Transport for SocketDesk {
     fn send(&self, call: Call) -> Result<serde_json::Value> {
         self.exchange(&Message::Call(Box::new(call)))
@@ -133,6 +178,7 @@ pub(crate) fn serve(
     mut stream: UnixStream,
     calls: &RwLock<()>,
     open: impl FnOnce(Occasion) -> Result<Served>,
+    seal: impl FnOnce(&Occasion, SealAsk) -> Result<SealInfo>,
 ) -> std::io::Result<bool> {
     let peer = rustix::net::sockopt::socket_peercred(&stream)?;
     if peer.uid != rustix::process::getuid() {
@@ -140,6 +186,12 @@ pub(crate) fn serve(
     }
     let occasion = match receive::<Message>(&mut stream)? {
         Message::Hello { protocol: PROTOCOL, occasion } => occasion,
+        Message::Seal { protocol: PROTOCOL, occasion, ask } => {
+            let state = seal(&occasion, ask);
+            let answer = state.map(|state| serde_json::to_value(state).unwrap_or_default());
+            send(&mut stream, &answer.map_or_else(Answer::Failed, Answer::Done))?;
+            return Ok(false);
+        }
         _ => {
             let failure = Failure::internal("this process speaks another version of keyward's protocol")
                 .hint("`keyward lock` ends it; then run the command again");
@@ -159,7 +211,7 @@ pub(crate) fn serve(
         let answer = match receive::<Message>(&mut stream) {
             Ok(Message::Call(call)) => {
                 let _under_way = calls.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-                let answer = dispatch(&*served.desk, *call);
+                let answer = (served.desk)().and_then(|desk| dispatch(&*desk, *call));
                 // Within the guard, so that an owner who ends has answered.
                 send(&mut stream, &answer.map_or_else(Answer::Failed, Answer::Done))?;
                 continue;
@@ -168,7 +220,9 @@ pub(crate) fn serve(
                 send(&mut stream, &Answer::Done(serde_json::Value::Null))?;
                 return Ok(true);
             }
-            Ok(Message::Hello { .. }) => Failure::internal("the second greeting on one connection"),
+            Ok(Message::Hello { .. } | Message::Seal { .. }) => {
+                Failure::internal("the second greeting on one connection")
+            }
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
             Err(error) => return Err(error),
         };

@@ -62,6 +62,11 @@ pub fn alert_of(entry: &Entry<'_>) -> Option<Alert> {
             let why = entry.more.get("safe_mode").map_or("the store was restored from a backup", String::as_str);
             Alert::safe_mode(entry.who(), entry.time, Some(why))
         }
+        "vault.lock" if done => Alert::seal_state(entry.node(), entry.time, true),
+        // Every other opening of a vault is ordinary.
+        "vault.unlock" if done && entry.more.get("with").is_some_and(|with| with == "shares") => {
+            Alert::seal_state(entry.node(), entry.time, false)
+        }
         "store.accept" if done => Alert::safe_mode(entry.who(), entry.time, None),
         "vault.lock" if done => Alert::seal_state(entry.node(), entry.time, true),
         "vault.unlock" if done => Alert::seal_state(entry.node(), entry.time, false),
@@ -133,6 +138,17 @@ mod tests {
         assert_eq!(grant("admin").unwrap().subject, Subject::new("account", "user:e").named("eve"));
         assert_eq!(grant("owner").unwrap().kind, AlertKind::NewAdmin);
         assert!(grant("developer").is_none());
+    }
+
+    #[test]
+    fn a_seal_is_told_in_both_directions_and_an_ordinary_start_is_not() {
+        let sealed = told("vault.lock", "allowed", &[("node", "a.example")]).unwrap();
+        assert_eq!((sealed.kind, sealed.severity), (AlertKind::SealState, Severity::Critical));
+        assert_eq!(sealed.subject, Subject::new("node", "a.example"));
+        let opened = told("vault.unlock", "allowed", &[("node", "a.example"), ("with", "shares")]).unwrap();
+        assert_eq!((opened.kind, opened.severity), (AlertKind::SealState, Severity::Info));
+        assert!(told("vault.unlock", "allowed", &[]).is_none());
+        assert_eq!(told("vault.unlock", "denied", &[]).unwrap().kind, AlertKind::FailedSignIns);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //! sent when. The [`Dispatcher`] carries that out on threads of its own, one a sink, so that a
 //! sink that hangs holds up nobody.
 //!
+//! Traces leave by the same door: [`Telemetry`] sends spans of requests and jobs to a collector.
+//!
 //! This room and no other below it opens connections, so what holds here is narrow: no redirect is
 //! followed, no proxy is taken from the environment, private addresses are refused unless the sink
 //! was made for them, plain text goes to this machine alone, and no error repeats a URL, a password
@@ -25,6 +27,7 @@ mod outbox;
 mod retry;
 mod signature;
 mod sink;
+mod telemetry;
 
 pub use alert::{Alert, AlertKind, Severity, Subject};
 pub use dispatcher::{Dispatcher, Tools};
@@ -36,3 +39,4 @@ pub use outbox::{Event, Outbox, Parcel, SinkState, Step};
 pub use retry::Retry;
 pub use signature::SigningSecret;
 pub use sink::{Channel, Credentials, MailTls, NewEmail, Settings, Sink, send_once};
+pub use telemetry::{Attribute, Parent, Span, SpanKind, Telemetry, TelemetrySettings};

@@ -6,22 +6,33 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
+use keyward_client::Telemetry;
 use keyward_vault::Vault;
 
 use crate::authenticate::Authenticate;
 use crate::config::Config;
+use crate::follow::Freshness;
 use crate::likeness::Likeness;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::repeat::{self, Repeats};
-use crate::{health, openapi, request, routes, scim, web};
+use crate::{closed, health, openapi, request, routes, scim, web};
 
-/// Shared by all requests.
+/// What a server has whether it is open or sealed.
+#[derive(Clone)]
+pub(crate) struct Edge {
+    pub(crate) config: Arc<Config>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Where traces go, if anywhere.
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
+}
+
+/// Shared by all requests to an open server. It goes when the server is sealed, and the vault with it.
 pub(crate) struct App {
     pub(crate) vault: Arc<Vault>,
-    pub(crate) authenticate: Box<dyn Authenticate>,
-    pub(crate) config: Config,
-    pub(crate) metrics: Metrics,
+    pub(crate) authenticate: Arc<dyn Authenticate>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) repeats: Repeats,
     pub(crate) likeness: Likeness,
     /// The OpenAPI document, as it is served.
@@ -31,30 +42,29 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(vault: Arc<Vault>, authenticate: Box<dyn Authenticate>, config: Config) -> Self {
+    pub(crate) fn new(vault: Arc<Vault>, authenticate: Arc<dyn Authenticate>, edge: &Edge) -> Self {
         let document = openapi::document();
         let page = web::render(&document);
         let document = serde_json::to_string(&document).unwrap_or_default();
+        let Edge { config, metrics, .. } = edge.clone();
         let likeness = Likeness::new(&vault);
-        Self {
-            vault,
-            authenticate,
-            config,
-            metrics: Metrics::default(),
-            repeats: Repeats::default(),
-            likeness,
-            document,
-            page,
-        }
+        Self { vault, authenticate, config, metrics, repeats: Repeats::default(), likeness, document, page }
+    }
+}
+
+impl Edge {
+    pub(crate) fn new(config: Config, telemetry: Option<Arc<Telemetry>>) -> Self {
+        Self { config: Arc::new(config), metrics: Arc::default(), telemetry }
     }
 }
 
 /// Every route with everything that surrounds it.
-pub(crate) fn router(app: &Arc<App>) -> Router {
+pub(crate) fn router(app: &Arc<App>, edge: &Edge, freshness: &Freshness) -> Router {
     let (api, _) = routes::router().split_for_parts();
     let api = api
         .route("/openapi.json", get(openapi::serve))
         .layer(from_fn_with_state(Arc::clone(app), repeat::answer_once))
+        .layer(from_fn_with_state(freshness.clone(), closed::answer_in_time))
         .layer(from_fn(request::no_store));
     Router::new()
         .nest("/api/v1", api)
@@ -66,7 +76,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) })
-        .layer(from_fn_with_state(Arc::clone(app), request::guard))
-        .layer(from_fn_with_state(Arc::clone(app), request::account))
+        .layer(from_fn_with_state(edge.clone(), request::guard))
+        .layer(from_fn_with_state(edge.clone(), request::account))
         .with_state(Arc::clone(app))
 }

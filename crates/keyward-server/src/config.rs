@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use keyward_client::{Failure, Result};
@@ -25,6 +26,44 @@ pub struct Config {
     /// What a request may cost.
     #[serde(default)]
     pub limits: Limits,
+    /// Where the vault is; not given: in `KEYWARD_HOME`.
+    #[serde(default)]
+    pub store: Store,
+    /// With what this server opens the vault; not given: as a command on this machine would.
+    #[serde(default)]
+    pub unlock: Unlock,
+}
+
+/// The store of the vault.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// A path, or `postgres://…`.
+    pub address: Option<String>,
+    /// Holds the database's password.
+    pub password_file: Option<PathBuf>,
+    /// Seconds without the database after which nothing is answered from what is remembered.
+    pub max_stale_seconds: u64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { address: None, password_file: None, max_stale_seconds: 30 }
+    }
+}
+
+/// The slot that a server opens its vault with: one of these at most.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Unlock {
+    /// A key file.
+    pub key_file: Option<PathBuf>,
+    /// A file with a passphrase, a recovery code or an identity.
+    pub passphrase_file: Option<PathBuf>,
+    /// The operating system's keyring.
+    pub keyring: bool,
+    /// Nothing: it starts sealed and waits for shares.
+    pub shares: bool,
 }
 
 /// One address to listen on: `address`, `interface` with `port`, or `unix`.
@@ -128,7 +167,28 @@ impl Config {
             return Err(Failure::usage("a limit is out of range")
                 .hint("`body` is at least 98304, `headers` 8192, `connections` 1, and `calls` 8 to 4096"));
         }
+        if self.store.max_stale_seconds == 0 {
+            return Err(Failure::usage("`max_stale_seconds` is 0, so that nothing would ever be answered")
+                .hint("other nodes' changes are seen every quarter of a second; give at least 1"));
+        }
+        self.unlock.check()?;
         self.listen.iter().try_for_each(Listen::check)
+    }
+
+    /// How old what is known of other nodes' changes may be.
+    pub(crate) fn max_stale(&self) -> Duration {
+        Duration::from_secs(self.store.max_stale_seconds)
+    }
+}
+
+impl Unlock {
+    fn check(&self) -> Result<()> {
+        let ways = [self.key_file.is_some(), self.passphrase_file.is_some(), self.keyring, self.shares];
+        match ways.iter().filter(|way| **way).count() {
+            0 | 1 => Ok(()),
+            _ => Err(Failure::usage("`[unlock]` names more than one slot")
+                .hint("give one of `key_file`, `passphrase_file`, `keyring` and `shares`")),
+        }
     }
 }
 
@@ -169,6 +229,8 @@ mod tests {
         for (text, says) in [
             ("", "listen"),
             ("listen = []", "nowhere"),
+            ("[[listen]]\naddress = \"127.0.0.1:1\"\n[store]\nmax_stale_seconds = 0", "max_stale_seconds"),
+            ("[[listen]]\naddress = \"127.0.0.1:1\"\n[unlock]\nshares = true\nkeyring = true", "more than one"),
             ("[[listen]]\naddress = \"127.0.0.1:1\"\nunix = \"/a\"", "not clear"),
             ("[[listen]]\ninterface = \"wg0\"", "not clear"),
             ("[[listen]]\naddress = \"127.0.0.1:1\"\n[limits]\nbody = 1", "out of range"),

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,8 +16,8 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use crate::address::{self, Peer};
-use crate::app::App;
-use crate::config::Limits;
+use crate::config::{Config, Limits};
+use crate::gate::Gate;
 use crate::listener::{Bound, Socket};
 use crate::origin::Encrypted;
 use crate::stop::Stop;
@@ -31,8 +30,7 @@ const BREATH: Duration = Duration::from_millis(50);
 
 /// What all connections share.
 pub(crate) struct Serving {
-    app: Arc<App>,
-    router: Router,
+    gate: Arc<Gate>,
     protocol: Builder<TokioExecutor>,
     room: Arc<Semaphore>,
     /// Who is waited for when the server ends.
@@ -41,34 +39,36 @@ pub(crate) struct Serving {
 
 /// One connection that was taken.
 struct Taken {
-    app: Arc<App>,
-    router: Router,
+    gate: Arc<Gate>,
     protocol: Builder<TokioExecutor>,
     watcher: Watcher,
     _room: OwnedSemaphorePermit,
 }
 
 impl Serving {
-    pub(crate) fn new(app: Arc<App>, router: Router, open: Arc<GracefulShutdown>) -> Self {
-        let room = Arc::new(Semaphore::new(app.config.limits.connections));
-        Self { protocol: protocol(&app.config.limits), room, router, open, app }
+    pub(crate) fn new(gate: Arc<Gate>, open: Arc<GracefulShutdown>) -> Self {
+        let limits = &gate.edge().config.limits;
+        let room = Arc::new(Semaphore::new(limits.connections));
+        Self { protocol: protocol(limits), room, open, gate }
     }
 
     fn take(&self, room: OwnedSemaphorePermit) -> Taken {
-        let (app, router) = (Arc::clone(&self.app), self.router.clone());
-        Taken { app, router, protocol: self.protocol.clone(), watcher: self.open.watcher(), _room: room }
+        let gate = Arc::clone(&self.gate);
+        Taken { gate, protocol: self.protocol.clone(), watcher: self.open.watcher(), _room: room }
     }
 }
 
 impl Taken {
     async fn serve<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, io: I, peer: Peer, encrypted: Encrypted) {
-        let _counted = self.app.metrics.connection();
-        let router = self.router;
+        let _counted = self.gate.edge().metrics.connection();
+        let gate = Arc::clone(&self.gate);
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(encrypted);
-            router.clone().call(request)
+            request.extensions_mut().insert(Arc::clone(&gate));
+            // Open or sealed as it is now, not as it was when the connection was made.
+            gate.router().call(request)
         });
         let connection = self.protocol.serve_connection(TokioIo::new(io), service);
         // A connection that breaks is its client's affair.
@@ -144,8 +144,8 @@ async fn tcp(listener: &TcpListener, tls: Option<&Certificates>, serving: &Servi
                 continue;
             }
         };
-        if !may_connect(&serving.app, address.ip()) {
-            serving.app.metrics.refused();
+        if !may_connect(&serving.gate.edge().config, address.ip()) {
+            serving.gate.edge().metrics.refused();
             continue;
         }
         let _ = stream.set_nodelay(true);
@@ -178,8 +178,7 @@ async fn unix(listener: &UnixListener, serving: &Serving) {
 }
 
 /// Before a byte is exchanged: the peer's network is allowed, or the peer is a proxy for others.
-fn may_connect(app: &App, address: IpAddr) -> bool {
-    let config = &app.config;
+fn may_connect(config: &Config, address: IpAddr) -> bool {
     config.allow.is_empty()
         || address::contains(&config.allow, address)
         || address::contains(&config.trusted_proxies, address)

@@ -28,7 +28,12 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>> {
 /// The counters, for Prometheus.
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let size = log_size(Arc::clone(&app)).await;
-    let mut response = app.metrics.text(size).into_response();
+    text(app.metrics.text(size))
+}
+
+/// What Prometheus reads.
+pub(crate) fn text(counters: String) -> Response {
+    let mut response = counters.into_response();
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response

@@ -56,6 +56,11 @@ pub(crate) struct Value {
 }
 
 impl<T: DeserializeOwned> Input<T> {
+    /// Of a body that was collected already.
+    pub(crate) fn of(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self { bytes, shape: PhantomData }
+    }
+
     /// What the body says.
     pub(crate) fn parse(&self) -> Result<T> {
         serde_json::from_slice(&self.bytes).map(|Object(body)| body).map_err(|error| wrong_json(&error))
@@ -111,13 +116,19 @@ impl<T> FromRequest<Arc<App>> for Input<T> {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self> {
         let (parts, body) = request.into_parts();
-        if !is_json(&parts.headers) {
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "the body has to be JSON")
-                .hint("send `Content-Type: application/json`"));
-        }
+        must_be_json(&parts.headers)?;
         let bytes = collect(body, app.config.limits.body).await?;
         Ok(Self { bytes, shape: PhantomData })
     }
+}
+
+/// Refuses a body that is announced as something else.
+pub(crate) fn must_be_json(headers: &HeaderMap) -> Result<()> {
+    if is_json(headers) {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "the body has to be JSON")
+        .hint("send `Content-Type: application/json`"))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

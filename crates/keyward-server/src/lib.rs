@@ -12,6 +12,9 @@
 //!   by headers that no page can write (`origin.rs`).
 //! - **Plain HTTP stays on this machine.** A listener on any other address than loopback or a Unix
 //!   socket needs TLS, or the process does not start.
+//! - **A sealed server has no vault.** Its routes are others, and one of them takes shares.
+//! - **A server that does not know says so.** What other nodes change reaches it within half a second,
+//!   and when the database is out of reach for too long it answers nothing.
 //! - **No line about a request holds a value or a name.** Logs and metrics know routes by their
 //!   patterns.
 
@@ -20,11 +23,14 @@ mod app;
 mod asker;
 mod authenticate;
 pub mod ca;
+mod closed;
 mod config;
 mod connection;
 mod credential;
 mod etag;
 pub mod firewall;
+mod follow;
+mod gate;
 mod health;
 mod input;
 mod jobs;
@@ -44,10 +50,12 @@ mod scim;
 mod server;
 mod stop;
 mod tls;
+mod unsealing;
 mod web;
 
 pub use authenticate::{Authenticate, Tokens};
-pub use config::{Config, Limits, Listen, Tls};
+pub use config::{Config, Limits, Listen, Store, Tls, Unlock};
+pub use gate::Keyhole;
 pub use openapi::document as openapi;
 pub use server::Server;
 pub use stop::Stop;

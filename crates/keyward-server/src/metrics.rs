@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     store_failures: AtomicU64,
     jobs: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     leads: AtomicU64,
+    sealed: AtomicBool,
 }
 
 /// Upper bounds of the buckets of durations, in microseconds and as they are written.
@@ -103,6 +104,11 @@ impl Metrics {
         self.leads.store(u64::from(leads), Relaxed);
     }
 
+    /// The server is sealed, or is not any more.
+    pub(crate) fn sealed(&self, sealed: bool) {
+        self.sealed.store(sealed, Relaxed);
+    }
+
     /// The text form, with the size of the log where that is known.
     pub(crate) fn text(&self, log_size: Option<u64>) -> String {
         let mut text = String::new();
@@ -139,6 +145,8 @@ impl Metrics {
             self.store_failures().to_string(),
         );
         one("keyward_leader", "gauge", "whether this node runs the jobs", self.leads.load(Relaxed).to_string());
+        let sealed = u8::from(self.sealed.load(Relaxed)).to_string();
+        one("keyward_sealed", "gauge", "1 while the server has no key", sealed);
         if let Some(size) = log_size {
             one("keyward_log_entries", "gauge", "entries in the audit log", size.to_string());
         }

@@ -124,8 +124,12 @@ impl Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"keyward\""));
         }
-        let unavailable = (self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
-        if let Some(seconds) = self.retry_after.or(unavailable) {
+        let usual = match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => Some(5),
+            StatusCode::TOO_MANY_REQUESTS => Some(60),
+            _ => None,
+        };
+        if let Some(seconds) = self.retry_after.or(usual) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
     }

@@ -1,6 +1,5 @@
 //! What surrounds every request: its number, the limits of time and place, the line in the log.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -8,11 +7,11 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use keyward_client::SystemRandom;
-use keyward_types::Random;
+use keyward_client::{Attribute, Span, SpanKind, SystemClock, SystemRandom};
+use keyward_types::{Clock, Random};
 
 use crate::address::{self, Peer};
-use crate::app::App;
+use crate::app::Edge;
 use crate::origin::{Encrypted, Origin};
 use crate::problem::Problem;
 use crate::scim;
@@ -20,20 +19,24 @@ use crate::scim;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Numbers, times, counts and writes down a request, and turns what was refused into a problem.
-pub(crate) async fn account(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let (started, _under_way) = (Instant::now(), app.metrics.request());
+pub(crate) async fn account(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+    let (started, _under_way) = (Instant::now(), edge.metrics.request());
     let id = request_id(request.headers());
     let method = method_name(request.method());
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer(None));
-    let client = address::client(peer, request.headers(), &app.config.trusted_proxies);
+    let client = address::client(peer, request.headers(), &edge.config.trusted_proxies);
     let encrypted = request.extensions().get::<Encrypted>().copied().unwrap_or(Encrypted(false));
-    let trusted = &app.config.trusted_proxies;
+    let trusted = &edge.config.trusted_proxies;
     let origin = Origin::of(encrypted, peer, request.uri(), request.headers(), trusted);
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(origin);
     let route = request.extensions().get::<MatchedPath>().cloned();
     let of_scim = request.uri().path().starts_with(scim::BASE);
-    let limit = Duration::from_secs(app.config.limits.request_seconds);
+    let span = edge.telemetry.as_ref().and_then(|telemetry| {
+        let parent = request.headers().get("traceparent").and_then(|parent| parent.to_str().ok());
+        telemetry.begin(SpanKind::Server, SystemClock.now(), parent)
+    });
+    let limit = Duration::from_secs(edge.config.limits.request_seconds);
     let mut response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::of_status(StatusCode::REQUEST_TIMEOUT).into_response(),
@@ -45,7 +48,7 @@ pub(crate) async fn account(State(app): State<Arc<App>>, mut request: Request, n
         let allow = response.headers_mut().remove(header::ALLOW);
         code = problem.code();
         if matches!(code, "internal" | "unavailable") {
-            app.metrics.store_failed();
+            edge.metrics.store_failed();
         }
         response = match of_scim {
             true => scim::answer(&problem, &response),
@@ -62,23 +65,31 @@ pub(crate) async fn account(State(app): State<Arc<App>>, mut request: Request, n
         response.headers_mut().insert(REQUEST_ID, id);
     }
     let (route, took) = (route.as_ref().map_or("none", MatchedPath::as_str), started.elapsed());
-    app.metrics.answered(method, route, status.as_u16(), took);
+    edge.metrics.answered(method, route, status.as_u16(), took);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(target: "keyward::request", id, method, route, status = status.as_u16(), code, micros);
+    let trace = span.as_ref().map(Span::trace_id).unwrap_or_default();
+    if let (Some(telemetry), Some(span)) = (&edge.telemetry, span) {
+        let word = |word: &str| Attribute::Word(word.to_owned());
+        let span = span.ended(format!("{method} {route}"), took, status.is_server_error());
+        let span = span.with("http.request.method", word(method)).with("http.route", word(route));
+        let span = span.with("http.response.status_code", Attribute::Number(status.as_u16().into()));
+        telemetry.end(if code.is_empty() { span } else { span.with("error.type", word(code)) });
+    }
+    tracing::info!(target: "keyward::request", id, method, route, status = status.as_u16(), code, micros, trace);
     response
 }
 
 /// Refuses what is not to be taken apart further: other hosts' requests, addresses that are not
 /// allowed, paths that two readers could read differently.
-pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(edge): State<Edge>, request: Request, next: Next) -> Response {
     let client = request.extensions().get::<address::Client>().and_then(|client| client.0);
-    let allow = &app.config.allow;
+    let allow = &edge.config.allow;
     if !allow.is_empty() && client.is_some_and(|client| !address::contains(allow, client)) {
         let problem = Problem::new(StatusCode::FORBIDDEN, "network", "this server does not serve your network");
         return problem.into_response();
     }
     let reached_by_socket = request.extensions().get::<Peer>().is_none_or(|peer| peer.0.is_none());
-    if !reached_by_socket && !is_ours(&host(request.uri(), request.headers()), &app.config.hosts) {
+    if !reached_by_socket && !is_ours(&host(request.uri(), request.headers()), &edge.config.hosts) {
         return Problem::new(StatusCode::MISDIRECTED_REQUEST, "host", "this server is not called by that name")
             .hint("call it by 127.0.0.1 or localhost, or name it in `hosts`")
             .into_response();

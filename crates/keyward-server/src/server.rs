@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use hyper_util::server::graceful::GracefulShutdown;
-use keyward_client::{Failure, Result};
+use keyward_client::{Failure, Result, Sealable, Telemetry};
 use keyward_vault::Vault;
 
-use crate::app::{App, router};
+use crate::app::Edge;
 use crate::authenticate::Authenticate;
 use crate::config::Config;
 use crate::connection::{Serving, accept};
-use crate::jobs;
+use crate::gate::{Gate, Keyhole, Sealing};
 use crate::listener::{Bound, bind};
 use crate::stop::Stop;
 
 /// A control API that is bound and does not answer yet.
 pub struct Server {
     bound: Vec<Bound>,
-    app: Arc<App>,
+    gate: Arc<Gate>,
 }
 
 impl Server {
@@ -27,8 +27,45 @@ impl Server {
     /// When an address cannot be had, could be reached by others without TLS, or a certificate
     /// cannot be used.
     pub fn bind(vault: Arc<Vault>, authenticate: impl Authenticate, config: Config) -> Result<Self> {
+        let server = Self::made(authenticate, config, None, None)?;
+        server.gate.open(vault)?;
+        Ok(server)
+    }
+
+    /// The same for a server that can be sealed: without a vault it is. Traces of requests go where
+    /// `telemetry` says.
+    ///
+    /// # Errors
+    /// As [`Server::bind`]; when the vault's store cannot be watched.
+    pub fn bind_gated(
+        vault: Option<Arc<Vault>>,
+        keyhole: impl Keyhole,
+        authenticate: impl Authenticate,
+        config: Config,
+        telemetry: Option<Arc<Telemetry>>,
+    ) -> Result<Self> {
+        let node = keyhole.node();
+        let server = Self::made(authenticate, config, Some(Box::new(keyhole)), telemetry)?;
+        if let Some(vault) = vault {
+            vault.record_start("keyward serve", &node)?;
+            server.gate.open(vault)?;
+        }
+        Ok(server)
+    }
+
+    fn made(
+        authenticate: impl Authenticate,
+        config: Config,
+        keyhole: Option<Box<dyn Keyhole>>,
+        telemetry: Option<Arc<Telemetry>>,
+    ) -> Result<Self> {
         let bound = bind(&config)?;
-        Ok(Self { bound, app: Arc::new(App::new(vault, Box::new(authenticate), config)) })
+        Ok(Self { bound, gate: Gate::new(Edge::new(config, telemetry), authenticate, keyhole) })
+    }
+
+    /// The server's seal, for the commands of its own user.
+    pub fn sealing(&self) -> Arc<dyn Sealable> {
+        Arc::new(Sealing(Arc::clone(&self.gate)))
     }
 
     /// What clients write to reach it, for example `http://127.0.0.1:8200`.
@@ -43,7 +80,7 @@ impl Server {
     /// When the machine cannot give threads or sockets.
     pub fn run(self, stop: &Stop) -> Result<()> {
         let failed = |error: std::io::Error| Failure::internal(format!("the server cannot run: {error}"));
-        let calls = self.app.config.limits.calls;
+        let calls = self.gate.edge().config.limits.calls;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name("keyward-http")
@@ -51,11 +88,11 @@ impl Server {
             .max_blocking_threads(calls)
             .build()
             .map_err(failed)?;
-        let jobs = jobs::start(Arc::clone(&self.app), stop.clone()).map_err(failed)?;
+        let gate = Arc::clone(&self.gate);
         let done = runtime.block_on(self.serve(stop.clone())).map_err(failed);
         // The listeners may have ended by themselves.
         stop.stop();
-        jobs.wait();
+        gate.end_jobs();
         // Calls that are under way are carried out to their end: what they commit is whole anyway.
         runtime.shutdown_timeout(std::time::Duration::from_secs(2));
         done
@@ -63,8 +100,8 @@ impl Server {
 
     async fn serve(self, stop: Stop) -> std::io::Result<()> {
         let open = Arc::new(GracefulShutdown::new());
-        let grace = std::time::Duration::from_secs(self.app.config.limits.grace_seconds);
-        let serving = Arc::new(Serving::new(Arc::clone(&self.app), router(&self.app), Arc::clone(&open)));
+        let grace = std::time::Duration::from_secs(self.gate.edge().config.limits.grace_seconds);
+        let serving = Arc::new(Serving::new(Arc::clone(&self.gate), Arc::clone(&open)));
         let mut listeners = tokio::task::JoinSet::new();
         for bound in self.bound {
             listeners.spawn(accept(bound, Arc::clone(&serving), stop.clone()));

@@ -20,8 +20,10 @@ impl Vault {
     /// # Errors
     /// [`Error::Denied`], or when the store refuses.
     pub fn add_slot(&self, actor: &Actor, new: &NewSlot<'_>, label: String) -> Result<Slot, Error> {
-        let root = self.ring.root();
-        let header = self.header();
+        let (header, root) = {
+            let header = self.header_lock();
+            (header.clone(), self.ring.root())
+        };
         let root = RootFor { key: &root, vault: header.vault, generation: header.root_generation };
         let slot = Slot::add(new, label, &root, self.tools.clock.now(), &*self.tools.random)?;
         let mut changed = header;
@@ -102,14 +104,30 @@ impl Vault {
         let object = Object::Vault(self.id());
         let permit = self.permit_administer(actor, object, action, &names)?;
         let mut current = self.header_lock();
+        // It carries the MAC of the header that it was made from.
+        if changed.mac != current.mac {
+            return Err(Error::Raced("the vault's header".to_owned()));
+        }
         let before = keyward_store::header_hash(&current.bytes());
         let changed = changed.sealed_by(&self.ring.root());
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(keyward_store::Expect::Header { hash: before });
         change.header(changed.bytes());
-        change.commit()?;
+        if let Err(error) = change.commit() {
+            drop(current);
+            return Err(self.header_kept(error));
+        }
         *current = changed;
         Ok(())
+    }
+
+    /// A header that could not be replaced was perhaps replaced by another node.
+    fn header_kept(&self, error: Error) -> Error {
+        if matches!(error, Error::Raced(_)) {
+            // Whatever comes of it is told by the watch.
+            let _ = self.refresh_header();
+        }
+        error
     }
 
     /// Refuses a change when the header is replaced meanwhile.
@@ -146,7 +164,11 @@ impl Vault {
             change.put(&StoredKey { key: row.record.key.rewrap(&old, &new, current.vault, random)? });
         }
         change.header(changed.bytes());
-        change.commit()?;
+        change.root(new.clone());
+        if let Err(error) = change.commit() {
+            drop(current);
+            return Err(self.header_kept(error));
+        }
         self.ring.replace_root(new);
         *current = changed;
         Ok(generation)
@@ -195,7 +217,9 @@ impl Vault {
         let mut change = Change::permitted(self, actor, permit, telling);
         change.expect(records::unchanged(&row));
         change.put(&project.record);
-        change.put(&StoredKey { key: self.ring.wrap(&key.key, &purpose(project.record.id), generation)? });
+        let (stored, under) = self.wrap_key(&key.key, &purpose(project.record.id), generation)?;
+        change.expect(under);
+        change.put(&stored);
         for (old, new) in &sealed {
             change.expect(records::unchanged(old));
             change.put(new);

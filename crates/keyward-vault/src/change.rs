@@ -10,6 +10,7 @@ use keyward_store::{Batch, Committed, Delete, Expect, LogEntry, NonEmpty, Put, h
 use keyward_types::{Action, EnvironmentName, ProjectName, Record, SecretName, Version};
 
 use crate::actor::Actor;
+use crate::crypto::Key;
 use crate::records;
 use crate::roster::Known;
 use crate::{Error, Once, Vault};
@@ -21,6 +22,8 @@ pub(crate) struct Change<'a> {
     told: Vec<Told>,
     expects: Vec<Expect>,
     header: Option<Vec<u8>>,
+    /// The root that comes into force with the change.
+    root: Option<Key>,
 }
 
 /// One entry and what it changes.
@@ -116,7 +119,7 @@ impl<'a> Change<'a> {
     /// An entry that needs no permit of its own: the record of a permit, of a denial, or of work
     /// that comes with the opening of the vault.
     pub(crate) fn told(vault: &'a Vault, actor: &'a Actor, telling: Telling) -> Self {
-        Self { vault, actor, told: vec![Told::new(telling)], expects: vec![], header: None }
+        Self { vault, actor, told: vec![Told::new(telling)], expects: vec![], header: None, root: None }
     }
 
     /// A further entry in the same change; what is put from now on stands in it.
@@ -148,18 +151,30 @@ impl<'a> Change<'a> {
         self.header = Some(bytes);
     }
 
+    /// The change replaces the root by this one.
+    pub(crate) fn root(&mut self, root: Key) {
+        self.root = Some(root);
+    }
+
+    /// The root under which this change leaves the vault, where it replaces the header: whoever makes
+    /// it holds that, and expects the old one to be there still.
+    fn root_ahead(&self) -> Option<Key> {
+        self.header.as_ref().map(|_| self.root.clone().unwrap_or_else(|| self.vault.ring.root()))
+    }
+
     /// Makes the change durable together with its entries.
     pub(crate) fn commit(mut self) -> Result<Committed, Error> {
         let vault = self.vault;
-        let birth = vault.birth_of(self.actor.principal())?;
+        let birth = vault.birth_of(self.actor.principal(), self.root_ahead())?;
         if let Some(birth) = &birth {
+            self.expects.extend(birth.under.clone());
             self.expects.push(records::absent(&birth.stored));
             self.told[0].puts.push(records::put(&birth.stored));
         }
         let once = self.once();
         let batch = self.into_batch()?;
         let changed: Vec<(String, Vec<u8>)> = batch.changes().iter().filter_map(of_access).collect();
-        let committed = vault.store.commit(batch).map_err(replaced)?;
+        let committed = vault.store.commit(batch).map_err(|error| replaced(vault, error))?;
         if let Some(birth) = birth {
             birth.settle();
         }
@@ -222,13 +237,13 @@ impl<'a> Change<'a> {
 
 /// Who has lost the lead is told that, and who asks for what is being done already that, and not that
 /// somebody changed the same thing.
-fn replaced(error: keyward_store::Error) -> Error {
+fn replaced(vault: &Vault, error: keyward_store::Error) -> Error {
     match error {
         keyward_store::Error::Conflict(expect) if matches!(*expect, Expect::Lease { .. }) => Error::Replaced,
         keyward_store::Error::Conflict(expect) if Once::is_in_the_way(&expect) => {
             Error::Raced("the request with this key".into())
         }
-        other => other.into(),
+        other => vault.refused(other),
     }
 }
 

@@ -34,8 +34,10 @@ impl Vault {
         let mut change = Change::permitted(self, actor, permit, telling);
         change.expect_free::<Project>("name", name.as_str().as_bytes().to_vec());
         let key = Key::random(&*self.tools.random)?;
+        let (stored, under) = self.wrap_key(&key, &purpose(id), 1)?;
+        change.expect(under);
         change.put(&project);
-        change.put(&StoredKey { key: self.ring.wrap(&key, &purpose(id), 1)? });
+        change.put(&stored);
         for (i, environment) in environments.iter().enumerate() {
             // A millisecond apart, so that they are listed in the order in which they were named.
             let created_at = keyward_types::Timestamp(now.0 + i as i64);
@@ -198,7 +200,7 @@ impl Vault {
         }
         let stored = records::load::<StoredKey>(&self.store, &stored_key_key(&purpose(project), generation))?
             .ok_or(Error::Damaged("the key of a project is missing"))?;
-        let key = self.ring.unwrap(&stored.record.key)?;
+        let key = self.unwrap_key(&stored.record.key)?;
         self.ring.keep_project(project, generation, key.clone());
         Ok(ProjectKey { key, generation })
     }

@@ -55,8 +55,14 @@ impl KeyRing {
         *lock(&self.root) = root;
     }
 
-    pub(crate) fn wrap(&self, key: &Key, purpose: &str, generation: u32) -> Result<WrappedKey, Error> {
-        WrappedKey::wrap(key, &self.root(), self.vault, purpose, generation, &*self.random)
+    pub(crate) fn wrap_under(
+        &self,
+        root: &Key,
+        key: &Key,
+        purpose: &str,
+        generation: u32,
+    ) -> Result<WrappedKey, Error> {
+        WrappedKey::wrap(key, root, self.vault, purpose, generation, &*self.random)
     }
 
     pub(crate) fn unwrap(&self, wrapped: &WrappedKey) -> Result<Key, Error> {
@@ -94,6 +100,15 @@ impl KeyRing {
     /// The change was not made.
     pub(crate) fn drop_trial(&self, subject: &PrincipalId) {
         lock(&self.trials).remove(subject);
+    }
+
+    /// The projects and principals whose keys were unwrapped.
+    pub(crate) fn kept(&self) -> (Vec<(ProjectId, u32)>, Vec<PrincipalId>) {
+        (lock(&self.projects).keys().copied().collect(), lock(&self.subjects).keys().cloned().collect())
+    }
+
+    pub(crate) fn forget_generation(&self, project: ProjectId, generation: u32) {
+        lock(&self.projects).remove(&(project, generation));
     }
 
     pub(crate) fn forget_subject(&self, subject: &PrincipalId) {

@@ -113,7 +113,7 @@ impl Vault {
     }
 
     /// Reads people, roles, policies and tokens anew: another node has changed some of them.
-    pub fn refresh_access(&self) {
+    pub(crate) fn refresh_access(&self) {
         self.known.forget_all();
     }
 

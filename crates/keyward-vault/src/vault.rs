@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use data_encoding::HEXLOWER;
 use hmac::Mac;
@@ -19,7 +19,7 @@ use crate::record::Turns;
 use crate::records::{self, Environment, Project, StoredKey, stored_key_key};
 use crate::ring::KeyRing;
 use crate::roster::{Known, owner_binding};
-use crate::slot::{Credential, NewSlot, RootFor, Slot};
+use crate::slot::{Credential, NewSlot, Opener, RootFor, Slot};
 
 /// An unlocked vault.
 pub struct Vault {
@@ -32,6 +32,8 @@ pub struct Vault {
     pub(crate) door: Door,
     births: Mutex<()>,
     header: Mutex<Header>,
+    /// None for whoever has just made the vault: he had the root before there was a slot.
+    pub(crate) opener: Option<Opener>,
     verifier: VerifierKey,
 }
 
@@ -126,8 +128,8 @@ impl Vault {
     /// the log's head was altered.
     pub fn unlock(engine: Box<dyn Engine>, credential: &Credential<'_>, tools: Tools) -> Result<Self, Error> {
         let header = Self::peek(engine.as_ref())?;
-        let root = header.open_root(credential)?;
-        let vault = Self::assemble(engine, header, root, tools)?;
+        let (root, opener) = header.open_root(credential)?;
+        let vault = Self { opener: Some(opener), ..Self::assemble(engine, header, root, tools)? };
         vault.check_log_head()?;
         Ok(vault)
     }
@@ -148,6 +150,7 @@ impl Vault {
             door: Door::default(),
             births: Mutex::default(),
             header: Mutex::new(header),
+            opener: None,
             verifier,
         })
     }
@@ -178,6 +181,15 @@ impl Vault {
     /// A copy of the header.
     pub fn header(&self) -> Header {
         self.header_lock().clone()
+    }
+
+    /// The header, unless somebody is replacing it.
+    pub(crate) fn try_header_lock(&self) -> Option<MutexGuard<'_, Header>> {
+        match self.header.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     pub(crate) fn header_lock(&self) -> MutexGuard<'_, Header> {
@@ -251,24 +263,35 @@ impl Vault {
         let Some(row) = records::load::<StoredKey>(&self.store, &stored_key_key(&subject_purpose(subject), 1))? else {
             return Ok(false);
         };
-        self.ring.keep_subject(subject.clone(), self.ring.unwrap(&row.record.key)?);
+        self.ring.keep_subject(subject.clone(), self.unwrap_key(&row.record.key)?);
         Ok(true)
     }
 
     /// A key for private parts about a principal who has none. It goes into the change that needs
     /// it first; until that is durable, others who need it wait: what they seal has to open later.
-    pub(crate) fn birth_of(&self, subject: &PrincipalId) -> Result<Option<Birth<'_>>, Error> {
+    ///
+    /// It is wrapped under `root`, where the change puts that in force; else under the present one,
+    /// which the change then has to find.
+    pub(crate) fn birth_of(&self, subject: &PrincipalId, root: Option<Key>) -> Result<Option<Birth<'_>>, Error> {
         if self.knows_subject(subject)? {
             return Ok(None);
         }
+        // Before waiting for others: one of them may be replacing the header.
+        let (root, under) = match root {
+            Some(root) => (root, None),
+            None => {
+                let (root, under) = self.present_root();
+                (root, Some(under))
+            }
+        };
         let alone = self.births.lock().unwrap_or_else(PoisonError::into_inner);
         if self.knows_subject(subject)? {
             return Ok(None);
         }
         let key = Key::random(&*self.tools.random)?;
-        let stored = StoredKey { key: self.ring.wrap(&key, &subject_purpose(subject), 1)? };
+        let stored = StoredKey { key: self.ring.wrap_under(&root, &key, &subject_purpose(subject), 1)? };
         self.ring.try_subject(subject.clone(), key);
-        Ok(Some(Birth { ring: &self.ring, subject: subject.clone(), stored, _alone: alone }))
+        Ok(Some(Birth { ring: &self.ring, subject: subject.clone(), stored, under, _alone: alone }))
     }
 }
 
@@ -277,6 +300,8 @@ pub(crate) struct Birth<'a> {
     ring: &'a KeyRing,
     subject: PrincipalId,
     pub(crate) stored: StoredKey,
+    /// The header of the root that it is wrapped under, where the change does not bring it.
+    pub(crate) under: Option<keyward_store::Expect>,
     _alone: MutexGuard<'a, ()>,
 }
 
@@ -295,11 +320,11 @@ impl Drop for Birth<'_> {
 
 impl Header {
     /// The root, through whichever slot the credential opens.
-    fn open_root(&self, credential: &Credential<'_>) -> Result<Key, Error> {
+    fn open_root(&self, credential: &Credential<'_>) -> Result<(Key, Opener), Error> {
         let mut refused = None;
         for slot in &self.slots {
             match slot.open(self.vault, self.root_generation, credential) {
-                Ok(Some(root)) => return Ok(root),
+                Ok(Some(opened)) => return Ok(opened),
                 Ok(None) => {}
                 Err(error) => refused = Some(error),
             }

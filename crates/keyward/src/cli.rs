@@ -110,6 +110,8 @@ commands! {
     Logout => logout,
     Up => up,
     Serve => serve,
+    Seal => seal,
+    Unseal => unseal,
     Ca => ca,
     Firewall => firewall,
     Agent => agent,

@@ -140,7 +140,7 @@ fn create(context: &Context, home: &Home, way: &Way, code: Option<&RecoveryCode>
 
 /// Puts the private half where it belongs; the path, where it is a file.
 fn keep(home: &Home, way: &Way, owned: &Owned) -> Result<Option<PathBuf>> {
-    let vault = owned.vault().id();
+    let vault = owned.vault()?.id();
     match way {
         Way::Keyring(keyring, key) => keyring.store(vault, &key.text(vault)).map(|()| None),
         Way::Passphrase(_) => Ok(None),

@@ -14,6 +14,7 @@ mod hook;
 mod intake;
 mod keyring;
 mod link;
+mod node;
 mod output;
 mod passphrase;
 mod recovery;

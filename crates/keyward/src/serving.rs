@@ -7,15 +7,18 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use keyward_client::{Agent, Desk, End, Failure, MadeInvite, Owned, Result};
+use keyward_client::{
+    Agent, Desk, End, Failure, MadeInvite, Owned, Result, SystemRandom, Telemetry, TelemetrySettings,
+};
 use keyward_server::{Config, Server, Stop, Tokens};
 use keyward_types::{EnvironmentName, ProjectName};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::context::Context;
+use crate::link;
+use crate::node::Node;
 use crate::output::{self, Exit};
-use crate::{first_start, link};
 
 /// How lines about requests are written.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -39,27 +42,40 @@ pub(crate) enum Reader {
 }
 
 /// Serves until it is told to end.
-pub(crate) fn run(context: &Context, config: Config, log: Option<Log>, reader: Reader) -> Result<Exit> {
+pub(crate) fn run(
+    context: &Context,
+    config: Config,
+    log: Option<Log>,
+    reader: Reader,
+    node: impl FnOnce(&Context, &Config) -> Result<Node>,
+) -> Result<Exit> {
     write_log(log);
     allow_many_files();
     // Before there is anything to clean up.
     let (event, events) = mpsc::channel();
     watch_signals(event.clone())?;
-    let owned = first_start::own(context)?;
-    let server = Server::bind(Arc::clone(owned.vault()), Tokens, config)?;
-    let first = prepare(context, &owned, reader)?;
+    let Node { owned, keyhole, sealed, is_local } = node(context, &config)?;
+    let server = match keyhole {
+        Some(keyhole) => Server::bind_gated(owned.vault().ok(), keyhole, Tokens, config, telemetry(context)?)?,
+        None => Server::bind(owned.vault()?, Tokens, config)?,
+    };
+    // Into a store that others share nothing is put unasked.
+    let first = if is_local && sealed.is_none() { prepare(context, &owned, reader)? } else { First::No };
+    if let Some(failure) = &sealed {
+        output::note(format!("the server starts sealed: {failure}"));
+    }
     for warning in &owned.warnings {
         output::note(format!("warning: {warning}"));
     }
     let (urls, stop) = (server.urls(), Stop::new());
-    let agent = Agent::bind(owned)?;
+    let agent = Agent::bind(owned)?.sealable(server.sealing());
     let serving = serve(server, stop.clone(), event.clone());
     let (tell_agent, told) = mpsc::channel();
     let answering = std::thread::spawn(move || {
         let why = agent.run(FOREVER, (event.clone(), told), || true);
         let _ = event.send(why);
     });
-    announce(context, &urls, &first)?;
+    announce(context, &urls, &first, sealed.is_some())?;
     let why = events.recv().unwrap_or(End::Signal);
     stop.stop();
     let served = joined(serving).and_then(|served| served);
@@ -68,6 +84,17 @@ pub(crate) fn run(context: &Context, config: Config, log: Option<Log>, reader: R
     served?;
     output::note("ended; everything that was answered is stored");
     Ok(Exit::Done)
+}
+
+/// Traces, where the variables of OpenTelemetry name a collector.
+fn telemetry(context: &Context) -> Result<Option<Arc<Telemetry>>> {
+    let settings = TelemetrySettings::read(|name| context.config.variable(name));
+    let Some(settings) = settings.map_err(|error| Failure::usage(format!("OpenTelemetry: {error}")))? else {
+        return Ok(None);
+    };
+    output::note(format!("traces go to {}", settings.shown()));
+    let started = Telemetry::start(settings, Arc::new(SystemRandom));
+    started.map(|telemetry| Some(Arc::new(telemetry))).map_err(|error| Failure::internal(error.to_string()))
 }
 
 fn serve(server: Server, stop: Stop, event: Sender<End>) -> JoinHandle<Result<()>> {
@@ -99,10 +126,11 @@ fn prepare(context: &Context, owned: &Owned, reader: Reader) -> Result<First> {
         let name: ProjectName = "default".parse().map_err(|_| Failure::internal("`default` is no name"))?;
         desk.create_project(name, EnvironmentName::usual())?;
     }
-    if owned.vault().has_passwords()? {
+    let vault = owned.vault()?;
+    if vault.has_passwords()? {
         return Ok(First::No);
     }
-    let (owner, _) = owned.vault().owner()?;
+    let (owner, _) = vault.owner()?;
     let Some(login) = owner.login else { return Ok(First::Told(owner.principal.to_string())) };
     match reader {
         Reader::Owner => desk.invite(login, false).map(First::Link),
@@ -111,14 +139,14 @@ fn prepare(context: &Context, owned: &Owned, reader: Reader) -> Result<First> {
 }
 
 /// The link is shown here and never again; the next start shows another one.
-fn announce(context: &Context, urls: &[String], first: &First) -> Result<()> {
+fn announce(context: &Context, urls: &[String], first: &First, sealed: bool) -> Result<()> {
     let url = urls.iter().find(|url| url.starts_with("http")).map(String::as_str);
     let link = match (first, url) {
         (First::Link(made), Some(url)) => Some(link::at(url, made)),
         _ => None,
     };
     if context.global.json {
-        return output::json(&serde_json::json!({ "urls": urls, "link": link.as_deref() }));
+        return output::json(&serde_json::json!({ "urls": urls, "link": link.as_deref(), "sealed": sealed }));
     }
     for url in urls {
         output::note(format!("the control API is at {url}"));
@@ -136,6 +164,9 @@ fn announce(context: &Context, urls: &[String], first: &First) -> Result<()> {
             output::hint(format!("`keyward user invite {login}` makes a link, which lasts an hour and serves once"));
         }
         _ => {}
+    }
+    if sealed {
+        output::note("`keyward unseal` takes the shares that open it");
     }
     output::note("Ctrl-C ends it");
     Ok(())

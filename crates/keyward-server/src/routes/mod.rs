@@ -19,6 +19,7 @@ mod policies;
 mod projects;
 mod reviews;
 mod roles;
+pub(crate) mod seal;
 mod search;
 mod secrets;
 mod status;
@@ -63,6 +64,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(offboardings::router())
         .merge(onboardings::router())
         .merge(reviews::router())
+        .merge(seal::router())
 }
 
 /// A moment as RFC 3339 writes it.

@@ -55,28 +55,33 @@ impl Served {
     }
 
     fn as_caller(config: Config, authenticate: impl Authenticate) -> Self {
+        Self::made(|vault, _| Server::bind(vault, authenticate, config).unwrap())
+    }
+
+    /// The server that is made over a vault, which lies there.
+    pub(crate) fn made(make: impl FnOnce(Arc<Vault>, &std::path::Path) -> Server) -> Self {
         let (folder, key) = TestVault::new(7).close();
-        let vault = keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap();
-        let vault = Arc::new(vault);
+        let path = folder.path().join("vault.db");
+        let vault = Arc::new(keyward_testing::vault::open(&path, &key).unwrap());
         let desk = LocalDesk::new(Arc::clone(&vault), Occasion { agent: "test".into(), reason: None }).unwrap();
         let made = desk.create_token(NewTokenInfo { name: "test".into(), ..NewTokenInfo::default() }).unwrap();
         let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
-        Self::over(vault, token, Some(folder), authenticate, config)
+        Self::over(vault, token, Some(folder), |vault| make(vault, &path))
     }
 
     /// Another server over the same vault, as after a restart: it remembers nothing.
     pub(crate) fn anew(&self) -> Self {
-        Self::over(Arc::clone(&self.vault), self.token.clone(), None, Tokens, loopback())
+        let bind = |vault| Server::bind(vault, Tokens, loopback()).unwrap();
+        Self::over(Arc::clone(&self.vault), self.token.clone(), None, bind)
     }
 
     fn over(
         vault: Arc<Vault>,
         token: String,
         folder: Option<TempDir>,
-        authenticate: impl Authenticate,
-        config: Config,
+        make: impl FnOnce(Arc<Vault>) -> Server,
     ) -> Self {
-        let server = Server::bind(Arc::clone(&vault), authenticate, config).unwrap();
+        let server = make(Arc::clone(&vault));
         let url = server.urls().remove(0);
         let address = url.split("://").nth(1).and_then(|address| address.parse().ok());
         let stop = Stop::new();

@@ -20,6 +20,7 @@ mod projects;
 mod repeats;
 mod rights;
 mod scim;
+mod seal;
 mod secrets;
 mod team;
 mod tls;

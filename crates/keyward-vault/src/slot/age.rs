@@ -1,5 +1,6 @@
 use std::io::{Read, Write};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use age::{Decryptor, Encryptor};
@@ -18,7 +19,8 @@ pub struct AgeRecipient {
 
 /// Somebody's private keys: the text of an age identity file or of an SSH private key without a
 /// passphrase.
-pub struct AgeIdentity(Vec<Box<dyn age::Identity + Send + Sync>>);
+#[derive(Clone)]
+pub struct AgeIdentity(Arc<Vec<Box<dyn age::Identity + Send + Sync>>>);
 
 impl AgeRecipient {
     /// The key as text, without an SSH key's comment.
@@ -61,10 +63,10 @@ impl AgeIdentity {
         if !text.trim_start().starts_with("-----BEGIN ") {
             let file = age::IdentityFile::from_buffer(text.as_bytes()).map_err(|_| wrong("it is no age identity"))?;
             let keys = file.into_identities().map_err(|_| wrong("it is no age identity"))?;
-            return if keys.is_empty() { Err(wrong("it holds no key")) } else { Ok(Self(keys)) };
+            return if keys.is_empty() { Err(wrong("it holds no key")) } else { Ok(Self(Arc::new(keys))) };
         }
         match age::ssh::Identity::from_buffer(text.as_bytes(), None) {
-            Ok(key @ age::ssh::Identity::Unencrypted(_)) => Ok(Self(vec![Box::new(key)])),
+            Ok(key @ age::ssh::Identity::Unencrypted(_)) => Ok(Self(Arc::new(vec![Box::new(key)]))),
             Ok(age::ssh::Identity::Encrypted(_)) => {
                 Err(wrong("the SSH key has a passphrase, which keyward does not ask for"))
             }

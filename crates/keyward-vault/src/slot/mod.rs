@@ -177,8 +177,18 @@ impl Slot {
         Ok(Self { sealed_root, ..self.clone() })
     }
 
-    /// The root, when the credential is for this slot; `None` when it is not.
-    pub(crate) fn open(&self, vault: VaultId, generation: u32, with: &Credential<'_>) -> Result<Option<Key>, Error> {
+    /// The root and what opened it, when the credential is for this slot; `None` when it is not.
+    pub(crate) fn open(
+        &self,
+        vault: VaultId,
+        generation: u32,
+        with: &Credential<'_>,
+    ) -> Result<Option<(Key, Opener)>, Error> {
+        let Some(opener) = self.opener(vault, with)? else { return Ok(None) };
+        Ok(opener.open(self, vault, generation).map(|root| (root, opener)))
+    }
+
+    fn opener(&self, vault: VaultId, with: &Credential<'_>) -> Result<Option<Opener>, Error> {
         let private = match (&self.protection, with) {
             (Protection::KeyFile { .. }, Credential::KeyFile(file)) => file.private(),
             (Protection::Keyring { .. }, Credential::Keyring(file)) => file.private(),
@@ -199,11 +209,11 @@ impl Slot {
                 None => return Ok(None),
             },
             (Protection::Age { .. }, Credential::Age(identity)) => {
-                return Ok(age::open_root(identity, &self.sealed_root, self.id, vault, generation));
+                return Ok(Some(Opener::Age((*identity).clone())));
             }
             _ => return Ok(None),
         };
-        Ok(private.open_root(&self.sealed_root, self.id, vault, generation))
+        Ok(Some(Opener::Private(private)))
     }
 
     /// Whether a copy of the store in a thief's or a backup's hands could be opened with this slot
@@ -243,6 +253,28 @@ impl Protection {
             | Self::Passphrase { recipient, .. }
             | Self::Shamir { recipient, .. }
             | Self::RecoveryCode { recipient, .. } => recipient,
+        }
+    }
+}
+
+/// What opened a slot. Kept while the vault is open: when somebody else puts a new root under every
+/// slot, whoever has a slot still follows, and whoever has none any more does not.
+pub(crate) enum Opener {
+    /// The private half.
+    Private(Private),
+    /// Private keys of age or SSH.
+    Age(AgeIdentity),
+}
+
+impl Opener {
+    /// The root under a slot, where it is the one that this opens.
+    pub(crate) fn open(&self, slot: &Slot, vault: VaultId, generation: u32) -> Option<Key> {
+        match (self, &slot.protection) {
+            (Self::Age(identity), Protection::Age { .. }) => {
+                age::open_root(identity, &slot.sealed_root, slot.id, vault, generation)
+            }
+            (Self::Age(_), _) | (Self::Private(_), Protection::Age { .. }) => None,
+            (Self::Private(private), _) => private.open_root(&slot.sealed_root, slot.id, vault, generation),
         }
     }
 }

@@ -89,9 +89,14 @@ impl Share {
         self.point[0]
     }
 
+    /// Whether both are shares of one slot.
+    pub fn belongs_with(&self, other: &Self) -> bool {
+        (self.set, self.threshold) == (other.set, other.threshold)
+    }
+
     /// Whether both are shares of one slot, and not the same one.
     pub fn complements(&self, other: &Self) -> bool {
-        (self.set, self.threshold) == (other.set, other.threshold) && self.number() != other.number()
+        self.belongs_with(other) && self.number() != other.number()
     }
 }
 

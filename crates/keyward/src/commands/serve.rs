@@ -4,6 +4,7 @@ use keyward_client::Result;
 use keyward_server::Config;
 
 use crate::context::Context;
+use crate::node::Node;
 use crate::output::Exit;
 use crate::serving::{self, Log, Reader};
 
@@ -15,12 +16,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Write a line about each request, in this form
-    #[arg(long, value_name = "FORM", default_value = "text")]
+    #[arg(long, visible_alias = "log-format", value_name = "FORM", default_value = "text")]
     log: Log,
 }
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        serving::run(context, Config::read(&self.config)?, Some(self.log), Reader::Journal)
+        let config = Config::read(&self.config)?;
+        serving::run(context, config, Some(self.log), Reader::Journal, Node::of)
     }
 }

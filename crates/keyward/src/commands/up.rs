@@ -4,6 +4,7 @@ use keyward_client::Result;
 use keyward_server::Config;
 
 use crate::context::Context;
+use crate::node::Node;
 use crate::output::Exit;
 use crate::serving::{self, Log, Reader};
 
@@ -24,6 +25,6 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        serving::run(context, Config::loopback(self.listen), self.log, Reader::Owner)
+        serving::run(context, Config::loopback(self.listen), self.log, Reader::Owner, |context, _| Node::local(context))
     }
 }

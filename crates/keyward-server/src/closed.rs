@@ -1,0 +1,72 @@
+//! What a server answers that has no vault to answer from: because it is sealed, or because it does
+//! not know any more what others have changed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+
+use crate::app::Edge;
+use crate::follow::Freshness;
+use crate::gate::Gate;
+use crate::problem::{Problem, Result};
+use crate::routes::seal;
+use crate::{health, request};
+
+/// Why it answers nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Closed {
+    /// It has no key.
+    Sealed,
+    /// The database was not reached for longer than `max_stale_seconds`.
+    Stale,
+}
+
+impl Closed {
+    fn problem(self) -> Problem {
+        let unavailable = |code, detail| Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
+        match self {
+            Self::Sealed => unavailable("sealed", "the server is sealed: it has no key and answers nothing")
+                .hint("`keyward unseal`, or POST /api/v1/unseal, takes the shares that open it"),
+            Self::Stale => {
+                unavailable("stale", "the database is not reached, so that rights may have changed without our knowing")
+                    .hint("try again when the database answers; other nodes may reach it")
+            }
+        }
+    }
+}
+
+/// The routes of a server that has no vault.
+pub(crate) fn closed(edge: &Edge, why: Closed) -> Router {
+    let refuse = move || async move { why.problem() };
+    let ready = move || async move { Result::<()>::Err(why.problem()) };
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/api/v1/seal", get(seal::state).fallback(refuse))
+        .route("/api/v1/unseal", post(seal::unseal).fallback(refuse))
+        .fallback(refuse)
+        .layer(from_fn_with_state(edge.clone(), request::guard))
+        .layer(from_fn_with_state(edge.clone(), request::account))
+}
+
+/// Holds back an answer that was so long under way that whoever asked may have lost his rights
+/// meanwhile: they were looked up in what was known when the request came.
+pub(crate) async fn answer_in_time(State(freshness): State<Freshness>, request: Request, next: Next) -> Response {
+    let (age, began) = (freshness.age(), Instant::now());
+    let response = next.run(request).await;
+    if freshness.is_too_old(age + began.elapsed()) {
+        return Closed::Stale.problem().into_response();
+    }
+    response
+}
+
+async fn metrics(Extension(gate): Extension<Arc<Gate>>) -> Response {
+    health::text(gate.edge().metrics.text(None))
+}

@@ -1,0 +1,306 @@
+//! A server is open or sealed. Open, it has a vault and every route; sealed, it has neither: the
+//! routes that need a vault do not exist then, so that none of them can forget to ask.
+//!
+//! Sealing drops the vault, and with it every key, as soon as the requests that are under way have
+//! ended. What unseals is the one call by which somebody who was not identified changes anything.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use keyward_client::{Bytes, Code, Failure, LocalDesk, Occasion, Result, SealInfo, Sealable};
+use keyward_vault::{Share, Vault};
+use zeroize::Zeroizing;
+
+use crate::app::{App, Edge, router};
+use crate::authenticate::Authenticate;
+use crate::closed::{Closed, closed};
+use crate::follow::Follow;
+use crate::jobs::{self, Running};
+use crate::stop::Stop;
+use crate::unsealing::{Progress, Unsealing};
+
+/// The way to the vault of a server that can be sealed.
+pub trait Keyhole: Send + Sync + 'static {
+    /// What this node is called, for the log.
+    fn node(&self) -> String;
+
+    /// How many shares are needed; `None` when no slot is made of shares.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    fn threshold(&self) -> Result<Option<u8>>;
+
+    /// Opens the vault.
+    ///
+    /// # Errors
+    /// [`Code::Locked`] when these shares do not open it; when the store cannot be reached.
+    fn open(&self, shares: &[Share]) -> Result<Arc<Vault>>;
+
+    /// The server is open with this vault.
+    fn opened(&self, vault: &Arc<Vault>);
+
+    /// The server is sealed: nobody else may go on holding the vault.
+    fn sealed(&self);
+}
+
+/// The state of one server, and the routes that go with it.
+pub(crate) struct Gate {
+    edge: Edge,
+    authenticate: Arc<dyn Authenticate>,
+    keyhole: Option<Box<dyn Keyhole>>,
+    now: RwLock<Option<Open>>,
+    /// Held while the state changes.
+    unsealing: Mutex<Unsealing>,
+    /// How many shares are needed, once that was asked: whoever is nobody shall not make us ask the
+    /// store as often as he likes.
+    threshold: Mutex<Option<u8>>,
+    sealed: Router,
+    stale: Router,
+}
+
+/// What an open server has.
+struct Open {
+    vault: Weak<Vault>,
+    router: Router,
+    follow: Follow,
+    jobs: Jobs,
+}
+
+/// The vault's own work, as long as the server is open.
+struct Jobs {
+    stop: Stop,
+    running: Option<Running>,
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        self.stop.stop();
+    }
+}
+
+/// How long whoever seals by the socket waits for the requests under way.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+impl Gate {
+    /// A sealed server.
+    pub(crate) fn new(edge: Edge, authenticate: impl Authenticate, keyhole: Option<Box<dyn Keyhole>>) -> Arc<Self> {
+        edge.metrics.sealed(true);
+        Arc::new(Self {
+            authenticate: Arc::new(authenticate),
+            keyhole,
+            now: RwLock::default(),
+            unsealing: Mutex::default(),
+            threshold: Mutex::default(),
+            sealed: closed(&edge, Closed::Sealed),
+            stale: closed(&edge, Closed::Stale),
+            edge,
+        })
+    }
+
+    /// Serves this vault from now on.
+    ///
+    /// # Errors
+    /// When the store cannot be watched.
+    pub(crate) fn open(self: &Arc<Self>, vault: Arc<Vault>) -> Result<()> {
+        let gate = Arc::downgrade(self);
+        let follow = Follow::start(&vault, self.edge.config.max_stale(), move |vault| {
+            if let Some(gate) = gate.upgrade() {
+                gate.lose(vault);
+            }
+        })?;
+        if let Some(keyhole) = &self.keyhole {
+            keyhole.opened(&vault);
+        }
+        let weak = Arc::downgrade(&vault);
+        let app = Arc::new(App::new(vault, Arc::clone(&self.authenticate), &self.edge));
+        let router = router(&app, &self.edge, follow.freshness());
+        let stop = Stop::new();
+        let running = jobs::start(app, stop.clone());
+        let running = running.map_err(|error| Failure::internal(format!("no thread can be started: {error}")))?;
+        let open = Open { vault: weak, router, follow, jobs: Jobs { stop, running: Some(running) } };
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Some(open);
+        self.edge.metrics.sealed(false);
+        Ok(())
+    }
+
+    /// The routes for a request that comes now.
+    pub(crate) fn router(&self) -> Router {
+        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        match &*now {
+            None => self.sealed.clone(),
+            Some(Open { router, follow, .. }) => {
+                let freshness = follow.freshness();
+                if freshness.is_too_old(freshness.age()) { self.stale.clone() } else { router.clone() }
+            }
+        }
+    }
+
+    pub(crate) fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// What the node is called, where it may be sealed.
+    ///
+    /// # Errors
+    /// [`Code::Conflict`] where nothing could unseal it again.
+    pub(crate) fn node_to_seal(&self) -> Result<String> {
+        let keyhole = self.keyhole()?;
+        if keyhole.threshold()?.is_none() {
+            return Err(Failure::new(Code::Conflict, "no slot of the vault is made of shares, which unseal a server")
+                .hint("`keyward slot add shamir` makes one; to end the server, end its process"));
+        }
+        Ok(keyhole.node())
+    }
+
+    /// Takes a share that came from there. May block.
+    ///
+    /// # Errors
+    /// [`Code::Denied`] when it completes a set that does not open the vault; [`Code::Conflict`] when
+    /// the server is open; when the store cannot be reached.
+    pub(crate) fn take_share(self: &Arc<Self>, share: Share, from: Option<IpAddr>, agent: &str) -> Result<SealInfo> {
+        let keyhole = self.keyhole()?;
+        let mut unsealing = self.unsealing();
+        if self.is_open() {
+            return Err(Failure::new(Code::Conflict, "the server is open: it needs no share"));
+        }
+        let set = match unsealing.take(share, Instant::now()) {
+            Progress::More { given, threshold } => {
+                return Ok(SealInfo { sealed: true, given, threshold: Some(threshold) });
+            }
+            Progress::Whole(set) => set,
+        };
+        let vault = keyhole.open(&set).map_err(|failure| match failure.code {
+            Code::Locked => {
+                unsealing.refuse(&set);
+                tracing::warn!("a set of shares did not open the vault");
+                Failure::new(Code::Denied, "these shares do not open the vault; none of them is kept")
+                    .hint("give them again, all of one slot; which one was wrong cannot be told")
+            }
+            _ => unreachable(&failure),
+        })?;
+        let from = from.map(|address| address.to_string());
+        vault.record_unseal(agent, &keyhole.node(), from, unsealing.failed())?;
+        self.open(vault)?;
+        unsealing.finish();
+        tracing::warn!("the server is unsealed");
+        Ok(SealInfo { sealed: false, given: 0, threshold: self.threshold()? })
+    }
+
+    /// Whether one more share from there is too many for this minute.
+    pub(crate) fn is_too_often(&self, from: Option<IpAddr>) -> bool {
+        self.unsealing().is_too_often(from, Instant::now())
+    }
+
+    /// How the server stands. May block.
+    ///
+    /// # Errors
+    /// When the store has to be asked and cannot be reached.
+    pub(crate) fn state(&self) -> Result<SealInfo> {
+        let given = self.unsealing().given(Instant::now());
+        Ok(SealInfo { sealed: !self.is_open(), given, threshold: self.threshold()? })
+    }
+
+    /// Gives the vault up. That it does is on record already.
+    pub(crate) fn close(&self) -> Weak<Vault> {
+        let _alone = self.unsealing();
+        let open = self.now.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.edge.metrics.sealed(true);
+        if let Some(keyhole) = &self.keyhole {
+            keyhole.sealed();
+        }
+        tracing::warn!("the server is sealed");
+        open.map(|open| open.vault.clone()).unwrap_or_default()
+    }
+
+    /// Ends the vault's own work, as far as it ends in time.
+    pub(crate) fn end_jobs(&self) {
+        let running = {
+            let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+            now.as_mut().and_then(|open| {
+                open.jobs.stop.stop();
+                open.jobs.running.take()
+            })
+        };
+        if let Some(running) = running {
+            running.wait();
+        }
+    }
+
+    /// The vault's root was replaced, and this node's slot is none any more.
+    fn lose(&self, vault: &Vault) {
+        tracing::error!("this node's slot was removed from the vault, and the root was replaced");
+        if let Some(keyhole) = &self.keyhole
+            && let Err(error) = vault.record_lost(&keyhole.node())
+        {
+            tracing::error!(reason = %error, "that the node is sealed cannot be put on record");
+        }
+        self.close();
+    }
+
+    fn is_open(&self) -> bool {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn keyhole(&self) -> Result<&dyn Keyhole> {
+        self.keyhole.as_deref().ok_or_else(|| {
+            Failure::new(Code::Conflict, "this server can be neither sealed nor unsealed")
+                .hint("`keyward serve` runs one that can; this one is ended by `keyward lock`")
+        })
+    }
+
+    fn threshold(&self) -> Result<Option<u8>> {
+        let mut known = self.threshold.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none()
+            && let Some(keyhole) = &self.keyhole
+        {
+            *known = keyhole.threshold().map_err(|failure| unreachable(&failure))?;
+        }
+        Ok(*known)
+    }
+
+    fn unsealing(&self) -> MutexGuard<'_, Unsealing> {
+        self.unsealing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the store says names files and hosts: for the log, not for who is nobody.
+fn unreachable(failure: &Failure) -> Failure {
+    tracing::error!(reason = %failure.message, "the store cannot be asked");
+    Failure::new(Code::Unavailable, "the store cannot be reached at present; the shares that were given are kept")
+        .hint("try again in a moment")
+}
+
+/// The same for the commands of the server's own user.
+pub(crate) struct Sealing(pub(crate) Arc<Gate>);
+
+impl Sealable for Sealing {
+    fn seal_state(&self) -> Result<SealInfo> {
+        self.0.state()
+    }
+
+    fn give_share(&self, share: &Bytes, occasion: &Occasion) -> Result<SealInfo> {
+        let text = Zeroizing::new(String::from_utf8_lossy(share.expose()).into_owned());
+        self.0.take_share(Share::parse(&text)?, None, &occasion.agent)
+    }
+
+    fn seal(&self, occasion: &Occasion) -> Result<SealInfo> {
+        let node = self.0.node_to_seal()?;
+        let vault = {
+            let now = self.0.now.read().unwrap_or_else(PoisonError::into_inner);
+            now.as_ref().and_then(|open| open.vault.upgrade())
+        };
+        let vault = vault.ok_or_else(|| Failure::new(Code::Conflict, "the server is sealed already"))?;
+        LocalDesk::new(vault, occasion.clone())?.record_seal(&node)?;
+        let vault = self.0.close();
+        let started = Instant::now();
+        while vault.strong_count() > 0 && started.elapsed() < LAST_REQUESTS {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if vault.strong_count() > 0 {
+            tracing::warn!("requests are under way still: the keys go when they end");
+        }
+        self.0.state()
+    }
+}
