@@ -18,16 +18,31 @@ const GOOD: &str = "nine violet herons argue";
 struct Scene {
     server: Child,
     address: SocketAddr,
+    /// The same over TLS, where it answers so.
+    tls: Option<String>,
     /// The owner's session.
     session: String,
     laptop: Program,
-    _home: Program,
+    home: Program,
 }
 
 impl Scene {
     fn begin() -> Self {
+        Self::of(Program::new(env!("CARGO_BIN_EXE_keyward")), &["up", "--listen", "127.0.0.1:0", "--json"])
+    }
+
+    /// A server that also answers over TLS, with a certificate of an authority of its own.
+    fn over_tls() -> Self {
         let home = Program::new(env!("CARGO_BIN_EXE_keyward"));
-        let mut command = home.command(&["up", "--listen", "127.0.0.1:0", "--json"]);
+        home.ok(&["ca", "init", "--folder", "ca"], b"");
+        home.ok(&["ca", "issue", "localhost", "127.0.0.1", "--folder", "ca"], b"");
+        let config = "[[listen]]\naddress = \"127.0.0.1:0\"\n[[listen]]\naddress = \"127.0.0.1:0\"\ntls = { certificate = \"ca/localhost.pem\", key = \"ca/localhost.key\" }\n";
+        std::fs::write(home.home.project().join("server.toml"), config).unwrap();
+        Self::of(home, &["serve", "--config", "server.toml", "--json"])
+    }
+
+    fn of(home: Program, arguments: &[&str]) -> Self {
+        let mut command = home.command(arguments);
         let mut server = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let (mut text, mut lines) = (String::new(), BufReader::new(server.stdout.take().unwrap()));
         while serde_json::from_str::<Value>(&text).is_err() {
@@ -35,13 +50,20 @@ impl Scene {
         }
         let said: Value = serde_json::from_str(&text).unwrap();
         let address = said["urls"][0].as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap();
-        let link = said["link"].as_str().unwrap().split_once("#link=").unwrap().1.to_owned();
+        let tls = said["urls"][1].as_str().map(str::to_owned);
+        // What a journal keeps is no place for a link.
+        let link = said["link"].as_str().map(str::to_owned).unwrap_or_else(|| {
+            assert!(tls.is_some() && said["link"].is_null());
+            home.ok(&["user", "invite", "ada"], b"").out().trim().to_owned()
+        });
+        let link = link.split_once("#link=").unwrap().1.to_owned();
         let mut scene = Self {
             server,
             address,
+            tls,
             session: String::new(),
             laptop: Program::new(env!("CARGO_BIN_EXE_keyward")),
-            _home: home,
+            home,
         };
         scene.post("/auth/links/use", json!({ "link": link, "password": GOOD }), 200);
         let signed = scene.post("/auth/sign-in", json!({ "login": "ada", "password": GOOD, "kind": "device" }), 200);
@@ -75,9 +97,11 @@ impl Scene {
 
     /// Runs `keyward login` on the laptop while `ada` decides.
     fn login(&self, approve: bool) -> Ran {
-        let url = self.url();
-        let arguments = ["login", &url, "--json"];
-        let mut command = self.laptop.command(&arguments);
+        self.login_with(&["login", &self.url(), "--json"], approve)
+    }
+
+    fn login_with(&self, arguments: &[&str], approve: bool) -> Ran {
+        let mut command = self.laptop.command(arguments);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap());
         let code = code(&mut said);
@@ -88,7 +112,7 @@ impl Scene {
         child.stdout.take().unwrap().read_to_end(&mut out).unwrap();
         said.read_to_end(&mut rest).unwrap();
         let code = child.wait().unwrap().code();
-        Ran { arguments: arguments.map(str::to_owned).to_vec(), code, stdout: out, stderr: rest }
+        Ran { arguments: arguments.iter().map(ToString::to_string).collect(), code, stdout: out, stderr: rest }
     }
 
     /// What is kept on the laptop: path and text.
@@ -142,6 +166,26 @@ fn a_person_signs_in_on_a_laptop_and_out_again() {
     assert!(scene.kept().is_empty());
     scene.ask("GET", "/auth/session", &again, None, 401);
     assert!(scene.laptop.ok(&["logout"], b"").err().contains("nowhere"));
+}
+
+#[test]
+fn another_authority_is_trusted_when_it_is_named_and_remembered() {
+    let scene = Scene::over_tls();
+    let url = scene.tls.clone().unwrap().replace("127.0.0.1", "localhost");
+    let unknown = scene.laptop.run(&["login", &url]);
+    assert!(
+        unknown.code == Some(70) && unknown.err().contains("not trusted") && unknown.err().contains("--ca"),
+        "{unknown}"
+    );
+    let ca = scene.home.home.project().join("ca/ca.pem");
+    let ran = scene.login_with(&["login", &url, "--ca", ca.to_str().unwrap()], true);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let kept = scene.kept();
+    assert!(kept.len() == 1 && kept[0].1.contains("ca.pem"), "{kept:?}");
+    let who = scene.laptop.run(&["whoami"]);
+    assert!(who.code == Some(5) && who.err().contains(&url), "{who}");
+    let out = scene.laptop.ok(&["logout", &url], b"");
+    assert!(!out.err().contains("warning") && scene.kept().is_empty(), "{out}");
 }
 
 #[test]

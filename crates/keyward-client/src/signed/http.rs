@@ -69,18 +69,21 @@ impl Http {
     fn failure(&self, error: &ureq::Error) -> Failure {
         let url = &self.url;
         let failed = |why: &str| Failure::new(Code::Unavailable, format!("`{url}` cannot be reached: {why}"));
+        let untrusted = || {
+            failed("its certificate is not trusted here, or it speaks no TLS")
+                .hint("`--ca FILE` names the authority that signed it, for one that `keyward ca init` made")
+        };
         match error {
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 let failure = failed("nothing answers there");
                 if url.is_plain() { failure.hint("`keyward up` starts a server on this machine") } else { failure }
             }
+            // What TLS says of a certificate arrives as an error of reading.
+            ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData && !url.is_plain() => untrusted(),
             ureq::Error::Io(error) => failed(&error.kind().to_string()),
             ureq::Error::Timeout(_) => failed("it did not answer in time"),
             ureq::Error::HostNotFound => failed("its name leads nowhere"),
-            ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
-                failed("its certificate is not trusted here")
-                    .hint("`--ca FILE` names the authority that signed it, for one that `keyward ca init` made")
-            }
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => untrusted(),
             _ => failed("what it answers is not HTTP"),
         }
     }

@@ -38,17 +38,25 @@ impl Args {
             let url = login::server(context, Some(named))?;
             return match home.signed_at(&url)? {
                 Some(signed) => Ok(vec![signed]),
-                None => Err(Failure::usage(format!("you are not signed in at {url}"))
-                    .hint("`keyward whoami` shows where you are")),
+                None => Err(Failure::usage(format!("you are not signed in at {url}")).hint(places(&home.signed()?))),
             };
         }
         let signed = home.signed()?;
         if self.all || signed.len() < 2 {
             return Ok(signed);
         }
-        let places: Vec<&str> = signed.iter().map(|one| one.url.as_str()).collect();
-        Err(Failure::usage(format!("you are signed in at {}", places.join(", ")))
-            .hint("name one of them, or `--all` for every one"))
+        Err(Failure::usage(places(&signed)).hint("name one of them, or `--all` for every one"))
+    }
+}
+
+/// Where somebody is signed in, in words.
+pub(super) fn places(signed: &[Signed]) -> String {
+    match signed {
+        [] => "you are signed in nowhere".to_owned(),
+        some => {
+            let places: Vec<String> = some.iter().map(|one| format!("{} as `{}`", one.url, one.account)).collect();
+            format!("you are signed in at {}", places.join(", "))
+        }
     }
 }
 

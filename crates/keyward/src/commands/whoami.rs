@@ -1,6 +1,6 @@
-use keyward_client::{Result, Signed};
+use keyward_client::{Failure, Result, Signed};
 
-use crate::commands::shown;
+use crate::commands::{logout, shown};
 use crate::context::Context;
 use crate::output::{self, Exit};
 
@@ -11,7 +11,7 @@ pub(crate) struct Args {}
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let connection = context.connect()?;
+        let connection = context.connect().map_err(|failure| with_servers(context, failure))?;
         let status = connection.desk().status()?;
         let (folder, server, signed) = (context.home()?.folder, context.server()?, context.home()?.signed()?);
         let place = context.place(&connection);
@@ -58,6 +58,17 @@ impl Args {
         output::line(lines.join("\n"))?;
         Ok(Exit::Done)
     }
+}
+
+/// Who has no vault here may be signed in elsewhere.
+fn with_servers(context: &Context, failure: Failure) -> Failure {
+    let signed = context.home().and_then(|home| home.signed()).unwrap_or_default();
+    if signed.is_empty() {
+        return failure;
+    }
+    let said = logout::places(&signed);
+    let hint = failure.hint.as_ref().map_or_else(|| said.clone(), |hint| format!("{hint}; {said}"));
+    failure.hint(hint)
 }
 
 /// Where somebody is signed in; the session itself is shown nowhere.
