@@ -10,16 +10,21 @@ use keyward_client::{
     Bytes, Desk, EditInfo, GrantInfo, Grantee, LocalDesk, NewSecret, NewTokenInfo, Occasion, OnboardingStep, Role,
     SystemClock, Where,
 };
-use keyward_testing::TestVault;
+use keyward_store_sqlite::Sqlite;
 use keyward_types::token::PlainToken;
 use keyward_types::{Clock, Secret};
-use keyward_vault::{Proof, SignIn, Vault, Visitor};
+use keyward_vault::{KeyFile, NewSlot, NewVault, Proof, SignIn, Vault, Visitor};
 
-/// A vault that goes by the real clock, as the desk does.
+/// A vault that goes by the real clock, as the desk does, with a project.
 fn vault() -> (tempfile::TempDir, Arc<Vault>) {
-    let (folder, key) = TestVault::new(71).close();
-    let vault = keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap();
-    (folder, Arc::new(vault))
+    let (folder, tools) = (tempfile::tempdir().unwrap(), keyward_client::tools());
+    let key = KeyFile::generate(&*tools.random).unwrap();
+    let slots = vec![(NewSlot::KeyFile(&key), "test".into())];
+    let new = NewVault { slots, owner: "Ada".into(), agent: "test".into() };
+    let engine = Sqlite::create(&folder.path().join("vault.db"), || 0).unwrap();
+    let vault = Arc::new(Vault::create(Box::new(engine), &new, tools).unwrap());
+    desk(&vault).create_project("shop".parse().unwrap(), vec!["development".parse().unwrap()]).unwrap();
+    (folder, vault)
 }
 
 fn desk(vault: &Arc<Vault>) -> LocalDesk {
