@@ -62,7 +62,7 @@ fn completed(path: &str, mut item: Value) -> Value {
         parameters.extend(operation["parameters"].as_array().into_iter().flatten().cloned());
         // What is shown once is not kept for a repetition.
         if method != "get" && !path.starts_with("/auth/") {
-            parameters.push(header_parameter("Idempotency-Key", "Asked for again, the change is carried out once"));
+            parameters.push(idempotency_key());
             if path.ends_with("{name}") {
                 parameters
                     .push(header_parameter("If-Match", "Only where the secret has this entity tag; `*`: a value"));
@@ -103,6 +103,12 @@ fn parameter(part: &str) -> Option<Value> {
         _ => ("A number", json!({ "type": "integer", "format": "int64", "minimum": 0 })),
     };
     Some(json!({ "name": name, "in": "path", "required": true, "description": description, "schema": schema }))
+}
+
+fn idempotency_key() -> Value {
+    let mut key = header_parameter("Idempotency-Key", "Asked for again, the change is carried out once");
+    key["schema"] = json!({ "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" });
+    key
 }
 
 fn header_parameter(name: &str, description: &str) -> Value {

@@ -69,6 +69,9 @@ fn in_query(name: &str) -> Option<Value> {
     Some(match name {
         "limit" => json!({ "minimum": 1, "maximum": 1000 }),
         "purpose" => json!({ "enum": ["read", "run", "export", "copy"] }),
+        "cursor" => json!({ "minLength": 1, "pattern": "^[A-Za-z0-9_-]+$" }),
+        "names" => json!({ "minLength": 1 }),
+        "name" => json!({ "minLength": 1, "maxLength": 256 }),
         "state" => states(),
         _ => return None,
     })

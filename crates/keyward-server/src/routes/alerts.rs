@@ -90,6 +90,7 @@ struct Mail {
 
 /// A place that was added.
 #[derive(Serialize, ToSchema)]
+#[schema(as = MadeSink)]
 struct Made {
     alert_sink: Sink,
     /// What a webhook's receiver verifies signatures with; it is in this answer and nowhere else.

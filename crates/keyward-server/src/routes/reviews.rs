@@ -87,6 +87,7 @@ struct Answer {
 
 /// What deadlines took away.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ClosedReviews)]
 struct Closed {
     /// How many rights.
     removed: u64,

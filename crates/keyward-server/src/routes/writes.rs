@@ -49,6 +49,7 @@ struct NamedValue {
 
 /// What became of the values.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WrittenValues)]
 struct Written {
     stored: Vec<Stored>,
 }

@@ -89,3 +89,32 @@ fn every_call_has_its_own_name_and_tells_of_problems() {
     }
     assert!(document["openapi"] == "3.1.0" && document["components"]["schemas"]["Problem"].is_object());
 }
+
+/// Of two forms with one name the document would have one, and the other call would be described
+/// by it.
+#[test]
+fn every_form_has_a_name_of_its_own() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut names = std::collections::BTreeMap::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for form in text.split("#[derive(").skip(1).filter(|form| form.lines().next().unwrap().contains("ToSchema"))
+            {
+                let renamed = form.lines().skip(1).take_while(|line| line.starts_with("#["));
+                let renamed = renamed.filter_map(|line| line.split("schema(as = ").nth(1)).next();
+                let own = form.lines().find_map(|line| line.split("struct ").nth(1).or(line.split("enum ").nth(1)));
+                let name = renamed.or(own).unwrap();
+                let name: String = name.chars().take_while(|c| c.is_alphanumeric()).collect();
+                let before = names.insert(name.clone(), path.clone());
+                assert!(before.is_none(), "`{name}` in {before:?} and {path:?}: one takes `#[schema(as = …)]`");
+            }
+        }
+    }
+    assert!(names.len() > 60, "{}", names.len());
+}

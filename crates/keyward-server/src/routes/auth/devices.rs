@@ -81,6 +81,7 @@ struct TypedCode {
 
 /// A person's decision on a device.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = DeviceDecision)]
 #[serde(deny_unknown_fields)]
 struct Decision {
     user_code: String,

@@ -51,6 +51,7 @@ struct Sessions {
 
 /// How many sessions ended.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EndedSessions)]
 struct Ended {
     ended: u64,
 }
