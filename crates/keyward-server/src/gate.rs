@@ -111,10 +111,8 @@ impl Gate {
         let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
         match &*now {
             None => self.sealed.clone(),
-            Some(Open { router, follow, .. }) => {
-                let freshness = follow.freshness();
-                if freshness.is_too_old(freshness.age()) { self.stale.clone() } else { router.clone() }
-            }
+            Some(open) if open.follow.freshness().is_too_old() => self.stale.clone(),
+            Some(open) => open.router.clone(),
         }
     }
 
