@@ -98,7 +98,7 @@ pub(crate) const ALL: &[Campaign] = &[
         tools: &[Tool::Postgres],
         timed: false,
         small: &[("KEYWARD_ROUNDS", "6"), ("KEYWARD_REVOCATIONS", "2")],
-        full: &[("KEYWARD_ROUNDS", "60"), ("KEYWARD_REVOCATIONS", "10")],
+        full: &[("KEYWARD_ROUNDS", "36"), ("KEYWARD_REVOCATIONS", "10")],
     },
     Campaign {
         name: "offboard",

@@ -2,7 +2,6 @@
 //! not know any more what others have changed.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -56,12 +55,12 @@ pub(crate) fn closed(edge: &Edge, why: Closed) -> Router {
         .layer(from_fn_with_state(edge.clone(), request::account))
 }
 
-/// Holds back an answer that was so long under way that whoever asked may have lost his rights
-/// meanwhile: they were looked up in what was known when the request came.
+/// Holds back an answer when the database was out of reach for too long while it was under way:
+/// whoever asked may have lost the rights that were looked up when the request came.
 pub(crate) async fn answer_in_time(State(freshness): State<Freshness>, request: Request, next: Next) -> Response {
-    let (age, began) = (freshness.age(), Instant::now());
+    let mark = freshness.mark();
     let response = next.run(request).await;
-    if freshness.is_too_old(age + began.elapsed()) {
+    if freshness.is_broken_since(mark) {
         return Closed::Stale.problem().into_response();
     }
     response

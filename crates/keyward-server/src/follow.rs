@@ -18,7 +18,6 @@ pub(crate) struct Follow {
 pub(crate) struct Freshness {
     /// None where no other process can change anything.
     known: Option<Arc<Known>>,
-    max_stale: Duration,
 }
 
 /// Until when everything is known.
@@ -26,6 +25,9 @@ struct Known {
     base: Instant,
     /// Milliseconds after `base`.
     as_of: AtomicU64,
+    max_stale: Duration,
+    /// How often it was unknown for longer than that what others had changed.
+    gaps: AtomicU64,
     stopped: AtomicBool,
 }
 
@@ -42,17 +44,17 @@ impl Follow {
     ) -> Result<Self> {
         let base = Instant::now();
         let Some(watch) = vault.watch()? else {
-            return Ok(Self { freshness: Freshness { known: None, max_stale } });
+            return Ok(Self { freshness: Freshness { known: None } });
         };
         // What was changed between the opening of the vault and the beginning of the watch.
         vault.catch_up_with_all()?;
-        let known = Arc::new(Known { base, as_of: AtomicU64::new(0), stopped: AtomicBool::new(false) });
+        let known = Arc::new(Known::begin(base, max_stale));
         let (shared, vault) = (Arc::clone(&known), Arc::downgrade(vault));
         std::thread::Builder::new()
             .name("keyward-follow".into())
             .spawn(move || follow(watch, &vault, &shared, lost))
             .map_err(|error| Failure::internal(format!("no thread can be started: {error}")))?;
-        Ok(Self { freshness: Freshness { known: Some(known), max_stale } })
+        Ok(Self { freshness: Freshness { known: Some(known) } })
     }
 
     pub(crate) fn freshness(&self) -> &Freshness {
@@ -61,14 +63,19 @@ impl Follow {
 }
 
 impl Freshness {
-    /// How long ago everything was known: no time where nobody else can change anything.
-    pub(crate) fn age(&self) -> Duration {
-        self.known.as_ref().map_or(Duration::ZERO, |known| known.age())
+    /// Whether what is known is too old to answer from.
+    pub(crate) fn is_too_old(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| known.is_too_old(Instant::now()))
     }
 
-    /// Whether what was known so long ago must not be answered from.
-    pub(crate) fn is_too_old(&self, age: Duration) -> bool {
-        self.known.is_some() && age > self.max_stale
+    /// A mark for [`Freshness::is_broken_since`].
+    pub(crate) fn mark(&self) -> u64 {
+        self.known.as_ref().map_or(0, |known| known.gaps.load(Ordering::Acquire))
+    }
+
+    /// Whether it was unknown at any time since then, for too long, what others had changed.
+    pub(crate) fn is_broken_since(&self, mark: u64) -> bool {
+        self.is_too_old() || self.mark() != mark
     }
 }
 
@@ -81,12 +88,24 @@ impl Drop for Follow {
 }
 
 impl Known {
-    fn age(&self) -> Duration {
-        let as_of = self.base + Duration::from_millis(self.as_of.load(Ordering::Acquire));
-        Instant::now().saturating_duration_since(as_of)
+    fn begin(base: Instant, max_stale: Duration) -> Self {
+        Self { base, as_of: AtomicU64::new(0), max_stale, gaps: AtomicU64::new(0), stopped: AtomicBool::new(false) }
     }
 
+    fn as_of(&self) -> Instant {
+        self.base + Duration::from_millis(self.as_of.load(Ordering::Acquire))
+    }
+
+    fn is_too_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.as_of()) > self.max_stale
+    }
+
+    /// Everything before this moment is known now. Called by one thread alone.
     fn is_known(&self, as_of: Instant) {
+        if self.is_too_old(as_of) {
+            // Before the moment itself: whoever sees that all is known sees that it was not.
+            self.gaps.fetch_add(1, Ordering::AcqRel);
+        }
         let millis = as_of.saturating_duration_since(self.base).as_millis();
         self.as_of.fetch_max(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::AcqRel);
     }
@@ -126,5 +145,29 @@ fn follow(mut watch: Box<dyn keyward_vault::Watch>, vault: &Weak<Vault>, known: 
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_in_which_nothing_was_known_is_not_forgotten() {
+        let (base, max_stale) = (Instant::now(), Duration::from_secs(2));
+        let known = Known::begin(base, max_stale);
+        let after = |millis| base + Duration::from_millis(millis);
+        known.is_known(after(1900));
+        assert_eq!(known.gaps.load(Ordering::Relaxed), 0);
+        assert!(!known.is_too_old(after(3900)) && known.is_too_old(after(3901)));
+        known.is_known(after(3901));
+        assert_eq!(known.gaps.load(Ordering::Relaxed), 1, "whoever asked before that learns of it");
+        assert!(!known.is_too_old(after(3902)));
+    }
+
+    #[test]
+    fn where_nobody_else_can_change_anything_nothing_is_old() {
+        let freshness = Freshness { known: None };
+        assert!(!freshness.is_too_old() && !freshness.is_broken_since(freshness.mark()));
     }
 }

@@ -19,7 +19,7 @@ use crate::closed::{Closed, closed};
 use crate::follow::Follow;
 use crate::jobs::{self, Running};
 use crate::stop::Stop;
-use crate::unsealing::{Progress, Unsealing};
+use crate::unsealing::{Progress, Tries, Unsealing};
 
 /// The way to the vault of a server that can be sealed.
 pub trait Keyhole: Send + Sync + 'static {
@@ -51,11 +51,11 @@ pub(crate) struct Gate {
     authenticate: Arc<dyn Authenticate>,
     keyhole: Option<Box<dyn Keyhole>>,
     now: RwLock<Option<Open>>,
-    /// Held while the state changes.
     unsealing: Mutex<Unsealing>,
-    /// How many shares are needed, once that was asked: whoever is nobody shall not make us ask the
-    /// store as often as he likes.
-    threshold: Mutex<Option<u8>>,
+    tries: Mutex<Tries>,
+    /// How many shares are needed, and when that was asked: whoever is nobody shall not make us ask
+    /// the store as often as he likes.
+    threshold: Mutex<Option<(Instant, Option<u8>)>>,
     sealed: Router,
     stale: Router,
 }
@@ -80,6 +80,9 @@ impl Drop for Jobs {
     }
 }
 
+/// How long the answer to how many shares are needed is good for.
+const ASKED: Duration = Duration::from_secs(10);
+
 /// How long whoever seals by the socket waits for the requests under way.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
@@ -92,6 +95,7 @@ impl Gate {
             keyhole,
             now: RwLock::default(),
             unsealing: Mutex::default(),
+            tries: Mutex::default(),
             threshold: Mutex::default(),
             sealed: closed(&edge, Closed::Sealed),
             stale: closed(&edge, Closed::Stale),
@@ -130,10 +134,8 @@ impl Gate {
         let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
         match &*now {
             None => self.sealed.clone(),
-            Some(Open { router, follow, .. }) => {
-                let freshness = follow.freshness();
-                if freshness.is_too_old(freshness.age()) { self.stale.clone() } else { router.clone() }
-            }
+            Some(open) if open.follow.freshness().is_too_old() => self.stale.clone(),
+            Some(open) => open.router.clone(),
         }
     }
 
@@ -161,19 +163,30 @@ impl Gate {
     /// the server is open; when the store cannot be reached.
     pub(crate) fn take_share(self: &Arc<Self>, share: Share, from: Option<IpAddr>, agent: &str) -> Result<SealInfo> {
         let keyhole = self.keyhole()?;
-        let mut unsealing = self.unsealing();
-        if self.is_open() {
-            return Err(Failure::new(Code::Conflict, "the server is open: it needs no share"));
-        }
-        let set = match unsealing.take(share, Instant::now()) {
-            Progress::More { given, threshold } => {
-                return Ok(SealInfo { sealed: true, given, threshold: Some(threshold) });
+        let (set, failed) = {
+            let mut unsealing = self.unsealing();
+            if self.is_open() {
+                return Err(Failure::new(Code::Conflict, "the server is open: it needs no share"));
             }
-            Progress::Whole(set) => set,
+            if unsealing.is_trying() {
+                return Err(Failure::new(Code::Unavailable, "a set of shares is being tried at this moment")
+                    .hint("ask `GET /api/v1/seal` in a moment"));
+            }
+            match unsealing.take(share, Instant::now()) {
+                Progress::More { given, threshold } => {
+                    return Ok(SealInfo { sealed: true, given, threshold: Some(threshold) });
+                }
+                Progress::Whole(set) => {
+                    unsealing.begin();
+                    (set, unsealing.failed())
+                }
+            }
         };
+        // The store may take its time, in which others are answered.
+        let _trying = Trying(self);
         let vault = keyhole.open(&set).map_err(|failure| match failure.code {
             Code::Locked => {
-                unsealing.refuse(&set);
+                self.unsealing().refuse(&set);
                 tracing::warn!("a set of shares did not open the vault");
                 Failure::new(Code::Denied, "these shares do not open the vault; none of them is kept")
                     .hint("give them again, all of one slot; which one was wrong cannot be told")
@@ -181,30 +194,26 @@ impl Gate {
             _ => unreachable(&failure),
         })?;
         let from = from.map(|address| address.to_string());
-        vault.record_unseal(agent, &keyhole.node(), from, unsealing.failed())?;
+        vault.record_unseal(agent, &keyhole.node(), from, failed)?;
         self.open(vault)?;
-        unsealing.finish();
+        self.unsealing().finish();
         tracing::warn!("the server is unsealed");
-        Ok(SealInfo { sealed: false, given: 0, threshold: self.threshold()? })
+        Ok(SealInfo { sealed: false, given: 0, threshold: self.threshold() })
     }
 
     /// Whether one more share from there is too many for this minute.
     pub(crate) fn is_too_often(&self, from: Option<IpAddr>) -> bool {
-        self.unsealing().is_too_often(from, Instant::now())
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner).is_too_often(from, Instant::now())
     }
 
     /// How the server stands. May block.
-    ///
-    /// # Errors
-    /// When the store has to be asked and cannot be reached.
-    pub(crate) fn state(&self) -> Result<SealInfo> {
+    pub(crate) fn state(&self) -> SealInfo {
         let given = self.unsealing().given(Instant::now());
-        Ok(SealInfo { sealed: !self.is_open(), given, threshold: self.threshold()? })
+        SealInfo { sealed: !self.is_open(), given, threshold: self.threshold() }
     }
 
     /// Gives the vault up. That it does is on record already.
     pub(crate) fn close(&self) -> Weak<Vault> {
-        let _alone = self.unsealing();
         let open = self.now.write().unwrap_or_else(PoisonError::into_inner).take();
         self.edge.metrics.sealed(true);
         if let Some(keyhole) = &self.keyhole {
@@ -250,18 +259,39 @@ impl Gate {
         })
     }
 
-    fn threshold(&self) -> Result<Option<u8>> {
-        let mut known = self.threshold.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_none()
-            && let Some(keyhole) = &self.keyhole
-        {
-            *known = keyhole.threshold().map_err(|failure| unreachable(&failure))?;
-        }
-        Ok(*known)
+    /// What is known of how many shares are needed; asked every ten seconds at most, and by one at a
+    /// time.
+    fn threshold(&self) -> Option<u8> {
+        let keyhole = self.keyhole.as_ref()?;
+        let before = {
+            let mut known = self.threshold.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = known.and_then(|(_, threshold)| threshold);
+            if known.is_some_and(|(at, _)| at.elapsed() < ASKED) {
+                return before;
+            }
+            // Others are answered with this while we ask.
+            *known = Some((Instant::now(), before));
+            before
+        };
+        let found = keyhole.threshold().unwrap_or_else(|failure| {
+            let _ = unreachable(&failure);
+            before
+        });
+        *self.threshold.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), found));
+        found
     }
 
     fn unsealing(&self) -> MutexGuard<'_, Unsealing> {
         self.unsealing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A set of shares is being tried, until this is dropped.
+struct Trying<'a>(&'a Gate);
+
+impl Drop for Trying<'_> {
+    fn drop(&mut self) {
+        self.0.unsealing().tried();
     }
 }
 
@@ -277,7 +307,7 @@ pub(crate) struct Sealing(pub(crate) Arc<Gate>);
 
 impl Sealable for Sealing {
     fn seal_state(&self) -> Result<SealInfo> {
-        self.0.state()
+        Ok(self.0.state())
     }
 
     fn give_share(&self, share: &Bytes, occasion: &Occasion) -> Result<SealInfo> {
@@ -301,6 +331,6 @@ impl Sealable for Sealing {
         if vault.strong_count() > 0 {
             tracing::warn!("requests are under way still: the keys go when they end");
         }
-        self.0.state()
+        Ok(self.0.state())
     }
 }

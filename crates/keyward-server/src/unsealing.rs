@@ -17,8 +17,13 @@ pub(crate) struct Unsealing {
     given: Vec<Given>,
     /// Sets that did not open the vault.
     failed: u64,
-    tries: HashMap<Option<IpAddr>, Tries>,
+    /// A whole set is being tried.
+    trying: bool,
 }
+
+/// How often it was tried, by network and by all together.
+#[derive(Default)]
+pub(crate) struct Tries(HashMap<Option<IpAddr>, Minute>);
 
 struct Given {
     share: Share,
@@ -26,7 +31,7 @@ struct Given {
 }
 
 /// How often one network has tried in the minute that began at `since`.
-struct Tries {
+struct Minute {
     since: Instant,
     n: u32,
 }
@@ -43,33 +48,48 @@ pub(crate) enum Progress {
 const KEPT: Duration = Duration::from_secs(15 * 60);
 /// Most shares at a time; of more, the oldest go. A set has 255 at most.
 const MOST: usize = 512;
-const MINUTE: Duration = Duration::from_secs(60);
+const A_MINUTE: Duration = Duration::from_secs(60);
 /// Tries a minute from one network, and from all together.
 const OF_ONE: u32 = 20;
 const OF_ALL: u32 = 120;
 /// So many networks are told apart.
 const NETWORKS: usize = 4096;
 
-impl Unsealing {
+impl Tries {
     /// Whether one more try from there is too many. A Unix socket is its own user's and is not counted.
     pub(crate) fn is_too_often(&mut self, from: Option<IpAddr>, now: Instant) -> bool {
         let Some(address) = from else { return false };
-        if self.tries.len() > NETWORKS {
-            self.tries.retain(|_, tries| now.duration_since(tries.since) < MINUTE);
+        if self.0.len() > NETWORKS {
+            self.0.retain(|_, tries| now.duration_since(tries.since) < A_MINUTE);
         }
-        // The key of all together is nobody's address.
-        let of_one = self.count(Some(network(address)), now);
-        let of_all = self.count(None, now);
-        of_one > OF_ONE || of_all > OF_ALL
+        // All together first, who are nobody's address: so a crowd fills no table.
+        self.count(None, now) > OF_ALL || self.count(Some(network(address)), now) > OF_ONE
     }
 
     fn count(&mut self, whose: Option<IpAddr>, now: Instant) -> u32 {
-        let tries = self.tries.entry(whose).or_insert(Tries { since: now, n: 0 });
-        if now.duration_since(tries.since) >= MINUTE {
-            *tries = Tries { since: now, n: 0 };
+        let tries = self.0.entry(whose).or_insert(Minute { since: now, n: 0 });
+        if now.duration_since(tries.since) >= A_MINUTE {
+            *tries = Minute { since: now, n: 0 };
         }
         tries.n = tries.n.saturating_add(1);
         tries.n
+    }
+}
+
+impl Unsealing {
+    /// Begins to try a set; `false` when somebody else is at it.
+    pub(crate) fn begin(&mut self) -> bool {
+        !std::mem::replace(&mut self.trying, true)
+    }
+
+    /// Whether a set is being tried.
+    pub(crate) fn is_trying(&self) -> bool {
+        self.trying
+    }
+
+    /// The set was tried, whatever came of it.
+    pub(crate) fn tried(&mut self) {
+        self.trying = false;
     }
 
     /// Takes a share in. The same one twice counts once.
@@ -180,13 +200,13 @@ mod tests {
     #[test]
     fn tries_are_counted_by_network_and_together() {
         let now = Instant::now();
-        let mut unsealing = Unsealing::default();
-        let try_from = |unsealing: &mut Unsealing, from: &str, at| unsealing.is_too_often(from.parse().ok(), at);
-        assert!((0..OF_ONE).all(|_| !try_from(&mut unsealing, "2001:db8::1", now)));
-        assert!(try_from(&mut unsealing, "2001:db8::2", now), "a neighbour is the same network");
-        assert!(!try_from(&mut unsealing, "192.0.2.1", now));
-        assert!(!try_from(&mut unsealing, "2001:db8::1", now + MINUTE));
-        assert!((0..OF_ALL).any(|n| try_from(&mut unsealing, &format!("198.51.100.{n}"), now + MINUTE)));
-        assert!(!unsealing.is_too_often(None, now), "one's own socket");
+        let mut tries = Tries::default();
+        let try_from = |unsealing: &mut Tries, from: &str, at| unsealing.is_too_often(from.parse().ok(), at);
+        assert!((0..OF_ONE).all(|_| !try_from(&mut tries, "2001:db8::1", now)));
+        assert!(try_from(&mut tries, "2001:db8::2", now), "a neighbour is the same network");
+        assert!(!try_from(&mut tries, "192.0.2.1", now));
+        assert!(!try_from(&mut tries, "2001:db8::1", now + A_MINUTE));
+        assert!((0..OF_ALL).any(|n| try_from(&mut tries, &format!("198.51.100.{n}"), now + A_MINUTE)));
+        assert!(!tries.is_too_often(None, now), "one's own socket");
     }
 }

@@ -222,7 +222,7 @@ fn verify(nodes: &[Node], server: &Postgres, vault: &Vault) {
     let body = serde_json::json!({});
     let verdict = nodes[0].ask("POST", "/api/v1/audit/verify", &vault.token, "", Some(&body)).unwrap();
     assert_eq!((verdict.status, &verdict.body["ok"]), (200, &true.into()), "{verdict:?}");
-    println!("verified in {:?}", started.elapsed());
+    proof("the log and the store verified in", format!("{:.1} s", started.elapsed().as_secs_f64()));
     let dense = server.sql(&vault.schema, "SELECT count(*) = max(idx) + 1 AND min(idx) = 0 FROM log");
     assert_eq!(dense, "t", "the log is dense");
     let checkpoints: Vec<_> = nodes
