@@ -1,29 +1,32 @@
 //! `Idempotency-Key`: a change that is asked for again with the same key is not carried out again;
 //! its first answer is given once more.
 //!
-//! Keys are kept for 24 hours, in two places. *In memory* ([`MOST`] of them) are whole answers, and
+//! Keys are kept for 24 hours, in two places. *In memory* (10,000 of them) are whole answers, and
 //! which requests are under way. *In the store* the change itself carries the mark that it is done
 //! (`keyward_vault::Once`), and the answer is put beside it, sealed: so a key also holds over a
 //! restart, on another node, and where the process ended between the work and the answer. What holds
 //! a thing that is shown once is answered again from memory alone; later its caller hears that it was
 //! done, and has to look.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+mod answer;
+mod memory;
+
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use data_encoding::BASE64;
 use keyward_client::Failure;
 use keyward_types::PrincipalId;
+<<<<<<< HEAD
 use keyward_vault::{Once, Visitor};
 use serde::{Deserialize, Serialize};
+=======
+use keyward_vault::Once;
+>>>>>>> jobs
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, Zeroizing};
 
 use crate::address::Client;
 use crate::app::App;
@@ -31,16 +34,15 @@ use crate::asker::{Identified, agent, identify};
 use crate::credential::Credential;
 use crate::input;
 use crate::problem::{Problem, Result};
+use answer::Answer;
+pub(crate) use memory::Repeats;
+use memory::{Begin, Id};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPEATED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// How long an answer is kept.
-const KEPT: Duration = Duration::from_secs(24 * 3600);
-/// Most answers kept; of more, the oldest go.
-const MOST: usize = 10_000;
 /// Larger answers are not kept; those to changes are far smaller.
 const LARGEST: usize = 64 << 10;
 
+<<<<<<< HEAD
 /// The answers of one server.
 #[derive(Default)]
 pub(crate) struct Repeats(Mutex<HashMap<Id, Known>>);
@@ -67,6 +69,9 @@ struct Answer {
 
 /// Lets each change with a key through once. Reads pass, and changes without a key; so does signing
 /// in and all around it, whose answers hold what is never to be kept.
+=======
+/// Lets each change with a key through once. Reads pass, and changes without a key.
+>>>>>>> jobs
 pub(crate) async fn answer_once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let is_change = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
     let keeps_nothing = request.uri().path().starts_with("/auth/");
@@ -238,137 +243,5 @@ async fn keep(response: Response) -> Result<(Option<Answer>, Response)> {
     Ok(((answer.body.len() <= LARGEST).then_some(answer), response))
 }
 
-enum Begin {
-    First,
-    UnderWay,
-    Other,
-    Again(Answer),
-}
-
-impl Repeats {
-    fn begin(&self, id: &Id, request: [u8; 32]) -> Begin {
-        let mut known = self.known();
-        let now = Instant::now();
-        match known.get(id) {
-            Some(first) if now.duration_since(first.since) < KEPT => {
-                return match &first.answer {
-                    _ if first.request != request => Begin::Other,
-                    None => Begin::UnderWay,
-                    Some(answer) => Begin::Again(answer.clone()),
-                };
-            }
-            _ => {}
-        }
-        if known.len() >= MOST {
-            make_room(&mut known, now);
-        }
-        known.insert(id.clone(), Known { since: now, request, answer: None });
-        Begin::First
-    }
-
-    fn finish(&self, id: &Id, answer: Answer) {
-        if let Some(first) = self.known().get_mut(id) {
-            first.answer = Some(answer);
-        }
-    }
-
-    fn forget(&self, id: &Id) {
-        self.known().remove(id);
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<Id, Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What is over goes; when nothing is, the older half does.
-fn make_room(known: &mut HashMap<Id, Known>, now: Instant) {
-    known.retain(|_, first| now.duration_since(first.since) < KEPT);
-    if known.len() < MOST {
-        return;
-    }
-    let mut times: Vec<Instant> = known.values().map(|first| first.since).collect();
-    let middle = times.len() / 2;
-    let (_, middle, _) = times.select_nth_unstable(middle);
-    let middle = *middle;
-    known.retain(|_, first| first.since > middle);
-}
-
-/// An answer as the store keeps it.
-#[derive(Serialize, Deserialize)]
-struct Packed {
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-impl Answer {
-    fn pack(&self) -> Zeroizing<Vec<u8>> {
-        let headers = self
-            .headers
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
-        let mut packed = Packed { headers: headers.collect(), body: BASE64.encode(&self.body) };
-        let bytes = Zeroizing::new(serde_json::to_vec(&packed).unwrap_or_default());
-        packed.body.zeroize();
-        bytes
-    }
-
-    fn unpack(status: u16, bytes: &[u8]) -> Option<Self> {
-        let mut packed: Packed = serde_json::from_slice(bytes).ok()?;
-        let body = Zeroizing::new(BASE64.decode(packed.body.as_bytes()).ok()?);
-        packed.body.zeroize();
-        let header = |(name, value): &(String, String)| Some((name.parse::<HeaderName>().ok()?, value.parse().ok()?));
-        let headers = packed.headers.iter().filter_map(header).collect();
-        Some(Self { status: StatusCode::from_u16(status).ok()?, headers, body })
-    }
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let mut response = (self.status, self.body.to_vec()).into_response();
-        *response.headers_mut() = self.headers;
-        response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
-        response
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id(n: usize) -> Id {
-        Id("user:a".into(), n.to_string())
-    }
-
-    fn answer() -> Answer {
-        Answer { status: StatusCode::CREATED, headers: HeaderMap::new(), body: Zeroizing::new(b"once".to_vec()) }
-    }
-
-    #[test]
-    fn a_key_is_for_one_request() {
-        let repeats = Repeats::default();
-        assert!(matches!(repeats.begin(&id(1), [1; 32]), Begin::First));
-        assert!(matches!(repeats.begin(&id(1), [1; 32]), Begin::UnderWay));
-        repeats.finish(&id(1), answer());
-        assert!(matches!(repeats.begin(&id(1), [1; 32]), Begin::Again(again) if **again.body == *b"once"));
-        assert!(matches!(repeats.begin(&id(1), [2; 32]), Begin::Other));
-        let other = Id("user:b".into(), "1".into());
-        assert!(matches!(repeats.begin(&other, [1; 32]), Begin::First), "keys of two callers are two keys");
-    }
-
-    #[test]
-    fn no_more_than_the_limit_is_kept() {
-        let repeats = Repeats::default();
-        for n in 0..3 * MOST {
-            repeats.begin(&id(n), [0; 32]);
-        }
-        assert!(repeats.known().len() <= MOST);
-        assert!(matches!(repeats.begin(&id(3 * MOST - 1), [0; 32]), Begin::UnderWay), "the newest stays");
-    }
-
-    #[test]
-    fn parts_of_a_request_cannot_be_moved_into_each_other() {
-        assert_ne!(digest(&Method::PUT, "/a", b"b"), digest(&Method::PUT, "/ab", b""));
-        assert_ne!(digest(&Method::PUT, "/a", b""), digest(&Method::POST, "/a", b""));
-    }
-}
+mod tests;

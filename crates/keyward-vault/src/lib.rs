@@ -44,6 +44,7 @@ mod passwords;
 mod people;
 mod policies;
 mod projects;
+mod provisioner;
 mod provisioning;
 mod provisioning_groups;
 mod read;

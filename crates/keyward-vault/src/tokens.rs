@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use keyward_access::{
-    About, AccountFacts, Caller, Facts, Identity, IdentityKind, Network, Object, Permit, Restriction, Role, ScopeText,
+    About, AccountFacts, Caller, Facts, Identity, IdentityKind, Network, Object, Permit, Restriction, ScopeText,
     TokenFault, TokenHash, TokenRecord, TokenScope, authorize,
 };
 use keyward_audit::{Action as ActionName, Outcome};
@@ -202,44 +202,6 @@ impl Vault {
         Ok(Shown::Known { caller, counts })
     }
 
-    /// Whoever holds a token for keeping accounts and groups.
-    ///
-    /// # Errors
-    /// [`Error::NotIdentified`]; [`Error::Refused`] for a token that is for something else, which
-    /// goes on record.
-    pub fn provisioner_of_token(&self, token: &PlainToken, from: Option<IpAddr>) -> Result<Caller, Error> {
-        let caller = self.caller_of_token(token, from)?;
-        match caller.restriction() {
-            Some(restriction) if restriction.provisions() => {
-                Ok(Caller::provisioner(caller.principal().clone(), restriction))
-            }
-            _ => {
-                let names = Names::default().with("token", token.id()).with("why", "it is not for provisioning");
-                let telling = Telling::new(ActionName::TokenUse, Object::Vault(self.id()))
-                    .outcome(Outcome::Denied)
-                    .names(from_where(names, from));
-                Change::told(self, &Actor::new(caller.clone(), AGENT), telling).commit()?;
-                Err(Error::Refused("this token is not for provisioning: it needs the scope `scim` and no other".into()))
-            }
-        }
-    }
-
-    /// Who keeps accounts and groups can bring people into what owners have bound, so that owners
-    /// alone let somebody do it: a program, which can do nothing else by that token.
-    fn refuse_odd_provisioner(&self, actor: &Actor, account: &Identity, scopes: &[ScopeText]) -> Result<(), Error> {
-        if !scopes.iter().any(ScopeText::provisions) {
-            return Ok(());
-        }
-        self.refuse_narrowed(actor)?;
-        if scopes.len() > 1 || account.kind != IdentityKind::Service || !actor.caller.has_everywhere(Role::Owner) {
-            return Err(Error::Refused(
-                "a token with the scope `scim` is made by an owner, for a service account, and has no other scope"
-                    .into(),
-            ));
-        }
-        Ok(())
-    }
-
     /// Writes down a use. Where uses are limited, it counts only once it is durable.
     fn count_use(
         &self,
@@ -376,9 +338,9 @@ enum Shown {
 }
 
 /// What the log calls the place where tokens are shown.
-const AGENT: &str = "keyward/door";
+pub(crate) const AGENT: &str = "keyward/door";
 
-fn from_where(names: Names, from: Option<IpAddr>) -> Names {
+pub(crate) fn from_where(names: Names, from: Option<IpAddr>) -> Names {
     match from {
         Some(address) => names.with("from", address.to_string()),
         None => names,

@@ -271,6 +271,7 @@ fn outcome(ended: std::thread::Result<Result<()>>) -> Outcome {
 }
 
 #[cfg(test)]
+<<<<<<< HEAD
 mod tests {
     use std::sync::Mutex;
 
@@ -333,3 +334,6 @@ mod tests {
         assert!(before.count() >= 2, "one that hangs holds up nobody");
     }
 }
+=======
+mod tests;
+>>>>>>> jobs
