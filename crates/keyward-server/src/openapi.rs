@@ -64,9 +64,7 @@ fn completed(path: &str, mut item: Value) -> Value {
         if method != "get" && !path.starts_with("/auth/") {
             parameters.push(idempotency_key());
             if path.ends_with("{name}") {
-                parameters
-                    .push(header_parameter("If-Match", "Only where the secret has this entity tag; `*`: a value"));
-                parameters.push(header_parameter("If-None-Match", "`*`: only where there is no value yet"));
+                parameters.extend(expectations());
             }
         }
         operation["parameters"] = Value::Array(parameters);
@@ -109,6 +107,14 @@ fn idempotency_key() -> Value {
     let mut key = header_parameter("Idempotency-Key", "Asked for again, the change is carried out once");
     key["schema"] = json!({ "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" });
     key
+}
+
+fn expectations() -> [Value; 2] {
+    let mut matching = header_parameter("If-Match", "Only where the secret has this entity tag; `*`: a value");
+    matching["schema"] = json!({ "type": "string", "pattern": r#"^(\*|"[!#-~]*"(, *"[!#-~]*")*)$"# });
+    let mut none = header_parameter("If-None-Match", "`*`: only where there is no value yet");
+    none["schema"] = json!({ "type": "string", "enum": ["*"] });
+    [matching, none]
 }
 
 fn header_parameter(name: &str, description: &str) -> Value {

@@ -20,12 +20,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use keyward_client::Failure;
 use keyward_types::PrincipalId;
-<<<<<<< HEAD
 use keyward_vault::{Once, Visitor};
-use serde::{Deserialize, Serialize};
-=======
-use keyward_vault::Once;
->>>>>>> jobs
 use sha2::{Digest, Sha256};
 
 use crate::address::Client;
@@ -42,36 +37,8 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Larger answers are not kept; those to changes are far smaller.
 const LARGEST: usize = 64 << 10;
 
-<<<<<<< HEAD
-/// The answers of one server.
-#[derive(Default)]
-pub(crate) struct Repeats(Mutex<HashMap<Id, Known>>);
-
-/// Who asked, and under which key.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Id(String, String);
-
-struct Known {
-    since: Instant,
-    /// Of method, path and body: a key is for one request.
-    request: [u8; 32],
-    /// `None` while the first one is under way.
-    answer: Option<Answer>,
-}
-
-#[derive(Clone)]
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    /// It may hold a token that was just made.
-    body: Zeroizing<Vec<u8>>,
-}
-
 /// Lets each change with a key through once. Reads pass, and changes without a key; so does signing
 /// in and all around it, whose answers hold what is never to be kept.
-=======
-/// Lets each change with a key through once. Reads pass, and changes without a key.
->>>>>>> jobs
 pub(crate) async fn answer_once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let is_change = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
     let keeps_nothing = request.uri().path().starts_with("/auth/");

@@ -48,7 +48,7 @@ impl Site {
             agent: "test".into(),
         };
         let owned = home.create(&new).unwrap();
-        let vault = Arc::clone(owned.vault());
+        let vault = owned.vault().unwrap();
         let local = LocalDesk::new(Arc::clone(&vault), occasion()).unwrap();
         let made = local.create_token(NewTokenInfo { name: "test".into(), ..NewTokenInfo::default() }).unwrap();
         let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
