@@ -21,6 +21,8 @@ enum Rights {
     /// Rights by ids alone: keyward itself, and whoever opened a slot. Who holds the root key is
     /// not held back by a policy, and nothing here pretends that he were.
     Granted(Vec<Grant>),
+    /// Accounts and groups, as an identity provider has them: it gives no role by itself.
+    Provisioner,
     /// Roles and policies.
     Member { standing: Arc<Standing>, at: Timestamp },
 }
@@ -49,10 +51,31 @@ pub enum SystemTask {
     Rekey,
     /// Tells of what happened before anybody was identified.
     Door,
-    /// Opens what alert sinks are signed in to with, to send alerts, and looks for what expires.
+    /// Opens what alert sinks are signed in to with, to send alerts.
     Alert,
+    /// Looks for secrets that expire.
+    Expiry,
+    /// Takes away what a review's deadline takes away.
+    Review,
+    /// Clears away answers that nobody asks for again.
+    Requests,
     /// Opens the vault on a node for whoever gave enough shares.
     Seal,
+}
+
+impl SystemTask {
+    /// How the log calls it.
+    pub fn principal(self) -> PrincipalId {
+        PrincipalId::system(match self {
+            Self::Rekey => "rekey",
+            Self::Door => "door",
+            Self::Alert => "alert",
+            Self::Expiry => "expiry",
+            Self::Review => "review",
+            Self::Requests => "requests",
+            Self::Seal => "seal",
+        })
+    }
 }
 
 impl Caller {
@@ -75,6 +98,18 @@ impl Caller {
         Self { principal: standing.principal.clone(), rights: Rights::Member { standing, at }, restriction: None }
     }
 
+    /// A program that keeps accounts and groups as an identity provider has them. That its token
+    /// changes nothing is all that is left of what narrows it.
+    pub fn provisioner(principal: PrincipalId, by: &Restriction) -> Self {
+        let restriction = Restriction { token: by.token.clone(), scopes: Vec::new(), read_only: by.read_only };
+        Self { principal, rights: Rights::Provisioner, restriction: Some(Arc::new(restriction)) }
+    }
+
+    /// Whether he keeps accounts and groups, and may do nothing else.
+    pub fn provisions(&self) -> bool {
+        matches!(self.rights, Rights::Provisioner)
+    }
+
     /// The same with less.
     #[must_use]
     pub fn restricted(mut self, restriction: Restriction) -> Self {
@@ -84,14 +119,15 @@ impl Caller {
 
     /// keyward itself, at one task.
     pub fn system(task: SystemTask) -> Self {
-        let (name, operations) = match task {
-            SystemTask::Rekey => ("rekey", vec![Operation::Use]),
-            SystemTask::Door => ("door", vec![]),
-            SystemTask::Alert => ("alert", vec![Operation::Use, Operation::List]),
-            SystemTask::Seal => ("seal", vec![]),
+        let operations = match task {
+            SystemTask::Rekey => vec![Operation::Use],
+            SystemTask::Door | SystemTask::Requests | SystemTask::Seal => vec![],
+            SystemTask::Alert => vec![Operation::Use],
+            SystemTask::Expiry => vec![Operation::List],
+            SystemTask::Review => vec![Operation::List, Operation::Administer],
         };
         let grants = vec![Grant { operations, project: None, environment: None }];
-        Self { principal: PrincipalId::system(name), rights: Rights::Granted(grants), restriction: None }
+        Self { principal: task.principal(), rights: Rights::Granted(grants), restriction: None }
     }
 
     /// Who it is.
@@ -114,7 +150,7 @@ impl Caller {
     /// asked about.
     pub fn tells_secrets_apart(&self) -> bool {
         let by_policy = match &self.rights {
-            Rights::Granted(_) => false,
+            Rights::Granted(_) | Rights::Provisioner => false,
             Rights::Member { standing, .. } => standing.policies.lists_vary(),
         };
         by_policy || self.restriction.as_ref().is_some_and(|restriction| restriction.tells_secrets_apart())
@@ -126,6 +162,7 @@ impl Caller {
         match &self.rights {
             _ if self.restriction.as_ref().is_some_and(|restriction| restriction.narrows()) => false,
             Rights::Granted(grants) => role != Role::Emergency && grants.iter().any(Grant::is_everything),
+            Rights::Provisioner => false,
             Rights::Member { standing, at } => standing
                 .bindings
                 .iter()
@@ -137,6 +174,7 @@ impl Caller {
     pub fn has_everywhere(&self, role: Role) -> bool {
         match &self.rights {
             Rights::Granted(grants) => grants.iter().any(Grant::is_everything),
+            Rights::Provisioner => false,
             Rights::Member { standing, at } => {
                 standing.bindings.iter().any(|mine| mine.lasts(*at) && mine.role == role && mine.includes(None, None))
             }
@@ -149,6 +187,7 @@ impl Caller {
         match &self.rights {
             _ if self.restriction.as_ref().is_some_and(|restriction| restriction.narrows()) => false,
             Rights::Granted(grants) => grants.iter().any(Grant::is_everything),
+            Rights::Provisioner => false,
             Rights::Member { standing, at } => standing
                 .bindings
                 .iter()
@@ -162,6 +201,9 @@ impl Caller {
         }
         match &self.rights {
             Rights::Granted(grants) => grants.iter().any(|grant| grant.covers(operation, object)),
+            Rights::Provisioner => {
+                matches!(operation, Operation::List | Operation::Administer) && matches!(object, Object::Vault(_))
+            }
             Rights::Member { standing, at } => {
                 decide::decide(standing, standing.roles(object, *at), operation, object, facts)
             }

@@ -35,6 +35,11 @@ impl Restriction {
         self.scopes.iter().any(|scope| scope.secrets.is_some())
     }
 
+    /// Whether it is for keeping accounts and groups, and for nothing else.
+    pub fn provisions(&self) -> bool {
+        matches!(self.scopes.as_slice(), [scope] if scope.provisions())
+    }
+
     /// Whether it takes anything away.
     pub fn narrows(&self) -> bool {
         self.read_only || !self.scopes.is_empty()

@@ -25,6 +25,9 @@ use crate::{Facts, Object};
 ///
 /// Operations are joined by commas; `*` is all of them. `read` includes `list`: who may have the
 /// values may know their names.
+///
+/// `scim` alone is another thing: no operation at all, and the one way to keep accounts and groups
+/// as an identity provider has them. It is in no other scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeText {
     /// What may be done.
@@ -83,7 +86,19 @@ impl ScopeText {
     }
 }
 
+impl ScopeText {
+    /// Whether it is for keeping accounts and groups, and for nothing else.
+    pub fn provisions(&self) -> bool {
+        self.operations.is_empty()
+    }
+}
+
 impl TokenScope {
+    /// Whether it is for keeping accounts and groups, and for nothing else.
+    pub fn provisions(&self) -> bool {
+        self.operations.is_empty()
+    }
+
     /// Whether the operation on this object is within the scope. An environment may be listed as
     /// soon as something in it may be; its secrets are asked about one by one then.
     pub fn covers(&self, operation: Operation, object: &Object, facts: &Facts<'_>) -> bool {
@@ -98,7 +113,8 @@ impl TokenScope {
 
     /// Whether all that `other` allows is allowed by this one.
     pub fn includes(&self, other: &Self) -> bool {
-        other.operations.iter().all(|operation| self.allows(*operation))
+        self.provisions() == other.provisions()
+            && other.operations.iter().all(|operation| self.allows(*operation))
             && self.project.is_none_or(|project| other.project == Some(project))
             && self.environment.is_none_or(|environment| other.environment == Some(environment))
             && self.secrets.as_ref().is_none_or(|mine| other.secrets.as_ref().is_some_and(|theirs| mine.cover(theirs)))
@@ -136,6 +152,9 @@ impl FromStr for ScopeText {
     fn from_str(text: &str) -> Result<Self, ScopeError> {
         let fail =
             |why: String| ScopeError { input: text.chars().take(200).flat_map(char::escape_debug).collect(), why };
+        if text == PROVISION {
+            return Ok(Self { operations: Vec::new(), project: None, environment: None, secrets: None });
+        }
         let (operations, path) =
             text.split_once(':').ok_or_else(|| fail("write it like `read:shop/development/*`".into()))?;
         let operations = operations_of(operations).map_err(fail)?;
@@ -163,6 +182,9 @@ impl FromStr for ScopeText {
     }
 }
 
+/// The scope that is no part of its owner's rights.
+const PROVISION: &str = "scim";
+
 fn operations_of(text: &str) -> Result<Vec<Operation>, String> {
     if text == "*" {
         return Ok(Operation::ALL.to_vec());
@@ -179,6 +201,9 @@ fn named<T: FromStr<Err = keyward_types::Error>>(text: &str) -> Result<T, String
 
 impl fmt::Display for ScopeText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.provisions() {
+            return f.write_str(PROVISION);
+        }
         let operations = match self.operations.len() == Operation::ALL.len() {
             true => "*".to_owned(),
             false => self.operations.iter().map(|operation| operation.as_str()).collect::<Vec<_>>().join(","),

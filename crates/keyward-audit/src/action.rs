@@ -126,6 +126,8 @@ names! {
         GroupCreate = "group.create",
         /// A group was deleted.
         GroupDelete = "group.delete",
+        /// A group was given another name, or what its provider knows of it was changed.
+        GroupEdit = "group.edit",
         /// Somebody was taken into a group.
         GroupJoin = "group.join",
         /// Somebody was taken out of a group.
@@ -190,6 +192,10 @@ names! {
         AlertTest = "alert.test",
         /// keyward applies the credentials of the places that alerts go to, until it ends.
         AlertUse = "alert.use",
+        /// It is on record how far the places that alerts go to have been told.
+        AlertMark = "alert.mark",
+        /// Secrets of an environment expire soon, or have expired.
+        SecretExpiring = "secret.expiring",
         /// A holding ended: its holder has the value no longer.
         HoldingClose = "holding.close",
         /// The tasks that somebody's leaving makes were put on record.
@@ -210,6 +216,10 @@ names! {
         FindingReport = "finding.report",
         /// Somebody decided on a finding.
         FindingResolve = "finding.resolve",
+        /// The answer to a change was kept, for who asks for the same change again.
+        RequestKeep = "request.keep",
+        /// What was kept of requests was cleared away.
+        RequestSweep = "request.sweep",
         /// A checkpoint was published outside the store.
         LogCheckpoint = "log.checkpoint",
         /// The log was exported.

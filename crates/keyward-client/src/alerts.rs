@@ -8,7 +8,7 @@ use keyward_monitor::{
     Alert, AlertKind, Credentials, Endpoint, MailTls, NewEmail, Parcel, Settings, Sink, Subject, send_once,
 };
 use keyward_types::{Clock, Random, Secret};
-use keyward_vault::{Actor, AlertSink, Vault};
+use keyward_vault::{Actor, AlertSink, Lead, Vault};
 
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, AlertWay, MadeAlertSink, MailInfo, NewAlertSinkInfo};
 use crate::{Bytes, Failure, Result, SystemClock, SystemRandom};
@@ -56,19 +56,24 @@ impl Alerts<'_> {
 }
 
 /// The sinks of a vault, ready for a [`keyward_monitor::Dispatcher`]: recorded as one use of their
-/// credentials by `agent`. A sink that cannot be used is left out and named in the second list.
+/// credentials by `agent`. One that has no place in the log yet is told from `size` on. A sink that
+/// cannot be used is left out, and told of in the second list.
 ///
 /// # Errors
 /// When the vault refuses.
-pub fn open_sinks(vault: &Vault, agent: &str) -> Result<(Vec<Sink>, Vec<Failure>)> {
-    let (mut sinks, mut failures) = (Vec::new(), Vec::new());
-    for (sink, opened) in vault.open_alert_sinks(agent)? {
+pub(crate) fn open_sinks(vault: &Vault, lead: &Lead, agent: &str, size: u64) -> Result<(Vec<Sink>, Vec<Alert>)> {
+    let (mut sinks, mut unusable) = (Vec::new(), Vec::new());
+    let places = vault.alert_places()?;
+    for (sink, opened) in vault.open_alert_sinks(lead, agent)? {
         match ready(&sink, &opened) {
-            Ok(sink) => sinks.push(sink),
-            Err(failure) => failures.push(failure),
+            Ok(ready) => sinks.push(Sink { from: places.get(&sink.id).copied().unwrap_or(size), ..ready }),
+            Err(failure) => {
+                let subject = Subject::new("alert sink", sink.id.to_string()).named(sink.name.as_str());
+                unusable.push(Alert::channel_unusable(subject, SystemClock.now(), &failure.message));
+            }
         }
     }
-    Ok((sinks, failures))
+    Ok((sinks, unusable))
 }
 
 fn ready(sink: &AlertSink, opened: &Secret<Vec<u8>>) -> Result<Sink> {
@@ -76,7 +81,7 @@ fn ready(sink: &AlertSink, opened: &Secret<Vec<u8>>) -> Result<Sink> {
     let unusable = |error| Failure::internal(format!("the alert sink `{}` cannot be used: {error}", sink.name));
     let credentials = Credentials::from_bytes(opened.expose()).map_err(unusable)?;
     let channel = settings.channel(&credentials).map_err(unusable)?;
-    Ok(Sink { id: sink.id, name: sink.name.to_string(), only: settings.only().to_vec(), channel })
+    Ok(Sink { id: sink.id, name: sink.name.to_string(), only: settings.only().to_vec(), from: 0, channel })
 }
 
 fn settings(sink: &AlertSink) -> Result<Settings> {

@@ -157,6 +157,7 @@ impl From<VaultError> for Failure {
                 .hint("compare `keyward audit log` with what you expect, then `keyward store accept`"),
             VaultError::FutureFormat(_) => Self::internal(message).hint("update keyward"),
             VaultError::Raced(_) => Self::new(Code::Raced, message).hint("try again"),
+            VaultError::Replaced => Self::new(Code::Raced, message),
             VaultError::Damaged(_) => {
                 Self::internal(message).hint("`keyward audit verify` says more; `keyward restore` brings a backup back")
             }

@@ -7,7 +7,7 @@ use keyward_access::{Caller, Login};
 use keyward_types::{EnvironmentName, Head, KnownSecret, Operation, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
     Actor, AgeRecipient, Edit, Error, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue,
-    Opened, Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
+    Once, Opened, Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
 };
 
 use crate::access::Access;
@@ -61,6 +61,13 @@ impl LocalDesk {
     #[must_use]
     pub fn expecting(mut self, expected: Expected) -> Self {
         self.actor.expects = expected;
+        self
+    }
+
+    /// The same, for a request that is carried out once however often it is asked.
+    #[must_use]
+    pub fn once(mut self, once: Option<Once>) -> Self {
+        self.actor.once = once;
         self
     }
 

@@ -1,7 +1,7 @@
 //! The local desk's calls about leavers: facts are gathered, a plan is made of them, and what
 //! people do about it goes on record.
 
-use keyward_access::{Identity, Login, TokenRecord};
+use keyward_access::{Identity, Login, Session, TokenRecord};
 use keyward_lifecycle::offboarding::{self, Credential, CredentialSort, Facts, Part, Reach, Through};
 use keyward_types::{Clock, PrincipalId};
 use keyward_vault::{Actor, Readable, Settlement, Source, Task, TaskAbout, Vault};
@@ -69,11 +69,18 @@ impl Team<'_> {
         let facts = Facts {
             footprint: self.vault.footprint(self.actor, leaver)?,
             reaches: self.vault.readable(self.actor, leaver)?.into_iter().map(reach).collect(),
-            credentials: self.vault.tokens_known_to(self.actor, leaver)?.into_iter().map(credential).collect(),
+            credentials: self.credentials(leaver)?,
         };
         let plan = offboarding::plan(&facts, leaver, SystemClock.now());
         let tasks = offboarding::worklist(&plan, &self.vault.offboarding_tasks(self.actor, leaver)?);
         Ok(OffboardingInfo { account: login.clone(), disabled_at: account.disabled_at, plan, tasks })
+    }
+
+    /// Tokens and, as long as the account lives, sessions: they end with it.
+    fn credentials(&self, leaver: &PrincipalId) -> Result<Vec<Credential>> {
+        let tokens = self.vault.tokens_known_to(self.actor, leaver)?.into_iter().map(credential);
+        let sessions = self.vault.sessions_seen(self.actor, leaver)?.into_iter().map(session);
+        Ok(tokens.chain(sessions).collect())
     }
 }
 
@@ -92,6 +99,21 @@ fn reach(readable: Readable) -> Reach {
         Source::Token(id) => Through::Token(id),
     };
     Reach { to: Part::Secret(readable.secret), through, since: readable.since, until: readable.until }
+}
+
+/// What shows it in a list is the program that it was begun with.
+fn session(session: Session) -> Credential {
+    Credential {
+        id: session.id,
+        sort: CredentialSort::Session,
+        name: session.agent,
+        owner: session.principal.clone(),
+        made_by: session.principal,
+        created_at: session.created_at,
+        last_used: Some(session.last_seen),
+        expires_at: Some(session.expires_at),
+        revoked_at: None,
+    }
 }
 
 fn credential(token: TokenRecord) -> Credential {

@@ -61,9 +61,9 @@ impl Team<'_> {
             since: begun.started_at,
             policy_accepted: begun.policy,
             policy: POLICY_VERSION.to_owned(),
-            second_factor: None,
+            second_factor: traces.second_factor,
             own_account: traces.first_act,
-            shared_account: None,
+            shared_account: traces.shared_account,
             first_run: traces.first_run,
             leak_contact: begun.leak_contact,
         });

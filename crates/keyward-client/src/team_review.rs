@@ -1,9 +1,8 @@
 //! The local desk's calls about access reviews: answers are carried out at once.
 
-use keyward_access::{Login, Role, Subject};
 use keyward_lifecycle::review::{self, Decision, Refusal};
 use keyward_types::{Clock, PrincipalId};
-use keyward_vault::{Answer, Error, Review, ReviewLine, Right};
+use keyward_vault::{Answer, Review, ReviewLine};
 
 use crate::team::Team;
 use crate::team_wire::{ReviewInfo, ReviewLineInfo};
@@ -32,11 +31,6 @@ impl Team<'_> {
     pub(crate) fn decide(&self, number: u32, decision: Decision) -> Result<ReviewLineInfo> {
         let (review, line) = self.line(None, number)?;
         let decided = review::decide(&review, &line, self.actor.principal(), decision, SystemClock.now())?;
-        match &decided.answer {
-            Answer::Removed { .. } => self.take_away(&line.right)?,
-            Answer::Narrowed { to, .. } => self.narrow(&line.right, to)?,
-            Answer::Open | Answer::Kept { .. } | Answer::Restored { .. } => {}
-        }
         self.vault.answer_review_line(self.actor, &line, &decided)?;
         self.line_info(&decided)
     }
@@ -45,7 +39,6 @@ impl Team<'_> {
     pub(crate) fn restore(&self, id: Option<&str>, number: u32) -> Result<ReviewLineInfo> {
         let (_, line) = self.line(id, number)?;
         let restored = review::restore(&line, self.actor.principal(), SystemClock.now())?;
-        self.give_back(&line.right)?;
         self.vault.answer_review_line(self.actor, &line, &restored)?;
         self.line_info(&restored)
     }
@@ -60,69 +53,9 @@ impl Team<'_> {
             }
             let lines = self.vault.review_lines(self.actor, &review.id)?;
             let closed = review::close(&review, &lines, now)?;
-            for line in &closed {
-                self.take_away(&line.right)?;
-            }
-            self.vault.close_review(self.actor, &review.id, &closed)?;
-            removed += closed.len() as u64;
+            removed += self.vault.close_review(self.actor, &review.id, &closed)?.1;
         }
         Ok(removed)
-    }
-
-    fn take_away(&self, right: &Right) -> Result<()> {
-        let taken = match &right.group {
-            Some(group) => self.vault.leave_group(self.actor, &name(group)?, &right.holder).map(drop),
-            None => {
-                let id = right.binding.parse().map_err(|_| Error::Damaged("a review names no role binding"))?;
-                self.vault.revoke_role(self.actor, id).map(drop)
-            }
-        };
-        match taken {
-            // Somebody was faster, or another line of the same group was.
-            Err(Error::Missing { .. }) => Ok(()),
-            Err(Error::Refused(_)) if self.is_out(right)? => Ok(()),
-            other => Ok(other?),
-        }
-    }
-
-    fn is_out(&self, right: &Right) -> Result<bool> {
-        let Some(group) = &right.group else { return Ok(false) };
-        Ok(!self.vault.group_named(self.actor, &name(group)?)?.members.contains(&right.holder))
-    }
-
-    fn narrow(&self, right: &Right, to: &str) -> Result<()> {
-        self.give(right, to)?;
-        self.take_away(right)
-    }
-
-    fn give_back(&self, right: &Right) -> Result<()> {
-        match &right.group {
-            Some(group) if self.is_out(right)? => {
-                self.vault.join_group(self.actor, &name(group)?, &right.holder)?;
-                Ok(())
-            }
-            Some(_) => Ok(()),
-            None => self.give(right, &right.role),
-        }
-    }
-
-    /// Gives a role where the right is; one that is there already is as good.
-    fn give(&self, right: &Right, role: &str) -> Result<()> {
-        let role: Role = role.parse().map_err(Failure::usage)?;
-        let (project, environment) = match right.at.split_once('/') {
-            _ if right.at == "*" => (None, None),
-            None => (Some(right.at.as_str()), None),
-            Some((project, environment)) => (Some(project), Some(environment)),
-        };
-        let lost = |_| Error::Damaged("a review names no place");
-        let project = project.map(str::parse).transpose().map_err(lost)?;
-        let environment = environment.map(str::parse).transpose().map_err(lost)?;
-        let reach = self.vault.reach(self.actor, project.as_ref(), environment.as_ref())?;
-        let subject = Subject::Principal(right.holder.clone());
-        match self.vault.grant(self.actor, &subject, role, &reach, None) {
-            Ok(_) | Err(Error::Exists { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
     }
 
     fn found(&self, id: Option<&str>) -> Result<Review> {
@@ -200,10 +133,6 @@ impl Team<'_> {
         let login = self.vault.account_of(principal)?.and_then(|account| account.login).map(String::from);
         Ok(login.unwrap_or_else(|| principal.to_string()))
     }
-}
-
-fn name(group: &str) -> Result<Login> {
-    Ok(group.parse().map_err(|_| Error::Damaged("a review names no group"))?)
 }
 
 impl From<Refusal> for Failure {

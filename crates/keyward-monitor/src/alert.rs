@@ -25,6 +25,10 @@ pub struct Alert {
     pub count: u64,
     /// What happened, for people: lower case, no full stop.
     pub text: String,
+    /// The first and the last entry of the log that it tells of; none for what a process saw of
+    /// itself. Receivers find the last one in `about`.
+    #[serde(skip)]
+    pub entries: Option<(u64, u64)>,
 }
 
 /// Whom or what an alert is about.
@@ -91,11 +95,19 @@ kinds! {
     ExpiringSecrets = "expiring_secrets",
     /// An alert sink does not take alerts any more.
     ChannelDead = "channel_dead",
+    /// Work that keyward does by itself fails.
+    JobFailed = "job_failed",
     /// Somebody tries whether alerts arrive.
     Test = "test",
 }
 
 impl Alert {
+    /// The entry of the log that it tells of.
+    #[must_use]
+    pub(crate) fn of_entry(self, index: u64) -> Self {
+        Self { entries: Some((index, index)), ..self }.with("entry", index.to_string())
+    }
+
     /// Something that happened once.
     pub fn new(
         kind: AlertKind,
@@ -104,7 +116,7 @@ impl Alert {
         subject: Subject,
         text: impl Into<String>,
     ) -> Self {
-        Self { kind, severity, time, subject, about: BTreeMap::new(), count: 1, text: text.into() }
+        Self { kind, severity, time, subject, about: BTreeMap::new(), count: 1, text: text.into(), entries: None }
     }
 
     /// The same with a further name or id.
@@ -124,6 +136,17 @@ impl Alert {
     pub fn audit_failure(vault: Subject, time: Timestamp, why: &str) -> Self {
         let text = format!("the audit log fails, and nothing is disclosed meanwhile: {why}");
         Self::new(AlertKind::AuditFailure, Severity::Critical, time, vault, text)
+    }
+
+    /// Work that keyward does by itself fails, and is tried again. `why` must not hold values.
+    pub fn job_failed(job: &str, time: Timestamp, why: &str) -> Self {
+        let text = format!("the job `{job}` fails, and is tried again: {why}");
+        Self::new(AlertKind::JobFailed, Severity::Critical, time, Subject::new("job", job), text)
+    }
+
+    /// A place that alerts go to cannot be used as it is set up. `why` must not hold values.
+    pub fn channel_unusable(sink: Subject, time: Timestamp, why: &str) -> Self {
+        Self::new(AlertKind::ChannelDead, Severity::Critical, time, sink, why)
     }
 
     /// A node was sealed, or unsealed.

@@ -69,6 +69,11 @@ impl Coalescer {
         std::mem::take(&mut self.windows).into_values().filter_map(|window| window.held).collect()
     }
 
+    /// What is held back.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &Alert> {
+        self.windows.values().filter_map(|window| window.held.as_ref())
+    }
+
     /// When the next window closes.
     pub(crate) fn wake(&self) -> Option<Timestamp> {
         self.windows.values().map(|window| window.closes).min()
@@ -80,7 +85,11 @@ fn later(now: Timestamp) -> Timestamp {
 }
 
 fn together(held: Alert, new: Alert) -> Alert {
-    Alert { count: held.count.saturating_add(new.count), severity: held.severity.max(new.severity), ..new }
+    let entries = match (held.entries, new.entries) {
+        (Some((first, last)), Some((other_first, other_last))) => Some((first.min(other_first), last.max(other_last))),
+        (one, other) => one.or(other),
+    };
+    Alert { count: held.count.saturating_add(new.count), severity: held.severity.max(new.severity), entries, ..new }
 }
 
 fn of_many(alert: Alert) -> Alert {

@@ -27,6 +27,8 @@ pub struct Tools {
     pub random: Arc<dyn Random>,
     /// When failures are tried again.
     pub retry: Retry,
+    /// Names the log that alerts come from, whatever process reads it.
+    pub log: String,
 }
 
 enum Message {
@@ -50,7 +52,7 @@ impl Dispatcher {
     pub fn start(sinks: Vec<Sink>, tools: Tools) -> Result<Self, Error> {
         let mut bytes = [0; 8];
         tools.random.fill(&mut bytes)?;
-        let outbox = Outbox::new(data_encoding::HEXLOWER.encode(&bytes), tools.retry);
+        let outbox = Outbox::new(data_encoding::HEXLOWER.encode(&bytes), tools.log.clone(), tools.retry);
         let (desk, inbox) = sync_channel(MOST_RAISED);
         let overrun = Arc::new(AtomicU64::new(0));
         let mut post =
@@ -73,6 +75,13 @@ impl Dispatcher {
         }
     }
 
+    /// Takes an alert of the log in, and waits where too many come at once: the log has them all,
+    /// so that none is to be dropped.
+    pub fn raise_in_turn(&self, alert: Alert) {
+        // The thread lives as long as this does.
+        let _ = self.desk.send(Message::Raised(alert));
+    }
+
     /// From now on these are the sinks. Those that stay keep what waits for them.
     pub fn replace(&self, sinks: Vec<Sink>) {
         // The thread lives as long as this does.
@@ -88,6 +97,11 @@ impl Dispatcher {
 
     /// Sends what waits, for at most this long, and ends. Answers how each sink did.
     pub fn close(mut self, within: Duration) -> Vec<SinkState> {
+        self.shut(within)
+    }
+
+    /// The same for who keeps it; what is raised from then on goes nowhere.
+    pub fn shut(&mut self, within: Duration) -> Vec<SinkState> {
         let _ = self.desk.send(Message::Close(Instant::now() + within));
         self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
     }
@@ -175,7 +189,7 @@ impl PostOffice {
                 self.workers.insert(sink.id, worker);
             }
         }
-        self.step(Event::Sinks(sinks.into_iter().map(|sink| (sink.id, sink.name, sink.only)).collect()));
+        self.step(Event::Sinks(sinks.into_iter().map(|sink| (sink.id, sink.name, sink.only, sink.from)).collect()));
     }
 }
 

@@ -68,12 +68,14 @@ pub fn alert_of(entry: &Entry<'_>) -> Option<Alert> {
             Alert::seal_state(entry.node(), entry.time, false)
         }
         "store.accept" if done => Alert::safe_mode(entry.who(), entry.time, None),
+        "secret.expiring" => entry.expiring()?,
         "log.verify" if entry.outcome == "failed" => {
             Alert::audit_failure(entry.who(), entry.time, "it does not verify")
         }
         _ => return None,
     };
-    Some(Alert { count: entry.count.unwrap_or(1).max(1), ..alert }.with("entry", entry.index.to_string()))
+    let count = if alert.kind == AlertKind::ExpiringSecrets { 1 } else { entry.count.unwrap_or(1).max(1) };
+    Some(Alert { count, ..alert }.of_entry(entry.index))
 }
 
 impl Entry<'_> {
@@ -91,7 +93,14 @@ impl Entry<'_> {
 
     /// The node that an entry names.
     fn node(&self) -> Subject {
-        Subject::new("node", self.more.get("node").map_or("unnamed", String::as_str))
+        Subject::new("node", self.more.get("node").map_or("keyward", String::as_str))
+    }
+
+    /// The count is in the text: it is not so many events.
+    fn expiring(&self) -> Option<Alert> {
+        let days = self.more.get("days")?.parse().ok()?;
+        let names = self.more.get("secrets").map_or("", String::as_str);
+        Some(crate::expiry::alert(self.about?, days, self.count.unwrap_or(1), names, self.time))
     }
 
     fn alert(&self, kind: AlertKind, severity: Severity, text: &str) -> Alert {
@@ -154,5 +163,17 @@ mod tests {
         assert!(
             told("restore", "allowed", &[("safe_mode", "older than its anchor")]).unwrap().text.contains("its anchor")
         );
+    }
+
+    #[test]
+    fn what_expires_and_what_is_sealed_are_alerts() {
+        let warning = told("secret.expiring", "allowed", &[("days", "7"), ("secrets", "`A`, `B`")]).unwrap();
+        assert_eq!((warning.kind, warning.count), (AlertKind::ExpiringSecrets, 1));
+        assert_eq!(warning.text, "1 secret of `shop/production` expires within 7 days: `A`, `B`");
+        assert!(told("secret.expiring", "allowed", &[]).is_none(), "without days it warns of nothing");
+        let sealed = told("vault.lock", "allowed", &[("node", "a")]).unwrap();
+        assert_eq!((sealed.kind, sealed.subject.called()), (AlertKind::SealState, "a"));
+        assert_eq!(told("vault.unlock", "allowed", &[]).unwrap().severity, Severity::Info);
+        assert_eq!(told("vault.unlock", "denied", &[]).unwrap().kind, AlertKind::FailedSignIns);
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use keyward_types::{EnvironmentName, Head, ProjectName, Timestamp};
+use keyward_types::{EnvironmentName, Head, ProjectName, SecretName, Timestamp};
 
 use crate::{Alert, AlertKind, Severity, Subject};
 
@@ -20,26 +20,45 @@ pub const WARNINGS: [i64; 6] = [30, 14, 7, 3, 1, 0];
 /// How many names one alert spells.
 const MOST_NAMES: usize = 20;
 
-/// The warnings that fell due after `since` and up to `now`: one alert for all secrets of an
-/// environment that expire within the same number of days. Called again with the last `now` as
-/// `since` it repeats nothing; a secret of which several warnings are due is told of once.
-pub fn expiring<'a>(secrets: impl IntoIterator<Item = Expiring<'a>>, since: Timestamp, now: Timestamp) -> Vec<Alert> {
-    let mut due: BTreeMap<(String, i64), Vec<String>> = BTreeMap::new();
+/// Secrets of an environment that expire within the same number of days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// Their project.
+    pub project: ProjectName,
+    /// Their environment.
+    pub environment: EnvironmentName,
+    /// Within how many days; 0: they have expired.
+    pub days: i64,
+    /// How many there are.
+    pub count: u64,
+    /// The names of the first of them, as the alert spells them.
+    pub names: String,
+}
+
+/// The warnings that fell due after `since` and up to `now`: one for all secrets of an environment
+/// that expire within the same number of days. Called again with the last `now` as `since` it
+/// repeats nothing; a secret of which several warnings are due is told of once.
+pub fn expiring<'a>(secrets: impl IntoIterator<Item = Expiring<'a>>, since: Timestamp, now: Timestamp) -> Vec<Expiry> {
+    let mut due: BTreeMap<(&ProjectName, &EnvironmentName, i64), Vec<&SecretName>> = BTreeMap::new();
     for secret in secrets {
         let Some(end) = secret.head.expires_at.filter(|_| secret.head.active().is_some()) else { continue };
         let falls_due = |days: &&i64| (since.0 + 1..=now.0).contains(&end.plus_days(-**days).0);
         if let Some(days) = WARNINGS.iter().rev().find(falls_due) {
-            let place = format!("{}/{}", secret.project, secret.environment);
-            due.entry((place, *days)).or_default().push(secret.head.name.to_string());
+            due.entry((secret.project, secret.environment, *days)).or_default().push(&secret.head.name);
         }
     }
-    due.into_iter().map(|((place, days), names)| alert(&place, days, names, now)).collect()
+    due.into_iter().map(|((project, environment, days), names)| spelled(project, environment, days, names)).collect()
 }
 
-fn alert(place: &str, days: i64, mut names: Vec<String>, now: Timestamp) -> Alert {
+fn spelled(project: &ProjectName, environment: &EnvironmentName, days: i64, mut names: Vec<&SecretName>) -> Expiry {
     names.sort();
-    let (count, n) = (names.len() as u64, names.len());
-    let when = match (days, n) {
+    let shown = names.iter().take(MOST_NAMES).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    Expiry { project: project.clone(), environment: environment.clone(), days, count: names.len() as u64, names: shown }
+}
+
+/// The alert that such a warning is, once it stands in the log.
+pub(crate) fn alert(place: &str, days: i64, count: u64, names: &str, time: Timestamp) -> Alert {
+    let when = match (days, count) {
         (0, 1) => "has expired".to_owned(),
         (0, _) => "have expired".to_owned(),
         (1, 1) => "expires within a day".to_owned(),
@@ -47,18 +66,19 @@ fn alert(place: &str, days: i64, mut names: Vec<String>, now: Timestamp) -> Aler
         (_, 1) => format!("expires within {days} days"),
         _ => format!("expire within {days} days"),
     };
-    let spelled = names.iter().take(MOST_NAMES).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let rest = if n > MOST_NAMES { format!(" and {} more", n - MOST_NAMES) } else { String::new() };
-    let noun = if n == 1 { "secret" } else { "secrets" };
-    let text = format!("{n} {noun} of `{place}` {when}: {spelled}{rest}");
+    let rest = match count.saturating_sub(MOST_NAMES as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let noun = if count == 1 { "secret" } else { "secrets" };
+    let text = format!("{count} {noun} of `{place}` {when}: {names}{rest}");
     let severity = match days {
         0 | 1 => Severity::Critical,
         2..=7 => Severity::Warning,
         _ => Severity::Info,
     };
-    // The count is in the text: it is not so many events.
     let subject = Subject::new("environment", place);
-    Alert::new(AlertKind::ExpiringSecrets, severity, now, subject, text)
+    Alert::new(AlertKind::ExpiringSecrets, severity, time, subject, text)
         .with("days", days.to_string())
         .with("secrets", count.to_string())
 }
@@ -96,10 +116,15 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    fn told(heads: &[Head], since: i64, now: i64) -> Vec<Alert> {
+    fn told(heads: &[Head], since: i64, now: i64) -> Vec<Expiry> {
         let (project, environment) = ("shop".parse().unwrap(), "production".parse().unwrap());
         let all = heads.iter().map(|head| Expiring { project: &project, environment: &environment, head });
         expiring(all, Timestamp(since), Timestamp(now))
+    }
+
+    fn in_words(warning: &Expiry) -> String {
+        let place = format!("{}/{}", warning.project, warning.environment);
+        alert(&place, warning.days, warning.count, &warning.names, Timestamp(0)).text
     }
 
     #[test]
@@ -109,21 +134,21 @@ mod tests {
             let (mut now, mut days) = (0, Vec::new());
             while now < 50 * DAY {
                 let alerts = told(&heads, now, now + step);
-                days.extend(alerts.iter().map(|alert| alert.about["days"].parse::<i64>().unwrap()));
+                days.extend(alerts.iter().map(|warning| warning.days));
                 now += step;
             }
             assert_eq!(days, WARNINGS, "every {step} ms");
         }
         let late = told(&heads, 0, 60 * DAY);
-        assert_eq!((late.len(), late[0].text.as_str()), (1, "1 secret of `shop/production` has expired: `A`"));
+        assert_eq!((late.len(), in_words(&late[0]).as_str()), (1, "1 secret of `shop/production` has expired: `A`"));
     }
 
     #[test]
     fn secrets_of_an_environment_are_told_together() {
         let heads: Vec<Head> = (10..40).map(|n| head(&format!("KEY_{n}"), Some(7 * DAY))).collect();
-        let alerts = told(&heads, -1, 0);
-        assert_eq!((alerts.len(), alerts[0].severity, alerts[0].count), (1, Severity::Warning, 1));
-        let text = &alerts[0].text;
+        let warnings = told(&heads, -1, 0);
+        assert_eq!((warnings.len(), warnings[0].days, warnings[0].count), (1, 7, 30));
+        let text = in_words(&warnings[0]);
         assert!(text.starts_with("30 secrets of `shop/production` expire within 7 days: `KEY_10`, "), "{text}");
         assert!(text.ends_with("`KEY_29` and 10 more"), "{text}");
     }

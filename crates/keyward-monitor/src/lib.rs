@@ -33,7 +33,7 @@ pub use alert::{Alert, AlertKind, Severity, Subject};
 pub use dispatcher::{Dispatcher, Tools};
 pub use endpoint::Endpoint;
 pub use entry::{Entry, alert_of};
-pub use expiry::{Expiring, WARNINGS, expiring};
+pub use expiry::{Expiring, Expiry, WARNINGS, expiring};
 pub use fault::{Error, Fault};
 pub use outbox::{Event, Outbox, Parcel, SinkState, Step};
 pub use retry::Retry;

@@ -18,6 +18,8 @@ pub struct Outbox {
     retry: Retry,
     /// Makes ids of parcels that no other process makes.
     prefix: String,
+    /// Names the log, for ids of what is about its entries.
+    log: String,
     parcels: u64,
 }
 
@@ -41,8 +43,9 @@ pub enum Event {
     Sent(AlertSinkId),
     /// A sink did not; `roll` is uniform over `u32`.
     Failed(AlertSinkId, Fault, u32),
-    /// These are the sinks from now on.
-    Sinks(Vec<(AlertSinkId, String, Vec<AlertKind>)>),
+    /// These are the sinks from now on: each with its name, its kinds, and the entry of the log
+    /// from which on it is told. A sink that stays goes on where it is.
+    Sinks(Vec<(AlertSinkId, String, Vec<AlertKind>, u64)>),
     /// Time went by.
     Tick,
     /// Nothing comes any more: what is held back goes out now.
@@ -57,9 +60,10 @@ pub enum Step {
 }
 
 impl Outbox {
-    /// Without sinks. `prefix` has to be unlike that of every other process.
-    pub fn new(prefix: String, retry: Retry) -> Self {
-        Self { coalescer: Coalescer::default(), lines: Vec::new(), retry, prefix, parcels: 0 }
+    /// Without sinks. `prefix` has to be unlike that of every other process, `log` names the log
+    /// whatever process reads it.
+    pub fn new(prefix: String, log: String, retry: Retry) -> Self {
+        Self { coalescer: Coalescer::default(), lines: Vec::new(), retry, prefix, log, parcels: 0 }
     }
 
     /// Takes an event in and says what is to be done.
@@ -109,7 +113,18 @@ impl Outbox {
 
     /// How each sink does.
     pub fn states(&self) -> Vec<SinkState> {
-        self.lines.iter().map(Line::state).collect()
+        self.lines.iter().map(|line| line.state(self.coalescer.held())).collect()
+    }
+
+    /// What is about the log has the same id in the next life of this process, so that its
+    /// receiver knows it again.
+    fn parcel(&mut self, alert: Alert) -> Parcel {
+        self.parcels += 1;
+        let id = match alert.entries {
+            Some((first, _)) => format!("msg_{}-{first}", self.log),
+            None => format!("msg_{}{:08x}", self.prefix, self.parcels),
+        };
+        Parcel { id, alert }
     }
 
     fn line(&mut self, sink: AlertSinkId) -> Option<&mut Line> {
@@ -118,9 +133,8 @@ impl Outbox {
 
     /// To every sink that takes this kind, but one.
     fn post(&mut self, alert: &Alert, but: Option<AlertSinkId>) {
-        self.parcels += 1;
-        let parcel = Parcel { id: format!("msg_{}{:08x}", self.prefix, self.parcels), alert: alert.clone() };
-        for line in self.lines.iter_mut().filter(|line| Some(line.id) != but && line.takes(alert.kind)) {
+        let parcel = self.parcel(alert.clone());
+        for line in self.lines.iter_mut().filter(|line| Some(line.id) != but && line.takes(alert)) {
             line.push(parcel.clone());
         }
     }
@@ -135,9 +149,7 @@ impl Outbox {
         let subject = Subject::new("alert sink", sink.to_string()).named(line.name.clone());
         let text = format!("alerts to `{}` were dropped, because too many waited for it", line.name);
         let alert = Alert::new(AlertKind::ChannelDead, Severity::Warning, now, subject, text);
-        let alert = Alert { count: lost, ..alert };
-        self.parcels += 1;
-        let parcel = Parcel { id: format!("msg_{}{:08x}", self.prefix, self.parcels), alert };
+        let parcel = self.parcel(Alert { count: lost, ..alert });
         if let Some(line) = self.line(sink) {
             line.push(parcel);
         }
@@ -152,13 +164,13 @@ impl Outbox {
     }
 
     /// Sinks that stay keep what waits for them.
-    fn replace(&mut self, sinks: Vec<(AlertSinkId, String, Vec<AlertKind>)>) {
+    fn replace(&mut self, sinks: Vec<(AlertSinkId, String, Vec<AlertKind>, u64)>) {
         let mut old = std::mem::take(&mut self.lines);
         self.lines = sinks
             .into_iter()
-            .map(|(id, name, only)| match old.iter().position(|line| line.id == id) {
+            .map(|(id, name, only, from)| match old.iter().position(|line| line.id == id) {
                 Some(place) => old.swap_remove(place).renamed(name, only),
-                None => Line::new(id, name, only),
+                None => Line::new(id, name, only, from),
             })
             .collect();
     }

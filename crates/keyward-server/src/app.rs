@@ -15,7 +15,7 @@ use crate::follow::Freshness;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::repeat::{self, Repeats};
-use crate::{closed, health, openapi, request, routes, web};
+use crate::{closed, health, openapi, request, routes, scim, web};
 
 /// What a server has whether it is open or sealed.
 #[derive(Clone)]
@@ -65,6 +65,7 @@ pub(crate) fn router(app: &Arc<App>, edge: &Edge, freshness: &Freshness) -> Rout
         .layer(from_fn(request::no_store));
     Router::new()
         .nest("/api/v1", api)
+        .nest(scim::BASE, scim::router().layer(from_fn(request::no_store)))
         .route("/", get(web::page))
         .route("/style.css", get(web::style))
         .route("/healthz", get(health::alive))

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, header};
 use keyward_access::Caller;
 use keyward_client::{Expected, LocalDesk, Occasion};
 use keyward_types::token::PlainToken;
+use keyward_vault::Once;
 
 use crate::address::Client;
 use crate::app::App;
@@ -25,6 +26,7 @@ pub(crate) struct Asker {
     from: Option<IpAddr>,
     occasion: Occasion,
     expected: Expected,
+    once: Option<Once>,
 }
 
 /// Whoever holds the token of a request, for whom comes after.
@@ -52,6 +54,7 @@ impl Asker {
             None => identify(&self.app, &self.token, self.from)?,
         };
         let desk = LocalDesk::acting(Arc::clone(&self.app.vault), caller, self.occasion).expecting(self.expected);
+        let desk = desk.once(self.once);
         Ok(match self.from {
             Some(address) => desk.from_address(address.to_string()),
             None => desk,
@@ -69,7 +72,8 @@ impl FromRequestParts<Arc<App>> for Asker {
         let reason = words(&parts.headers, "x-keyward-reason");
         let expected = etag::expected(&parts.method, &parts.headers)?;
         let identified = parts.extensions.get::<Identified>().map(|Identified(caller)| caller.clone());
-        Ok(Self { app: Arc::clone(app), token, identified, from, occasion: Occasion { agent, reason }, expected })
+        let once = parts.extensions.get::<Once>().cloned();
+        Ok(Self { app: Arc::clone(app), token, identified, from, occasion: Occasion { agent, reason }, expected, once })
     }
 }
 

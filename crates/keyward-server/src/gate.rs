@@ -5,6 +5,7 @@
 //! ended. What unseals is the one call by which somebody who was not identified changes anything.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ use crate::app::{App, Edge, router};
 use crate::authenticate::Authenticate;
 use crate::closed::{Closed, closed};
 use crate::follow::Follow;
+use crate::jobs;
+use crate::stop::Stop;
 use crate::unsealing::{Progress, Tries, Unsealing};
 
 /// The way to the vault of a server that can be sealed.
@@ -49,6 +52,8 @@ pub(crate) struct Gate {
     authenticate: Arc<dyn Authenticate>,
     keyhole: Option<Box<dyn Keyhole>>,
     now: RwLock<Option<Open>>,
+    /// The server runs, and with it the jobs of each of its lives.
+    works: AtomicBool,
     unsealing: Mutex<Unsealing>,
     tries: Mutex<Tries>,
     /// How many shares are needed, and when that was asked: whoever is nobody shall not make us ask
@@ -61,8 +66,31 @@ pub(crate) struct Gate {
 /// What an open server has.
 struct Open {
     vault: Weak<Vault>,
+    app: Weak<App>,
+    labour: Option<Labour>,
     router: Router,
     follow: Follow,
+}
+
+/// The jobs of one life of a server: from its opening to its seal.
+struct Labour {
+    stop: Stop,
+    running: jobs::Running,
+}
+
+impl Labour {
+    fn begin(app: &Arc<App>) -> std::io::Result<Self> {
+        let stop = Stop::new();
+        Ok(Self { running: jobs::start(Arc::clone(app), stop.clone())?, stop })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(labour) = &self.labour {
+            labour.stop.stop();
+        }
+    }
 }
 
 /// How long the answer to how many shares are needed is good for.
@@ -79,6 +107,7 @@ impl Gate {
             authenticate: Arc::new(authenticate),
             keyhole,
             now: RwLock::default(),
+            works: AtomicBool::new(false),
             unsealing: Mutex::default(),
             tries: Mutex::default(),
             threshold: Mutex::default(),
@@ -104,10 +133,38 @@ impl Gate {
         }
         let weak = Arc::downgrade(&vault);
         let app = Arc::new(App::new(vault, Arc::clone(&self.authenticate), &self.edge));
-        let open = Open { vault: weak, router: router(&app, &self.edge, follow.freshness()), follow };
+        let failed = |error: std::io::Error| Failure::internal(format!("no thread can be started: {error}"));
+        let works = self.works.load(Ordering::Acquire);
+        let labour = works.then(|| Labour::begin(&app)).transpose().map_err(failed)?;
+        let router = router(&app, &self.edge, follow.freshness());
+        let open = Open { vault: weak, app: Arc::downgrade(&app), labour, router, follow };
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Some(open);
         self.edge.metrics.sealed(false);
         Ok(())
+    }
+
+    /// From now on jobs run while the server is open.
+    pub(crate) fn begin_jobs(&self) -> std::io::Result<()> {
+        self.works.store(true, Ordering::Release);
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = &mut *now
+            && open.labour.is_none()
+            && let Some(app) = open.app.upgrade()
+        {
+            open.labour = Some(Labour::begin(&app)?);
+        }
+        Ok(())
+    }
+
+    /// The server ends: jobs do, too, and what they are at is waited for as far as it ends in time.
+    pub(crate) fn end_jobs(&self) {
+        self.works.store(false, Ordering::Release);
+        let labour =
+            self.now.write().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(|open| open.labour.take());
+        if let Some(Labour { stop, running }) = labour {
+            stop.stop();
+            running.wait();
+        }
     }
 
     /// The routes for a request that comes now.

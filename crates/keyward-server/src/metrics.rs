@@ -19,6 +19,9 @@ pub(crate) struct Metrics {
     unidentified: AtomicU64,
     refused: AtomicU64,
     sealed: AtomicBool,
+    store_failures: AtomicU64,
+    jobs: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+    leads: AtomicU64,
 }
 
 /// Upper bounds of the buckets of durations, in microseconds and as they are written.
@@ -86,6 +89,26 @@ impl Metrics {
         self.sealed.store(sealed, Relaxed);
     }
 
+    /// The store failed at a request.
+    pub(crate) fn store_failed(&self) {
+        self.store_failures.fetch_add(1, Relaxed);
+    }
+
+    /// At how many requests the store failed.
+    pub(crate) fn store_failures(&self) -> u64 {
+        self.store_failures.load(Relaxed)
+    }
+
+    /// A job ended: `done`, `failed` or `panicked`.
+    pub(crate) fn job(&self, job: &'static str, outcome: &'static str) {
+        *self.jobs.lock().unwrap_or_else(PoisonError::into_inner).entry((job, outcome)).or_default() += 1;
+    }
+
+    /// Whether this process does the vault's own work.
+    pub(crate) fn leads(&self, leads: bool) {
+        self.leads.store(u64::from(leads), Relaxed);
+    }
+
     /// The text form, with the size of the log where that is known.
     pub(crate) fn text(&self, log_size: Option<u64>) -> String {
         let mut text = String::new();
@@ -117,8 +140,19 @@ impl Metrics {
         one("keyward_refused_connections_total", "counter", "connections turned away", refused.to_string());
         let sealed = u8::from(self.sealed.load(Relaxed)).to_string();
         one("keyward_sealed", "gauge", "1 while the server has no key", sealed);
+        one(
+            "keyward_store_failures_total",
+            "counter",
+            "requests at which the store failed",
+            self.store_failures().to_string(),
+        );
+        one("keyward_leader", "gauge", "whether this node runs the jobs", self.leads.load(Relaxed).to_string());
         if let Some(size) = log_size {
             one("keyward_log_entries", "gauge", "entries in the audit log", size.to_string());
+        }
+        head(&mut text, "keyward_job_runs_total", "counter", "jobs that ended");
+        for ((job, outcome), n) in self.jobs.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let _ = writeln!(text, "keyward_job_runs_total{{job=\"{job}\",outcome=\"{outcome}\"}} {n}");
         }
         text
     }

@@ -70,6 +70,7 @@ fn parameter(part: &str) -> Option<Value> {
         "login" => ("Login of an account", word(64)),
         "group" => ("Name of a group", word(64)),
         "policy" => ("Name of a policy", word(64)),
+        "sink" => ("Name of a place that alerts go to", word(64)),
         "id" => ("Its id", word(64)),
         _ => ("A number", json!({ "type": "integer", "format": "int64", "minimum": 0 })),
     };

@@ -13,6 +13,7 @@ use keyward_types::{Clock, Random};
 use crate::address::{self, Peer};
 use crate::app::Edge;
 use crate::problem::Problem;
+use crate::scim;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -29,6 +30,7 @@ pub(crate) async fn account(State(edge): State<Edge>, mut request: Request, next
         let parent = request.headers().get("traceparent").and_then(|parent| parent.to_str().ok());
         telemetry.begin(SpanKind::Server, SystemClock.now(), parent)
     });
+    let of_scim = request.uri().path().starts_with(scim::BASE);
     let limit = Duration::from_secs(edge.config.limits.request_seconds);
     let mut response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
@@ -40,7 +42,13 @@ pub(crate) async fn account(State(edge): State<Edge>, mut request: Request, next
         let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| Problem::of_status(status));
         let allow = response.headers_mut().remove(header::ALLOW);
         code = problem.code();
-        response = problem.answer(&id);
+        if matches!(code, "internal" | "unavailable") {
+            edge.metrics.store_failed();
+        }
+        response = match of_scim {
+            true => scim::answer(&problem, &response),
+            false => problem.answer(&id),
+        };
         // RFC 9110, 15.5.6: whoever is refused a method is told which there are.
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);

@@ -88,7 +88,10 @@ impl Server {
             .max_blocking_threads(calls)
             .build()
             .map_err(failed)?;
+        let gate = Arc::clone(&self.gate);
+        gate.begin_jobs().map_err(failed)?;
         let done = runtime.block_on(self.serve(stop.clone())).map_err(failed);
+        gate.end_jobs();
         // Calls that are under way are carried out to their end: what they commit is whole anyway.
         runtime.shutdown_timeout(std::time::Duration::from_secs(2));
         done

@@ -13,6 +13,8 @@ pub enum Purpose {
     Credential,
     /// Sealed credentials of alert sinks.
     Alert,
+    /// Sealed answers to requests that may be asked again.
+    Answer,
     /// MACs of records.
     HeadMac,
     /// Signatures of log checkpoints.

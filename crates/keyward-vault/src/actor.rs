@@ -1,7 +1,7 @@
 use keyward_access::Caller;
 use keyward_types::PrincipalId;
 
-use crate::Expected;
+use crate::{Expected, Lead, Once};
 
 /// Who acts and on what occasion: the first argument of everything the vault does.
 #[derive(Clone, Debug)]
@@ -16,12 +16,24 @@ pub struct Actor {
     pub address: Option<String>,
     /// What the caller takes to be there: a change to a secret that stands otherwise is refused.
     pub expects: Expected,
+    /// That he does the vault's own work: his changes are refused once somebody else leads.
+    pub lead: Option<Lead>,
+    /// That what he asks for is carried out once: his first change is marked as done.
+    pub once: Option<Once>,
 }
 
 impl Actor {
     /// Somebody with a program, on no particular occasion.
     pub fn new(caller: Caller, agent: impl Into<String>) -> Self {
-        Self { caller, reason: None, agent: agent.into(), address: None, expects: Expected::Anything }
+        Self {
+            caller,
+            reason: None,
+            agent: agent.into(),
+            address: None,
+            expects: Expected::Anything,
+            lead: None,
+            once: None,
+        }
     }
 
     /// Who it is.
@@ -31,6 +43,6 @@ impl Actor {
 
     /// keyward itself at a task, on behalf of this actor's command.
     pub(crate) fn as_system(&self, task: keyward_access::SystemTask) -> Self {
-        Self { caller: Caller::system(task), expects: Expected::Anything, ..self.clone() }
+        Self { caller: Caller::system(task), expects: Expected::Anything, once: None, ..self.clone() }
     }
 }

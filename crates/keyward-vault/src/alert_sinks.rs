@@ -5,18 +5,19 @@
 //! What the settings and the credentials say is the matter of `keyward-monitor`; here they are
 //! opaque.
 
-use keyward_access::{Caller, Login, Object, SystemTask, authorize};
+use keyward_access::{Login, Object, SystemTask, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{AlertSinkId, Keys, PrincipalId, Purpose, Record, Secret, Timestamp, Use};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::actor::Actor;
+use crate::alert_places::AlertPlace;
 use crate::change::{Change, Names, Telling};
 use crate::crypto::context;
 use crate::records::{self, Row};
 use crate::write::raced;
-use crate::{Error, Vault};
+use crate::{Error, Lead, Vault};
 
 /// A place that alerts go to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,9 +89,12 @@ impl Vault {
         if records::load::<AlertSink>(&self.store, &sink.key())?.is_some() {
             return Err(Error::Exists { noun: "alert sink", name: name.to_string() });
         }
+        let place = AlertPlace { sink: id, next: self.log_size()? };
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::absent(&sink));
         change.put(&sink);
+        // It is told of what happens from now on, whenever somebody begins to send.
+        change.put(&place);
         change.commit().map_err(|error| raced(error, name.as_str()))?;
         Ok(sink)
     }
@@ -117,6 +121,7 @@ impl Vault {
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::unchanged(&row));
         change.delete::<AlertSink>(row.record.key());
+        change.delete::<AlertPlace>(row.record.id.as_bytes().to_vec());
         change.commit().map_err(|error| raced(error, name.as_str()))?;
         Ok(row.record)
     }
@@ -139,13 +144,14 @@ impl Vault {
     /// `agent` is the program that sends them. Where there is no sink, there is no entry.
     ///
     /// # Errors
-    /// When the store refuses or a record was altered.
-    pub fn open_alert_sinks(&self, agent: &str) -> Result<Vec<OpenedAlertSink>, Error> {
+    /// [`Error::Replaced`] when another process leads; when the store refuses or a record was
+    /// altered.
+    pub fn open_alert_sinks(&self, lead: &Lead, agent: &str) -> Result<Vec<OpenedAlertSink>, Error> {
         let rows = records::scan::<AlertSink>(&self.store, &[])?;
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let actor = Actor::new(Caller::system(SystemTask::Alert), agent);
+        let actor = Actor::task(SystemTask::Alert, lead, agent);
         let (object, action) = (Object::Vault(self.id()), ActionName::AlertUse);
         let permit = authorize::<Use>(&actor.caller, &object)?;
         let telling = Telling::new(action, object).count(rows.len() as u64);

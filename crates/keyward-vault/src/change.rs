@@ -13,7 +13,7 @@ use crate::actor::Actor;
 use crate::crypto::Key;
 use crate::records;
 use crate::roster::Known;
-use crate::{Error, Vault};
+use crate::{Error, Once, Vault};
 
 /// A change under way. Made from a permit, which it uses up.
 pub(crate) struct Change<'a> {
@@ -170,6 +170,13 @@ impl<'a> Change<'a> {
             self.expects.push(records::absent(&birth.stored));
             self.told[0].puts.push(records::put(&birth.stored));
         }
+        self.expects.extend(self.actor.lead.as_ref().and_then(|lead| lead.expect()));
+        // A denial is no part of what is to be done once.
+        let once = self.actor.once.as_ref().filter(|_| self.told[0].telling.outcome == Outcome::Allowed);
+        if let Some((before, mark)) = once.and_then(|once| once.mark()) {
+            self.expects.push(before);
+            self.told[0].puts.push(records::put(mark));
+        }
         let mut entries = Vec::with_capacity(self.told.len());
         for (i, told) in self.told.iter().enumerate() {
             let header = self.header.as_ref().filter(|_| i == 0).map(|bytes| Hash(header_hash(bytes)));
@@ -191,8 +198,23 @@ impl<'a> Change<'a> {
         if let Some(birth) = birth {
             birth.settle();
         }
+        if let Some(once) = once {
+            once.settle();
+        }
         self.vault.known.forget(&changed);
         Ok(committed)
+    }
+}
+
+/// Who has lost the lead is told that, and who asks for what is being done already that, and not that
+/// somebody changed the same thing.
+pub(crate) fn replaced(error: keyward_store::Error) -> Error {
+    match error {
+        keyward_store::Error::Conflict(expect) if matches!(*expect, Expect::Lease { .. }) => Error::Replaced,
+        keyward_store::Error::Conflict(expect) if Once::is_in_the_way(&expect) => {
+            Error::Raced("the request with this key".into())
+        }
+        other => other.into(),
     }
 }
 

@@ -108,6 +108,9 @@ pub enum Error {
     /// Somebody else changed the same thing at the same time.
     #[error("`{0}` was changed by somebody else at the same time")]
     Raced(String),
+    /// Another process leads.
+    #[error("another node does the vault's own work now")]
+    Replaced,
     /// The secret does not stand as the caller expected.
     #[error("`{0}` does not stand as you expected: it was changed since, or it is there already")]
     Stale(String),

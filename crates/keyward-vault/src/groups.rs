@@ -1,9 +1,9 @@
 //! Groups of people and programs. Taking somebody in gives him the group's roles, so that nobody
 //! takes in who could not give these.
 
-use keyward_access::{Group, Login, Object, Subject};
+use keyward_access::{Group, Login, Object, Permit, Role, RoleBinding, Subject};
 use keyward_audit::Action as ActionName;
-use keyward_types::{GroupId, PrincipalId, Record};
+use keyward_types::{Administer, GroupId, PrincipalId, Record};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
@@ -65,20 +65,14 @@ impl Vault {
     /// [`Error::Refused`] when the group has a role that the actor could not give, or he is in it
     /// already; [`Error::Missing`], [`Error::Denied`].
     pub fn join_group(&self, actor: &Actor, name: &Login, member: &PrincipalId) -> Result<Group, Error> {
-        self.change_group(actor, name, member, ActionName::GroupJoin, |group| {
-            if group.members.contains(member) {
-                return Err(Error::Refused(format!("the account is in `{name}` already")));
-            }
-            for binding in self.roster()?.bindings_of(&Subject::Group(group.id)) {
-                if !actor.caller.gives(binding.role, binding.project, binding.environment) {
-                    let role = binding.role;
-                    return Err(Error::Refused(format!("`{name}` has the role {role}, which you could not give")));
-                }
-            }
-            group.members.push(member.clone());
-            group.members.sort();
-            Ok(())
-        })
+        let row = self.group_row(name)?;
+        let mut group = row.record.clone();
+        let (permit, telling) = self.joining(actor, &mut group, member)?;
+        let mut change = Change::permitted(self, actor, permit, telling);
+        change.expect(records::unchanged(&row));
+        change.put(&group);
+        change.commit().map_err(|error| raced(error, name.as_str()))?;
+        Ok(group)
     }
 
     /// Takes somebody out.
@@ -86,37 +80,85 @@ impl Vault {
     /// # Errors
     /// [`Error::Refused`] when he is not in it; [`Error::Missing`], [`Error::Denied`].
     pub fn leave_group(&self, actor: &Actor, name: &Login, member: &PrincipalId) -> Result<Group, Error> {
-        self.change_group(actor, name, member, ActionName::GroupLeave, |group| {
-            let before = group.members.len();
-            group.members.retain(|other| other != member);
-            let left = group.members.len() < before;
-            left.then_some(()).ok_or_else(|| Error::Refused(format!("the account is not in `{name}`")))
-        })
-    }
-
-    fn change_group(
-        &self,
-        actor: &Actor,
-        name: &Login,
-        member: &PrincipalId,
-        action: ActionName,
-        apply: impl FnOnce(&mut Group) -> Result<(), Error>,
-    ) -> Result<Group, Error> {
-        let object = Object::Vault(self.id());
-        let account = self.account_row(member)?.record;
         let row = self.group_row(name)?;
-        let names = crate::people::of_account(&account).with("group", name.as_str());
-        let permit = self.permit_administer(actor, object, action, &names)?;
         let mut group = row.record.clone();
-        apply(&mut group)?;
-        let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
+        let (permit, telling) = self.leaving(actor, &mut group, member)?;
+        let mut change = Change::permitted(self, actor, permit, telling);
         change.expect(records::unchanged(&row));
         change.put(&group);
-        if action == ActionName::GroupLeave {
-            team_history::remember_member(&mut change, &group, member, self.tools.clock.now());
-        }
+        team_history::remember_member(&mut change, &group, member, self.tools.clock.now());
         change.commit().map_err(|error| raced(error, name.as_str()))?;
         Ok(group)
+    }
+
+    /// The permit and the entry for taking somebody into this group, in which he is then.
+    pub(crate) fn joining(
+        &self,
+        actor: &Actor,
+        group: &mut Group,
+        member: &PrincipalId,
+    ) -> Result<(Permit<Administer>, Telling), Error> {
+        let made = self.membership(actor, group, member, ActionName::GroupJoin)?;
+        if group.members.contains(member) {
+            return Err(Error::Refused(format!("the account is in `{}` already", group.name)));
+        }
+        for binding in self.roster()?.bindings_of(&Subject::Group(group.id)) {
+            self.refuse_to_bring(actor, group, binding)?;
+        }
+        group.members.push(member.clone());
+        group.members.sort();
+        Ok(made)
+    }
+
+    /// Nobody brings somebody into what he could not give. Who keeps accounts as an identity
+    /// provider has them gives nothing himself: an owner has to have bound the role to the group.
+    fn refuse_to_bring(&self, actor: &Actor, group: &Group, binding: &RoleBinding) -> Result<(), Error> {
+        let (name, role) = (&group.name, binding.role);
+        if actor.caller.provisions() {
+            let (roster, by) = (self.roster()?, &binding.granted_by);
+            let bindings = roster.bindings_of(&Subject::Principal(by.clone()));
+            let by_owner = *by == self.header_lock().owner || bindings.iter().any(|one| one.role == Role::Owner);
+            return match by_owner {
+                true => Ok(()),
+                false => Err(Error::Refused(format!(
+                    "`{name}` has the role {role}, which no owner has bound to it: provisioning gives no role by itself"
+                ))),
+            };
+        }
+        match actor.caller.gives(role, binding.project, binding.environment) {
+            true => Ok(()),
+            false => Err(Error::Refused(format!("`{name}` has the role {role}, which you could not give"))),
+        }
+    }
+
+    /// The permit and the entry for taking somebody out of this group, in which he is no more then.
+    pub(crate) fn leaving(
+        &self,
+        actor: &Actor,
+        group: &mut Group,
+        member: &PrincipalId,
+    ) -> Result<(Permit<Administer>, Telling), Error> {
+        let made = self.membership(actor, group, member, ActionName::GroupLeave)?;
+        let before = group.members.len();
+        group.members.retain(|other| other != member);
+        match group.members.len() < before {
+            true => Ok(made),
+            false => Err(Error::Refused(format!("the account is not in `{}`", group.name))),
+        }
+    }
+
+    fn membership(
+        &self,
+        actor: &Actor,
+        group: &Group,
+        member: &PrincipalId,
+        action: ActionName,
+    ) -> Result<(Permit<Administer>, Telling), Error> {
+        let object = Object::Vault(self.id());
+        let account = self.account_row(member)?.record;
+        let names = crate::people::of_account(&account).with("group", group.name.as_str());
+        let permit = self.permit_administer(actor, object, action, &names)?;
+        Ok((permit, Telling::new(action, object).names(names)))
     }
 
     /// Every group, in the order of names.

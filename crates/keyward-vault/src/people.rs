@@ -20,7 +20,7 @@ impl Vault {
     pub fn add_user(&self, actor: &Actor, login: &Login, name: &str) -> Result<Identity, Error> {
         let principal = PrincipalId::random(PrincipalSort::User, &*self.tools.random)?;
         let account = Identity::new(principal, IdentityKind::Person, named(name, login)?, self.tools.clock.now());
-        self.add_account(actor, ActionName::UserAdd, Identity { login: Some(login.clone()), ..account })
+        self.add_account(actor, ActionName::UserAdd, Identity { login: Some(login.clone()), ..account }, |_, _| {})
     }
 
     /// Makes a program's account, for which a person answers. It outlives who made it.
@@ -41,16 +41,24 @@ impl Vault {
         let principal = PrincipalId::random(PrincipalSort::Service, &*self.tools.random)?;
         let account = Identity::new(principal, IdentityKind::Service, named(name, login)?, self.tools.clock.now());
         let account = Identity { login: Some(login.clone()), owner: Some(owner.clone()), ..account };
-        self.add_account(actor, ActionName::ServiceAccountAdd, account)
+        self.add_account(actor, ActionName::ServiceAccountAdd, account, |_, _| {})
     }
 
-    fn add_account(&self, actor: &Actor, action: ActionName, account: Identity) -> Result<Identity, Error> {
+    /// Makes an account, and what `besides` puts into the same change.
+    pub(crate) fn add_account(
+        &self,
+        actor: &Actor,
+        action: ActionName,
+        account: Identity,
+        besides: impl FnOnce(&mut Change<'_>, &Identity),
+    ) -> Result<Identity, Error> {
         let names = of_account(&account);
         let object = Object::Vault(self.id());
         let permit = self.permit_administer(actor, object, action, &names)?;
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         self.expect_login_free(&mut change, &account)?;
         change.put(&account);
+        besides(&mut change, &account);
         change.commit().map_err(|error| taken(error, account.login.as_ref()))?;
         Ok(account)
     }
@@ -204,7 +212,7 @@ impl Vault {
         }
     }
 
-    fn expect_login_free(&self, change: &mut Change<'_>, account: &Identity) -> Result<(), Error> {
+    pub(crate) fn expect_login_free(&self, change: &mut Change<'_>, account: &Identity) -> Result<(), Error> {
         if let Some(login) = &account.login {
             // The index is not authentic by itself, and a login must not name two.
             if self.roster()?.by_login(login).is_some_and(|other| other.principal != account.principal) {
@@ -219,7 +227,7 @@ impl Vault {
 /// Longest name of a person, in bytes.
 const MAX_NAME: usize = 200;
 
-fn named(name: &str, login: &Login) -> Result<String, Error> {
+pub(crate) fn named(name: &str, login: &Login) -> Result<String, Error> {
     if name.len() > MAX_NAME || name.chars().any(char::is_control) {
         return Err(Error::Refused(format!("a name has at most {MAX_NAME} bytes and no control characters")));
     }
@@ -235,7 +243,7 @@ pub(crate) fn of_account(account: &Identity) -> Names {
     Names::default().with("account", called(account)).with("principal", account.principal.as_str())
 }
 
-fn taken(error: Error, login: Option<&Login>) -> Error {
+pub(crate) fn taken(error: Error, login: Option<&Login>) -> Error {
     let name = login.map(ToString::to_string).unwrap_or_default();
     match error {
         Error::Store(keyward_store::Error::Conflict(_)) => Error::Exists { noun: "account", name },

@@ -2,7 +2,7 @@
 //! nobody raises himself; owners alone make owners, and the one in whose name the vault is opened
 //! stays.
 
-use keyward_access::{IdentityKind, Object, Role, RoleBinding, Subject};
+use keyward_access::{IdentityKind, Object, Permit, Role, RoleBinding, Subject};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
     Administer, BindingId, EnvironmentId, EnvironmentName, Operation, ProjectId, ProjectName, Record, Timestamp,
@@ -87,6 +87,23 @@ impl Vault {
         reach: &Reach,
         until: Option<Timestamp>,
     ) -> Result<RoleBinding, Error> {
+        let (permit, telling, binding) = self.granting(actor, subject, role, reach, until)?;
+        let mut change = Change::permitted(self, actor, permit, telling);
+        self.keep_first_owner(&mut change)?;
+        change.put(&binding);
+        change.commit()?;
+        Ok(binding)
+    }
+
+    /// The permit, the entry and the new binding for giving a role.
+    pub(crate) fn granting(
+        &self,
+        actor: &Actor,
+        subject: &Subject,
+        role: Role,
+        reach: &Reach,
+        until: Option<Timestamp>,
+    ) -> Result<(Permit<Administer>, Telling, RoleBinding), Error> {
         let (object, action) = (reach.object(self.id()), ActionName::RoleGrant);
         let names = self.of_subject(subject, reach.names())?.with("role", role.as_str());
         let permit = self.permit_administer(actor, object, action, &names)?;
@@ -97,12 +114,7 @@ impl Vault {
             self.refuse_odd_owner(subject, reach, until)?;
         }
         let binding = self.binding_of(actor, subject, role, reach, until)?;
-        let telling = Telling::new(action, object).names(names);
-        let mut change = Change::permitted(self, actor, permit, telling);
-        self.keep_first_owner(&mut change)?;
-        change.put(&binding);
-        change.commit()?;
-        Ok(binding)
+        Ok((permit, Telling::new(action, object).names(names), binding))
     }
 
     /// A new binding, unless there is one that gives the same.
@@ -148,6 +160,24 @@ impl Vault {
         let roster = self.roster()?;
         let missing = || Error::Missing { noun: "role binding", name: id.to_string() };
         let binding = roster.bindings().into_iter().find(|binding| binding.id == id).cloned().ok_or_else(missing)?;
+        let (permit, telling) = self.revocation(actor, &binding)?;
+        let emergency = binding.role == Role::Emergency;
+        if !emergency && !actor.caller.gives(binding.role, binding.project, binding.environment) {
+            return Err(Error::Refused(format!("the role {} is not yours to take away there", binding.role)));
+        }
+        let mut change = Change::permitted(self, actor, permit, telling);
+        self.revoke_in(&mut change, &binding)?;
+        change.commit().map_err(|error| raced(error, binding.role.as_str()))?;
+        Ok(binding)
+    }
+
+    /// The permit and the entry for taking a role away. Whether it is one's to take is asked by who
+    /// calls.
+    pub(crate) fn revocation(
+        &self,
+        actor: &Actor,
+        binding: &RoleBinding,
+    ) -> Result<(Permit<Administer>, Telling), Error> {
         let reach = self.reach_of_ids(binding.project, binding.environment)?;
         let action = ActionName::RoleRevoke;
         let object = match (binding.project, binding.environment) {
@@ -157,10 +187,11 @@ impl Vault {
         };
         let names = self.of_subject(&binding.subject, reach.names())?.with("role", binding.role.as_str());
         let permit = self.permit_administer(actor, object, action, &names)?;
-        let emergency = binding.role == Role::Emergency;
-        if !emergency && !actor.caller.gives(binding.role, binding.project, binding.environment) {
-            return Err(Error::Refused(format!("the role {} is not yours to take away there", binding.role)));
-        }
+        Ok((permit, Telling::new(action, object).names(names)))
+    }
+
+    /// Takes a role away within a change.
+    pub(crate) fn revoke_in(&self, change: &mut Change<'_>, binding: &RoleBinding) -> Result<(), Error> {
         let last = Subject::Principal(self.header_lock().owner.clone());
         if binding.role == Role::Owner && binding.subject == last {
             return Err(Error::Refused(
@@ -168,7 +199,6 @@ impl Vault {
             ));
         }
         let row = records::load::<RoleBinding>(&self.store, &binding.key())?;
-        let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         if let Some(row) = &row {
             change.expect(records::unchanged(row));
         }
@@ -177,9 +207,8 @@ impl Vault {
             change.expect(self.same_header());
         }
         change.delete::<RoleBinding>(binding.key());
-        team_history::remember_binding(&mut change, &binding, self.tools.clock.now());
-        change.commit().map_err(|error| raced(error, binding.role.as_str()))?;
-        Ok(binding)
+        team_history::remember_binding(change, binding, self.tools.clock.now());
+        Ok(())
     }
 
     /// Every binding for a caller who may list the vault; for others those of their own and of the

@@ -1,6 +1,6 @@
 //! Sessions: who is signed in, and until when.
 
-use keyward_access::{Caller, Session, SessionFault, SessionKind, TokenHash};
+use keyward_access::{Caller, Session, SessionFault, SessionKind, SystemTask, TokenHash};
 use keyward_audit::{Action as ActionName, Outcome};
 use keyward_types::token::{PlainToken, TokenKind};
 use keyward_types::{PrincipalId, Record, Timestamp};
@@ -10,7 +10,7 @@ use crate::change::{Change, Names};
 use crate::people::of_account;
 use crate::records::{self, Row};
 use crate::sign_in::{Visitor, at_the_door, from_where, shown};
-use crate::{Error, Vault};
+use crate::{Error, Lead, Vault};
 
 /// Somebody who is signed in at this moment. Made by [`Vault::signed_in`] alone: what takes one is
 /// not for holders of tokens, however much those may.
@@ -115,12 +115,25 @@ impl Vault {
         if principal != actor.principal() {
             self.permit_account(actor, &account, ActionName::SessionEnd, &of_account(&account))?;
         }
+        self.living_sessions(principal)
+    }
+
+    fn living_sessions(&self, principal: &PrincipalId) -> Result<Vec<Session>, Error> {
         let now = self.tools.clock.now();
         let rows = records::find::<Session>(&self.store, "principal", principal.as_str().as_bytes())?;
         let mut sessions: Vec<Session> =
             rows.into_iter().map(|row| row.record).filter(|session| session.serves(now).is_ok()).collect();
         sessions.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
         Ok(sessions)
+    }
+
+    /// The same for a plan of who leaves, which changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list the vault.
+    pub fn sessions_seen(&self, actor: &Actor, principal: &PrincipalId) -> Result<Vec<Session>, Error> {
+        self.permit_list_vault(actor)?;
+        self.living_sessions(principal)
     }
 
     /// Ends one session of an account, or all of them: signs out everywhere. Gives how many there
@@ -190,31 +203,38 @@ impl Vault {
     /// each minute. Gives how many records went.
     ///
     /// # Errors
-    /// When the store refuses.
-    pub fn sweep_sign_in(&self) -> Result<u64, Error> {
+    /// [`Error::Replaced`] when another process leads; when the store refuses.
+    pub fn sweep_sign_in(&self, lead: &Lead) -> Result<u64, Error> {
+        self.tell_refused()?;
         let now = self.tools.clock.now();
-        for (refusal, count) in self.door.untold(now) {
-            self.tell_refusals(&refusal, count, SWEEP)?;
-        }
         let over = [
-            self.sweep::<Session>(|session| {
+            self.sweep::<Session>(lead, |session| {
                 matches!(session.serves(now), Err(SessionFault::Idle | SessionFault::Over))
             }),
-            self.sweep::<keyward_access::Invite>(|invite| !invite.serves(now)),
-            self.sweep::<keyward_access::DeviceLogin>(|device| !device.serves(now)),
-            self.sweep::<keyward_access::lockout::AttemptsRecord>(|record| record.is_stale(now)),
+            self.sweep::<keyward_access::Invite>(lead, |invite| !invite.serves(now)),
+            self.sweep::<keyward_access::DeviceLogin>(lead, |device| !device.serves(now)),
+            self.sweep::<keyward_access::lockout::AttemptsRecord>(lead, |record| record.is_stale(now)),
         ];
         over.into_iter().sum()
     }
 
-    fn sweep<R: Record + Send>(&self, is_over: impl Fn(&R) -> bool) -> Result<u64, Error> {
+    /// Tells what this process has refused untried and not told yet: for every process, each minute.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn tell_refused(&self) -> Result<(), Error> {
+        let untold = self.door.untold(self.tools.clock.now());
+        untold.into_iter().try_for_each(|(refusal, count)| self.tell_refusals(&refusal, count, SWEEP))
+    }
+
+    fn sweep<R: Record + Send>(&self, lead: &Lead, is_over: impl Fn(&R) -> bool) -> Result<u64, Error> {
         let mut over = records::scan::<R>(&self.store, &[])?;
         over.retain(|row| is_over(&row.record));
         let mut gone = 0;
         for some in over.chunks(SWEPT_AT_ONCE) {
             let names = Names::default().with("collection", R::COLLECTION);
             let telling = self.about_vault(ActionName::SignInSweep).outcome(Outcome::Allowed).names(names);
-            let actor = at_the_door(SWEEP);
+            let actor = Actor::task(SystemTask::Door, lead, SWEEP);
             let mut change = Change::told(self, &actor, telling.count(some.len() as u64));
             for row in some {
                 change.expect(records::unchanged(row));

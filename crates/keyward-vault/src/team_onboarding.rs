@@ -1,6 +1,7 @@
 //! Newcomers: what they were given, what they confirmed, and what can be seen of them.
 
-use keyward_access::Object;
+use keyward_access::credential::AccountCredential;
+use keyward_access::{Object, TokenRecord};
 use keyward_audit::Action as ActionName;
 use keyward_types::{Head, PrincipalId, Record, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,11 @@ pub struct Traces {
     pub first_act: Option<Timestamp>,
     /// When a program of his first ran with secrets.
     pub first_run: Option<Timestamp>,
+    /// Since when he has had the authenticator that he signs in with.
+    pub second_factor: Option<Timestamp>,
+    /// When a token of his for a program's account that others have tokens for, too, was last used:
+    /// nobody can tell then who of them it was.
+    pub shared_account: Option<Timestamp>,
 }
 
 impl Record for Onboarding {
@@ -142,6 +148,28 @@ impl Vault {
         let versions = heads.iter().flat_map(|head| &head.versions);
         let written = versions.filter(|version| version.created_by == *person).map(|version| version.created_at);
         let lately = |at: &Timestamp| *at >= since;
-        Ok(Traces { first_act: reads.chain(written).filter(lately).min(), first_run: runs.filter(lately).min() })
+        Ok(Traces {
+            first_act: reads.chain(written).filter(lately).min(),
+            first_run: runs.filter(lately).min(),
+            second_factor: self.second_factor_since(person)?,
+            shared_account: self.shared_account_used(person)?.filter(lately),
+        })
+    }
+
+    fn second_factor_since(&self, person: &PrincipalId) -> Result<Option<Timestamp>, Error> {
+        let credential = records::load::<AccountCredential>(&self.store, person.as_str().as_bytes())?;
+        Ok(credential.and_then(|row| row.record.totp).map(|totp| totp.since))
+    }
+
+    fn shared_account_used(&self, person: &PrincipalId) -> Result<Option<Timestamp>, Error> {
+        let (tokens, now) = (plain(records::scan::<TokenRecord>(&self.store, &[])?), self.tools.clock.now());
+        let living = |token: &&TokenRecord| {
+            token.revoked_at.is_none() && token.expires_at.is_none_or(|end| now < end) && token.uses_left != Some(0)
+        };
+        let his = tokens.iter().filter(|token| token.created_by == *person && token.owner != *person);
+        let shared = his.filter(|his| {
+            tokens.iter().filter(living).any(|other| other.owner == his.owner && other.created_by != *person)
+        });
+        Ok(shared.filter(living).filter_map(|token| token.last_used).max())
     }
 }

@@ -9,6 +9,7 @@ use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
 use crate::records;
 use crate::team::plain;
+use crate::team_carry::refuse_himself;
 use crate::write::raced;
 use crate::{Error, Vault};
 
@@ -213,11 +214,13 @@ impl Vault {
         Ok(plain(records::scan::<ReviewLine>(&self.store, &[review.as_bytes(), &[0]].concat())?))
     }
 
-    /// Puts an answer on record in the place of the line that was seen.
+    /// Puts an answer on record in the place of the line that was seen, and carries it out: both
+    /// are done, or neither is.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the actor has the right himself or answers for who has it, or the
-    /// line speaks of another right; [`Error::Raced`] when somebody else answered meanwhile;
+    /// [`Error::Refused`] when the actor has the right himself or answers for who has it, could not
+    /// give or take it, or the line speaks of another right; [`Error::Raced`] when somebody else
+    /// answered meanwhile;
     /// [`Error::Denied`].
     pub fn answer_review_line(&self, actor: &Actor, seen: &ReviewLine, answered: &ReviewLine) -> Result<(), Error> {
         let object = Object::Vault(self.id());
@@ -231,9 +234,7 @@ impl Vault {
             .with("answer", answered.answer.as_str());
         let permit = self.permit_administer(actor, object, action, &names)?;
         let right = &answered.right;
-        if right.holder == *actor.principal() || right.answers.as_ref() == Some(actor.principal()) {
-            return Err(Error::Refused("nobody reviews his own rights, or those of his service accounts".into()));
-        }
+        refuse_himself(right, actor.principal())?;
         if (&seen.review, seen.number, &seen.right) != (&answered.review, answered.number, right) {
             return Err(Error::Refused("an answer changes nothing of what was asked".into()));
         }
@@ -243,14 +244,17 @@ impl Vault {
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::unchanged(&row));
         change.put(answered);
+        self.carrying(actor).out(&mut change, right, &answered.answer)?;
         change.commit().map(drop).map_err(|error| raced(error, &format!("line {}", seen.number)))
     }
 
-    /// Closes a review: the lines that nobody answered, as they are from now on.
+    /// Closes a review: the lines that nobody answered, as they are from now on, and their rights
+    /// taken away in the same change. What whoever began the review could not have taken away
+    /// stays, and its line stays open. Answers the review and how many rights were taken.
     ///
     /// # Errors
     /// [`Error::Refused`] when there is none of this id or it is closed; [`Error::Denied`].
-    pub fn close_review(&self, actor: &Actor, id: &str, removed: &[ReviewLine]) -> Result<Review, Error> {
+    pub fn close_review(&self, actor: &Actor, id: &str, removed: &[ReviewLine]) -> Result<(Review, u64), Error> {
         let (object, action) = (Object::Vault(self.id()), ActionName::ReviewClose);
         let names = Names::default().with("review", id);
         let permit = self.permit_administer(actor, object, action, &names)?;
@@ -258,18 +262,28 @@ impl Vault {
             .filter(|row| row.record.closed_at.is_none())
             .ok_or_else(|| Error::Refused(format!("there is no open review `{id}`")))?;
         let review = Review { closed_at: Some(self.tools.clock.now()), ..row.record.clone() };
-        let telling = Telling::new(action, object).count(removed.len() as u64).names(names);
+        let mut carrying = self.carrying_deadline(actor, &review)?;
+        let mut taken = Vec::with_capacity(removed.len());
+        for line in removed {
+            if carrying.may_take(&line.right)? {
+                taken.push(line);
+            }
+        }
+        let telling = Telling::new(action, object).count(taken.len() as u64).names(names);
         let mut change = Change::permitted(self, actor, permit, telling);
         change.expect(records::unchanged(&row));
         change.put(&review);
-        for line in removed {
+        for line in &taken {
             let open = records::load::<ReviewLine>(&self.store, &line.key())?
                 .filter(|row| row.record.answer == Answer::Open && row.record.right == line.right)
                 .ok_or_else(|| Error::Raced(format!("line {} of review `{id}`", line.number)))?;
             change.expect(records::unchanged(&open));
-            change.put(line);
+            change.put(*line);
+        }
+        for line in &taken {
+            carrying.out(&mut change, &line.right, &line.answer)?;
         }
         change.commit().map_err(|error| raced(error, id))?;
-        Ok(review)
+        Ok((review, taken.len() as u64))
     }
 }

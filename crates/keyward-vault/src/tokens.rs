@@ -65,6 +65,7 @@ impl Vault {
         if new.expires_at.is_some_and(|end| end <= now) || new.uses == Some(0) {
             return Err(Error::Refused("a token that is dead from the beginning serves nobody".into()));
         }
+        self.refuse_odd_provisioner(actor, &account, &new.scopes)?;
         let scopes = new.scopes.into_iter().map(|scope| self.resolve(actor, scope)).collect::<Result<Vec<_>, _>>()?;
         let kind = match account.kind {
             IdentityKind::Person => TokenKind::Personal,
@@ -309,9 +310,9 @@ impl Vault {
 }
 
 /// What the log calls the place where tokens are shown.
-const AGENT: &str = "keyward/door";
+pub(crate) const AGENT: &str = "keyward/door";
 
-fn from_where(names: Names, from: Option<IpAddr>) -> Names {
+pub(crate) fn from_where(names: Names, from: Option<IpAddr>) -> Names {
     match from {
         Some(address) => names.with("from", address.to_string()),
         None => names,

@@ -76,6 +76,12 @@ fn choose(house: &TestVault, account: &Identity, password: &str) {
     house.vault.choose_password(&link, &secret(password), None, &here()).unwrap();
 }
 
+/// What the job of each minute clears away.
+fn sweep(house: &TestVault) -> Result<u64, Error> {
+    let lead = house.vault.lead("test", std::time::Duration::from_secs(60)).unwrap().expect("nobody else has it");
+    house.vault.sweep_sign_in(&lead)
+}
+
 fn account(house: &TestVault, name: &str) -> Identity {
     house.vault.account(&login(name)).unwrap()
 }

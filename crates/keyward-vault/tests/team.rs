@@ -1,11 +1,11 @@
 //! Tasks of those who leave, and access reviews, as the vault keeps them.
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
-use keyward_access::{Caller, Grant, Identity, Role, Subject};
+use keyward_access::{Caller, Grant, Identity, Role, Subject, SystemTask};
 use keyward_testing::TestVault;
 use keyward_types::{Operation, PrincipalId, Timestamp, Version};
 use keyward_vault::{
-    Actor, Answer, Error, NewToken, Review, ReviewLine, Right, Settlement, Source, Suggestion, Task, TaskAbout,
+    Actor, Answer, Error, NewToken, Reach, Review, ReviewLine, Settlement, Source, Suggestion, Task, TaskAbout,
     TaskState, Via,
 };
 
@@ -159,29 +159,31 @@ fn a_review_sees_who_uses_a_right_and_who_does_not() {
     assert!(matches!(vault.vault.rights_in_use(&bob), Err(Error::Denied(_))));
 }
 
-fn review(lines: &[&str]) -> (Review, Vec<ReviewLine>) {
-    let (by, at) = (person("ada"), Timestamp(1));
+/// Somebody with a role in the whole vault.
+fn everywhere(vault: &TestVault, login: &str, role: Role) -> Actor {
+    let account = vault.vault.add_user(&vault.actor, &login.parse().unwrap(), "").unwrap().principal;
+    vault.vault.grant(&vault.actor, &Subject::Principal(account.clone()), role, &Reach::default(), None).unwrap();
+    Actor::new(vault.vault.caller_of(&account).unwrap(), "test")
+}
+
+/// A review of the rights that these two have.
+fn review(vault: &TestVault, of: [&Actor; 2]) -> (Review, Vec<ReviewLine>) {
+    let (by, at) = (vault.actor.principal().clone(), Timestamp(1));
     let review = Review { id: "1".into(), started_by: by, started_at: at, deadline: Timestamp(2), closed_at: None };
-    let lines = (1..).zip(lines).map(|(number, holder)| ReviewLine {
+    let rights = vault.vault.rights_in_use(&vault.actor).unwrap();
+    let rights = of.map(|who| rights.iter().find(|right| right.holder == *who.principal()).unwrap().clone());
+    let lines = (1..).zip(rights).map(|(number, right)| ReviewLine {
         review: "1".into(),
         number,
-        right: Right {
-            holder: person(holder),
-            answers: None,
-            role: "developer".into(),
-            at: "shop".into(),
-            binding: format!("b{number}"),
-            group: None,
-            since: at,
-            changes: true,
-            last_used: None,
-            last_changed: None,
-            indispensable: false,
-        },
+        right,
         suggestion: Suggestion::Remove,
         answer: Answer::Open,
     });
     (review, lines.collect())
+}
+
+fn has_role(vault: &TestVault, who: &Actor) -> bool {
+    vault.vault.rights_in_use(&vault.actor).unwrap().iter().any(|right| right.holder == *who.principal())
 }
 
 fn answered(line: &ReviewLine, answer: Answer) -> ReviewLine {
@@ -191,33 +193,87 @@ fn answered(line: &ReviewLine, answer: Answer) -> ReviewLine {
 #[test]
 fn a_review_is_answered_by_others_and_once() {
     let vault = TestVault::new(4);
-    let (review, lines) = review(&["bob", "eve"]);
+    let (bob, eve) = (everywhere(&vault, "bob", Role::Admin), everywhere(&vault, "eve", Role::Admin));
+    let (review, lines) = review(&vault, [&bob, &eve]);
     vault.vault.start_review(&vault.actor, &review, &lines).unwrap();
     let again = Review { id: "2".into(), ..review.clone() };
     assert!(matches!(vault.vault.start_review(&vault.actor, &again, &[]), Err(Error::Refused(_))), "one at a time");
     assert!(matches!(vault.vault.start_review(&vault.actor, &review, &lines), Err(Error::Exists { .. })));
 
-    let bob = actor("bob", &EVERYTHING);
-    let kept = |by: &str| Answer::Kept { by: person(by), at: Timestamp(1) };
-    let himself = vault.vault.answer_review_line(&bob, &lines[0], &answered(&lines[0], kept("bob")));
+    let kept = |by: &Actor| Answer::Kept { by: by.principal().clone(), at: Timestamp(1) };
+    let himself = vault.vault.answer_review_line(&bob, &lines[0], &answered(&lines[0], kept(&bob)));
     assert!(matches!(himself, Err(Error::Refused(_))));
-    vault.vault.answer_review_line(&bob, &lines[1], &answered(&lines[1], kept("bob"))).unwrap();
-    let late = vault.vault.answer_review_line(&vault.actor, &lines[1], &answered(&lines[1], kept("ada")));
+    vault.vault.answer_review_line(&bob, &lines[1], &answered(&lines[1], kept(&bob))).unwrap();
+    let late = vault.vault.answer_review_line(&vault.actor, &lines[1], &answered(&lines[1], kept(&vault.actor)));
     assert!(matches!(late, Err(Error::Raced(_))), "it was answered meanwhile");
-    let mut wider = answered(&lines[0], kept("ada"));
+    let mut wider = answered(&lines[0], kept(&vault.actor));
     wider.right.role = "owner".into();
     let forged = vault.vault.answer_review_line(&vault.actor, &lines[0], &wider);
     assert!(matches!(forged, Err(Error::Refused(_))), "an answer changes no right");
 
     let removed = answered(&lines[0], Answer::Removed { by: None, at: Timestamp(2) });
-    let closed = vault.vault.close_review(&vault.actor, "1", std::slice::from_ref(&removed)).unwrap();
-    assert!(closed.closed_at.is_some());
+    let before = vault.vault.log_size().unwrap();
+    let (closed, taken) = vault.vault.close_review(&vault.actor, "1", std::slice::from_ref(&removed)).unwrap();
+    assert_eq!((closed.closed_at.is_some(), taken, has_role(&vault, &bob)), (true, 1, false));
+    let told: Vec<_> = vault.vault.log(before, 9).unwrap().iter().map(|line| line.entry.action.as_str()).collect();
+    assert_eq!(told, ["review.close", "role.revoke"], "both in one change");
     assert!(matches!(vault.vault.close_review(&vault.actor, "1", &[]), Err(Error::Refused(_))));
-    let restored = answered(&removed, Answer::Restored { by: person("ada"), at: Timestamp(3) });
+    let restored = answered(&removed, Answer::Restored { by: vault.actor.principal().clone(), at: Timestamp(3) });
     vault.vault.answer_review_line(&vault.actor, &removed, &restored).unwrap();
+    assert!(has_role(&vault, &bob));
     let states: Vec<&str> =
         vault.vault.review_lines(&vault.actor, "1").unwrap().iter().map(|line| line.answer.as_str()).collect();
     assert_eq!(states, ["restored", "kept"]);
     assert_eq!(vault.vault.reviews(&vault.actor).unwrap(), [closed]);
+    log_is_sound(&vault);
+}
+
+#[test]
+fn a_deadline_reaches_no_further_than_who_began_the_review() {
+    let vault = TestVault::new(8);
+    let (bob, eve) = (everywhere(&vault, "bob", Role::Owner), everywhere(&vault, "eve", Role::Developer));
+    let admin = everywhere(&vault, "ann", Role::Admin);
+    let (mut begun, lines) = review(&vault, [&bob, &eve]);
+    begun.started_by = admin.principal().clone();
+    vault.vault.start_review(&admin, &begun, &lines).unwrap();
+    let removed: Vec<ReviewLine> =
+        lines.iter().map(|line| answered(line, Answer::Removed { by: None, at: Timestamp(2) })).collect();
+    let lead = vault.vault.lead("test", std::time::Duration::from_secs(60)).unwrap().unwrap();
+    let keyward = Actor::task(SystemTask::Review, &lead, "keyward/reviews");
+    let (_, taken) = vault.vault.close_review(&keyward, "1", &removed).unwrap();
+    assert_eq!((taken, has_role(&vault, &bob), has_role(&vault, &eve)), (1, true, false));
+    let states: Vec<String> = vault
+        .vault
+        .review_lines(&vault.actor, "1")
+        .unwrap()
+        .iter()
+        .map(|line| line.answer.as_str().to_owned())
+        .collect();
+    assert_eq!(states, ["open", "removed"], "an admin takes nothing from an owner, by no way");
+    log_is_sound(&vault);
+}
+
+#[test]
+fn what_a_group_gives_ends_and_comes_back_with_the_answer() {
+    let vault = TestVault::new(9);
+    let team = "team".parse().unwrap();
+    let group = vault.vault.create_group(&vault.actor, &team).unwrap();
+    vault.vault.grant(&vault.actor, &Subject::Group(group.id), Role::Developer, &Reach::default(), None).unwrap();
+    let people = ["bob", "eve"].map(|name| {
+        let account = vault.vault.add_user(&vault.actor, &name.parse().unwrap(), "").unwrap().principal;
+        vault.vault.join_group(&vault.actor, &team, &account).unwrap();
+        Actor::new(vault.vault.caller_of(&account).unwrap(), "test")
+    });
+    let (review, lines) = review(&vault, [&people[0], &people[1]]);
+    vault.vault.start_review(&vault.actor, &review, &lines).unwrap();
+    let removed: Vec<ReviewLine> =
+        lines.iter().map(|line| answered(line, Answer::Removed { by: None, at: Timestamp(2) })).collect();
+    // Both are taken out of one group in one change.
+    assert_eq!(vault.vault.close_review(&vault.actor, "1", &removed).unwrap().1, 2);
+    assert!(vault.vault.group_named(&vault.actor, &team).unwrap().members.is_empty());
+    let by = vault.actor.principal().clone();
+    let restored = answered(&removed[1], Answer::Restored { by, at: Timestamp(3) });
+    vault.vault.answer_review_line(&vault.actor, &removed[1], &restored).unwrap();
+    assert_eq!(vault.vault.group_named(&vault.actor, &team).unwrap().members, [people[1].principal().clone()]);
     log_is_sound(&vault);
 }

@@ -123,6 +123,7 @@ fn class(action: Action) -> Class {
         | Action::Backup
         | Action::LogCheckpoint
         | Action::FindingReport
+        | Action::RequestKeep
         | Action::EpochBegin => api(1, "Create"),
         Action::SecretRead
         | Action::SecretMatch
@@ -133,6 +134,7 @@ fn class(action: Action) -> Class {
         | Action::SecretCopy
         | Action::AlertTest
         | Action::AlertUse
+        | Action::SecretExpiring
         | Action::LogExport
         | Action::LogVerify => api(2, "Read"),
         Action::SecretUndelete
@@ -155,6 +157,8 @@ fn class(action: Action) -> Class {
         | Action::UserDisable
         | Action::UserEnable
         | Action::OwnerHandOver
+        | Action::AlertMark
+        | Action::GroupEdit
         | Action::GroupJoin
         | Action::GroupLeave
         | Action::PolicyPut
@@ -173,6 +177,7 @@ fn class(action: Action) -> Class {
         | Action::SlotRemove
         | Action::SubjectErase
         | Action::GroupDelete
+        | Action::RequestSweep
         | Action::RoleRevoke
         | Action::PolicyDelete
         | Action::TokenRevoke

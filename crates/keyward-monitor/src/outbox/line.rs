@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use keyward_types::{AlertSinkId, Timestamp};
 
 use crate::outbox::Parcel;
-use crate::{AlertKind, Fault, Retry};
+use crate::{Alert, AlertKind, Fault, Retry};
 
 /// What waits for one sink. One parcel at a time is under way, in order.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub(super) struct Line {
     pub(super) id: AlertSinkId,
     pub(super) name: String,
     pub(super) only: Vec<AlertKind>,
+    /// The entry of the log from which on it is told: what is before it has been sent already.
+    from: u64,
     waiting: VecDeque<Parcel>,
     under_way: Option<(Parcel, Timestamp)>,
     failures: u32,
@@ -35,17 +37,20 @@ pub struct SinkState {
     pub fault: Option<String>,
     /// Alerts that were dropped because too many waited.
     pub lost: u64,
+    /// The first entry of the log of which it has not been told yet, among those that were raised.
+    pub oldest: Option<u64>,
 }
 
 /// How many alerts wait for one sink at most.
 pub(super) const MOST_WAITING: usize = 128;
 
 impl Line {
-    pub(super) fn new(id: AlertSinkId, name: String, only: Vec<AlertKind>) -> Self {
+    pub(super) fn new(id: AlertSinkId, name: String, only: Vec<AlertKind>, from: u64) -> Self {
         Self {
             id,
             name,
             only,
+            from,
             waiting: VecDeque::new(),
             under_way: None,
             failures: 0,
@@ -61,8 +66,10 @@ impl Line {
     }
 
     /// That another sink is dead is told to every sink.
-    pub(super) fn takes(&self, kind: AlertKind) -> bool {
-        self.only.is_empty() || kind == AlertKind::ChannelDead || self.only.contains(&kind)
+    pub(super) fn takes(&self, alert: &Alert) -> bool {
+        let of_its_kinds =
+            self.only.is_empty() || alert.kind == AlertKind::ChannelDead || self.only.contains(&alert.kind);
+        of_its_kinds && alert.entries.is_none_or(|(_, last)| last >= self.from)
     }
 
     /// Where too many wait, the least of the oldest goes.
@@ -138,7 +145,11 @@ impl Line {
         self.dead.is_some() || (self.under_way.is_none() && self.waiting.is_empty())
     }
 
-    pub(super) fn state(&self) -> SinkState {
+    /// `held` are alerts that are on their way to every sink.
+    pub(super) fn state<'a>(&'a self, held: impl Iterator<Item = &'a Alert>) -> SinkState {
+        let under_way = self.under_way.iter().map(|(parcel, _)| &parcel.alert);
+        let owed = self.waiting.iter().map(|parcel| &parcel.alert).chain(under_way);
+        let owed = owed.chain(held.filter(|alert| self.takes(alert)));
         SinkState {
             id: self.id,
             name: self.name.clone(),
@@ -146,6 +157,7 @@ impl Line {
             dead_since: self.dead,
             fault: self.fault.clone(),
             lost: self.lost,
+            oldest: owed.filter_map(|alert| alert.entries.map(|(first, _)| first)).min(),
         }
     }
 }

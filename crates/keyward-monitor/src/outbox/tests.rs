@@ -5,8 +5,8 @@ const A: AlertSinkId = AlertSinkId::from_bytes([1; 16]);
 const B: AlertSinkId = AlertSinkId::from_bytes([2; 16]);
 
 fn outbox(sinks: &[AlertSinkId]) -> Outbox {
-    let mut outbox = Outbox::new("x".into(), Retry::default());
-    let sinks = sinks.iter().map(|id| (*id, if *id == A { "a" } else { "b" }.to_owned(), Vec::new())).collect();
+    let mut outbox = Outbox::new("x".into(), "log".into(), Retry::default());
+    let sinks = sinks.iter().map(|id| (*id, if *id == A { "a" } else { "b" }.to_owned(), Vec::new(), 0)).collect();
     assert!(outbox.next(Event::Sinks(sinks), Timestamp(0)).is_empty());
     outbox
 }
@@ -53,7 +53,7 @@ fn every_sink_gets_every_alert_one_at_a_time_and_in_order() {
 #[test]
 fn a_sink_takes_only_its_kinds_and_that_another_is_dead() {
     let mut outbox = outbox(&[A]);
-    let sinks = vec![(A, "a".into(), vec![]), (B, "b".into(), vec![AlertKind::BreakGlass])];
+    let sinks = vec![(A, "a".into(), vec![], 0), (B, "b".into(), vec![AlertKind::BreakGlass], 0)];
     outbox.next(Event::Sinks(sinks), Timestamp(0));
     let first = parcels(outbox.next(raised("1"), Timestamp(0)), A);
     assert_eq!(outbox.states()[1].waiting, 0);
@@ -126,7 +126,7 @@ fn what_waits_is_bounded_and_what_is_lost_is_told() {
 fn sinks_that_stay_keep_what_waits_and_late_news_of_others_is_passed_over() {
     let mut outbox = outbox(&[A, B]);
     outbox.next(raised("1"), Timestamp(0));
-    outbox.next(Event::Sinks(vec![(A, "renamed".into(), vec![])]), Timestamp(0));
+    outbox.next(Event::Sinks(vec![(A, "renamed".into(), vec![], 0)]), Timestamp(0));
     assert_eq!((outbox.states().len(), outbox.states()[0].waiting), (1, 1));
     assert!(outbox.next(Event::Sent(B), Timestamp(1)).is_empty());
     assert!(outbox.next(Event::Failed(B, Fault::passing("late"), 0), Timestamp(1)).is_empty());
@@ -141,4 +141,40 @@ fn closing_sends_what_was_held_back() {
     outbox.next(Event::Sent(A), Timestamp(3));
     let rest = parcels(outbox.next(Event::Closing, Timestamp(4)), A);
     assert_eq!((rest.len(), rest[0].alert.count), (1, 2));
+}
+
+/// An alert about an entry of the log.
+fn told(index: u64) -> Event {
+    let Event::Raised(alert) = raised("of the log") else { unreachable!("it raises") };
+    Event::Raised(alert.of_entry(index))
+}
+
+#[test]
+fn it_is_known_up_to_where_each_sink_has_been_told() {
+    let mut outbox = outbox(&[A, B]);
+    let oldest = |outbox: &Outbox| outbox.states().iter().map(|state| state.oldest).collect::<Vec<_>>();
+    let first = parcels(outbox.next(told(7), Timestamp(0)), A);
+    assert_eq!(first[0].id, "msg_log-7", "whoever reads the log gives it this id");
+    outbox.next(told(8), Timestamp(1));
+    outbox.next(told(9), Timestamp(2));
+    assert_eq!(oldest(&outbox), [Some(7), Some(7)]);
+    outbox.next(Event::Sent(A), Timestamp(3));
+    assert_eq!(oldest(&outbox), [Some(8), Some(7)], "what is held back is owed, too");
+    let held = parcels(outbox.next(Event::Tick, Timestamp(10 * 60 * 1000)), A);
+    assert_eq!((held[0].alert.entries, held[0].alert.about["entry"].as_str()), (Some((8, 9)), "9"));
+    outbox.next(Event::Sent(A), Timestamp(10 * 60 * 1000 + 1));
+    assert_eq!(oldest(&outbox)[0], None);
+}
+
+#[test]
+fn a_sink_is_told_from_its_place_in_the_log_on() {
+    let mut outbox = Outbox::new("x".into(), "log".into(), Retry::default());
+    let sinks = vec![(A, "a".into(), vec![], 5), (B, "b".into(), vec![], 7)];
+    outbox.next(Event::Sinks(sinks), Timestamp(0));
+    let steps = outbox.next(told(5), Timestamp(0));
+    assert_eq!(steps.len(), 1, "b has had it in an earlier life");
+    outbox.next(told(6), Timestamp(1));
+    outbox.next(told(7), Timestamp(2));
+    let steps = outbox.next(Event::Tick, Timestamp(10 * 60 * 1000));
+    assert_eq!(parcels(steps, B)[0].alert.entries, Some((6, 7)), "what it has not had is among these");
 }

@@ -40,6 +40,8 @@ pub struct Sink {
     pub name: String,
     /// Which alerts it takes; empty: all.
     pub only: Vec<AlertKind>,
+    /// The entry of the log from which on it is told.
+    pub from: u64,
     /// How it takes them.
     pub channel: Arc<dyn Channel>,
 }

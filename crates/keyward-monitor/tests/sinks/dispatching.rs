@@ -12,13 +12,17 @@ fn sink(n: u8, receiver: &Receiving) -> Sink {
     let endpoint = Endpoint::parse(&receiver.url()).unwrap();
     let (settings, credentials) = Settings::webhook(&endpoint, true, vec![], &Sevens).unwrap();
     let channel = settings.channel(&credentials).unwrap();
-    Sink { id: AlertSinkId::from_bytes([n; 16]), name: format!("sink-{n}"), only: vec![], channel }
+    Sink { id: AlertSinkId::from_bytes([n; 16]), name: format!("sink-{n}"), only: vec![], from: 0, channel }
 }
 
 fn started(sinks: Vec<Sink>) -> Dispatcher {
     let ms = Duration::from_millis;
     let retry = Retry { base: ms(10), cap: ms(50), attempts: 4, probe: ms(200), patience: ms(500) };
-    Dispatcher::start(sinks, Tools { clock: Arc::new(WallClock::new()), random: Arc::new(Sevens), retry }).unwrap()
+    Dispatcher::start(
+        sinks,
+        Tools { clock: Arc::new(WallClock::new()), random: Arc::new(Sevens), retry, log: "test".into() },
+    )
+    .unwrap()
 }
 
 #[test]

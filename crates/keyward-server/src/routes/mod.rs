@@ -2,6 +2,7 @@
 //! answer together.
 
 mod accounts;
+mod alerts;
 mod audit;
 mod elevations;
 mod environments;
@@ -9,8 +10,11 @@ mod findings;
 mod groups;
 mod holdings;
 mod matching;
+mod offboardings;
+mod onboardings;
 mod policies;
 mod projects;
+mod reviews;
 mod roles;
 pub(crate) mod seal;
 mod search;
@@ -49,6 +53,10 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(elevations::router())
         .merge(audit::router())
         .merge(seal::router())
+        .merge(alerts::router())
+        .merge(offboardings::router())
+        .merge(onboardings::router())
+        .merge(reviews::router())
 }
 
 /// A moment as RFC 3339 writes it.

@@ -22,7 +22,7 @@ pub(crate) struct Served {
     pub(crate) token: String,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 /// An answer, as it came.
@@ -66,7 +66,22 @@ impl Served {
         let desk = LocalDesk::new(Arc::clone(&vault), Occasion { agent: "test".into(), reason: None }).unwrap();
         let made = desk.create_token(NewTokenInfo { name: "test".into(), ..NewTokenInfo::default() }).unwrap();
         let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
-        let server = make(Arc::clone(&vault), &path);
+        Self::over(vault, token, Some(folder), |vault| make(vault, &path))
+    }
+
+    /// Another server over the same vault, as after a restart: it remembers nothing.
+    pub(crate) fn anew(&self) -> Self {
+        let vault = Arc::clone(&self.vault);
+        Self::over(vault, self.token.clone(), None, |vault| Server::bind(vault, Tokens, loopback()).unwrap())
+    }
+
+    fn over(
+        vault: Arc<Vault>,
+        token: String,
+        folder: Option<TempDir>,
+        make: impl FnOnce(Arc<Vault>) -> Server,
+    ) -> Self {
+        let server = make(Arc::clone(&vault));
         let url = server.urls().remove(0);
         let address = url.split("://").nth(1).and_then(|address| address.parse().ok());
         let stop = Stop::new();

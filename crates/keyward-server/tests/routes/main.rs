@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
+mod alerts;
 mod answers;
 mod audit;
 mod bad_input;
 mod findings;
 mod kit;
+mod leaving;
 mod limits;
 mod matching;
 mod openapi;
@@ -14,6 +16,7 @@ mod page;
 mod projects;
 mod repeats;
 mod rights;
+mod scim;
 mod seal;
 mod secrets;
 mod team;

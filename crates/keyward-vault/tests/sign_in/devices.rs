@@ -46,7 +46,7 @@ fn a_device_that_is_refused_or_late_gets_nothing() {
     house.vault.decide_device(&who, &late.user_code, true, &here()).unwrap();
     house.clock.advance(DeviceLogin::LASTS);
     assert!(matches!(ask(&house, &late), DeviceAnswer::Expired));
-    assert_eq!(house.vault.sweep_sign_in().unwrap(), 2);
+    assert_eq!(sweep(&house).unwrap(), 2);
     assert_in_order(&house);
 }
 

@@ -127,7 +127,7 @@ fn what_is_refused_untried_is_told_once_a_minute_with_its_count() {
     }
     assert_eq!(house.vault.log_size().unwrap(), first + 1, "fifty refusals, one entry");
     house.clock.advance(MINUTE);
-    house.vault.sweep_sign_in().unwrap();
+    sweep(&house).unwrap();
     let counts: Vec<_> = entries_since(&house, first)
         .iter()
         .filter(|line| told(line, "why").as_deref() == Some("too many failures"))
@@ -184,8 +184,8 @@ fn without_a_record_nobody_is_let_in_and_no_try_is_free() {
 fn stale_counts_are_swept_away() {
     let house = house();
     let _ = sign_in(&house.vault, "ann", "wrong");
-    assert_eq!(house.vault.sweep_sign_in().unwrap(), 0);
+    assert_eq!(sweep(&house).unwrap(), 0);
     house.clock.advance(2 * HOUR);
-    assert_eq!(house.vault.sweep_sign_in().unwrap(), 2, "one of the account, one of the network");
+    assert_eq!(sweep(&house).unwrap(), 2, "one of the account, one of the network");
     assert_in_order(&house);
 }

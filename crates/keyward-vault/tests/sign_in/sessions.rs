@@ -171,8 +171,8 @@ fn what_is_over_is_swept_away() {
     let house = house();
     let (token, _) = sign_in(&house.vault, "ann", GOOD).unwrap();
     house.clock.advance(HOUR);
-    assert_eq!(house.vault.sweep_sign_in().unwrap(), 1);
-    assert_eq!(house.vault.sweep_sign_in().unwrap(), 0);
+    assert_eq!(sweep(&house).unwrap(), 1);
+    assert_eq!(sweep(&house).unwrap(), 0);
     assert!(is_dead(&house, &token));
     assert_in_order(&house);
 }

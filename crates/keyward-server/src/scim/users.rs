@@ -1,0 +1,273 @@
+//! People.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use keyward_access::{Group, Identity, Login};
+use keyward_client::Desk;
+use keyward_types::PrincipalId;
+use keyward_vault::{Provisioned, ProvisionedGroup};
+use serde_json::{Map, Value, json};
+
+use crate::input::Params;
+use crate::problem::Problem;
+use crate::scim::fault::{Fault, Result};
+use crate::scim::filter::attribute;
+use crate::scim::list::Wanted;
+use crate::scim::session::{Caller, Sent, Session, shown};
+use crate::scim::{BASE, ENTERPRISE, USER, groups, patch};
+
+/// What is not kept of what a provider says: what the server says itself, what it never takes from
+/// here (passwords, roles), and what stands in the account.
+const NOT_KEPT: [&str; 10] = [
+    "schemas",
+    "id",
+    "meta",
+    "groups",
+    "externalId",
+    "active",
+    "password",
+    "roles",
+    "entitlements",
+    "x509Certificates",
+];
+
+pub(super) async fn list(caller: Caller, wanted: Result<Params<Wanted>, Problem>) -> Result<Response> {
+    let Params(wanted) = wanted?;
+    let page = caller.ask(move |session| {
+        let memberships = groups::memberships(session)?;
+        let people = session.vault.provisioned_users(&session.actor)?;
+        wanted.page(people.iter().map(|one| resource(one, &memberships)).collect())
+    });
+    Ok(shown(StatusCode::OK, &page.await?))
+}
+
+pub(super) async fn show(
+    caller: Caller,
+    Path(id): Path<String>,
+    wanted: Result<Params<Wanted>, Problem>,
+) -> Result<Response> {
+    let Params(wanted) = wanted?;
+    let one = caller.ask(move |session| Ok(wanted.cut(session.user(&found(session, &id)?)?)));
+    Ok(shown(StatusCode::OK, &one.await?))
+}
+
+pub(super) async fn create(caller: Caller, Sent(sent): Sent) -> Result<Response> {
+    let made = caller.ask(move |session| {
+        let said = Said::of(&sent)?;
+        let (vault, actor) = (&session.vault, &session.actor);
+        let made = vault.provision_user(actor, &said.login, &said.name, said.external_id, said.attributes)?;
+        let made = match said.active {
+            true => made,
+            // There is nothing to be rotated for who never came.
+            false => (vault.disable(actor, &made.0.principal)?, made.1),
+        };
+        session.user(&made)
+    });
+    Ok(shown(StatusCode::CREATED, &made.await?))
+}
+
+pub(super) async fn replace(caller: Caller, Path(id): Path<String>, Sent(sent): Sent) -> Result<Response> {
+    let done = caller.ask(move |session| {
+        let known = found(session, &id)?;
+        let said = Said::of(&sent)?;
+        session.become_so(&known, said, false)
+    });
+    Ok(shown(StatusCode::OK, &done.await?))
+}
+
+pub(super) async fn patch(caller: Caller, Path(id): Path<String>, Sent(sent): Sent) -> Result<Response> {
+    let done = caller.ask(move |session| {
+        let known = found(session, &id)?;
+        let mut changed = writable(&known);
+        for operation in patch::operations(&sent)? {
+            operation.apply(&mut changed)?;
+        }
+        session.become_so(&known, Said::of(&changed)?, true)
+    });
+    Ok(shown(StatusCode::OK, &done.await?))
+}
+
+/// The account ends as with `active: false`, and is shown here no more.
+pub(super) async fn delete(caller: Caller, Path(id): Path<String>) -> Result<Response> {
+    let done = caller.ask(move |session| {
+        let (account, _) = found(session, &id)?;
+        session.end(&account)?;
+        Ok(session.vault.unprovision_user(&session.actor, &account.principal)?)
+    });
+    done.await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// What a provider says of a person, taken apart.
+struct Said {
+    login: Login,
+    name: String,
+    external_id: Option<String>,
+    active: bool,
+    attributes: Value,
+}
+
+impl Said {
+    fn of(sent: &Map<String, Value>) -> Result<Self> {
+        let all = Value::Object(sent.clone());
+        let user_name = text(&all, "userName")?.ok_or_else(|| Fault::wrong("invalidValue", "`userName` is missing"))?;
+        // Names of users do not differ by case (RFC 7643, 4.1.1), and logins are lower case.
+        let login: Login = user_name
+            .to_lowercase()
+            .parse()
+            .map_err(|error: keyward_access::LoginError| Fault::wrong("invalidValue", error.to_string()))?;
+        let kept = sent
+            .iter()
+            .filter(|(key, value)| !value.is_null() && !NOT_KEPT.iter().any(|not| not.eq_ignore_ascii_case(key)));
+        let attributes = Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect());
+        Ok(Self {
+            name: name_of(&all, &user_name)?,
+            external_id: text(&all, "externalId")?,
+            active: active(&all)?,
+            login,
+            attributes,
+        })
+    }
+}
+
+impl Session {
+    fn user(&self, one: &Provisioned) -> Result<Value> {
+        Ok(resource(one, &groups::memberships(self)?))
+    }
+
+    /// Ends or revives the account first, since that is what cannot wait, and then changes what is
+    /// said of it.
+    ///
+    /// `again` makes good an end that was broken off between the account and what is to be done.
+    fn become_so(&self, known: &Provisioned, said: Said, again: bool) -> Result<Value> {
+        let (account, _) = known;
+        match (account.is_enabled(), said.active) {
+            (true, false) => self.end(account)?,
+            (false, false) if again => self.end(account)?,
+            (false, true) => drop(self.vault.enable(&self.actor, &account.principal)?),
+            _ => {}
+        }
+        let changed = self.vault.change_provisioned_user(
+            &self.actor,
+            &account.principal,
+            &said.login,
+            &said.name,
+            said.external_id,
+            said.attributes,
+        )?;
+        self.user(&changed)
+    }
+
+    /// Tokens and sessions are dead when this returns, and what is to be done about it is on record.
+    fn end(&self, account: &Identity) -> Result<()> {
+        let login = account.login.clone().ok_or_else(|| Fault::missing("user"))?;
+        if account.is_enabled() {
+            // A refusal is one of the vault's own, with what it says.
+            self.vault.disable(&self.actor, &account.principal)?;
+        } else if !self.vault.offboarding_tasks(&self.actor, &account.principal)?.is_empty() {
+            return Ok(());
+        }
+        self.desk().offboard(login)?;
+        Ok(())
+    }
+}
+
+fn found(session: &Session, id: &str) -> Result<Provisioned> {
+    let principal: PrincipalId = format!("user:{id}").parse().map_err(|_| Fault::missing("user"))?;
+    match session.vault.provisioned_user(&session.actor, &principal) {
+        Err(keyward_vault::Error::Missing { .. }) => Err(Fault::missing("user")),
+        found => Ok(found?),
+    }
+}
+
+/// How a person is called here.
+pub(super) fn id_of(principal: &PrincipalId) -> &str {
+    principal.as_str().strip_prefix("user:").unwrap_or(principal.as_str())
+}
+
+/// What a provider can change of a person, as it stands.
+fn writable((account, said): &Provisioned) -> Map<String, Value> {
+    let login = account.login.as_ref().map_or(account.principal.as_str(), Login::as_str);
+    let attributes = said.as_ref().and_then(|said| said.attributes.as_object().cloned());
+    let mut map =
+        attributes.unwrap_or_else(|| [("displayName".to_owned(), account.name.clone().into())].into_iter().collect());
+    let spelled = map.get("userName").and_then(Value::as_str).is_some_and(|name| name.to_lowercase() == login);
+    if !spelled {
+        map.insert("userName".into(), login.into());
+    }
+    map.insert("active".into(), account.is_enabled().into());
+    if let Some(id) = said.as_ref().and_then(|said| said.external_id.clone()) {
+        map.insert("externalId".into(), id.into());
+    }
+    map
+}
+
+/// A person as he is shown.
+fn resource(one: &Provisioned, groups: &Memberships) -> Value {
+    let (account, said) = one;
+    let mut map = writable(one);
+    let id = id_of(&account.principal);
+    let schemas: Vec<&str> = [USER].into_iter().chain(map.contains_key(ENTERPRISE).then_some(ENTERPRISE)).collect();
+    let modified = said
+        .as_ref()
+        .map_or(account.created_at, |said| said.modified_at)
+        .max(account.disabled_at.unwrap_or(account.created_at));
+    map.insert("schemas".into(), json!(schemas));
+    map.insert("id".into(), id.into());
+    let member_of = groups.iter().filter(|(group, _)| group.members.contains(&account.principal));
+    let member_of: Vec<Value> = member_of
+        .map(|(group, said)| {
+            json!({ "value": group.id.to_string(), "display": said.display_name, "type": "direct",
+                "$ref": format!("{BASE}/Groups/{}", group.id) })
+        })
+        .collect();
+    if !member_of.is_empty() {
+        map.insert("groups".into(), Value::Array(member_of));
+    }
+    map.insert(
+        "meta".into(),
+        json!({
+            "resourceType": "User", "created": account.created_at.to_string(), "lastModified": modified.to_string(),
+            "location": format!("{BASE}/Users/{id}"),
+        }),
+    );
+    Value::Object(map)
+}
+
+/// Groups with what providers say of them.
+pub(super) type Memberships = Arc<Vec<(Group, ProvisionedGroup)>>;
+
+/// What people call him: what the provider shows, else his name's parts, else his login.
+fn name_of(all: &Value, user_name: &str) -> Result<String> {
+    let parts = attribute(all, "name").cloned().unwrap_or_default();
+    let whole = match (text(&parts, "givenName")?, text(&parts, "familyName")?) {
+        (Some(given), Some(family)) => Some(format!("{given} {family}")),
+        (one, other) => one.or(other),
+    };
+    let name =
+        text(all, "displayName")?.or(text(&parts, "formatted")?).or(whole).unwrap_or_else(|| user_name.to_owned());
+    Ok(name.trim().to_owned())
+}
+
+/// Whether the account lives. Some providers write booleans as words.
+fn active(all: &Value) -> Result<bool> {
+    let wrong = || Fault::wrong("invalidValue", "`active` is `true` or `false`");
+    match attribute(all, "active") {
+        None | Some(Value::Null) => Ok(true),
+        Some(Value::Bool(active)) => Ok(*active),
+        Some(Value::String(word)) => word.to_ascii_lowercase().parse().map_err(|_| wrong()),
+        Some(_) => Err(wrong()),
+    }
+}
+
+pub(super) fn text(of: &Value, name: &str) -> Result<Option<String>> {
+    match attribute(of, name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(Fault::wrong("invalidValue", format!("`{name}` is a text"))),
+    }
+}

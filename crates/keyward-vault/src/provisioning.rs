@@ -1,0 +1,203 @@
+//! People as an identity provider has them. It makes accounts, changes what they are called, and
+//! ends them at once; it gives no role, and owners are above it. What it says of somebody beyond
+//! that is kept as it was said: what it means is the matter of who speaks its protocol.
+
+use keyward_access::{Identity, IdentityKind, Login, Object};
+use keyward_audit::Action as ActionName;
+use keyward_types::{PrincipalId, PrincipalSort, Record, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::actor::Actor;
+use crate::change::{Change, Telling};
+use crate::people::{called, named, of_account, taken};
+use crate::records::{self, Row};
+use crate::{Error, Vault};
+
+/// What an identity provider says of a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvisionedUser {
+    /// Whom it is about.
+    pub principal: PrincipalId,
+    /// How the provider calls him.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// What it says of him.
+    pub attributes: Value,
+    /// When it last said something.
+    pub modified_at: Timestamp,
+    /// Whether he is gone, as far as the provider is concerned. The account stays, disabled: it is
+    /// on record what he did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+}
+
+/// A person's account, with what an identity provider says of it, if one ever did.
+pub type Provisioned = (Identity, Option<ProvisionedUser>);
+
+/// Longest attributes and id of a provider, in bytes.
+const LONGEST: usize = 16 * 1024;
+const LONGEST_ID: usize = 256;
+
+impl Record for ProvisionedUser {
+    const COLLECTION: &'static str = "provisioned-user";
+
+    fn key(&self) -> Vec<u8> {
+        self.principal.as_str().as_bytes().to_vec()
+    }
+}
+
+impl Vault {
+    /// Every person who is not gone, disabled ones too, in the order of logins.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list the vault.
+    pub fn provisioned_users(&self, actor: &Actor) -> Result<Vec<Provisioned>, Error> {
+        self.permit_list_vault(actor)?;
+        let mut said: std::collections::HashMap<PrincipalId, ProvisionedUser> =
+            records::scan::<ProvisionedUser>(&self.store, &[])?
+                .into_iter()
+                .map(|row| (row.record.principal.clone(), row.record))
+                .collect();
+        let roster = self.roster()?;
+        let people = roster.identities().into_iter().filter(|account| account.kind == IdentityKind::Person);
+        let people = people.map(|account| (account.clone(), said.remove(&account.principal)));
+        Ok(people.filter(|(_, said)| !said.as_ref().is_some_and(|said| said.gone)).collect())
+    }
+
+    /// A person who is not gone.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Denied`].
+    pub fn provisioned_user(&self, actor: &Actor, principal: &PrincipalId) -> Result<Provisioned, Error> {
+        self.permit_list_vault(actor)?;
+        let missing = || Error::Missing { noun: "account", name: principal.to_string() };
+        let account = self.account_row(principal)?.record;
+        let said = self.said_of(principal)?.map(|row| row.record);
+        let is_there = account.kind == IdentityKind::Person && !said.as_ref().is_some_and(|said| said.gone);
+        is_there.then_some((account, said)).ok_or_else(missing)
+    }
+
+    /// Makes a person's account, without any role.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::Refused`] when too much is said, [`Error::Denied`].
+    pub fn provision_user(
+        &self,
+        actor: &Actor,
+        login: &Login,
+        name: &str,
+        external_id: Option<String>,
+        attributes: Value,
+    ) -> Result<Provisioned, Error> {
+        let principal = PrincipalId::random(PrincipalSort::User, &*self.tools.random)?;
+        let now = self.tools.clock.now();
+        let account = Identity::new(principal.clone(), IdentityKind::Person, named(name, login)?, now);
+        let account = Identity { login: Some(login.clone()), ..account };
+        let said = ProvisionedUser { principal, external_id, attributes, modified_at: now, gone: false };
+        check(&said)?;
+        let account = self.add_account(actor, ActionName::UserAdd, account, |change, _| change.put(&said))?;
+        Ok((account, Some(said)))
+    }
+
+    /// Changes what a person is called and what is said of him.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] for a login of somebody else; [`Error::Refused`] for an owner's account,
+    /// or when too much is said; [`Error::Missing`], [`Error::Denied`].
+    pub fn change_provisioned_user(
+        &self,
+        actor: &Actor,
+        principal: &PrincipalId,
+        login: &Login,
+        name: &str,
+        external_id: Option<String>,
+        attributes: Value,
+    ) -> Result<Provisioned, Error> {
+        let row = self.account_row(principal)?;
+        let account = Identity { login: Some(login.clone()), name: named(name, login)?, ..row.record.clone() };
+        let modified_at = self.tools.clock.now();
+        let said = ProvisionedUser { principal: principal.clone(), external_id, attributes, modified_at, gone: false };
+        self.change_said(actor, &row, account, said)
+    }
+
+    /// Says that somebody is gone, whose account is disabled already.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] while his account lives, and for an owner's; [`Error::Missing`],
+    /// [`Error::Denied`].
+    pub fn unprovision_user(&self, actor: &Actor, principal: &PrincipalId) -> Result<(), Error> {
+        let row = self.account_row(principal)?;
+        if row.record.is_enabled() {
+            return Err(Error::Refused(format!("`{}` is not disabled", called(&row.record))));
+        }
+        let modified_at = self.tools.clock.now();
+        let said = match self.said_of(principal)? {
+            Some(said) => ProvisionedUser { gone: true, modified_at, ..said.record },
+            None => ProvisionedUser {
+                principal: principal.clone(),
+                external_id: None,
+                attributes: Value::Null,
+                modified_at,
+                gone: true,
+            },
+        };
+        let account = row.record.clone();
+        self.change_said(actor, &row, account, said).map(drop)
+    }
+
+    fn change_said(
+        &self,
+        actor: &Actor,
+        row: &Row<Identity>,
+        account: Identity,
+        said: ProvisionedUser,
+    ) -> Result<Provisioned, Error> {
+        check(&said)?;
+        let (object, action) = (Object::Vault(self.id()), ActionName::UserEdit);
+        let names = of_account(&account).with("gone", said.gone.to_string());
+        let permit = self.permit_administer(actor, object, action, &names)?;
+        self.refuse_above(actor, &account.principal)?;
+        let before = self.said_of(&account.principal)?;
+        let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
+        change.expect(records::unchanged(row));
+        match &before {
+            Some(before) => change.expect(records::unchanged(before)),
+            None => change.expect(records::absent(&said)),
+        }
+        if account.login != row.record.login {
+            self.expect_login_free(&mut change, &account)?;
+        }
+        if account != row.record {
+            change.put(&account);
+        }
+        change.put(&said);
+        change.commit().map_err(|error| match account.login == row.record.login {
+            true => crate::write::raced(error, called(&account)),
+            false => taken(error, account.login.as_ref()),
+        })?;
+        Ok((account, Some(said)))
+    }
+
+    fn said_of(&self, principal: &PrincipalId) -> Result<Option<Row<ProvisionedUser>>, Error> {
+        records::load::<ProvisionedUser>(&self.store, principal.as_str().as_bytes())
+    }
+}
+
+fn check(said: &ProvisionedUser) -> Result<(), Error> {
+    check_id(said.external_id.as_deref())?;
+    match said.attributes.to_string().len() > LONGEST {
+        true => Err(Error::Refused(format!("at most {LONGEST} bytes are kept of a person"))),
+        false => Ok(()),
+    }
+}
+
+pub(crate) fn check_id(external_id: Option<&str>) -> Result<(), Error> {
+    match external_id {
+        Some(id) if id.len() > LONGEST_ID || id.chars().any(char::is_control) => {
+            Err(Error::Refused(format!("an external id has at most {LONGEST_ID} bytes and no control characters")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,195 @@
+//! Groups as an identity provider has them. It keeps those that it made, and no others; what being
+//! in one gives is decided by who binds roles to it.
+
+use std::collections::HashMap;
+
+use keyward_access::{Group, Login, Object, RoleBinding, Subject};
+use keyward_audit::Action as ActionName;
+use keyward_types::{GroupId, PrincipalId, Record, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::actor::Actor;
+use crate::change::{Change, Names, Telling};
+use crate::provisioning::check_id;
+use crate::records::{self, Row};
+use crate::write::raced;
+use crate::{Error, Vault, team_history};
+
+/// What an identity provider says of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvisionedGroup {
+    /// Which one.
+    pub group: GroupId,
+    /// How people call it there, in their own spelling.
+    pub display_name: String,
+    /// How the provider calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// When it last said something.
+    pub modified_at: Timestamp,
+}
+
+/// Longest name of a group, in bytes.
+const LONGEST_NAME: usize = 200;
+
+impl Record for ProvisionedGroup {
+    const COLLECTION: &'static str = "provisioned-group";
+
+    fn key(&self) -> Vec<u8> {
+        self.group.as_bytes().to_vec()
+    }
+}
+
+impl Vault {
+    /// Every group that was made by an identity provider, in the order of names.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list the vault.
+    pub fn provisioned_groups(&self, actor: &Actor) -> Result<Vec<(Group, ProvisionedGroup)>, Error> {
+        let mut said: HashMap<GroupId, ProvisionedGroup> = records::scan::<ProvisionedGroup>(&self.store, &[])?
+            .into_iter()
+            .map(|row| (row.record.group, row.record))
+            .collect();
+        let groups = self.groups(actor)?.into_iter();
+        Ok(groups.filter_map(|group| said.remove(&group.id).map(|said| (group, said))).collect())
+    }
+
+    /// Makes a group with these people in it. It has no role until somebody binds one to it.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::Missing`] for who is not there, [`Error::Denied`].
+    pub fn provision_group(
+        &self,
+        actor: &Actor,
+        name: &Login,
+        display_name: &str,
+        external_id: Option<String>,
+        members: &[PrincipalId],
+    ) -> Result<(Group, ProvisionedGroup), Error> {
+        let (object, action) = (Object::Vault(self.id()), ActionName::GroupCreate);
+        let names = Names::default().with("group", name.as_str());
+        let permit = self.permit_administer(actor, object, action, &names)?;
+        let (id, now) = (GroupId::random(&*self.tools.random)?, self.tools.clock.now());
+        let by = actor.principal().clone();
+        let mut group = Group { id, name: name.clone(), members: Vec::new(), created_at: now, created_by: by };
+        let said = self.said(id, display_name, external_id)?;
+        let exists = || Error::Exists { noun: "group", name: name.to_string() };
+        if self.roster()?.groups().iter().any(|other| other.name == *name) {
+            return Err(exists());
+        }
+        let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
+        change.expect_free::<Group>("name", name.as_str().as_bytes().to_vec());
+        change.put(&group);
+        change.put(&said);
+        self.bring_to(&mut change, actor, &mut group, members)?;
+        change.commit().map_err(|error| match error {
+            Error::Store(keyward_store::Error::Conflict(_)) => exists(),
+            other => other,
+        })?;
+        Ok((group, said))
+    }
+
+    /// Changes a group that an identity provider made: what it is called, and who is in it. All of
+    /// it is done, or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when somebody would get a role by it that no owner has bound to the group;
+    /// [`Error::Exists`], [`Error::Missing`], [`Error::Denied`].
+    pub fn change_provisioned_group(
+        &self,
+        actor: &Actor,
+        id: GroupId,
+        name: &Login,
+        display_name: &str,
+        external_id: Option<String>,
+        members: &[PrincipalId],
+    ) -> Result<(Group, ProvisionedGroup), Error> {
+        let (row, before) = self.provisioned_group(id)?;
+        let (object, action) = (Object::Vault(self.id()), ActionName::GroupEdit);
+        let names = Names::default().with("group", row.record.name.as_str()).with("to", name.as_str());
+        let permit = self.permit_administer(actor, object, action, &names)?;
+        let said = self.said(id, display_name, external_id)?;
+        let mut group = Group { name: name.clone(), ..row.record.clone() };
+        let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
+        change.expect(records::unchanged(&row));
+        change.expect(records::unchanged(&before));
+        if *name != row.record.name {
+            if self.roster()?.groups().iter().any(|other| other.name == *name) {
+                return Err(Error::Exists { noun: "group", name: name.to_string() });
+            }
+            change.expect_free::<Group>("name", name.as_str().as_bytes().to_vec());
+        }
+        change.put(&group);
+        change.put(&said);
+        self.bring_to(&mut change, actor, &mut group, members)?;
+        change.commit().map_err(|error| raced(error, name.as_str()))?;
+        Ok((group, said))
+    }
+
+    /// Deletes a group that an identity provider made, with the roles that are bound to it.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Denied`].
+    pub fn unprovision_group(&self, actor: &Actor, id: GroupId) -> Result<Group, Error> {
+        let (row, before) = self.provisioned_group(id)?;
+        let (object, action) = (Object::Vault(self.id()), ActionName::GroupDelete);
+        let names = Names::default().with("group", row.record.name.as_str());
+        let permit = self.permit_administer(actor, object, action, &names)?;
+        let roster = self.roster()?;
+        let bindings = roster.bindings_of(&Subject::Group(id));
+        let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
+        change.expect(records::unchanged(&row));
+        change.delete::<Group>(row.record.key());
+        change.delete::<ProvisionedGroup>(before.record.key());
+        team_history::remember_group(&mut change, &row.record, bindings, self.tools.clock.now());
+        bindings.iter().for_each(|binding| change.delete::<RoleBinding>(binding.key()));
+        change.commit().map_err(|error| raced(error, row.record.name.as_str()))?;
+        Ok(row.record)
+    }
+
+    /// Takes people in and out until these are in the group, an entry each.
+    fn bring_to(
+        &self,
+        change: &mut Change<'_>,
+        actor: &Actor,
+        group: &mut Group,
+        members: &[PrincipalId],
+    ) -> Result<(), Error> {
+        let now = self.tools.clock.now();
+        for member in group.members.clone().iter().filter(|member| !members.contains(member)) {
+            let (permit, telling) = self.leaving(actor, group, member)?;
+            drop(permit);
+            change.also(telling);
+            change.put(&*group);
+            team_history::remember_member(change, group, member, now);
+        }
+        for member in members {
+            if !group.members.contains(member) {
+                let (permit, telling) = self.joining(actor, group, member)?;
+                drop(permit);
+                change.also(telling);
+                change.put(&*group);
+            }
+        }
+        Ok(())
+    }
+
+    fn provisioned_group(&self, id: GroupId) -> Result<(Row<Group>, Row<ProvisionedGroup>), Error> {
+        let missing = || Error::Missing { noun: "group", name: id.to_string() };
+        let said = records::load::<ProvisionedGroup>(&self.store, id.as_bytes())?.ok_or_else(missing)?;
+        let group = records::load::<Group>(&self.store, id.as_bytes())?.ok_or_else(missing)?;
+        Ok((group, said))
+    }
+
+    fn said(&self, group: GroupId, name: &str, external_id: Option<String>) -> Result<ProvisionedGroup, Error> {
+        check_id(external_id.as_deref())?;
+        if name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+            return Err(Error::Refused(format!(
+                "a group's name has at most {LONGEST_NAME} bytes and no control characters"
+            )));
+        }
+        let modified_at = self.tools.clock.now();
+        Ok(ProvisionedGroup { group, display_name: name.to_owned(), external_id, modified_at })
+    }
+}

@@ -1,0 +1,194 @@
+//! Carrying out what a review answers, within the change that puts the answer on record: there is
+//! no moment at which the one is done and the other is not.
+
+use std::collections::HashMap;
+
+use keyward_access::{Caller, Group, Role, RoleBinding, Subject};
+use keyward_types::{BindingId, GroupId, PrincipalId};
+
+use crate::actor::Actor;
+use crate::change::Change;
+use crate::records::{self, Row};
+use crate::team_history::{self, EndedBinding};
+use crate::team_review::{Answer, Review, Right};
+use crate::{Error, Reach, Vault};
+
+/// What one change gives and takes. Several lines may speak of one group, so that groups are kept
+/// as the change has left them so far.
+pub(crate) struct Carrying<'a> {
+    vault: &'a Vault,
+    actor: &'a Actor,
+    /// Whose rights decide what may be taken away; `None`: the house's own, which owners are above.
+    taker: Option<Caller>,
+    groups: HashMap<GroupId, Group>,
+}
+
+impl Vault {
+    /// Carries out what `actor` answers.
+    pub(crate) fn carrying<'a>(&'a self, actor: &'a Actor) -> Carrying<'a> {
+        Carrying { vault: self, actor, taker: Some(actor.caller.clone()), groups: HashMap::new() }
+    }
+
+    /// Carries out what a review's deadline takes away: what whoever began the review could have
+    /// taken away, so that a review reaches no further than he does. When he is gone, all but
+    /// owners' rights.
+    pub(crate) fn carrying_deadline<'a>(&'a self, actor: &'a Actor, review: &Review) -> Result<Carrying<'a>, Error> {
+        let taker = self.roster()?.standing(&review.started_by);
+        let taker = taker.map(|standing| Caller::member(standing, self.tools.clock.now()));
+        Ok(Carrying { vault: self, actor, taker, groups: HashMap::new() })
+    }
+}
+
+impl Carrying<'_> {
+    /// Adds to the change what an answer does.
+    pub(crate) fn out(&mut self, change: &mut Change<'_>, right: &Right, answer: &Answer) -> Result<(), Error> {
+        match answer {
+            Answer::Open | Answer::Kept { .. } => Ok(()),
+            Answer::Removed { .. } => self.take_away(change, right),
+            Answer::Narrowed { to, .. } => {
+                self.give(change, right, to)?;
+                self.take_away(change, right)
+            }
+            Answer::Restored { .. } => self.give_back(change, right),
+        }
+    }
+
+    /// Whether the right may be taken away, as far as it is there.
+    pub(crate) fn may_take(&self, right: &Right) -> Result<bool, Error> {
+        // What a group gives ends with the membership, which takes no role of whoever ends it.
+        let Some(binding) = self.binding(right)? else { return Ok(true) };
+        Ok(right.group.is_some() || self.takes(&binding))
+    }
+
+    fn takes(&self, binding: &RoleBinding) -> bool {
+        match &self.taker {
+            Some(taker) => {
+                binding.role == Role::Emergency || taker.gives(binding.role, binding.project, binding.environment)
+            }
+            None => binding.role != Role::Owner,
+        }
+    }
+
+    /// Somebody may have been faster: then there is nothing to take.
+    fn take_away(&mut self, change: &mut Change<'_>, right: &Right) -> Result<(), Error> {
+        if right.group.is_some() {
+            return self.take_out(change, right);
+        }
+        let Some(binding) = self.binding(right)? else { return Ok(()) };
+        if !self.takes(&binding) {
+            return Err(Error::Refused(format!("the role {} is not yours to take away there", binding.role)));
+        }
+        let (permit, telling) = self.vault.revocation(self.actor, &binding)?;
+        drop(permit);
+        change.also(telling);
+        self.vault.revoke_in(change, &binding)
+    }
+
+    fn take_out(&mut self, change: &mut Change<'_>, right: &Right) -> Result<(), Error> {
+        let Some(mut group) = self.group(change, right)? else { return Ok(()) };
+        if !group.members.contains(&right.holder) {
+            return Ok(());
+        }
+        let (permit, telling) = self.vault.leaving(self.actor, &mut group, &right.holder)?;
+        drop(permit);
+        change.also(telling);
+        change.put(&group);
+        team_history::remember_member(change, &group, &right.holder, self.vault.tools.clock.now());
+        self.groups.insert(group.id, group);
+        Ok(())
+    }
+
+    fn give_back(&mut self, change: &mut Change<'_>, right: &Right) -> Result<(), Error> {
+        if right.group.is_none() {
+            return self.give(change, right, &right.role);
+        }
+        let missing = || Error::Missing { noun: "group", name: right.group.clone().unwrap_or_default() };
+        let mut group = self.group(change, right)?.ok_or_else(missing)?;
+        if group.members.contains(&right.holder) {
+            return Ok(());
+        }
+        let (permit, telling) = self.vault.joining(self.actor, &mut group, &right.holder)?;
+        drop(permit);
+        change.also(telling);
+        change.put(&group);
+        self.groups.insert(group.id, group);
+        Ok(())
+    }
+
+    /// Gives a role where the right is or was; one that is there already is as good.
+    fn give(&self, change: &mut Change<'_>, right: &Right, role: &str) -> Result<(), Error> {
+        let role: Role = role.parse().map_err(Error::Refused)?;
+        let reach = self.reach(right)?;
+        let subject = Subject::Principal(right.holder.clone());
+        match self.vault.granting(self.actor, &subject, role, &reach, None) {
+            Ok((permit, telling, binding)) => {
+                drop(permit);
+                change.also(telling);
+                change.put(&binding);
+                Ok(())
+            }
+            Err(Error::Exists { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The binding of a right, as long as it lasts, or the one that gave it back.
+    fn binding(&self, right: &Right) -> Result<Option<RoleBinding>, Error> {
+        let (roster, id) = (self.vault.roster()?, binding_id(right)?);
+        if let Some(binding) = roster.bindings().into_iter().find(|binding| binding.id == id) {
+            return Ok(Some(binding.clone()));
+        }
+        let Some(ended) = self.ended(right)? else { return Ok(None) };
+        let same = |one: &&RoleBinding| {
+            (one.role, one.project, one.environment) == (ended.role, ended.project, ended.environment)
+        };
+        Ok(roster.bindings_of(&ended.subject).iter().find(same).cloned())
+    }
+
+    /// The binding that gave a right, as it was when it ended.
+    fn ended(&self, right: &Right) -> Result<Option<RoleBinding>, Error> {
+        let ended = records::load::<EndedBinding>(&self.vault.store, binding_id(right)?.as_bytes())?;
+        Ok(ended.map(|row| row.record.binding))
+    }
+
+    /// Where a right is or was, in ids: a project may have another name by now.
+    fn reach(&self, right: &Right) -> Result<Reach, Error> {
+        let binding = match self.binding(right)? {
+            Some(binding) => Some(binding),
+            None => self.ended(right)?,
+        };
+        let gone = || Error::Missing { noun: "place", name: right.at.clone() };
+        let binding = binding.ok_or_else(gone)?;
+        let reach = self.vault.reach_of_ids(binding.project, binding.environment)?;
+        // A role for less than its place would be one for more.
+        let whole = (reach.project_id(), reach.environment_id()) == (binding.project, binding.environment);
+        whole.then_some(reach).ok_or_else(gone)
+    }
+
+    /// The group by which somebody has a right, as this change has left it; `None`: it is gone.
+    fn group(&self, change: &mut Change<'_>, right: &Right) -> Result<Option<Group>, Error> {
+        let name = right.group.as_deref().unwrap_or_default();
+        let id = self.vault.roster()?.groups().iter().find(|group| group.name.as_str() == name).map(|group| group.id);
+        let Some(id) = id else { return Ok(None) };
+        if let Some(group) = self.groups.get(&id) {
+            return Ok(Some(group.clone()));
+        }
+        let row: Option<Row<Group>> = records::load(&self.vault.store, id.as_bytes())?;
+        if let Some(row) = &row {
+            change.expect(records::unchanged(row));
+        }
+        Ok(row.map(|row| row.record))
+    }
+}
+
+/// Nobody reviews himself, nor what he answers for.
+pub(crate) fn refuse_himself(right: &Right, by: &PrincipalId) -> Result<(), Error> {
+    if right.holder == *by || right.answers.as_ref() == Some(by) {
+        return Err(Error::Refused("nobody reviews his own rights, or those of his service accounts".into()));
+    }
+    Ok(())
+}
+
+fn binding_id(right: &Right) -> Result<BindingId, Error> {
+    right.binding.parse().map_err(|_| Error::Damaged("a review names no role binding"))
+}
