@@ -68,8 +68,6 @@ pub fn alert_of(entry: &Entry<'_>) -> Option<Alert> {
             Alert::seal_state(entry.node(), entry.time, false)
         }
         "store.accept" if done => Alert::safe_mode(entry.who(), entry.time, None),
-        "vault.lock" if done => Alert::seal_state(entry.node(), entry.time, true),
-        "vault.unlock" if done => Alert::seal_state(entry.node(), entry.time, false),
         "secret.expiring" => entry.expiring()?,
         "log.verify" if entry.outcome == "failed" => {
             Alert::audit_failure(entry.who(), entry.time, "it does not verify")
@@ -93,7 +91,7 @@ impl Entry<'_> {
         }
     }
 
-    /// The node that was sealed or unsealed.
+    /// The node that an entry names.
     fn node(&self) -> Subject {
         Subject::new("node", self.more.get("node").map_or("keyward", String::as_str))
     }

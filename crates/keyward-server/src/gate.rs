@@ -5,6 +5,7 @@
 //! ended. What unseals is the one call by which somebody who was not identified changes anything.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use crate::app::{App, Edge, router};
 use crate::authenticate::Authenticate;
 use crate::closed::{Closed, closed};
 use crate::follow::Follow;
-use crate::jobs::{self, Running};
+use crate::jobs;
 use crate::stop::Stop;
 use crate::unsealing::{Progress, Tries, Unsealing};
 
@@ -51,6 +52,8 @@ pub(crate) struct Gate {
     authenticate: Arc<dyn Authenticate>,
     keyhole: Option<Box<dyn Keyhole>>,
     now: RwLock<Option<Open>>,
+    /// The server runs, and with it the jobs of each of its lives.
+    works: AtomicBool,
     unsealing: Mutex<Unsealing>,
     tries: Mutex<Tries>,
     /// How many shares are needed, and when that was asked: whoever is nobody shall not make us ask
@@ -63,20 +66,30 @@ pub(crate) struct Gate {
 /// What an open server has.
 struct Open {
     vault: Weak<Vault>,
+    app: Weak<App>,
+    labour: Option<Labour>,
     router: Router,
     follow: Follow,
-    jobs: Jobs,
 }
 
-/// The vault's own work, as long as the server is open.
-struct Jobs {
+/// The jobs of one life of a server: from its opening to its seal.
+struct Labour {
     stop: Stop,
-    running: Option<Running>,
+    running: jobs::Running,
 }
 
-impl Drop for Jobs {
+impl Labour {
+    fn begin(app: &Arc<App>) -> std::io::Result<Self> {
+        let stop = Stop::new();
+        Ok(Self { running: jobs::start(Arc::clone(app), stop.clone())?, stop })
+    }
+}
+
+impl Drop for Open {
     fn drop(&mut self) {
-        self.stop.stop();
+        if let Some(labour) = &self.labour {
+            labour.stop.stop();
+        }
     }
 }
 
@@ -94,6 +107,7 @@ impl Gate {
             authenticate: Arc::new(authenticate),
             keyhole,
             now: RwLock::default(),
+            works: AtomicBool::new(false),
             unsealing: Mutex::default(),
             tries: Mutex::default(),
             threshold: Mutex::default(),
@@ -119,14 +133,38 @@ impl Gate {
         }
         let weak = Arc::downgrade(&vault);
         let app = Arc::new(App::new(vault, Arc::clone(&self.authenticate), &self.edge));
+        let failed = |error: std::io::Error| Failure::internal(format!("no thread can be started: {error}"));
+        let works = self.works.load(Ordering::Acquire);
+        let labour = works.then(|| Labour::begin(&app)).transpose().map_err(failed)?;
         let router = router(&app, &self.edge, follow.freshness());
-        let stop = Stop::new();
-        let running = jobs::start(app, stop.clone());
-        let running = running.map_err(|error| Failure::internal(format!("no thread can be started: {error}")))?;
-        let open = Open { vault: weak, router, follow, jobs: Jobs { stop, running: Some(running) } };
+        let open = Open { vault: weak, app: Arc::downgrade(&app), labour, router, follow };
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Some(open);
         self.edge.metrics.sealed(false);
         Ok(())
+    }
+
+    /// From now on jobs run while the server is open.
+    pub(crate) fn begin_jobs(&self) -> std::io::Result<()> {
+        self.works.store(true, Ordering::Release);
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = &mut *now
+            && open.labour.is_none()
+            && let Some(app) = open.app.upgrade()
+        {
+            open.labour = Some(Labour::begin(&app)?);
+        }
+        Ok(())
+    }
+
+    /// The server ends: jobs do, too, and what they are at is waited for as far as it ends in time.
+    pub(crate) fn end_jobs(&self) {
+        self.works.store(false, Ordering::Release);
+        let labour =
+            self.now.write().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(|open| open.labour.take());
+        if let Some(Labour { stop, running }) = labour {
+            stop.stop();
+            running.wait();
+        }
     }
 
     /// The routes for a request that comes now.
@@ -221,20 +259,6 @@ impl Gate {
         }
         tracing::warn!("the server is sealed");
         open.map(|open| open.vault.clone()).unwrap_or_default()
-    }
-
-    /// Ends the vault's own work, as far as it ends in time.
-    pub(crate) fn end_jobs(&self) {
-        let running = {
-            let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-            now.as_mut().and_then(|open| {
-                open.jobs.stop.stop();
-                open.jobs.running.take()
-            })
-        };
-        if let Some(running) = running {
-            running.wait();
-        }
     }
 
     /// The vault's root was replaced, and this node's slot is none any more.

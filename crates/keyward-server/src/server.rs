@@ -89,6 +89,7 @@ impl Server {
             .build()
             .map_err(failed)?;
         let gate = Arc::clone(&self.gate);
+        gate.begin_jobs().map_err(failed)?;
         let done = runtime.block_on(self.serve(stop.clone())).map_err(failed);
         // The listeners may have ended by themselves.
         stop.stop();

@@ -174,7 +174,7 @@ impl<'a> Change<'a> {
         let once = self.once();
         let batch = self.into_batch()?;
         let changed: Vec<(String, Vec<u8>)> = batch.changes().iter().filter_map(of_access).collect();
-        let committed = vault.store.commit(batch).map_err(|error| replaced(vault, error))?;
+        let committed = vault.store.commit(batch).map_err(|error| vault.refused(error))?;
         if let Some(birth) = birth {
             birth.settle();
         }
@@ -237,13 +237,13 @@ impl<'a> Change<'a> {
 
 /// Who has lost the lead is told that, and who asks for what is being done already that, and not that
 /// somebody changed the same thing.
-fn replaced(vault: &Vault, error: keyward_store::Error) -> Error {
+pub(crate) fn replaced(error: keyward_store::Error) -> Error {
     match error {
         keyward_store::Error::Conflict(expect) if matches!(*expect, Expect::Lease { .. }) => Error::Replaced,
         keyward_store::Error::Conflict(expect) if Once::is_in_the_way(&expect) => {
             Error::Raced("the request with this key".into())
         }
-        other => vault.refused(other),
+        other => other.into(),
     }
 }
 

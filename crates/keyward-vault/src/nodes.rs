@@ -136,7 +136,7 @@ impl Vault {
                 let _ = self.refresh_header();
                 Error::Raced("the vault's header".to_owned())
             }
-            error => error.into(),
+            error => crate::change::replaced(error),
         }
     }
 }

@@ -60,11 +60,11 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(tokens::router())
         .merge(elevations::router())
         .merge(audit::router())
+        .merge(seal::router())
         .merge(alerts::router())
         .merge(offboardings::router())
         .merge(onboardings::router())
         .merge(reviews::router())
-        .merge(seal::router())
 }
 
 /// A moment as RFC 3339 writes it.
