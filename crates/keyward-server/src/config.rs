@@ -48,7 +48,7 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { address: None, password_file: None, max_stale_seconds: 30 }
+        Self { address: None, password_file: None, max_stale_seconds: 2 }
     }
 }
 
