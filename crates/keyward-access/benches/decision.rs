@@ -12,8 +12,8 @@ use keyward_access::{
     authorize,
 };
 use keyward_types::{
-    BindingId, EnvironmentId, EnvironmentName, GroupId, Kind, Operation, Place, PrincipalId, ProjectId, ProjectName, Read,
-    SecretId, SecretName, Timestamp, VaultId,
+    BindingId, EnvironmentId, EnvironmentName, GroupId, Kind, Operation, Place, PrincipalId, ProjectId, ProjectName,
+    Read, SecretId, SecretName, Timestamp, VaultId,
 };
 
 struct Secret {

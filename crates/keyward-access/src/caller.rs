@@ -207,9 +207,7 @@ impl Caller {
             Rights::Provisioner => {
                 matches!(operation, Operation::List | Operation::Administer) && matches!(object, Object::Vault(_))
             }
-            Rights::Member { standing, at } => {
-                standing.decide(standing.roles(object, *at), operation, object, facts)
-            }
+            Rights::Member { standing, at } => standing.decide(standing.roles(object, *at), operation, object, facts),
         }
     }
 
@@ -233,7 +231,15 @@ impl Standing {
         bindings: Vec<RoleBinding>,
         policies: Arc<Policies>,
     ) -> Self {
-        Self { principal, login, groups, bindings, policies, principals: RwLock::default(), decided: Decided::default() }
+        Self {
+            principal,
+            login,
+            groups,
+            bindings,
+            policies,
+            principals: RwLock::default(),
+            decided: Decided::default(),
+        }
     }
 
     /// The principal in these roles; `make` makes him the first time.

@@ -342,7 +342,10 @@ fn nobody_gives_what_he_does_not_have() {
 #[test]
 fn a_remembered_decision_is_the_one_that_would_be_made() {
     let own = [
-        ("names", r#"forbid (principal, action == Action::"read", resource) when { resource.name == "payments/OTHER" };"#),
+        (
+            "names",
+            r#"forbid (principal, action == Action::"read", resource) when { resource.name == "payments/OTHER" };"#,
+        ),
         ("tags", r#"forbid (principal, action, resource is Secret) when { resource.tags.contains("pci") };"#),
     ];
     for own in [&own[..], &own[..1], &[]] {

@@ -17,9 +17,7 @@ use keyward_vault::{
 };
 
 use crate::system::{SystemClock, tools};
-use crate::{
-    Code, Desk, Failure, Held, LocalDesk, Occasion, RemoteDesk, Result, SocketDesk, StoreAddress,
-};
+use crate::{Code, Desk, Failure, Held, LocalDesk, Occasion, RemoteDesk, Result, SocketDesk, StoreAddress};
 
 /// The folders of a local vault.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use keyward_access::{Caller, Login};
 use keyward_types::{EnvironmentName, Head, KnownSecret, Operation, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
-    Actor, AgeRecipient, Edit, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue,
-    Once, Opened, Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
+    Actor, AgeRecipient, Edit, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Once,
+    Opened, Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
 };
 
 use crate::access::Access;
@@ -102,7 +102,6 @@ impl LocalDesk {
         let environments = environments.collect();
         Ok(ProjectInfo { name: project.name.clone(), created_at: project.created_at, environments })
     }
-
 }
 
 pub(crate) fn via(purpose: Purpose) -> Via {

@@ -222,7 +222,10 @@ fn request(work: Work, n: usize, turn: usize, token: &str) -> String {
         Work::Write => {
             let body = format!("{{\"value\":\"value {n} {turn}\"}}");
             let kind = "content-type: application/json";
-            format!("PUT {place}/secrets/W{secret} HTTP/1.1\r\n{head}{kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+            format!(
+                "PUT {place}/secrets/W{secret} HTTP/1.1\r\n{head}{kind}\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
         }
     }
 }

@@ -53,9 +53,8 @@ impl Vault {
             parts.push((permit, loaded, sealed));
         }
         let permits: Vec<_> = parts.iter().map(|(permit, loaded, _)| (permit, loaded)).collect();
-        let keys = permits
-            .iter()
-            .map(|(_, loaded)| reads_key(actor.principal(), &loaded.head().place, loaded.version()));
+        let keys =
+            permits.iter().map(|(_, loaded)| reads_key(actor.principal(), &loaded.head().place, loaded.version()));
         let mut turn = self.counting.turn(keys);
         let (change, holdings) = self.told_uses(actor, &permits, via, Some(&mut turn))?;
         let counted = Arc::new(turn.hand_over());

@@ -261,12 +261,7 @@ impl Vault {
         Ok(holding)
     }
 
-    fn open_holding(
-        &self,
-        change: &mut Change<'_>,
-        actor: &Actor,
-        read: Read,
-    ) -> Result<String, Error> {
+    fn open_holding(&self, change: &mut Change<'_>, actor: &Actor, read: Read) -> Result<String, Error> {
         let Read { place, version, kind, now } = read;
         let mut id = [0; 16];
         self.tools.random.fill(&mut id)?;

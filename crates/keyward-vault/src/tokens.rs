@@ -333,8 +333,14 @@ impl Vault {
 /// What a token turned out to be.
 enum Shown {
     /// Its holder, and its record where this use has to be written down.
-    Known { caller: Caller, counts: Option<Arc<TokenRecord>> },
-    Refused { record: Arc<TokenRecord>, fault: TokenFault },
+    Known {
+        caller: Caller,
+        counts: Option<Arc<TokenRecord>>,
+    },
+    Refused {
+        record: Arc<TokenRecord>,
+        fault: TokenFault,
+    },
 }
 
 /// What the log calls the place where tokens are shown.

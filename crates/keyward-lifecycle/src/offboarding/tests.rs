@@ -67,7 +67,15 @@ fn secret(n: u8, values: &[u8]) -> Stored {
 }
 
 fn reads(who: u8, secret: u8, number: u64, n: u64) -> Reads {
-    Reads { principal: person(who), place: place(secret), version: version(number), first: ago(20), last: ago(10), n, holding: None }
+    Reads {
+        principal: person(who),
+        place: place(secret),
+        version: version(number),
+        first: ago(20),
+        last: ago(10),
+        n,
+        holding: None,
+    }
 }
 
 fn holding(who: u8, secret: u8, number: u64, kind: HoldingKind) -> Holding {
