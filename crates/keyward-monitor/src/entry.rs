@@ -173,7 +173,8 @@ mod tests {
         assert!(told("secret.expiring", "allowed", &[]).is_none(), "without days it warns of nothing");
         let sealed = told("vault.lock", "allowed", &[("node", "a")]).unwrap();
         assert_eq!((sealed.kind, sealed.subject.called()), (AlertKind::SealState, "a"));
-        assert_eq!(told("vault.unlock", "allowed", &[]).unwrap().severity, Severity::Info);
+        assert_eq!(told("vault.unlock", "allowed", &[("with", "shares")]).unwrap().severity, Severity::Info);
+        assert!(told("vault.unlock", "allowed", &[]).is_none(), "a start is nothing to wake anybody for");
         assert_eq!(told("vault.unlock", "denied", &[]).unwrap().kind, AlertKind::FailedSignIns);
     }
 }

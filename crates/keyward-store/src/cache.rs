@@ -253,7 +253,7 @@ mod tests {
     }
 
     fn keep(cache: &Cache, record: &Record) {
-        let moment = cache.record("c", &record.key).err().expect("it is not there");
+        let moment = cache.record("c", &record.key).expect_err("it is not there");
         cache.keep_record("c", record, moment);
     }
 

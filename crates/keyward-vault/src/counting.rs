@@ -12,9 +12,12 @@ use crate::records::{Reads, Row};
 
 /// The counts that are under way, by the keys of their rows.
 pub(crate) struct Counting {
-    lanes: Vec<Mutex<HashMap<Vec<u8>, Ahead>>>,
+    lanes: Vec<Mutex<Lane>>,
     chains: AtomicU64,
 }
+
+/// Rows that are under way, by their keys.
+type Lane = HashMap<Vec<u8>, Ahead>;
 
 /// A row as it will be.
 struct Ahead {
@@ -28,7 +31,7 @@ struct Ahead {
 /// The right to count reads of some rows, in the order in which it was given.
 pub(crate) struct Turn<'a> {
     counting: &'a Counting,
-    lanes: Vec<(usize, MutexGuard<'a, HashMap<Vec<u8>, Ahead>>)>,
+    lanes: Vec<(usize, MutexGuard<'a, Lane>)>,
     counted: Vec<(Vec<u8>, Reads, u64)>,
 }
 
@@ -64,7 +67,7 @@ impl Counting {
         }
     }
 
-    fn lane(&self, lane: usize) -> MutexGuard<'_, HashMap<Vec<u8>, Ahead>> {
+    fn lane(&self, lane: usize) -> MutexGuard<'_, Lane> {
         self.lanes[lane].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -144,7 +144,10 @@ impl Vault {
 
     fn told_halt(&self, actor: &Actor, halt: Halt) -> Error {
         match halt {
-            Halt::Refused(refusal) => self.denied(actor, refusal.denial, refusal.action, refusal.names),
+            Halt::Refused(refusal) => {
+                let Refusal { denial, action, names } = *refusal;
+                self.denied(actor, denial, action, names)
+            }
             Halt::Failed(error) => error,
         }
     }
@@ -161,7 +164,7 @@ impl Vault {
             None => scope.about_name(self.id(), name),
         };
         authorize::<Write>(&actor.caller, &about).map_err(|denial| {
-            Halt::Refused(Refusal { denial, action: ActionName::SecretWrite, names: scope.names(Some(name)) })
+            Halt::refused(Refusal { denial, action: ActionName::SecretWrite, names: scope.names(Some(name)) })
         })
     }
 
@@ -319,7 +322,7 @@ impl Vault {
             Ok(_) => Ok(()),
             Err(denial) => {
                 let names = scope.names(Some(&after.name));
-                Err(Halt::Refused(Refusal { denial, action: ActionName::SecretEdit, names }))
+                Err(Halt::refused(Refusal { denial, action: ActionName::SecretEdit, names }))
             }
         }
     }
@@ -341,7 +344,7 @@ impl Vault {
 /// Why nothing is stored.
 enum Halt {
     /// A denial that is not recorded yet.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     Failed(Error),
 }
 
@@ -349,6 +352,12 @@ struct Refusal {
     denial: Denial,
     action: ActionName,
     names: Names,
+}
+
+impl Halt {
+    fn refused(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
 }
 
 impl From<Error> for Halt {

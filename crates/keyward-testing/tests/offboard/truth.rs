@@ -34,6 +34,8 @@ enum State {
 struct Person {
     knows: HashMap<u64, Known>,
     met: BTreeSet<(usize, usize)>,
+    /// What he has read and has still: reading it again gives him nothing more.
+    has: BTreeSet<(usize, usize)>,
     could: HashMap<u64, BTreeSet<String>>,
     rights: Vec<(usize, String)>,
 }
@@ -108,9 +110,10 @@ impl Truth {
     ) {
         self.count(way);
         self.readers.entry((secret, version)).or_default().insert(person);
+        let more = open && (way != "read" || self.people[person].has.insert((secret, version)));
         let known = self.learns(person, secret, version, way, at);
         known.times += 1;
-        known.open += u64::from(open);
+        known.open += u64::from(more);
     }
 
     fn learns(&mut self, person: usize, secret: usize, version: usize, way: &'static str, at: i64) -> &mut Known {

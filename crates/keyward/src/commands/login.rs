@@ -16,7 +16,7 @@ use crate::terminal;
 pub(crate) struct Args {
     /// The server; default: KEYWARD_ADDR, else http://127.0.0.1:8200
     #[arg(value_name = "ADDR")]
-    server: Option<String>,
+    url: Option<String>,
     /// The authority that signed the server's certificate (PEM), where it is one of your own [env: KEYWARD_CA]
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let (home, url) = (context.home()?, server(context, self.server.as_deref())?);
+        let (home, url) = (context.home()?, server(context, self.url.as_deref())?);
         let before = home.signed_at(&url)?;
         // Who signs in again means the same authority, as long as he names no other.
         let ca = self

@@ -10,7 +10,7 @@ use crate::output::{self, Exit};
 pub(crate) struct Args {
     /// The server; default: the only one that you are signed in at
     #[arg(value_name = "ADDR", conflicts_with = "all")]
-    server: Option<String>,
+    url: Option<String>,
     /// At every server
     #[arg(long)]
     all: bool,
@@ -34,7 +34,7 @@ impl Args {
     }
 
     fn chosen(&self, context: &Context, home: &Home) -> Result<Vec<Signed>> {
-        if let Some(named) = &self.server {
+        if let Some(named) = &self.url {
             let url = login::server(context, Some(named))?;
             return match home.signed_at(&url)? {
                 Some(signed) => Ok(vec![signed]),

@@ -106,6 +106,10 @@ pub(super) const ROUTES: &[Route] = &[
     route("POST", "/auth/device/token", Guest, r#"{"device_code":"nothing"}"#),
     route("POST", "/auth/links/look", Guest, r#"{"link":"nothing"}"#),
     route("POST", "/auth/links/use", Guest, r#"{"link":"nothing","password":"a password that is long"}"#),
+    get("/seal", Guest),
+    route("POST", "/unseal", Guest, r#"{"share":"nothing"}"#),
+    // This server cannot be sealed, which everybody may know; who may seal one is in `seal.rs`.
+    route("POST", "/seal", Nothing, ""),
     // A person's own affairs: no token stands for the person there.
     get("/auth/session", Session),
     get("/auth/sessions", Session),
