@@ -25,8 +25,9 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// Secrets that the load is spread over.
+/// Secrets that the load is spread over, among those that there are.
 const SECRETS: usize = 4096;
+const STORED: usize = 100_000;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Work {
@@ -82,7 +83,7 @@ fn serve(settings: &Settings) {
     let thread = std::thread::spawn(move || server.run(&handle).unwrap());
     println!("bench-table-begin");
     println!(
-        "{} connections, {}, {} secrets, {} s each; `hot` reads one secret by all\n",
+        "{} connections, {}, {} secrets of {STORED}, {} s each; `hot` reads one secret by all\n",
         settings.connections,
         if settings.plain { "plain" } else { "TLS" },
         SECRETS,
@@ -118,7 +119,7 @@ fn serve(settings: &Settings) {
 fn fill(vault: &keyward_vault::Vault) {
     let actor = keyward_testing::vault::owner(vault);
     let scope = vault.scope(&"shop".parse().unwrap(), &"production".parse().unwrap()).unwrap();
-    for chunk in (0..SECRETS).collect::<Vec<_>>().chunks(256) {
+    for chunk in (0..STORED).collect::<Vec<_>>().chunks(256) {
         let values = chunk.iter().map(|n| keyward_testing::vault::new_value(&format!("S{n}"), &format!("value {n}")));
         vault.write(&actor, &scope, values.collect()).unwrap();
     }
