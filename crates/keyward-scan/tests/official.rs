@@ -105,7 +105,7 @@ steps = yaml.safe_load(action)['runs']['steps']
 assert not [step for step in steps if '${{' in step.get('run', '')], steps
 assert '--reveal' not in action
 examples = re.findall('```yaml\\n(.*?)```', page, re.S)
-assert len(examples) == 3 and all(yaml.safe_load(example) for example in examples)
+assert len(examples) == 4 and all(yaml.safe_load(example) for example in examples)
 ";
 
 #[test]
