@@ -49,6 +49,7 @@ const CASES: &[fn(Box<dyn Engine>)] = &[
     groups::a_panic_wedges_nobody,
     groups::who_does_not_wait_is_told,
     groups::a_store_ends_when_all_are_told,
+    groups::a_store_may_end_in_a_call,
     loading::a_store_is_loaded_whole,
     loading::only_an_empty_store_is_loaded,
     loading::a_refused_source_leaves_nothing,

@@ -5,6 +5,7 @@
 //! A caller who does not want to wait leaves a call to be made with the answer. Where such callers
 //! alone are in the queue, the committer leads: a thread that does nothing else.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
@@ -59,7 +60,7 @@ impl CommitQueue {
             }
             drop(state);
             // A panic of the engine ends this group, as its term says, and not the next ones.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.lead(&apply)));
+            let _ = catch_unwind(AssertUnwindSafe(|| self.lead(&apply)));
         }
     }
 
@@ -128,7 +129,8 @@ impl Drop for Term<'_> {
             let answer = answers.next().unwrap_or(Err(Error::Interrupted));
             match waiter {
                 Waiter::Thread(request) => request.finish(answer),
-                Waiter::Call(call) => call(answer),
+                // One that panics is reported by the hook, and holds up nobody else.
+                Waiter::Call(call) => drop(catch_unwind(AssertUnwindSafe(|| call(answer)))),
             }
         }
         let mut state = self.queue.state();

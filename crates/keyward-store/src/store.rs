@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use crate::cache::Cache;
 use crate::pages;
@@ -72,7 +72,7 @@ impl Store {
     fn start_committer(&self) -> Option<JoinHandle<()>> {
         let core = Arc::clone(&self.core);
         let serve = move || core.queue.serve(|group| core.apply(group));
-        std::thread::Builder::new().name("committer".into()).spawn(serve).ok()
+        thread::Builder::new().name("committer".into()).spawn(serve).ok()
     }
 
     /// Reads the live store.
@@ -167,10 +167,12 @@ impl Store {
 }
 
 impl Drop for Store {
-    /// Ends the committer, so that the engine is closed when this returns.
+    /// Ends the committer, so that the engine is closed when this returns; or soon after, where it
+    /// is the committer itself that lets go of the store, in a call that it makes.
     fn drop(&mut self) {
         self.core.queue.close();
-        if let Some(committer) = self.committer.take().flatten() {
+        let committer = self.committer.take().flatten();
+        if let Some(committer) = committer.filter(|committer| committer.thread().id() != thread::current().id()) {
             // It reports its panics itself.
             let _ = committer.join();
         }

@@ -158,3 +158,18 @@ pub(super) fn a_store_ends_when_all_are_told(engine: Box<dyn Engine>) {
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told.contains(&("panic", false)));
 }
+
+/// Whoever is told may hold the last handle of the store, and let go of it there.
+pub(super) fn a_store_may_end_in_a_call(engine: Box<dyn Engine>) {
+    let store = Arc::new(open(engine));
+    let (last, (gone, wait), (tell, told)) = (Arc::clone(&store), mpsc::channel(), mpsc::channel());
+    let call = move |done: Result<_>| {
+        wait.recv().expect("the test lets go of its handle");
+        drop(last);
+        tell.send(done.is_ok()).expect("the test listens");
+    };
+    store.submit(log("last"), call).expect("taken");
+    drop(store);
+    gone.send(()).expect("the call waits");
+    assert_eq!(told.recv(), Ok(true), "its end holds nobody up");
+}
