@@ -1,6 +1,6 @@
 //! New values and new metadata. A version is never overwritten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use keyward_access::{Denial, Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
@@ -129,8 +129,12 @@ impl Vault {
         values: Vec<NewValue>,
     ) -> Result<(Vec<Written>, Option<Change<'a>>), Halt> {
         let mut change = None;
-        let mut written = Vec::with_capacity(values.len());
+        let (mut written, mut names) = (Vec::with_capacity(values.len()), HashSet::with_capacity(values.len()));
         for value in values {
+            // Each is compared with what lies there, not with what stands before it.
+            if !names.insert(value.name.clone()) {
+                return Err(Error::Refused(format!("`{}` stands among the values twice", value.name)).into());
+            }
             if value.value.expose().len() > MAX_VALUE {
                 return Err(Error::TooLarge { size: value.value.expose().len() }.into());
             }

@@ -187,6 +187,20 @@ fn equal_values_are_named_and_reads_are_counted() {
 }
 
 #[test]
+fn a_name_stands_once_in_a_write() {
+    let desk = desk();
+    let before = desk.vault.log_size().unwrap();
+    for values in [["A", "A"], ["B", "B"]] {
+        let values = values.map(|text| new_value(text, "value")).into();
+        assert!(matches!(desk.vault.write(&desk.actor, &desk.scope, values), Err(Error::Refused(_))));
+        desk.set("B", "there");
+    }
+    assert!(desk.get("A", None).is_err());
+    assert_eq!(desk.get("B", None).unwrap(), "there");
+    assert!(desk.vault.log_size().unwrap() > before);
+}
+
+#[test]
 fn who_has_no_rights_gets_a_denial_that_is_on_record() {
     let desk = desk();
     desk.set("A", "value");
