@@ -32,7 +32,7 @@ struct Ahead {
 pub(crate) struct Turn<'a> {
     counting: &'a Counting,
     lanes: Vec<(usize, MutexGuard<'a, Lane>)>,
-    counted: Vec<(Vec<u8>, Reads, u64)>,
+    counted: HashMap<Vec<u8>, Row<Reads>>,
 }
 
 /// Counts that were handed over to be committed.
@@ -52,7 +52,7 @@ impl Counting {
         // In one order, so that no two wait for each other.
         let lanes: BTreeSet<usize> = keys.map(|key| lane(&key)).collect();
         let lanes = lanes.into_iter().map(|lane| (lane, self.lane(lane))).collect();
-        Turn { counting: self, lanes, counted: Vec::new() }
+        Turn { counting: self, lanes, counted: HashMap::new() }
     }
 
     /// Counts that were committed, or not.
@@ -79,16 +79,16 @@ impl Turn<'_> {
         Some(Row { record: row.reads.clone(), generation: row.generation })
     }
 
-    /// This count makes the row so.
-    pub(crate) fn count(&mut self, key: Vec<u8>, reads: Reads, generation: u64) {
-        self.counted.push((key, reads, generation));
+    /// These counts make the rows so.
+    pub(crate) fn count(&mut self, counted: HashMap<Vec<u8>, Row<Reads>>) {
+        self.counted = counted;
     }
 
     /// Its counts are handed over: whoever comes next follows on them. [`Counting::settle`] has to
     /// be told what became of them, and waits until this turn is over.
     pub(crate) fn hand_over(&mut self) -> Counted {
         let mut counted = Vec::new();
-        for (key, reads, generation) in std::mem::take(&mut self.counted) {
+        for (key, Row { record: reads, generation }) in std::mem::take(&mut self.counted) {
             let Some((_, ahead)) = self.lanes.iter_mut().find(|(at, _)| *at == lane(&key)) else { continue };
             let before = ahead.get(&key).map(|row| (row.under_way, row.chain));
             let (under_way, chain) =

@@ -2,8 +2,8 @@
 //! loaded, permitted and handed over to be recorded; when that is durable, whoever asked is told, and
 //! opens it. The proofs are the same, and so is their order.
 //!
-//! This is the way of what goes well. Whatever has to be written down before, be it a denial, a
-//! missing name or a token's use, goes the way where one waits.
+//! This is the way of what goes well and is soon done. Whatever has to be written down before, be it
+//! a denial, a missing name or a token's use, goes the way where one waits.
 
 use std::sync::Arc;
 
@@ -47,7 +47,8 @@ impl Vault {
     ) -> Result<bool, Error> {
         let mut parts = Vec::with_capacity(names.len());
         for (name, version) in names {
-            let Ok(loaded) = self.find(scope, name, *version)? else { return Ok(false) };
+            // Whether a parent answers takes a look at all that this environment has.
+            let Some(Ok(loaded)) = self.find_here(scope, name, *version)? else { return Ok(false) };
             let Ok(permit) = authorize::<Read>(&actor.caller, &loaded) else { return Ok(false) };
             let sealed = self.sealed(&loaded)?;
             parts.push((permit, loaded, sealed));

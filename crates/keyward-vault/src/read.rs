@@ -255,22 +255,32 @@ impl Vault {
         name: &SecretName,
         version: Option<Version>,
     ) -> Result<Result<Loaded, Error>, Error> {
-        for scope in self.lineage(scope)? {
-            let Some(row) = self.head_row(&scope, name)? else {
-                self.confirm_absent(&scope, name)?;
-                continue;
-            };
-            match pick(&row.record, version) {
-                Ok(version) => return Ok(Ok(loaded(row, version, &scope))),
-                Err(Error::NoSecret { .. }) => continue,
-                Err(missing) => return Ok(Err(missing)),
+        if let Some(found) = self.find_here(scope, name, version)? {
+            return Ok(found);
+        }
+        self.confirm_absent(scope, name)?;
+        for parent in self.lineage(scope)?.iter().skip(1) {
+            if let Some(found) = self.find_here(parent, name, version)? {
+                return Ok(found);
             }
+            self.confirm_absent(parent, name)?;
         }
         Ok(Err(Error::NoSecret {
             project: scope.project.name.clone(),
             environment: scope.environment.name.clone(),
             name: name.clone(),
         }))
+    }
+
+    /// The same in this environment alone; `None` when it has no secret of this name.
+    pub(crate) fn find_here(
+        &self,
+        scope: &Scope,
+        name: &SecretName,
+        version: Option<Version>,
+    ) -> Result<Option<Result<Loaded, Error>>, Error> {
+        let row = self.head_row(scope, name)?;
+        Ok(row.map(|row| pick(&row.record, version).map(|version| loaded(row, version, scope))))
     }
 
     /// Before a parent answers in a name's place: the index of names is not authentic by itself,

@@ -1,6 +1,6 @@
 //! The one place where a permit becomes a recorded permit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keyward_access::{Denial, Object, Permit};
@@ -189,11 +189,12 @@ impl Vault {
         actor: &'a Actor,
         permits: &[(&Permit<A>, &Loaded)],
         via: Via,
-        mut turn: Option<&mut Turn<'_>>,
+        turn: Option<&mut Turn<'_>>,
     ) -> Result<(Change<'a>, Vec<Option<String>>), Error> {
         let now = self.tools.clock.now();
         let mut change: Option<Change<'_>> = None;
         let mut holdings = Vec::with_capacity(permits.len());
+        let mut counted = HashMap::new();
         for (permit, loaded) in permits {
             let Object::Secret(place, Some(version)) = *permit.object() else { return Err(Error::WrongProof) };
             let head = loaded.head().version(version).ok_or(Error::WrongProof)?;
@@ -210,43 +211,47 @@ impl Vault {
             };
             holdings.push(match (A::OPERATION, via.holding()) {
                 (Operation::Read, Some(kind)) => {
-                    let turn = turn.as_deref_mut();
-                    Some(self.count_read(change, actor, Read { place, version, kind, now }, turn)?)
+                    let read = Read { place, version, kind, now };
+                    Some(self.count_read(change, actor, read, &mut counted, turn.as_deref())?)
                 }
                 _ => None,
             });
+        }
+        if let Some(turn) = turn {
+            turn.count(counted);
         }
         Ok((change.ok_or(Error::WrongProof)?, holdings))
     }
 
     /// Counts a read, and opens a holding for it: the reader's own where it ends by itself, else
-    /// the one that his reads of this version have in common.
+    /// the one that his reads of this version have in common. `counted` are the rows as this change
+    /// leaves them: what is asked for twice in it is counted twice.
     fn count_read(
         &self,
         change: &mut Change<'_>,
         actor: &Actor,
         read: Read,
-        turn: Option<&mut Turn<'_>>,
+        counted: &mut HashMap<Vec<u8>, Row<Reads>>,
+        turn: Option<&Turn<'_>>,
     ) -> Result<String, Error> {
         let Read { place, version, kind, now } = read;
         let principal = actor.principal().clone();
         let key = reads_key(&principal, &place, version);
-        let row: Option<Row<Reads>> = match turn.as_ref().and_then(|turn| turn.ahead(&key)) {
-            Some(ahead) => Some(ahead),
-            None => records::load(&self.store, &key)?,
+        let row = match counted.remove(&key) {
+            Some(row) => row,
+            None => match self.reads_row(&key, turn)? {
+                Some(row) => {
+                    change.expect(records::unchanged(&row));
+                    row
+                }
+                None => {
+                    let record = Reads { principal, place, version, first: now, last: now, n: 0, holding: None };
+                    change.expect(records::absent(&record));
+                    Row { record, generation: 0 }
+                }
+            },
         };
-        let generation = row.as_ref().map_or(0, |row| row.generation) + 1;
-        let mut reads = match row {
-            Some(row) => {
-                change.expect(records::unchanged(&row));
-                Reads { last: now, n: row.record.n + 1, ..row.record }
-            }
-            None => {
-                let reads = Reads { principal, place, version, first: now, last: now, n: 1, holding: None };
-                change.expect(records::absent(&reads));
-                reads
-            }
-        };
+        let mut reads = Reads { last: now, n: row.record.n + 1, ..row.record };
         let holding = match &reads.holding {
             Some(open) if kind == HoldingKind::Read => open.clone(),
             _ => self.open_holding(change, actor, read)?,
@@ -255,10 +260,16 @@ impl Vault {
             reads.holding = Some(holding.clone());
         }
         change.put(&reads);
-        if let Some(turn) = turn {
-            turn.count(key, reads, generation);
-        }
+        counted.insert(key, Row { record: reads, generation: row.generation + 1 });
         Ok(holding)
+    }
+
+    /// The row of a version's reads, as it is or will be when what is under way is durable.
+    fn reads_row(&self, key: &[u8], turn: Option<&Turn<'_>>) -> Result<Option<Row<Reads>>, Error> {
+        match turn.and_then(|turn| turn.ahead(key)) {
+            Some(ahead) => Ok(Some(ahead)),
+            None => records::load(&self.store, key),
+        }
     }
 
     fn open_holding(&self, change: &mut Change<'_>, actor: &Actor, read: Read) -> Result<String, Error> {

@@ -148,3 +148,34 @@ fn what_is_durable_is_there() {
     let refused = desk.vault.begin_write(&stale, &desk.scope, vec![new_value("A", "three")], |_| ());
     assert!(matches!(refused, Err(Error::Stale(_))));
 }
+
+#[test]
+fn what_is_asked_for_twice_is_counted_twice() {
+    let desk = TestVault::new(7);
+    desk.set("A", "one").unwrap();
+    let load = || desk.vault.load(&desk.actor, &desk.scope, &name("A"), None).unwrap();
+    let secret = load().head().place.secret;
+    desk.vault.read(&desk.actor, vec![load(), load()], Via::Read).unwrap();
+    assert_eq!(desk.vault.reads(secret).unwrap()[0].n, 2);
+    let unopened = begin(&desk, &desk.actor, &["A", "A"]).unwrap();
+    assert_eq!(values(desk.vault.open_unopened(unopened).unwrap().unwrap()), ["one", "one"]);
+    assert!(begin(&desk, &desk.actor, &["A"]).is_some(), "and the next one follows on it");
+    assert_eq!(desk.vault.reads(secret).unwrap()[0].n, 5);
+    assert_eq!(desk.vault.holdings(secret).unwrap().len(), 1);
+    let faults = desk.vault.verify(None).unwrap().faults;
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
+#[test]
+fn what_a_parent_has_is_read_the_other_way() {
+    let desk = TestVault::new(8);
+    desk.set("A", "one").unwrap();
+    let (shop, child) = ("shop".parse().unwrap(), "preview".parse().unwrap());
+    let parent = desk.scope.environment.name.clone();
+    desk.vault.add_environment(&desk.actor, &shop, &child, Some(&parent)).unwrap();
+    let scope = desk.vault.scope(&shop, &child).unwrap();
+    let begun = desk.vault.begin_read(&desk.actor, &scope, &[(name("A"), None)], Via::Read, |_| panic!("not begun"));
+    assert!(!begun.unwrap(), "whether the child lacks it takes a look at all that it has");
+    let loaded = desk.vault.load(&desk.actor, &scope, &name("A"), None).unwrap();
+    assert_eq!(loaded.environment(), &parent);
+}
