@@ -2,16 +2,17 @@
 
 use keyward_access::Object;
 use keyward_audit::Action as ActionName;
-use keyward_types::{PrincipalId, ProjectName, SlotId};
+use keyward_types::{PrincipalId, ProjectName, Record, SlotId};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
 use crate::crypto::Key;
 use crate::header::Header;
-use crate::records::{self, StoredKey};
+use crate::records::{self, KeyMark, StoredKey};
 use crate::slot::{NewSlot, RootFor, Slot};
 use crate::value::purpose;
 use crate::vault::incarnation;
+use crate::write::raced;
 use crate::{Error, Vault};
 
 impl Vault {
@@ -139,7 +140,7 @@ impl Vault {
     /// nobody present. Values stay as they are.
     ///
     /// # Errors
-    /// [`Error::Denied`], [`Error::Damaged`] when a key does not unwrap.
+    /// [`Error::Denied`], [`Error::Raced`], [`Error::Damaged`] when a key does not unwrap.
     pub fn rekey(&self, actor: &Actor) -> Result<u32, Error> {
         let object = Object::Vault(self.id());
         let permit = self.permit_administer(actor, object, ActionName::Rekey, &Names::default())?;
@@ -159,13 +160,16 @@ impl Vault {
         let telling = Telling::new(ActionName::Rekey, object).count(u64::from(generation));
         let mut change = Change::permitted(self, actor, permit, telling);
         change.expect(keyward_store::Expect::Header { hash: keyward_store::header_hash(&current.bytes()) });
+        // Before the keys are looked for: one that comes after that is wrapped under the old root.
+        let mark = records::load::<KeyMark>(&self.store, &KeyMark {}.key())?;
+        change.expect(mark.map_or_else(|| records::absent(&KeyMark {}), |mark| records::unchanged(&mark)));
         for row in records::scan::<StoredKey>(&self.store, &[])? {
             change.expect(records::unchanged(&row));
             change.put(&StoredKey { key: row.record.key.rewrap(&old, &new, current.vault, random)? });
         }
         change.header(changed.bytes());
         change.root(new.clone());
-        if let Err(error) = change.commit() {
+        if let Err(error) = change.commit().map_err(|error| raced(error, "one of the vault's keys")) {
             drop(current);
             return Err(self.header_kept(error));
         }

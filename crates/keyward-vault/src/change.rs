@@ -11,7 +11,7 @@ use keyward_types::{Action, EnvironmentName, ProjectName, Record, SecretName, Ve
 
 use crate::actor::Actor;
 use crate::crypto::Key;
-use crate::records;
+use crate::records::{self, KeyMark, StoredKey};
 use crate::roster::Known;
 use crate::{Error, Once, Vault};
 
@@ -214,6 +214,11 @@ impl<'a> Change<'a> {
         if let Some((before, mark)) = self.once().and_then(|once| once.mark()) {
             self.expects.push(before);
             self.told[0].puts.push(records::put(mark));
+        }
+        for told in &mut self.told {
+            if told.puts.iter().any(|put| put.collection == StoredKey::COLLECTION) {
+                told.puts.push(records::put(&KeyMark {}));
+            }
         }
         let mut entries = Vec::with_capacity(self.told.len());
         for (i, told) in self.told.iter().enumerate() {

@@ -6,6 +6,7 @@
 //! MAC of its root, and a root counts that this node's own slot opens.
 
 use std::collections::HashMap;
+use std::sync::MutexGuard;
 
 use keyward_store::{Changes, Expect, Watch, header_hash};
 use keyward_types::Record;
@@ -39,7 +40,7 @@ impl Vault {
             self.refresh_access();
         }
         if changes.header {
-            self.refresh_header()?;
+            self.take_header(self.header_lock())?;
         }
         if changes.collections.iter().any(|collection| collection == StoredKey::COLLECTION) {
             self.refresh_keys()?;
@@ -53,13 +54,17 @@ impl Vault {
     /// As [`Vault::catch_up`].
     pub fn catch_up_with_all(&self) -> Result<(), Error> {
         self.refresh_access();
-        self.refresh_header()?;
+        self.take_header(self.header_lock())?;
         self.refresh_keys()
     }
 
-    /// Takes over the store's header. While this process itself replaces it there is nothing to do.
+    /// Takes over the store's header, for whoever may hold it or what its holder waits for: while
+    /// somebody holds it, nothing is done.
     pub(crate) fn refresh_header(&self) -> Result<(), Error> {
-        let Some(mut current) = self.try_header_lock() else { return Ok(()) };
+        self.try_header_lock().map_or(Ok(()), |current| self.take_header(current))
+    }
+
+    fn take_header(&self, mut current: MutexGuard<'_, Header>) -> Result<(), Error> {
         let bytes = self.store.header()?.ok_or(Error::Damaged("the store holds no vault"))?;
         if bytes == current.bytes() {
             return Ok(());

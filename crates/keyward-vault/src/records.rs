@@ -62,6 +62,12 @@ pub(crate) struct StoredKey {
     pub(crate) key: WrappedKey,
 }
 
+/// Put with every wrapped key: whoever replaces the root sees by its generation that a key came
+/// after he had looked for all of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyMark {}
+
 /// The folder that `init` or `trust` bound to a project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -171,6 +177,13 @@ impl Record for StoredKey {
     const COLLECTION: &'static str = "key";
     fn key(&self) -> Vec<u8> {
         stored_key_key(&self.key.purpose, self.key.generation)
+    }
+}
+
+impl Record for KeyMark {
+    const COLLECTION: &'static str = "key.mark";
+    fn key(&self) -> Vec<u8> {
+        Vec::new()
     }
 }
 

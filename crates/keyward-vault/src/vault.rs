@@ -23,6 +23,7 @@ use crate::slot::{Credential, NewSlot, Opener, RootFor, Slot};
 
 /// An unlocked vault.
 pub struct Vault {
+    id: VaultId,
     pub(crate) store: Store,
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) tools: Tools,
@@ -141,6 +142,7 @@ impl Vault {
         let store =
             Store::open(engine, Arc::new(HeadMac(Arc::clone(&ring))), Arc::new(SignedHead(Integrator::new(signer))));
         Ok(Self {
+            id: header.vault,
             store,
             ring,
             tools,
@@ -175,7 +177,7 @@ impl Vault {
 
     /// The vault's id.
     pub fn id(&self) -> VaultId {
-        self.header_lock().vault
+        self.id
     }
 
     /// A copy of the header.
