@@ -3,6 +3,7 @@
 use keyward_access::{Login, Role};
 use keyward_types::{EnvironmentName, Operation, ProjectName, SecretName, Timestamp};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::Bytes;
 
@@ -36,6 +37,13 @@ pub struct MadeInvite {
     pub expires_at: Timestamp,
     /// Whether it takes the authenticator away too.
     pub without_second_factor: bool,
+}
+
+impl MadeInvite {
+    /// The link at a server's address. What it holds stands behind `#`, which browsers send to nobody.
+    pub fn at(&self, server: &str) -> Zeroizing<String> {
+        Zeroizing::new(format!("{server}/#link={}", String::from_utf8_lossy(self.text.expose())))
+    }
 }
 
 /// A group.

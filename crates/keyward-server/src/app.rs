@@ -35,20 +35,13 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) repeats: Repeats,
     pub(crate) likeness: Likeness,
-    /// The OpenAPI document, as it is served.
-    pub(crate) document: String,
-    /// The page at `/`, rendered from it.
-    pub(crate) page: String,
 }
 
 impl App {
     pub(crate) fn new(vault: Arc<Vault>, authenticate: Arc<dyn Authenticate>, edge: &Edge) -> Self {
-        let document = openapi::document();
-        let page = web::render(&document);
-        let document = serde_json::to_string(&document).unwrap_or_default();
         let Edge { config, metrics, .. } = edge.clone();
         let likeness = Likeness::new(&vault);
-        Self { vault, authenticate, config, metrics, repeats: Repeats::default(), likeness, document, page }
+        Self { vault, authenticate, config, metrics, repeats: Repeats::default(), likeness }
     }
 }
 
@@ -61,14 +54,16 @@ impl Edge {
 /// Every route with everything that surrounds it.
 pub(crate) fn router(app: &Arc<App>, edge: &Edge, freshness: &Freshness) -> Router {
     let (api, _) = routes::router().split_for_parts();
-    let api = api
-        .route("/openapi.json", get(openapi::serve))
-        .layer(from_fn_with_state(Arc::clone(app), repeat::answer_once))
+    let api =
+        api.route("/openapi.json", get(openapi::serve)).layer(from_fn_with_state(Arc::clone(app), repeat::answer_once));
+    // Whatever is answered out of the vault.
+    let answers = Router::new()
+        .nest("/api/v1", api)
+        .nest(scim::BASE, scim::router())
         .layer(from_fn_with_state(freshness.clone(), closed::answer_in_time))
         .layer(from_fn(request::no_store));
     Router::new()
-        .nest("/api/v1", api)
-        .nest(scim::BASE, scim::router().layer(from_fn(request::no_store)))
+        .merge(answers)
         .route("/", get(web::page))
         .route("/style.css", get(web::style))
         .route("/app.js", get(web::script))

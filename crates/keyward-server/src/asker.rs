@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::address::Client;
 use crate::app::App;
+use crate::blocking::blocking;
 use crate::credential::Credential;
 use crate::etag;
 use crate::problem::{Problem, Result};
@@ -44,6 +45,10 @@ pub(crate) type Wanted = (SecretName, Option<Version>);
 /// What is answered once a value is durable, and whether it is.
 type BegunWrite = ((Stored, Vec<String>), oneshot::Receiver<Written>);
 
+/// Names of one call, and bytes of one body, that are made ready on a thread which others need.
+const AT_ONCE: usize = 8;
+const SMALL: usize = 4096;
+
 /// Longest reason and program that go on record, in bytes.
 const MAX_WORDS: usize = 200;
 
@@ -54,9 +59,7 @@ impl Asker {
         self,
         call: impl FnOnce(&LocalDesk) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let done = tokio::task::spawn_blocking(move || call(&self.desk()?));
-        // A panic in a call has been reported by the hook; its message may hold anything.
-        done.await.unwrap_or_else(|_panicked| Err(Problem::internal()))
+        blocking(move || call(&self.desk()?)).await
     }
 
     /// Reads values. Where the store is on this machine and all goes well, no thread waits for the
@@ -77,13 +80,16 @@ impl Asker {
     }
 
     /// Stores a value, as [`Asker::read`] reads one; what its owner should know comes with it. `look`
-    /// is called when it is known who asks, and again where it has to be tried anew.
+    /// is called when it is known who asks, and again where it has to be tried anew; it takes `bytes`.
     pub(crate) async fn write(
         self,
         at: Where,
+        bytes: usize,
         look: impl Fn() -> Result<Examined> + Send + 'static,
     ) -> Result<(Stored, Vec<String>)> {
-        if let Some((stored, told)) = self.begin_write(&at, &look)? {
+        if bytes <= SMALL
+            && let Some((stored, told)) = self.begin_write(&at, &look)?
+        {
             match told.await {
                 Ok(Written::Durable) => return Ok(stored),
                 Ok(Written::Failed(failure)) => return Err(failure.into()),
@@ -120,6 +126,9 @@ impl Asker {
     }
 
     fn begin_read(&self, at: &Where, names: &[Wanted], purpose: Purpose) -> Option<oneshot::Receiver<Begun>> {
+        if names.len() > AT_ONCE {
+            return None;
+        }
         let caller = self.caller_at_once()?;
         let (tell, told) = oneshot::channel();
         // Whoever asked may be gone: then it was recorded, and is not opened.

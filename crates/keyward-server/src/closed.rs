@@ -13,7 +13,7 @@ use axum::{Extension, Router};
 use crate::app::Edge;
 use crate::follow::Freshness;
 use crate::gate::Gate;
-use crate::problem::{Problem, Result};
+use crate::problem::Problem;
 use crate::routes::seal;
 use crate::{health, request};
 
@@ -43,10 +43,9 @@ impl Closed {
 /// The routes of a server that has no vault.
 pub(crate) fn closed(edge: &Edge, why: Closed) -> Router {
     let refuse = move || async move { why.problem() };
-    let ready = move || async move { Result::<()>::Err(why.problem()) };
     Router::new()
         .route("/healthz", get(health::alive))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(refuse))
         .route("/metrics", get(metrics))
         .route("/api/v1/seal", get(seal::state).fallback(refuse))
         .route("/api/v1/unseal", post(seal::unseal).fallback(refuse))

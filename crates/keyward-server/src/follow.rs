@@ -6,11 +6,18 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use keyward_client::{Failure, Result};
-use keyward_vault::{Error, Vault};
+use keyward_vault::{Error, Vault, Watch};
 
 /// A vault that is followed until this is dropped.
 pub(crate) struct Follow {
     freshness: Freshness,
+}
+
+/// A vault that has caught up with the others and is not followed yet.
+pub(crate) struct Watched {
+    freshness: Freshness,
+    /// None where no other process can change anything.
+    watch: Option<Box<dyn Watch>>,
 }
 
 /// How old what is known is.
@@ -31,32 +38,44 @@ struct Known {
     stopped: AtomicBool,
 }
 
-impl Follow {
+impl Watched {
+    /// Takes over what others have changed so far; [`Watched::follow`] goes on there.
+    ///
+    /// # Errors
+    /// When the store cannot be watched.
+    pub(crate) fn new(vault: &Arc<Vault>, max_stale: Duration) -> Result<Self> {
+        let base = Instant::now();
+        let Some(watch) = vault.watch()? else {
+            return Ok(Self { freshness: Freshness { known: None }, watch: None });
+        };
+        // What was changed between the opening of the vault and the beginning of the watch.
+        vault.catch_up_with_all()?;
+        let known = Some(Arc::new(Known::begin(base, max_stale)));
+        Ok(Self { freshness: Freshness { known }, watch: Some(watch) })
+    }
+
     /// Begins to follow. `lost` is called when the vault's keys were taken from this node: its slot
     /// was removed and the root replaced.
     ///
     /// # Errors
-    /// When the store cannot be watched.
-    pub(crate) fn start(
-        vault: &Arc<Vault>,
-        max_stale: Duration,
-        lost: impl FnOnce(&Vault) + Send + 'static,
-    ) -> Result<Self> {
-        let base = Instant::now();
-        let Some(watch) = vault.watch()? else {
-            return Ok(Self { freshness: Freshness { known: None } });
-        };
-        // What was changed between the opening of the vault and the beginning of the watch.
-        vault.catch_up_with_all()?;
-        let known = Arc::new(Known::begin(base, max_stale));
-        let (shared, vault) = (Arc::clone(&known), Arc::downgrade(vault));
-        std::thread::Builder::new()
-            .name("keyward-follow".into())
-            .spawn(move || follow(watch, &vault, &shared, lost))
-            .map_err(|error| Failure::internal(format!("no thread can be started: {error}")))?;
-        Ok(Self { freshness: Freshness { known: Some(known) } })
+    /// When there is no thread for it.
+    pub(crate) fn follow(self, vault: &Weak<Vault>, lost: impl FnOnce(&Vault) + Send + 'static) -> Result<Follow> {
+        if let (Some(watch), Some(known)) = (self.watch, self.freshness.known.clone()) {
+            let vault = Weak::clone(vault);
+            std::thread::Builder::new()
+                .name("keyward-follow".into())
+                .spawn(move || follow(watch, &vault, &known, lost))
+                .map_err(|error| Failure::internal(format!("no thread can be started: {error}")))?;
+        }
+        Ok(Follow { freshness: self.freshness })
     }
 
+    pub(crate) fn freshness(&self) -> &Freshness {
+        &self.freshness
+    }
+}
+
+impl Follow {
     pub(crate) fn freshness(&self) -> &Freshness {
         &self.freshness
     }
@@ -112,7 +131,7 @@ impl Known {
 }
 
 /// Holds no vault while it waits, so that a sealed one is gone at once.
-fn follow(mut watch: Box<dyn keyward_vault::Watch>, vault: &Weak<Vault>, known: &Known, lost: impl FnOnce(&Vault)) {
+fn follow(mut watch: Box<dyn Watch>, vault: &Weak<Vault>, known: &Known, lost: impl FnOnce(&Vault)) {
     // After a change that could not be taken over, it is not known what else there was.
     let (mut unsure, mut told) = (false, false);
     loop {

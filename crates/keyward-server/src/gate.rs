@@ -1,12 +1,11 @@
 //! A server is open or sealed. Open, it has a vault and every route; sealed, it has neither: the
 //! routes that need a vault do not exist then, so that none of them can forget to ask.
 //!
-//! Sealing drops the vault, and with it every key, as soon as the requests that are under way have
-//! ended. What unseals is the one call by which somebody who was not identified changes anything.
+//! Sealing drops the vault, and with it every key, as soon as the requests and jobs that are under way
+//! have ended. What unseals is the one call by which somebody who was not identified changes anything.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -17,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::app::{App, Edge, router};
 use crate::authenticate::Authenticate;
 use crate::closed::{Closed, closed};
-use crate::follow::Follow;
+use crate::follow::{Follow, Watched};
 use crate::jobs;
 use crate::stop::Stop;
 use crate::unsealing::{Progress, Tries, Unsealing};
@@ -51,9 +50,7 @@ pub(crate) struct Gate {
     edge: Edge,
     authenticate: Arc<dyn Authenticate>,
     keyhole: Option<Box<dyn Keyhole>>,
-    now: RwLock<Option<Open>>,
-    /// The server runs, and with it the jobs of each of its lives.
-    works: AtomicBool,
+    now: RwLock<Now>,
     unsealing: Mutex<Unsealing>,
     tries: Mutex<Tries>,
     /// How many shares are needed, and when that was asked: whoever is nobody shall not make us ask
@@ -61,6 +58,14 @@ pub(crate) struct Gate {
     threshold: Mutex<Option<(Instant, Option<u8>)>>,
     sealed: Router,
     stale: Router,
+}
+
+/// How a server stands at this moment.
+#[derive(Default)]
+struct Now {
+    open: Option<Open>,
+    /// The server runs, and with it the jobs of each of its lives.
+    works: bool,
 }
 
 /// What an open server has.
@@ -107,7 +112,6 @@ impl Gate {
             authenticate: Arc::new(authenticate),
             keyhole,
             now: RwLock::default(),
-            works: AtomicBool::new(false),
             unsealing: Mutex::default(),
             tries: Mutex::default(),
             threshold: Mutex::default(),
@@ -122,32 +126,33 @@ impl Gate {
     /// # Errors
     /// When the store cannot be watched.
     pub(crate) fn open(self: &Arc<Self>, vault: Arc<Vault>) -> Result<()> {
-        let gate = Arc::downgrade(self);
-        let follow = Follow::start(&vault, self.edge.config.max_stale(), move |vault| {
-            if let Some(gate) = gate.upgrade() {
-                gate.lose(vault);
-            }
-        })?;
+        let watched = Watched::new(&vault, self.edge.config.max_stale())?;
         if let Some(keyhole) = &self.keyhole {
             keyhole.opened(&vault);
         }
         let weak = Arc::downgrade(&vault);
         let app = Arc::new(App::new(vault, Arc::clone(&self.authenticate), &self.edge));
         let failed = |error: std::io::Error| Failure::internal(format!("no thread can be started: {error}"));
-        let works = self.works.load(Ordering::Acquire);
-        let labour = works.then(|| Labour::begin(&app)).transpose().map_err(failed)?;
-        let router = router(&app, &self.edge, follow.freshness());
-        let open = Open { vault: weak, app: Arc::downgrade(&app), labour, router, follow };
-        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Some(open);
+        let router = router(&app, &self.edge, watched.freshness());
+        // Whoever ends this life, or lets jobs begin, waits until it is whole.
+        let mut now = self.state_lock();
+        let gate = Arc::downgrade(self);
+        let follow = watched.follow(&weak, move |vault| {
+            if let Some(gate) = gate.upgrade() {
+                gate.lose(vault);
+            }
+        })?;
+        let labour = now.works.then(|| Labour::begin(&app)).transpose().map_err(failed)?;
+        now.open = Some(Open { vault: weak, app: Arc::downgrade(&app), labour, router, follow });
         self.edge.metrics.sealed(false);
         Ok(())
     }
 
     /// From now on jobs run while the server is open.
     pub(crate) fn begin_jobs(&self) -> std::io::Result<()> {
-        self.works.store(true, Ordering::Release);
-        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = &mut *now
+        let mut now = self.state_lock();
+        now.works = true;
+        if let Some(open) = &mut now.open
             && open.labour.is_none()
             && let Some(app) = open.app.upgrade()
         {
@@ -158,9 +163,11 @@ impl Gate {
 
     /// The server ends: jobs do, too, and what they are at is waited for as far as it ends in time.
     pub(crate) fn end_jobs(&self) {
-        self.works.store(false, Ordering::Release);
-        let labour =
-            self.now.write().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(|open| open.labour.take());
+        let labour = {
+            let mut now = self.state_lock();
+            now.works = false;
+            now.open.as_mut().and_then(|open| open.labour.take())
+        };
         if let Some(Labour { stop, running }) = labour {
             stop.stop();
             running.wait();
@@ -170,7 +177,7 @@ impl Gate {
     /// The routes for a request that comes now.
     pub(crate) fn router(&self) -> Router {
         let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
-        match &*now {
+        match &now.open {
             None => self.sealed.clone(),
             Some(open) if open.follow.freshness().is_too_old() => self.stale.clone(),
             Some(open) => open.router.clone(),
@@ -252,7 +259,11 @@ impl Gate {
 
     /// Gives the vault up. That it does is on record already.
     pub(crate) fn close(&self) -> Weak<Vault> {
-        let open = self.now.write().unwrap_or_else(PoisonError::into_inner).take();
+        let open = self.state_lock().open.take();
+        self.closed(open)
+    }
+
+    fn closed(&self, open: Option<Open>) -> Weak<Vault> {
         self.edge.metrics.sealed(true);
         if let Some(keyhole) = &self.keyhole {
             keyhole.sealed();
@@ -269,11 +280,19 @@ impl Gate {
         {
             tracing::error!(reason = %error, "that the node is sealed cannot be put on record");
         }
-        self.close();
+        // It may be sealed already, and even open again.
+        let lost = self.state_lock().open.take_if(|open| std::ptr::eq(open.vault.as_ptr(), vault));
+        if lost.is_some() {
+            self.closed(lost);
+        }
     }
 
     fn is_open(&self) -> bool {
-        self.now.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.now.read().unwrap_or_else(PoisonError::into_inner).open.is_some()
+    }
+
+    fn state_lock(&self) -> RwLockWriteGuard<'_, Now> {
+        self.now.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keyhole(&self) -> Result<&dyn Keyhole> {
@@ -343,7 +362,7 @@ impl Sealable for Sealing {
         let node = self.0.node_to_seal()?;
         let vault = {
             let now = self.0.now.read().unwrap_or_else(PoisonError::into_inner);
-            now.as_ref().and_then(|open| open.vault.upgrade())
+            now.open.as_ref().and_then(|open| open.vault.upgrade())
         };
         let vault = vault.ok_or_else(|| Failure::new(Code::Conflict, "the server is sealed already"))?;
         LocalDesk::new(vault, occasion.clone())?.record_seal(&node)?;
@@ -353,7 +372,7 @@ impl Sealable for Sealing {
             std::thread::sleep(Duration::from_millis(5));
         }
         if vault.strong_count() > 0 {
-            tracing::warn!("requests are under way still: the keys go when they end");
+            tracing::warn!("requests or jobs are under way still: the keys go when they end");
         }
         Ok(self.0.state())
     }

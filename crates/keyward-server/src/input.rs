@@ -61,6 +61,11 @@ impl<T: DeserializeOwned> Input<T> {
         Self { bytes, shape: PhantomData }
     }
 
+    /// How many bytes have arrived.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// What the body says.
     pub(crate) fn parse(&self) -> Result<T> {
         serde_json::from_slice(&self.bytes).map(|Object(body)| body).map_err(|error| wrong_json(&error))
@@ -131,7 +136,7 @@ pub(crate) fn must_be_json(headers: &HeaderMap) -> Result<()> {
         .hint("send `Content-Type: application/json`"))
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }

@@ -22,6 +22,7 @@ mod address;
 mod app;
 mod asker;
 mod authenticate;
+mod blocking;
 pub mod ca;
 mod closed;
 mod config;

@@ -1,17 +1,15 @@
 //! The OpenAPI 3.1 document, made from the handlers. What is the same for every call (names in the
 //! path, the token, problems) is added here, once.
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
-use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
-use crate::app::App;
 use crate::schemas::{self, login, word};
-use crate::{problem, routes};
+use crate::{problem, repeat, routes};
 
 /// The document. A copy lies in `docs/openapi.json`.
 #[must_use]
@@ -61,7 +59,7 @@ fn completed(path: &str, mut item: Value) -> Value {
         let mut parameters: Vec<Value> = path.split('/').filter_map(parameter).collect();
         parameters.extend(operation["parameters"].as_array().into_iter().flatten().cloned());
         // What is shown once is not kept for a repetition.
-        if method != "get" && !path.starts_with("/auth/") {
+        if method != "get" && !repeat::keeps_nothing(path) {
             parameters.push(idempotency_key());
             if path.ends_with("{name}") {
                 parameters.extend(expectations());
@@ -81,7 +79,7 @@ fn refusals(method: &str, path: &str, takes_body: bool) -> Vec<&'static str> {
     if takes_body {
         all.extend(["415", "422"]);
     }
-    if path.starts_with("/auth/") {
+    if repeat::keeps_nothing(path) {
         all.push("429");
     }
     all
@@ -121,9 +119,12 @@ fn header_parameter(name: &str, description: &str) -> Value {
     json!({ "name": name, "in": "header", "description": description, "schema": { "type": "string" } })
 }
 
+/// The document as it is served: the same for every vault, and made when it is first asked for.
+static TEXT: LazyLock<String> = LazyLock::new(|| serde_json::to_string(&document()).unwrap_or_default());
+
 /// `/api/v1/openapi.json`.
-pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
-    let mut response = app.document.clone().into_response();
+pub(crate) async fn serve() -> Response {
+    let mut response = TEXT.as_str().into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -7,7 +7,9 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use ipnet::IpNet;
 
 use crate::address::{Peer, contains};
+use crate::input::is_json;
 use crate::problem::{Problem, Result};
+use crate::request;
 
 /// Whether TLS ends in this process.
 #[derive(Clone, Copy, Debug)]
@@ -28,9 +30,7 @@ impl Origin {
     pub(crate) fn of(encrypted: Encrypted, peer: Peer, uri: &Uri, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let by_proxy = peer.0.is_some_and(|address| contains(trusted, address))
             && only(headers, &FORWARDED_PROTO).is_ok_and(|proto| proto.is_some_and(|proto| proto == "https"));
-        let named = uri.authority().map(|authority| authority.as_str());
-        let named = named.or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()));
-        let authority = named.unwrap_or_default().to_ascii_lowercase();
+        let authority = request::named(uri, headers).to_ascii_lowercase();
         let encrypted = encrypted.0 || by_proxy;
         // A browser leaves the usual port out, other programs may write it.
         let usual = if encrypted { ":443" } else { ":80" };
@@ -87,11 +87,6 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
         (Some(line), None) => line.to_str().map(Some).map_err(|_| elsewhere()),
         _ => Err(elsewhere()),
     }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
 fn elsewhere() -> Problem {

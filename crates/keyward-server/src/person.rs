@@ -13,6 +13,7 @@ use keyward_vault::{Error, SignedIn, Vault, Visitor};
 use crate::address::Client;
 use crate::app::App;
 use crate::asker::{agent, identify};
+use crate::blocking::blocking;
 use crate::credential::{Credential, in_cookie};
 use crate::origin::Origin;
 use crate::problem::{Problem, Result};
@@ -39,11 +40,11 @@ impl Guest {
         self,
         call: impl FnOnce(&Vault, &Visitor<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let done = tokio::task::spawn_blocking(move || {
+        blocking(move || {
             let from = Visitor { address: self.address, agent: &self.agent };
             call(&self.app.vault, &from)
-        });
-        done.await.unwrap_or_else(|_panicked| Err(Problem::internal()))
+        })
+        .await
     }
 
     fn of(parts: &Parts, app: &Arc<App>) -> Result<Self> {

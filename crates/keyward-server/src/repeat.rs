@@ -26,6 +26,7 @@ use sha2::{Digest, Sha256};
 use crate::address::Client;
 use crate::app::App;
 use crate::asker::{Identified, agent, identify};
+use crate::blocking::blocking;
 use crate::credential::Credential;
 use crate::input;
 use crate::problem::{Problem, Result};
@@ -37,26 +38,31 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Larger answers are not kept; those to changes are far smaller.
 const LARGEST: usize = 64 << 10;
 
-/// Lets each change with a key through once. Reads pass, and changes without a key; so does signing
-/// in and all around it, whose answers hold what is never to be kept.
+/// Lets each change with a key through once. Reads pass, changes without a key, and whatever
+/// [`keeps_nothing`].
 pub(crate) async fn answer_once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let is_change = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
-    let keeps_nothing = request.uri().path().starts_with("/auth/");
-    if !is_change || keeps_nothing || !request.headers().contains_key(KEY) {
+    if !is_change || keeps_nothing(request.uri().path()) || !request.headers().contains_key(KEY) {
         return next.run(request).await;
     }
     once(app, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
+/// Whether a call, by its path below `/api/v1`, knows no keys: signing in and all around it, whose
+/// answers hold what is never to be kept, and unsealing, at which nobody is known.
+pub(crate) fn keeps_nothing(path: &str) -> bool {
+    path.starts_with("/auth/") || path == "/unseal"
+}
+
 async fn once(app: Arc<App>, request: Request, next: Next) -> Result<Response> {
-    let credential = Credential::shown(request.method(), request.headers(), request.extensions())?;
+    let credential = Credential::shown(request.method(), request.headers(), request.extensions());
+    let credential = credential.inspect_err(|_| app.metrics.unidentified())?;
     let (token, key) = (credential.token, key(request.headers())?);
     let from = request.extensions().get::<Client>().and_then(|client| client.0);
     // An answer is given again only to whoever would be let in now.
     let (looked_up, agent) = (Arc::clone(&app), agent(request.headers()));
     let looking = move || identify(&looked_up, &token, &Visitor { address: from, agent: &agent });
-    let caller = tokio::task::spawn_blocking(looking).await;
-    let caller = caller.unwrap_or_else(|_panicked| Err(Problem::internal()))?;
+    let caller = blocking(looking).await?;
     let (mut parts, body) = request.into_parts();
     let body = input::collect(body, app.config.limits.body).await?;
     let digest = digest(&parts.method, &parts.uri.to_string(), &body);
@@ -80,8 +86,7 @@ async fn once(app: Arc<App>, request: Request, next: Next) -> Result<Response> {
     }
     let mut under_way = UnderWay { app: Arc::clone(&app), id: Some(id) };
     let asked = (Arc::clone(&app), principal, under_way.key(), digest);
-    let marked = tokio::task::spawn_blocking(move || look_up(&asked.0, &asked.1, &asked.2, asked.3)).await;
-    let once = match marked.unwrap_or_else(|_panicked| Err(Problem::internal()))? {
+    let once = match blocking(move || look_up(&asked.0, &asked.1, &asked.2, asked.3)).await? {
         Looked::Fresh(once) => once,
         Looked::Again(answer) => {
             under_way.keep(answer.clone());
@@ -128,11 +133,10 @@ fn reused() -> Problem {
         .hint("make a new `Idempotency-Key` for each change")
 }
 
-/// Whether an answer to a change here may hold what is shown once: tokens, signing secrets, links,
-/// codes, values.
+/// Whether an answer to a change here, by its path below `/api/v1`, holds what is shown once: a
+/// token, a signing secret.
 fn shows_once(path: &str) -> bool {
-    let path = path.strip_prefix("/api/v1").unwrap_or(path);
-    ["/tokens", "/alert-sinks", "/auth", "/unseal"].iter().any(|at| path.starts_with(at)) || path.contains("/values")
+    matches!(path, "/tokens" | "/alert-sinks")
 }
 
 /// A request whose key is taken. Without an answer the key is free again.

@@ -150,10 +150,15 @@ fn method_name(method: &axum::http::Method) -> &'static str {
     }
 }
 
+/// By what name and port a request calls us.
+pub(crate) fn named<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
+    let named = uri.authority().map(|authority| authority.as_str());
+    named.or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok())).unwrap_or_default()
+}
+
 /// The host that a request is for, without its port.
 fn host(uri: &Uri, headers: &HeaderMap) -> String {
-    let named = uri.authority().map(|authority| authority.as_str());
-    let named = named.or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok())).unwrap_or_default();
+    let named = named(uri, headers);
     let named = named.rsplit_once('@').map_or(named, |(_, host)| host);
     let without_port = match named.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),

@@ -77,9 +77,9 @@ impl Tries {
 }
 
 impl Unsealing {
-    /// Begins to try a set; `false` when somebody else is at it.
-    pub(crate) fn begin(&mut self) -> bool {
-        !std::mem::replace(&mut self.trying, true)
+    /// Begins to try a set.
+    pub(crate) fn begin(&mut self) {
+        self.trying = true;
     }
 
     /// Whether a set is being tried.
@@ -120,10 +120,10 @@ impl Unsealing {
         self.given.retain(|given| !set.iter().any(|share| share.belongs_with(&given.share)));
     }
 
-    /// The vault is open: nothing is kept. Answers how many sets failed before.
-    pub(crate) fn finish(&mut self) -> u64 {
+    /// The vault is open: nothing is kept.
+    pub(crate) fn finish(&mut self) {
         self.given.clear();
-        std::mem::take(&mut self.failed)
+        self.failed = 0;
     }
 
     /// Sets that failed since the vault was open last.
@@ -179,8 +179,9 @@ mod tests {
         assert_eq!(set.len(), 3);
         unsealing.refuse(&set);
         assert_eq!(more(&unsealing.take(ours[1].clone(), now)), Some(1), "nothing of a refused set is kept");
-        assert_eq!(unsealing.finish(), 1);
-        assert_eq!((unsealing.finish(), unsealing.given(now)), (0, 0));
+        assert_eq!(unsealing.failed(), 1);
+        unsealing.finish();
+        assert_eq!((unsealing.failed(), unsealing.given(now)), (0, 0));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! are made on the server; the rest is one script of ours over the API, without a line in the page.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::app::App;
+use crate::openapi;
 
 /// Nothing but our own style sheet and script, which speaks with this server alone and makes no HTML
 /// of text; no form is sent but by it, so that no password ever stands in an address; nobody frames
@@ -19,13 +20,16 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 const STYLE: &str = include_str!("web/style.css");
 const SCRIPT: &str = include_str!("web/app.js");
 
+/// Its calls are the same for every vault; it is made when it is first asked for.
+static PAGE: LazyLock<String> = LazyLock::new(|| render(&openapi::document()));
+
 /// `/`.
 pub(crate) async fn page(State(app): State<Arc<App>>) -> Response {
     let safe_mode = match app.vault.safe_mode() {
         None => String::new(),
         Some(why) => format!("<p class=\"warning\">Safe mode: {}</p>", escaped(&why)),
     };
-    answer(app.page.replace("<!-- state -->", &safe_mode), "text/html; charset=utf-8")
+    answer(PAGE.replace("<!-- state -->", &safe_mode), "text/html; charset=utf-8")
 }
 
 /// `/style.css`.
@@ -52,7 +56,7 @@ fn answer(text: String, kind: &'static str) -> Response {
 }
 
 /// The page, from the OpenAPI document.
-pub(crate) fn render(document: &Value) -> String {
+fn render(document: &Value) -> String {
     let mut calls = String::new();
     let paths = document["paths"].as_object();
     for (path, item) in paths.into_iter().flatten() {
@@ -96,7 +100,7 @@ mod tests {
 
     #[test]
     fn nothing_on_the_page_is_run_but_our_script() {
-        let page = render(&crate::openapi::document());
+        let page = render(&openapi::document());
         assert_eq!(page.matches("<script").count(), 1);
         assert!(page.contains("<script type=\"module\" src=\"/app.js\"></script>"));
         for inline in [" style=", " onclick=", " onsubmit=", "javascript:", "<style", "innerHTML"] {
@@ -117,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_element_that_the_script_reaches_for_is_there_once() {
-        let page = render(&crate::openapi::document());
+        let page = render(&openapi::document());
         let named: std::collections::BTreeSet<&str> =
             SCRIPT.split("at(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert!(named.len() > 20, "{named:?}");
@@ -133,7 +137,7 @@ mod tests {
 
     #[test]
     fn every_call_is_on_the_page() {
-        let document = crate::openapi::document();
+        let document = openapi::document();
         let page = render(&document);
         let paths = document["paths"].as_object().unwrap();
         assert!(paths.len() > 10);

@@ -13,7 +13,6 @@ mod harden;
 mod hook;
 mod intake;
 mod keyring;
-mod link;
 mod node;
 mod output;
 mod passphrase;

@@ -16,7 +16,6 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::context::Context;
-use crate::link;
 use crate::node::Node;
 use crate::output::{self, Exit};
 
@@ -142,7 +141,7 @@ fn prepare(context: &Context, owned: &Owned, reader: Reader) -> Result<First> {
 fn announce(context: &Context, urls: &[String], first: &First, sealed: bool) -> Result<()> {
     let url = urls.iter().find(|url| url.starts_with("http")).map(String::as_str);
     let link = match (first, url) {
-        (First::Link(made), Some(url)) => Some(link::at(url, made)),
+        (First::Link(made), Some(url)) => Some(made.at(url)),
         _ => None,
     };
     if context.global.json {

@@ -54,10 +54,7 @@ impl Running {
 pub(crate) fn start(app: Arc<App>, stop: Stop) -> std::io::Result<Running> {
     let work = Arc::new(Work::new(app));
     let labour = Arc::clone(&work);
-    let perform: Perform = Arc::new(move |job, lead| match lead {
-        Some(lead) => labour.leading(job, lead),
-        None => labour.alone(job),
-    });
+    let perform: Perform = Arc::new(move |job, lead| labour.perform(job, lead));
     let run = move || Runner::new(work, perform).run(&stop);
     std::thread::Builder::new().name("keyward-jobs".into()).spawn(run).map(Running)
 }
@@ -234,14 +231,16 @@ impl Runner {
                 metrics.job(name, "failed");
                 tracing::warn!(target: "keyward::job", job = name, micros, failures, why, "failed");
                 // Somebody was faster: the next time will do. What stays so is told.
-                if *code != Code::Raced || failures > 2 {
+                if self.lead.is_some() && (*code != Code::Raced || failures > 2) {
                     self.work.raise(Alert::job_failed(name, now, "the server's log says why"));
                 }
             }
             Outcome::Panicked => {
                 metrics.job(name, "panicked");
                 tracing::error!(target: "keyward::job", job = name, micros, failures, "panicked");
-                self.work.raise(Alert::job_failed(name, now, "it panicked; this is a fault of keyward"));
+                if self.lead.is_some() {
+                    self.work.raise(Alert::job_failed(name, now, "it panicked; this is a fault of keyward"));
+                }
             }
         }
     }
@@ -253,6 +252,7 @@ impl Runner {
             self.take_in(Duration::from_millis(50));
         }
         if let Some(Leading { lead, .. }) = self.lead.take() {
+            self.work.app.metrics.leads(false);
             self.work.close(LAST_ALERTS);
             if let Err(error) = self.work.app.vault.give_up_lead(&lead) {
                 tracing::warn!(target: "keyward::job", %error, "the lead could not be given up; it ends by itself");

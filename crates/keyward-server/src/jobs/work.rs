@@ -81,19 +81,15 @@ impl Work {
         Self { app, watch: Mutex::default(), raised: Mutex::default() }
     }
 
-    /// Does a job of everybody's.
-    pub(super) fn alone(&self, job: Job) -> Result<()> {
-        match job {
-            Job::Refusals => Ok(self.app.vault.tell_refused()?),
-            _ => Err(Failure::internal("a job of the leader was begun without the lead")),
-        }
-    }
-
-    /// Does a job of the leader's.
-    pub(super) fn leading(&self, job: Job, lead: &Lead) -> Result<()> {
+    /// Does a job: everybody's without the lead, the leader's with it.
+    pub(super) fn perform(&self, job: Job, lead: Option<&Lead>) -> Result<()> {
         let vault = &self.app.vault;
+        if job == Job::Refusals {
+            return Ok(vault.tell_refused()?);
+        }
+        let lead = lead.ok_or_else(|| Failure::internal("a job of the leader was begun without the lead"))?;
         match job {
-            Job::Refusals => self.alone(job),
+            Job::Refusals => Ok(()),
             Job::SignIns => Ok(vault.sweep_sign_in(lead).map(drop)?),
             Job::Reviews => close_due_reviews(vault, lead, AGENT).map(drop),
             Job::Requests => Ok(vault.sweep_requests(lead).map(drop)?),
@@ -157,8 +153,11 @@ impl Work {
     /// Sends what waits, for at most this long, and ends.
     pub(super) fn close(&self, within: Duration) {
         if let Ok(mut watching) = self.watch.try_lock()
-            && let Some(Watching { watch, .. }) = watching.take()
+            && let Some(Watching { mut watch, .. }) = watching.take()
         {
+            // What was written since the last round, such as that the node is sealed. What cannot be
+            // read now is read by whoever leads next.
+            let _ = watch.round();
             watch.close(within);
         }
     }

@@ -17,6 +17,7 @@ use zeroize::Zeroize;
 use crate::address::Client;
 use crate::app::App;
 use crate::asker::{Asker, agent};
+use crate::blocking::blocking;
 use crate::gate::Gate;
 use crate::input::{self, Input};
 use crate::problem::{Problem, Result};
@@ -60,7 +61,7 @@ const LONGEST: usize = 4096;
     responses((status = 200, body = Seal))
 )]
 pub(crate) async fn state(Extension(gate): Extension<Arc<Gate>>) -> Result<Json<Seal>> {
-    blocking(move || Ok(gate.state())).await
+    told(move || Ok(gate.state())).await
 }
 
 /// Give a share of the slot that opens the vault; enough of them unseal the server.
@@ -78,7 +79,7 @@ pub(crate) async fn unseal(Extension(gate): Extension<Arc<Gate>>, request: Reque
     input::must_be_json(&parts.headers)?;
     let given: Given = Input::of(input::collect(body, LONGEST).await?).parse()?;
     let agent = agent(&parts.headers);
-    blocking(move || {
+    told(move || {
         let share = Share::parse(&given.share).map_err(|error| Problem::wrong(error.to_string()))?;
         Ok(gate.take_share(share, from, &agent)?)
     })
@@ -90,7 +91,7 @@ pub(crate) async fn unseal(Extension(gate): Extension<Arc<Gate>>, request: Reque
 pub(crate) async fn seal(asker: Asker, Extension(gate): Extension<Arc<Gate>>) -> Result<Json<Seal>> {
     let sealing = Arc::clone(&gate);
     asker.ask(move |desk| Ok(desk.record_seal(&sealing.node_to_seal()?)?)).await?;
-    blocking(move || {
+    told(move || {
         // This request holds the vault until it is answered, as others do that are under way.
         gate.close();
         Ok(gate.state())
@@ -98,8 +99,7 @@ pub(crate) async fn seal(asker: Asker, Extension(gate): Extension<Arc<Gate>>) ->
     .await
 }
 
-async fn blocking(work: impl FnOnce() -> Result<SealInfo> + Send + 'static) -> Result<Json<Seal>> {
-    let done = tokio::task::spawn_blocking(work).await;
-    let SealInfo { sealed, given, threshold } = done.unwrap_or_else(|_panicked| Err(Problem::internal()))?;
+async fn told(work: impl FnOnce() -> Result<SealInfo> + Send + 'static) -> Result<Json<Seal>> {
+    let SealInfo { sealed, given, threshold } = blocking(work).await?;
     Ok(Json(Seal { sealed, given, threshold }))
 }

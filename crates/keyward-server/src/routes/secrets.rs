@@ -206,7 +206,8 @@ async fn show_secret(asker: Asker, Named(at, name): Named, headers: HeaderMap) -
     responses((status = 200, body = Stored), (status = 201, description = "The name is new", body = Stored))
 )]
 async fn write_secret(asker: Asker, Named(at, name): Named, input: Input<NewValue>) -> Result<Response> {
-    let (stored, advice) = asker.write(at, move || look(name.clone(), input.parse()?)).await?;
+    let bytes = input.len();
+    let (stored, advice) = asker.write(at, bytes, move || look(name.clone(), input.parse()?)).await?;
     let stored = Stored::of(stored, advice);
     let status = if stored.change == "added" { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, tagged(&stored.tag), Json(stored)).into_response())

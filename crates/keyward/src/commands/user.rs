@@ -3,7 +3,6 @@ use keyward_client::{AccountInfo, Login, MadeInvite, Result, ServerUrl};
 
 use crate::commands::{login, shown};
 use crate::context::Context;
-use crate::link;
 use crate::output::{self, Exit};
 
 /// People: add, list, disable and enable their accounts
@@ -104,7 +103,7 @@ impl Args {
 
 /// The link, which is shown here and never again.
 fn invited(context: &Context, server: &ServerUrl, made: &MadeInvite) -> Result<()> {
-    let link = link::at(server.as_str(), made);
+    let link = made.at(server.as_str());
     if context.global.json {
         let MadeInvite { login, expires_at, .. } = made;
         let shown = serde_json::json!({ "login": login, "link": *link, "expires_at": expires_at });

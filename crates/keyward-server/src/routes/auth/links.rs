@@ -84,7 +84,7 @@ async fn make_link(guest: Guest, asker: Asker, input: Input<NewLink>) -> Result<
         Ok(desk.invite(login, without_second_factor)?)
     });
     let made = made.await?;
-    let link = format!("{}/#link={}", guest.origin.text(), String::from_utf8_lossy(made.text.expose()));
+    let link = made.at(&guest.origin.text()).to_string();
     let made = MadeLink { link, login: made.login.to_string(), expires_at: made.expires_at.to_string() };
     Ok((StatusCode::CREATED, Json(made)))
 }
