@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -26,7 +27,8 @@ pub(crate) fn run(workspace: &Workspace, seed: u64) -> Result<String> {
     // The tests have built it; with fewer targets, dependencies would have other features.
     process::run(process::cargo().args(["build", "--workspace", "--bins", "--tests"]))?;
     let folder = std::env::temp_dir().join(format!("keyward-attack-{}", std::process::id()));
-    fs::create_dir_all(&folder)?;
+    // A token lies in it.
+    fs::DirBuilder::new().mode(0o700).create(&folder).with_context(|| format!("`{}`", folder.display()))?;
     let attacked = attack(workspace, seed, &folder);
     let _ = fs::remove_dir_all(&folder);
     attacked
@@ -41,7 +43,7 @@ fn attack(workspace: &Workspace, seed: u64, folder: &Path) -> Result<String> {
     keyward.say(&["project", "create", "shop"])?;
     let document = folder.join("openapi.json");
     fs::write(&document, strict(&fs::read_to_string(workspace.root().join("docs/openapi.json"))?)?)?;
-    // Arguments are seen by every process; this is read by its owner alone.
+    // Arguments are seen by every process; this lies in a folder of its owner alone.
     let settings = format!("headers = {{ Authorization = \"Bearer {token}\" }}\n");
     fs::write(folder.join("schemathesis.toml"), settings)?;
     let mut command = Command::new(tools::schemathesis(workspace));

@@ -178,7 +178,7 @@ impl Home {
         let header = self.peek()?;
         let vault = self.try_slots(&header, ask, reign)?;
         let mut owned = Owned::new(vault, self.clone(), lock);
-        owned.warnings.extend(readable_by_others(&self.key_file(header.vault)));
+        owned.warnings.extend(readable_by_others(&self.key_file(header.vault), Others::Anybody));
         Ok(owned)
     }
 
@@ -492,18 +492,32 @@ pub(crate) fn open_with_text(
     Ok(open(&Credential::Passphrase(text))?)
 }
 
-/// Others on this machine who may read the key file need the database only.
-pub(crate) fn readable_by_others(path: &Path) -> Option<String> {
+/// Others on this machine who may read the key file need the database only. Who names a file may let
+/// a group read it, as Kubernetes does with what it mounts for a user that is not root.
+pub(crate) fn readable_by_others(path: &Path, others: Others) -> Option<String> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        let (mask, fit) = match others {
+            Others::Anybody => (0o077, "600"),
+            Others::OutsideTheGroup => (0o007, "640"),
+        };
+        if mode & mask != 0 {
             let path = path.display();
-            return Some(format!("others may read the key file `{path}` (mode {mode:o}); `chmod 600` ends that"));
+            return Some(format!("others may read the key file `{path}` (mode {mode:o}); `chmod {fit}` ends that"));
         }
     }
     None
+}
+
+/// Who is not meant to read a file.
+#[derive(Clone, Copy)]
+pub(crate) enum Others {
+    /// Everybody but its owner.
+    Anybody,
+    /// Everybody but its owner and its group.
+    OutsideTheGroup,
 }
 
 pub(crate) fn private_folder(path: &Path) -> Result<()> {

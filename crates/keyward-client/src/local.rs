@@ -687,6 +687,7 @@ fn secret_info(head: &Head, environment: &EnvironmentName) -> SecretInfo {
         description: head.description.clone(),
         access: head.access,
         rotate_every_days: head.rotate_every_days,
+        max_versions: head.max_versions,
         bits: shown.map_or(0, |version| version.bits),
         size: shown.map_or(0, |version| version.size),
         as_file: head.as_file,

@@ -9,7 +9,7 @@ use keyward_store_sqlite::lock::{Error as LockError, Lock};
 use keyward_types::Secret;
 use keyward_vault::{Credential, Header, KeyFile, Protection, Share, Vault};
 
-use crate::home::{WAIT, open_with_text, private_folder, readable_by_others};
+use crate::home::{Others, WAIT, open_with_text, private_folder, readable_by_others};
 use crate::{Ask, Code, Failure, Held, Home, Owned, Result, StoreAddress, tools};
 
 /// A store and the way into its vault.
@@ -132,8 +132,8 @@ impl Site {
 
     fn warning(&self) -> Option<String> {
         match &self.slot {
-            SlotChoice::KeyFile(path) | SlotChoice::File(path) => readable_by_others(path),
-            SlotChoice::Usual => readable_by_others(&self.home.key_file(self.header().ok()?.vault)),
+            SlotChoice::KeyFile(path) | SlotChoice::File(path) => readable_by_others(path, Others::OutsideTheGroup),
+            SlotChoice::Usual => readable_by_others(&self.home.key_file(self.header().ok()?.vault), Others::Anybody),
             SlotChoice::Keyring | SlotChoice::Shares => None,
         }
     }

@@ -31,7 +31,8 @@ pub struct Status {
     pub created_at: Timestamp,
     /// Why nothing irreversible is done at present.
     pub safe_mode: Option<String>,
-    /// Ways into it.
+    /// Ways into it; none for who came by the network, to whom they are not told.
+    #[serde(default)]
     pub slots: Vec<SlotInfo>,
     /// Number of entries in the log.
     pub log_size: u64,
@@ -253,6 +254,9 @@ pub struct SecretInfo {
     pub access: Option<Access>,
     /// After how many days a new value is due.
     pub rotate_every_days: Option<u32>,
+    /// How many values are kept at most; writing one more destroys the oldest.
+    #[serde(default)]
+    pub max_versions: Option<u32>,
     /// Estimated entropy of the active value in bits.
     pub bits: u16,
     /// Length of the active value in bytes.

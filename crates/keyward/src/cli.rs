@@ -1,12 +1,14 @@
 //! The command line. Every command is a module of `commands` with its arguments and a few lines
 //! over calls of the desk; here they are listed.
 
+use std::cell::OnceCell;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use keyward_client::{Failure, Result, ServerUrl};
 use keyward_types::{EnvironmentName, ProjectName};
 
+use crate::address::Address;
 use crate::commands;
 use crate::config::Config;
 use crate::context::Context;
@@ -44,7 +46,7 @@ pub(crate) struct Global {
     pub(crate) local: bool,
     /// The server whose vault is meant; default: that of the bound folder, else this machine's
     /// [env: KEYWARD_ADDR]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", value_parser = Address)]
     pub(crate) server: Option<ServerUrl>,
 }
 
@@ -137,6 +139,22 @@ commands! {
     Catalog => command_list,
 }
 
+impl Command {
+    /// Whether it works on this machine alone, whatever server other commands ask.
+    fn is_of_this_machine(&self) -> bool {
+        use Command::{Agent, Lock, Restore, Seal, Serve, Store, Unlock, Unseal, Up};
+        matches!(self, Unlock(_) | Lock(_) | Up(_) | Serve(_) | Seal(_) | Unseal(_) | Agent(_) | Restore(_) | Store(_))
+    }
+
+    /// Who names a server means that one: nothing is done here in its place.
+    fn at_home(&self, server: Option<&ServerUrl>) -> Result<()> {
+        let Some(server) = server.filter(|_| self.is_of_this_machine()) else { return Ok(()) };
+        let name = self.name();
+        Err(Failure::usage(format!("`keyward {name}` works on this machine alone, and not at `{server}`"))
+            .hint("run it on the machine of that server, or here without `--server`"))
+    }
+}
+
 /// Runs the command that was asked for.
 pub(crate) fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -149,16 +167,15 @@ pub(crate) fn run() -> ExitCode {
         global: cli.global,
         command: cli.command.name(),
         current: std::env::current_dir().unwrap_or_default(),
+        asked: OnceCell::new(),
     };
-    match cli.command.run(&context) {
+    let here = cli.command.at_home(context.global.server.as_ref());
+    match here.and_then(|()| cli.command.run(&context)) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::No) => ExitCode::from(1),
         Ok(Exit::Code(code)) => ExitCode::from(code),
-        Err(failure) => {
-            // Where nothing is said, it was this machine.
-            let place = context.server().ok().flatten();
-            fail(&failure, as_json, place.as_ref())
-        }
+        // Where nothing is said, it was this machine.
+        Err(failure) => fail(&failure, as_json, context.asked.get()),
     }
 }
 

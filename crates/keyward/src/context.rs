@@ -1,8 +1,9 @@
 //! What every command works with: the environment, the global flags, and the way to the vault.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
-use keyward_client::{Ask, Code, Connection, Failure, Home, Occasion, Result, Where};
+use keyward_client::{Ask, Code, Connection, Failure, Home, Occasion, Result, ServerUrl, Where};
 use keyward_types::{EnvironmentName, ProjectName, Secret, VaultId};
 
 use crate::cli::Global;
@@ -21,6 +22,8 @@ pub(crate) struct Context {
     pub(crate) command: String,
     /// Where the command was called.
     pub(crate) current: PathBuf,
+    /// The server that was asked, so that an error names it, and no other.
+    pub(crate) asked: OnceCell<ServerUrl>,
 }
 
 /// Where a command works, and how that was found.

@@ -1,5 +1,6 @@
 //! The `keyward` binary: commands, each thin over the calls of a desk.
 
+mod address;
 mod age_files;
 mod check;
 mod cli;

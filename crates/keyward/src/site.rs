@@ -5,7 +5,7 @@ use keyward_client::{Authority, Code, Failure, Folders, Occasion, RemoteDesk, Re
 use keyward_types::Secret;
 
 use crate::context::Context;
-use crate::folder::Folder;
+use crate::folder::Manifest;
 
 impl Context {
     /// The server that calls go to; none: the vault on this machine.
@@ -37,6 +37,8 @@ impl Context {
     }
 
     fn desk_on(&self, server: ServerUrl, occasion: Occasion) -> Result<RemoteDesk> {
+        // A command asks one server.
+        let _ = self.asked.set(server.clone());
         let home = self.home()?;
         let signed = home.signed_at(&server)?;
         let session = signed.as_ref().map(|signed| Secret::new("session", signed.token.expose().to_owned()));
@@ -55,13 +57,26 @@ impl Context {
         Ok(Folders::in_home(&self.home()?.folder))
     }
 
-    /// The server that a person bound the folder around here to. A folder whose `keyward.toml` asks
-    /// for another project now is asked about where it was bound.
+    /// The server that a person bound the folder around here to: the nearest one that is bound, or
+    /// none where a nearer one has a project of its own. A folder whose `keyward.toml` asks for
+    /// another project now is asked about where it was bound, and so is one whose `keyward.toml`
+    /// cannot be understood: no file of a working tree chooses where a command goes.
     fn bound_server(&self) -> Result<Option<ServerUrl>> {
         // Where there is no home, nothing can have been bound.
         let Ok(folders) = self.folders() else { return Ok(None) };
-        let Ok(Some(folder)) = Folder::nearest(&self.current) else { return Ok(None) };
-        let Some(bound) = folders.of(&folder.key()?)? else { return Ok(None) };
-        bound.server.parse().map(Some)
+        let Ok(start) = self.current.canonicalize() else { return Ok(None) };
+        let mut unclear = None;
+        for path in start.ancestors() {
+            // What is not UTF-8 cannot be bound.
+            let bound = path.to_str().map(|key| folders.of(key)).transpose()?.flatten();
+            match (bound, Manifest::read(path)) {
+                // Whether the nearer folder has a project of its own, nobody can say.
+                (Some(bound), _) => return unclear.map_or_else(|| bound.server.parse().map(Some), Err),
+                (None, Ok(Some(_))) => return Ok(None),
+                (None, Ok(None)) => {}
+                (None, Err(failure)) => unclear = unclear.or(Some(failure)),
+            }
+        }
+        Ok(None)
     }
 }

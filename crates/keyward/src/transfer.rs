@@ -74,7 +74,8 @@ fn fill(from: &dyn Desk, to: &dyn Desk, project: &ProjectInfo) -> Result<Moved> 
     for environment in &project.environments {
         let at = Where { project: project.name.clone(), environment: environment.name.clone() };
         for secret in from.list(at.clone())? {
-            moved.secrets += 1;
+            // What is deleted can be read by nobody: it stays behind as a whole.
+            moved.secrets += u64::from(secret.version.is_some());
             let (went, without_value) = one(from, to, &at, &secret)?;
             moved.versions += went;
             moved.without_value += without_value;
@@ -86,7 +87,6 @@ fn fill(from: &dyn Desk, to: &dyn Desk, project: &ProjectInfo) -> Result<Moved> 
 /// One secret, its versions in their order. Numbers begin anew; which one is active does not change.
 fn one(from: &dyn Desk, to: &dyn Desk, at: &Where, secret: &SecretInfo) -> Result<(u64, u64)> {
     if secret.version.is_none() {
-        // What is deleted can be read by nobody: it stays behind as a whole.
         return Ok((0, secret.versions.len() as u64));
     }
     let live = secret.versions.iter().filter(|one| one.state == VersionState::Live);
@@ -96,18 +96,34 @@ fn one(from: &dyn Desk, to: &dyn Desk, at: &Where, secret: &SecretInfo) -> Resul
     for version in &with_value {
         let read = from.read(at.clone(), Selection::Version(secret.name.clone(), *version), Purpose::Export)?;
         let read = read.into_iter().next().ok_or_else(|| Failure::internal("a value that was read is not there"))?;
-        let mut stored = to.write(at.clone(), vec![new_secret(secret, read)])?;
+        let mut stored = to.write(at.clone(), vec![new_secret(secret, &read)])?;
         let stored = stored.pop().ok_or_else(|| Failure::internal("a value that was stored is not there"))?;
+        arrived(to, at, &read, stored.version)?;
         numbers.insert(*version, stored.version);
     }
     let active = secret.version.and_then(|active| numbers.get(&active).copied());
     if let Some(active) = active.filter(|active| numbers.values().max().is_some_and(|last| last != active)) {
         to.rollback(at.clone(), secret.name.clone(), active)?;
     }
+    if secret.max_versions.is_some() {
+        // Last, since every write destroys what is beyond it.
+        let edit = EditInfo { max_versions: Some(secret.max_versions), ..EditInfo::default() };
+        to.edit(at.clone(), secret.name.clone(), edit)?;
+    }
     Ok((with_value.len() as u64, without_value))
 }
 
-fn new_secret(secret: &SecretInfo, read: Disclosed) -> NewSecret {
+/// Whether this version holds there what was read here.
+fn arrived(to: &dyn Desk, at: &Where, sent: &Disclosed, version: Version) -> Result<()> {
+    let there = to.read(at.clone(), Selection::Version(sent.name.clone(), version), Purpose::Export)?;
+    if there.iter().any(|there| there.value == sent.value) {
+        return Ok(());
+    }
+    let Where { project, environment } = at;
+    Err(Failure::internal(format!("a version of `{project}/{environment}/{}` did not arrive as it was", sent.name)))
+}
+
+fn new_secret(secret: &SecretInfo, read: &Disclosed) -> NewSecret {
     let edit = EditInfo {
         kind: Some(secret.kind),
         provider: Some(secret.provider.clone()),

@@ -136,6 +136,97 @@ fn a_folder_belongs_to_the_server_that_a_person_bound_it_to() {
 }
 
 #[test]
+fn a_manifest_that_cannot_be_understood_moves_nobody_to_another_vault() {
+    let server = Server::start();
+    let client = Program::new(env!("CARGO_BIN_EXE_keyward")).with("KEYWARD_TOKEN", server.token(&["--ttl", "1h"]));
+    std::fs::write(client.home.project().join(".env"), format!("API_SECRET={}\n", value(2))).unwrap();
+    client.ok(&["init", "--yes", "--server", &server.url], b"");
+    let listed = |folder: &std::path::Path| {
+        let mut command = client.command(&["project", "list"]);
+        command.current_dir(folder);
+        client.run_command(command, &["project", "list"], b"")
+    };
+    let (bound, inner) = (client.home.project(), client.home.project().join("inner"));
+    std::fs::create_dir(&inner).unwrap();
+    assert_eq!(listed(&inner).code, Some(0), "a folder below belongs there, too");
+    // One with a project of its own was never bound: it is of the vault of this machine, which there is not.
+    std::fs::write(inner.join("keyward.toml"), "project = \"other\"\n").unwrap();
+    assert_eq!(listed(&inner).code, Some(5));
+    std::fs::write(inner.join("keyward.toml"), "project = \n").unwrap();
+    let unclear = listed(&inner);
+    assert!(unclear.code == Some(2) && unclear.err().contains("inner/keyward.toml"), "{unclear}");
+    std::fs::write(bound.join("keyward.toml"), "project = \n").unwrap();
+    let there = listed(&bound);
+    assert!(there.code == Some(0) && there.out().contains("shop"), "{there}");
+}
+
+#[test]
+fn commands_of_this_machine_do_nothing_here_in_the_place_of_another_server() {
+    let server = Server::start();
+    let elsewhere = "https://keyward.example";
+    for arguments in [
+        &["seal", "--yes"][..],
+        &["seal", "--status"],
+        &["unseal"],
+        &["lock"],
+        &["unlock"],
+        &["up", "--listen", "127.0.0.1:0"],
+        &["serve", "--config", "server.toml"],
+        &["agent"],
+        &["restore", "backup.db"],
+        &["store", "accept"],
+        &["store", "migrate", "--to", "other.db"],
+    ] {
+        let ran = server.program.run(&[arguments, &["--server", elsewhere]].concat());
+        assert_eq!(ran.code, Some(2), "{ran}");
+        assert!(ran.err().contains("this machine alone") && ran.err().contains(elsewhere), "{ran}");
+    }
+    // What is set for every command does not keep this machine's from working.
+    let here = Program::new(env!("CARGO_BIN_EXE_keyward")).with("KEYWARD_ADDR", elsewhere);
+    here.ok(&["lock"], b"");
+}
+
+#[test]
+fn an_error_names_the_server_that_was_asked_and_no_other() {
+    let elsewhere = "https://keyward.example";
+    let client = Program::new(env!("CARGO_BIN_EXE_keyward")).with("KEYWARD_ADDR", elsewhere).with("KEYWARD_TOKEN", "x");
+    for arguments in [&["restore", "missing.db"][..], &["project", "pull", "http://127.0.0.1:1", "-p", "shop"]] {
+        let ran = client.run(arguments);
+        assert!(ran.code != Some(0) && !ran.err().contains(elsewhere), "{ran}");
+        let json = client.run(&[arguments, &["--json"]].concat());
+        assert!(json.err().contains("\"code\"") && !json.err().contains(elsewhere), "{json}");
+    }
+    let child = client.run(&["run", "-p", "shop", "--server", "http://127.0.0.1:1", "--", "true"]);
+    assert!(child.err().contains("http://127.0.0.1:1") && !child.err().contains(elsewhere), "{child}");
+    let hidden = client.run(&["list", "--server", "https://ada:hidden@keyward.example"]);
+    assert!(hidden.code == Some(2) && !hidden.err().contains("hidden"), "{hidden}");
+}
+
+#[test]
+fn a_reason_is_on_record_there_in_the_words_of_who_gave_it() {
+    let server = Server::start();
+    let client = server.client(&server.token(&["--ttl", "1h"]));
+    client.ok(&["set", "A", "-p", "default", "--raw", "--reason", "für Zoë 請求"], b"a value");
+    let log = server.program.ok(&["audit", "log", "--json"], b"").out();
+    assert!(log.contains("für Zoë 請求"), "{log}");
+}
+
+#[test]
+fn a_link_leads_to_the_server_that_made_it() {
+    let server = Server::start();
+    let client = Program::new(env!("CARGO_BIN_EXE_keyward")).with("KEYWARD_TOKEN", server.token(&["--ttl", "1h"]));
+    client.ok(&["user", "add", "bob", "--server", &server.url], b"");
+    let link = client.ok(&["user", "invite", "bob", "--server", &server.url], b"").out();
+    assert!(link.starts_with(&format!("{}/#link=", server.url)), "another server's address");
+    std::fs::write(client.home.project().join(".env"), "PORT=8080\n").unwrap();
+    client.ok(&["init", "--yes", "--server", &server.url], b"");
+    let link = client.ok(&["user", "invite", "bob"], b"").out();
+    assert!(link.starts_with(&format!("{}/#link=", server.url)), "another server's address");
+    let link = client.ok(&["user", "invite", "bob", "--at", "https://keyward.example"], b"").out();
+    assert!(link.starts_with("https://keyward.example/#link="), "another server's address");
+}
+
+#[test]
 fn a_scan_in_ci_says_which_secret_it_is_and_reports_where() {
     let server = Server::start();
     let owner = server.client(&server.token(&["--ttl", "1h"]));
@@ -166,6 +257,26 @@ fn a_scan_in_ci_says_which_secret_it_is_and_reports_where() {
     // The token can do nothing else.
     assert_eq!(ci.run(&["list", "-p", "default"]).code, Some(3));
     assert_eq!(ci.run(&["finding", "list"]).code, Some(3));
+    // One that may recognise nothing, or is dead, makes no scan green; least of all one without candidates.
+    let clean = ci.home.user().join("clean");
+    std::fs::create_dir(&clean).unwrap();
+    let scanned = |client: &Program| {
+        let mut command = client.command(&["scan"]);
+        command.current_dir(&clean);
+        client.run_command(command, &["scan"], b"")
+    };
+    assert_eq!(scanned(&ci).code, Some(0));
+    let reader = server.client(&server.token(&["--ttl", "1h", "--scope", "read:default/development/*"]));
+    let ran = scanned(&reader);
+    assert!(ran.code == Some(3) && ran.err().contains(&server.url), "{ran}");
+    let listed: Value = serde_json::from_str(&owner.ok(&["token", "list", "--json"], b"").out()).unwrap();
+    for token in listed["tokens"].as_array().unwrap() {
+        server.program.ok(&["token", "revoke", token["id"].as_str().unwrap(), "--yes"], b"");
+    }
+    for dead in [&ci, &server.client("nonsense")] {
+        let ran = scanned(dead);
+        assert!(ran.code == Some(3) && ran.err().contains(&server.url), "{ran}");
+    }
     // Whoever named a server counts on it.
     let gone = ci.run(&["scan", "--server", "http://127.0.0.1:1"]);
     assert_eq!(gone.code, Some(70), "{gone}");
@@ -181,8 +292,23 @@ fn a_project_goes_to_a_server_and_back() {
     local(&["set", "API_SECRET", "--raw", "--description", "for mail"], value(5).as_bytes());
     local(&["set", "API_SECRET", "--raw"], value(6).as_bytes());
     local(&["rollback", "API_SECRET", "2"], b"");
-    local(&["set", "ONLY_STAGING", "-e", "staging", "--raw"], b"\x00\xff binary");
+    local(&["set", "ONLY_STAGING", "-e", "staging", "--raw", "--max-versions", "1"], b"\x00\xff binary");
+    local(&["set", "OLD", "--raw"], b"of no use");
+    local(&["delete", "OLD", "-e", "development"], b"");
     let pushed = laptop.ok(&["project", "push"], b"");
+    let said = pushed.err();
+    assert!(said.contains("3 secrets, 5 versions, each compared") && said.contains("1 version stay"), "{pushed}");
+    let shown = laptop.ok(&["show", "ONLY_STAGING", "-e", "staging", "--json"], b"").out();
+    assert!(shown.contains("\"max_versions\": 1"), "{shown}");
+    // Each version was read back, not the active one alone.
+    let log = server.program.ok(&["audit", "log", "--json", "--last", "1000"], b"").out();
+    let log: Value = serde_json::from_str(&log).unwrap();
+    let entries = log["entries"].as_array().unwrap().iter();
+    let of = entries.filter(|one| one["about"].as_str().is_some_and(|about| about.ends_with("/API_SECRET")));
+    let mut read: Vec<_> = of.filter(|one| one["action"] == "secret.read").map(|one| one["version"].as_u64()).collect();
+    read.sort_unstable();
+    read.dedup();
+    assert_eq!(read, [Some(1), Some(2), Some(3)]);
     assert!(pushed.err().contains("compared") && pushed.err().contains("--local"), "{pushed}");
     // The folder has its secrets from there now, with nobody naming the server.
     assert_eq!(laptop.ok(&["get", "API_SECRET"], b"").out(), value(5));

@@ -120,6 +120,12 @@ fn the_unit_is_one_that_systemd_takes_and_finds_little_fault_with() {
     let unit = folder.path().join("keyward.service");
     let text = read("deploy/keyward.service");
     assert!(!text.contains("KEYWARD_PASSPHRASE") && !text.contains("PGPASSWORD"), "a secret in an environment");
+    // A credential opens under the name alone that it was made with.
+    let loaded = text.lines().find_map(|line| line.strip_prefix("LoadCredentialEncrypted=")).unwrap();
+    let (name, file) = loaded.split_once(':').unwrap();
+    let made = format!("systemd-creds encrypt --name={name} - {file}");
+    assert!(text.contains(&made) && read("docs/deployment.md").contains(&made), "{made}");
+    assert!(text.contains(&format!("/run/credentials/keyward.service/{name}\"")));
     // The binary that was built for this test stands for the installed one.
     std::fs::write(&unit, text.replace("/usr/bin/keyward", env!("CARGO_BIN_EXE_keyward"))).unwrap();
     let said = |arguments: &[&str]| {

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStderr, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use keyward_testing::{Program, Ran};
@@ -144,6 +146,23 @@ fn code(said: &mut BufReader<ChildStderr>) -> String {
     }
 }
 
+/// Passes connections on to this port of this machine; gives the port to use, and how many there were.
+fn counted(to: u16) -> (u16, Arc<AtomicU32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, count) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU32::new(0)));
+    let counter = Arc::clone(&count);
+    std::thread::spawn(move || {
+        for here in listener.incoming() {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let (mut here, mut there) = (here.unwrap(), TcpStream::connect(("127.0.0.1", to)).unwrap());
+            let (mut back, mut forth) = (here.try_clone().unwrap(), there.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut there, &mut back));
+            std::thread::spawn(move || std::io::copy(&mut here, &mut forth));
+        }
+    });
+    (port, count)
+}
+
 #[test]
 fn a_person_signs_in_on_a_laptop_and_out_again() {
     let scene = Scene::begin();
@@ -166,6 +185,15 @@ fn a_person_signs_in_on_a_laptop_and_out_again() {
     assert!(scene.kept().is_empty());
     scene.ask("GET", "/auth/session", &again, None, 401);
     assert!(scene.laptop.ok(&["logout"], b"").err().contains("nowhere"));
+    // The server may be named as for every other command.
+    let ran = scene.login_with(&["login", "--server", &scene.url(), "--json"], true);
+    assert_eq!((ran.code, scene.kept().len()), (Some(0), 1), "{ran}");
+    let both = scene.laptop.run(&["logout", "--all", "--server", &scene.url()]);
+    assert_eq!(both.code, Some(2), "{both}");
+    let other = scene.laptop.run(&["logout", "--server", "https://keyward.example"]);
+    assert!(other.code == Some(2) && scene.kept().len() == 1, "{other}");
+    scene.laptop.ok(&["logout", "--server", &scene.url()], b"");
+    assert!(scene.kept().is_empty());
 }
 
 #[test]
@@ -177,6 +205,14 @@ fn another_authority_is_trusted_when_it_is_named_and_remembered() {
         unknown.code == Some(70) && unknown.err().contains("not trusted") && unknown.err().contains("--ca"),
         "{unknown}"
     );
+    // A verdict stands: the server is not bothered again for it.
+    let (port, count) = counted(url.rsplit_once(':').unwrap().1.parse().unwrap());
+    let near = format!("https://localhost:{port}");
+    let mut command = scene.laptop.command(&["list", "-p", "default", "--server", &near]);
+    command.env("KEYWARD_TOKEN", &scene.session);
+    let unknown = scene.laptop.run_command(command, &["list"], b"");
+    assert!(unknown.code == Some(70) && unknown.err().contains("not trusted"), "{unknown}");
+    assert_eq!(count.load(Ordering::SeqCst), 1);
     let ca = scene.home.home.project().join("ca/ca.pem");
     let ran = scene.login_with(&["login", &url, "--ca", ca.to_str().unwrap()], true);
     assert_eq!(ran.code, Some(0), "{ran}");
@@ -217,7 +253,7 @@ fn no_session_goes_out_in_the_clear_and_none_to_what_is_no_server() {
     let password = laptop.run(&["login", "https://ada:hidden@keyward.example"]);
     assert!(password.code == Some(2) && !password.err().contains("hidden"), "{password}");
     // Something else that speaks HTTP.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let other = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -226,6 +262,6 @@ fn no_session_goes_out_in_the_clear_and_none_to_what_is_no_server() {
         let _ = stream.write_all(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n");
     });
     let strange = laptop.run(&["login", &address.to_string()]);
-    assert!(strange.code == Some(70) && strange.err().contains("not what a keyward server says"), "{strange}");
+    assert!(strange.code == Some(70) && strange.err().contains("redirect, and none is followed"), "{strange}");
     other.join().unwrap();
 }

@@ -63,10 +63,7 @@ impl RemoteDesk {
 
 impl Desk for RemoteDesk {
     fn status(&self) -> Result<Status> {
-        // Ways into the vault are not told to who came by the network.
-        let mut status: Value = self.http.get("/whoami")?;
-        status["slots"] = json!([]);
-        serde_json::from_value(status).map_err(|error| Failure::internal(format!("the answer cannot be read: {error}")))
+        self.http.get("/whoami")
     }
 
     fn projects(&self) -> Result<Vec<ProjectInfo>> {

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use keyward_types::{ProjectName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::home::{clock, private_folder};
+use crate::signed::write;
 use crate::{BindingInfo, Failure, Result, ServerUrl};
 
 /// The file in which bindings to servers are kept.
@@ -89,19 +89,11 @@ impl Folders {
     }
 
     fn write(&self, all: &BTreeMap<String, ServedFolder>) -> Result<()> {
-        let failed = |error: std::io::Error| Failure::file("write", &self.file, &error);
         if let Some(folder) = self.file.parent() {
             private_folder(folder)?;
         }
         let text = serde_json::to_vec_pretty(all).map_err(|error| Failure::internal(error.to_string()))?;
-        let draft = self.file.with_extension("new");
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&draft).map_err(failed)?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
-        fs::rename(&draft, &self.file).map_err(failed)
+        write(&self.file, &text)
     }
 }
 

@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 use keyward_types::{Random as _, Secret};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use ureq::config::Config;
 use ureq::http::{Method, Request, Response, Uri};
 use ureq::tls::TlsConfig;
@@ -19,7 +20,7 @@ use super::{ServerAccess, refusal};
 use crate::{Code, Failure, Occasion, Result, ServerUrl, SystemRandom};
 
 /// The way to one server.
-pub(super) struct Http {
+pub(crate) struct Http {
     agent: Agent,
     url: ServerUrl,
     token: Option<Secret<String>>,
@@ -30,6 +31,7 @@ pub(super) struct Http {
 struct Ask<'a> {
     method: Method,
     path: &'a str,
+    token: Option<&'a str>,
     /// JSON; it may hold values.
     body: Option<&'a [u8]>,
     /// Under which a change is carried out once.
@@ -44,8 +46,8 @@ struct Broken {
 }
 
 /// An answer whose body was read.
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     retry_after: Option<u64>,
     body: Zeroizing<Vec<u8>>,
 }
@@ -61,7 +63,7 @@ const TRIES: u32 = 3;
 const PAUSE: u64 = 5;
 
 impl Http {
-    pub(super) fn new(access: ServerAccess, occasion: &Occasion) -> Result<Self> {
+    pub(crate) fn new(access: ServerAccess, occasion: &Occasion) -> Result<Self> {
         let ServerAccess { url, token, authority } = access;
         let tls = TlsConfig::builder().root_certs(authority.roots()?).build();
         let config = Config::builder()
@@ -73,7 +75,7 @@ impl Http {
             .timeout_connect(Some(CONNECT))
             .timeout_global(Some(WHOLE))
             .max_idle_connections(1)
-            .user_agent(visible(&occasion.agent))
+            .user_agent(ascii(&occasion.agent))
             .tls_config(tls)
             .build();
         let names = Names { names: DefaultResolver::default(), here_alone: url.is_plain() };
@@ -92,7 +94,7 @@ impl Http {
 
     /// The same, as it comes.
     pub(super) fn bytes(&self, path: &str) -> Result<Zeroizing<Vec<u8>>> {
-        self.ask(&Ask { method: Method::GET, path, body: None, key: None })
+        self.ask(&self.mine(Method::GET, path))
     }
 
     /// Changes something, or has something worked out that needs a body to say.
@@ -100,12 +102,35 @@ impl Http {
         let mut text = Zeroizing::new(Vec::with_capacity(1024));
         serde_json::to_writer(&mut *text, body)
             .map_err(|error| Failure::internal(format!("the request cannot be written: {error}")))?;
-        self.parsed(&self.ask(&Ask { method, path, body: Some(&text), key: Some(key()?) })?)
+        self.parsed(&self.ask(&Ask { body: Some(&text), key: Some(key()?), ..self.mine(method, path) })?)
     }
 
     /// Changes something that the path says all about.
     pub(super) fn act<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T> {
-        self.parsed(&self.ask(&Ask { method, path, body: None, key: Some(key()?) })?)
+        self.parsed(&self.ask(&Ask { key: Some(key()?), ..self.mine(method, path) })?)
+    }
+
+    /// Posts JSON once and gives whatever comes back, for who holds this token or is nobody yet.
+    pub(crate) fn exchange(&self, path: &str, token: Option<&str>, body: &Value) -> Result<Answer> {
+        let text = Zeroizing::new(body.to_string().into_bytes());
+        let ask = Ask { method: Method::POST, path, token, body: Some(&text), key: None };
+        self.once(&ask).map_err(|broken| broken.failure)
+    }
+
+    /// What an answer holds, where the server said yes.
+    pub(crate) fn granted<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T> {
+        if (200..300).contains(&answer.status) { self.parsed(&answer.body) } else { Err(self.refusal(answer)) }
+    }
+
+    /// What the server refused.
+    pub(crate) fn refusal(&self, answer: &Answer) -> Failure {
+        refusal::of(&self.url, answer.status, &answer.body)
+    }
+
+    /// A request of whoever this is, without a body.
+    fn mine<'a>(&'a self, method: Method, path: &'a str) -> Ask<'a> {
+        let token = self.token.as_ref().map(|token| token.expose().as_str());
+        Ask { method, path, token, body: None, key: None }
     }
 
     fn parsed<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T> {
@@ -123,7 +148,7 @@ impl Http {
                 Ok(answer) if (200..300).contains(&answer.status) => return Ok(answer.body),
                 Ok(answer) => match answer.pause(ask) {
                     Some(pause) if tries < TRIES => pause,
-                    _ => return Err(refusal::of(&self.url, answer.status, &answer.body)),
+                    _ => return Err(self.refusal(&answer)),
                 },
                 Err(broken) if broken.passing && tries < TRIES => Duration::from_millis(100 << tries),
                 Err(broken) => return Err(broken.failure),
@@ -136,13 +161,13 @@ impl Http {
     fn once(&self, ask: &Ask<'_>) -> Result<Answer, Broken> {
         let mut request =
             Request::builder().method(ask.method.clone()).uri(self.url.at(&format!("/api/v1{}", ask.path)));
-        if let Some(token) = &self.token {
+        if let Some(token) = ask.token {
             // Built here and dropped with the request; what the library copies of it is its own.
-            let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
+            let bearer = Zeroizing::new(format!("Bearer {token}"));
             request = request.header("authorization", bearer.as_str());
         }
         if let Some(reason) = &self.occasion.reason {
-            request = request.header("x-keyward-reason", visible(reason));
+            request = request.header("x-keyward-reason", spoken(reason).as_bytes());
         }
         if let Some(key) = &ask.key {
             request = request.header("idempotency-key", key);
@@ -166,13 +191,10 @@ impl Http {
     /// The client's error in our words.
     fn broken(&self, error: &ureq::Error) -> Broken {
         let (why, passing) = match error {
-            ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<Elsewhere>()) {
-                Some(elsewhere) => (elsewhere.to_string(), false),
-                None => (io_words(error), true),
-            },
+            ureq::Error::Io(error) => self.broken_io(error),
             ureq::Error::Timeout(_) => ("it does not answer in time".to_owned(), false),
             ureq::Error::HostNotFound => ("its name leads nowhere".to_owned(), false),
-            ureq::Error::ConnectionFailed => ("nothing answers there".to_owned(), true),
+            ureq::Error::ConnectionFailed => (NOBODY.to_owned(), true),
             ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => (NOT_TRUSTED.to_owned(), false),
             ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
                 ("what answers there does not speak HTTP, or needs `https://`".to_owned(), false)
@@ -181,26 +203,33 @@ impl Http {
             _ => ("the request failed".to_owned(), false),
         };
         let failure = Failure::new(Code::Unavailable, format!("`{}` cannot be asked: {why}", self.url));
-        let failure = if why == NOT_TRUSTED {
-            failure.hint("`KEYWARD_CA` names the certificate of an authority of one's own (`keyward ca init`)")
-        } else {
-            failure.hint("nothing more is known than that; `--local` works with the vault on this machine")
-        };
+        let failure = failure.hint(match why.as_str() {
+            NOT_TRUSTED => "`KEYWARD_CA`, and `keyward login --ca FILE`, name the certificate of an authority of one's own (`keyward ca init`)",
+            NOBODY if self.url.is_plain() => "`keyward up` starts a server on this machine; `--local` works with the vault here without one",
+            _ => "nothing more is known than that; `--local` works with the vault on this machine",
+        });
         Broken { failure, passing }
+    }
+
+    fn broken_io(&self, error: &io::Error) -> (String, bool) {
+        if let Some(elsewhere) = error.get_ref().and_then(|inner| inner.downcast_ref::<Elsewhere>()) {
+            return (elsewhere.to_string(), false);
+        }
+        match error.kind() {
+            // rustls' verdicts come as data that is not right. Asked again, it would say the same.
+            io::ErrorKind::InvalidData if !self.url.is_plain() => {
+                let untrusted = error.to_string().contains("certificate");
+                (if untrusted { NOT_TRUSTED } else { NO_TLS }.to_owned(), false)
+            }
+            io::ErrorKind::ConnectionRefused => (NOBODY.to_owned(), true),
+            kind => (format!("the connection failed: {kind}"), true),
+        }
     }
 }
 
 const NOT_TRUSTED: &str = "its certificate is not trusted here";
-
-fn io_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    // rustls' verdicts come wrapped in an I/O error.
-    if text.contains("certificate") {
-        NOT_TRUSTED.to_owned()
-    } else {
-        format!("the connection failed: {}", error.kind())
-    }
-}
+const NO_TLS: &str = "what answers there speaks no TLS that is understood here";
+const NOBODY: &str = "nothing answers there";
 
 impl Answer {
     fn read(response: Response<Body>) -> io::Result<Self> {
@@ -220,6 +249,11 @@ impl Answer {
             409 if ask.key.is_some() && self.is("under_way") => Some(Duration::from_millis(500)),
             _ => None,
         }
+    }
+
+    /// The code of a problem; empty where it is none.
+    pub(crate) fn code(&self) -> String {
+        refusal::code_of(&self.body).unwrap_or_default()
     }
 
     fn is(&self, code: &str) -> bool {
@@ -246,8 +280,13 @@ fn read_all(mut reader: impl Read, announced: usize) -> io::Result<Zeroizing<Vec
     }
 }
 
-/// Text fit for a header.
-fn visible(text: &str) -> String {
+/// Words fit for a header, in whatever language: the server reads UTF-8.
+fn spoken(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The name of a program, which is ASCII everywhere.
+fn ascii(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }
 

@@ -26,7 +26,7 @@ pub use root::Authority;
 use keyward_types::Secret;
 
 use crate::{Occasion, Result, ServerUrl};
-use http::Http;
+pub(crate) use http::Http;
 
 /// A desk at a server.
 pub struct RemoteDesk {

@@ -23,7 +23,8 @@ pub(super) fn of(address: &ServerUrl, status: u16, body: &[u8]) -> Failure {
         return Failure::internal(format!("`{address}` answered {status}, and not as keyward does"))
             .hint("is it a keyward server, and does nothing stand between?");
     };
-    let failure = Failure { code: code(status, &problem.code), message: problem.detail, hint: problem.hint };
+    let hint = problem.hint.as_deref().map(harmless);
+    let failure = Failure { code: code(status, &problem.code), message: harmless(&problem.detail), hint };
     match problem.code.as_str() {
         "unauthenticated" => Failure::new(Code::Denied, format!("`{address}` does not know you: {}", failure.message))
             .hint("set `KEYWARD_TOKEN`; a revoked or expired token stays dead"),
@@ -31,6 +32,19 @@ pub(super) fn of(address: &ServerUrl, status: u16, body: &[u8]) -> Failure {
             .hint("the server may be another version of keyward than this command"),
         _ => failure,
     }
+}
+
+/// Text of a server, fit for a terminal: it moves no cursor and paints nothing over.
+fn harmless(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || *c == '\n').take(LONGEST).collect()
+}
+
+/// Characters of a message; what policies are refused for is the longest.
+const LONGEST: usize = 4000;
+
+/// The code of a problem, where it is one.
+pub(super) fn code_of(body: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Problem>(body).ok().map(|problem| problem.code)
 }
 
 /// By the problem's own code, and where that says nothing, by the status.
@@ -77,6 +91,16 @@ mod tests {
             let body = format!(r#"{{"code":"{code}","detail":"what happened","hint":null}}"#);
             assert_eq!(failure(status, &body).code.exit(), exit, "{status} {code}");
         }
+    }
+
+    #[test]
+    fn what_a_server_says_does_nothing_to_a_terminal() {
+        let body = r#"{"code":"denied","detail":"no\u001b]0;owned\u0007\u009b2J way\nat all","hint":"\u001b[8mask\r"}"#;
+        let failure = failure(403, body);
+        assert_eq!(failure.message, "no]0;owned2J way\nat all");
+        assert_eq!(failure.hint.as_deref(), Some("[8mask"));
+        let long = format!(r#"{{"code":"denied","detail":"{}"}}"#, "x".repeat(9000));
+        assert_eq!(of(&"https://kw.example".parse().unwrap(), 403, long.as_bytes()).message.len(), LONGEST);
     }
 
     #[test]

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::http::Http;
 use super::{ServerUrl, Signed};
-use crate::{Code, Failure, Result};
+use crate::remote::Http;
+use crate::{Authority, Code, Failure, Occasion, Result, ServerAccess};
 
 /// The front of a server: what it answers to who is not signed in yet.
 pub struct Front {
@@ -71,7 +71,10 @@ impl Front {
     pub fn new(url: ServerUrl, ca: Option<&Path>, agent: &str) -> Result<Self> {
         let ca = ca.map(|path| std::path::absolute(path).map_err(|error| Failure::file("find", path, &error)));
         let ca = ca.transpose()?;
-        Ok(Self { http: Http::new(url.clone(), ca.as_deref(), agent)?, url, ca })
+        let authority = ca.clone().map_or(Authority::System, Authority::File);
+        let occasion = Occasion { agent: agent.to_owned(), reason: None };
+        let access = ServerAccess { url: url.clone(), token: None, authority };
+        Ok(Self { http: Http::new(access, &occasion)?, url, ca })
     }
 
     /// Asks for a code.
@@ -79,7 +82,7 @@ impl Front {
     /// # Errors
     /// When the server cannot be reached, or takes no more devices at present.
     pub fn begin(&self) -> Result<DeviceCode> {
-        let begun: Begun = self.http.post("/api/v1/auth/device/authorization", None, &json!({}))?.json()?;
+        let begun: Begun = self.http.granted(&self.http.exchange("/auth/device/authorization", None, &json!({}))?)?;
         Ok(DeviceCode {
             code: Zeroizing::new(begun.device_code),
             user_code: shown(&begun.user_code),
@@ -96,7 +99,7 @@ impl Front {
     /// [`Code::Denied`] when a person said no, or the code is over.
     pub fn poll(&self, device: &DeviceCode) -> Result<Polled> {
         let asked = json!({ "device_code": *device.code });
-        let answer = self.http.post("/api/v1/auth/device/token", None, &asked)?;
+        let answer = self.http.exchange("/auth/device/token", None, &asked)?;
         match (answer.status, answer.code().as_str()) {
             (400, "authorization_pending") => Ok(Polled::Pending),
             (400, "slow_down") => Ok(Polled::SlowDown),
@@ -106,7 +109,7 @@ impl Front {
                     .hint("`keyward login` shows another one"))
             }
             _ => {
-                let let_in: LetIn = answer.json()?;
+                let let_in: LetIn = self.http.granted(&answer)?;
                 Ok(Polled::Signed(Box::new(self.signed(let_in)?)))
             }
         }
@@ -125,11 +128,11 @@ impl Front {
     /// # Errors
     /// When the server cannot be reached or fails.
     pub fn sign_out(&self, token: &PlainToken) -> Result<bool> {
-        let answer = self.http.post("/api/v1/auth/sign-out", Some(token.expose()), &json!({}))?;
+        let answer = self.http.exchange("/auth/sign-out", Some(token.expose()), &json!({}))?;
         match answer.status {
             204 => Ok(true),
             401 => Ok(false),
-            _ => Err(answer.refusal()),
+            _ => Err(self.http.refusal(&answer)),
         }
     }
 }

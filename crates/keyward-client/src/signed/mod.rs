@@ -5,7 +5,6 @@
 //! and with `keyward logout`.
 
 mod front;
-mod http;
 mod url;
 
 use std::fs;
@@ -144,7 +143,7 @@ fn read(path: &Path) -> Result<Option<Signed>> {
 }
 
 /// A draft with the right mode takes the file's place, so that nobody reads it meanwhile.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let draft = path.with_extension("new");
     let failed = |error: std::io::Error| Failure::file("write", path, &error);
     // One that a process left behind which died.

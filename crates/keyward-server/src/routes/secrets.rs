@@ -50,6 +50,8 @@ pub(super) struct Secret {
     /// What it allows at the service, as far as it is known.
     access: Option<String>,
     rotate_every_days: Option<u32>,
+    /// How many values are kept at most; writing one more destroys the oldest.
+    max_versions: Option<u32>,
     tags: Vec<String>,
     /// Whether `run` hands it over as a private file.
     as_file: bool,
@@ -311,6 +313,7 @@ impl From<SecretInfo> for Secret {
             description: known.description,
             access: known.access.map(|access| access.to_string()),
             rotate_every_days: known.rotate_every_days,
+            max_versions: known.max_versions,
             tags: known.tags,
             as_file: known.as_file,
             bits: known.bits,

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use keyward_client::{Code, DeviceCode, Failure, Front, Polled, Result, ServerUrl, Signed};
 
+use crate::address::Address;
 use crate::context::Context;
 use crate::output::{self, Exit};
 use crate::terminal;
@@ -14,9 +15,10 @@ use crate::terminal;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: keyward login https://keyward.example:8443")]
 pub(crate) struct Args {
-    /// The server; default: KEYWARD_ADDR, else http://127.0.0.1:8200
-    #[arg(value_name = "ADDR")]
-    url: Option<String>,
+    /// The server; default: `--server`, KEYWARD_ADDR or the one that this folder belongs to, else
+    /// http://127.0.0.1:8200
+    #[arg(value_name = "ADDR", value_parser = Address)]
+    url: Option<ServerUrl>,
     /// The authority that signed the server's certificate (PEM), where it is one of your own [env: KEYWARD_CA]
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -24,7 +26,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let (home, url) = (context.home()?, server(context, self.url.as_deref())?);
+        let (home, url) = (context.home()?, server(context, self.url)?);
         let before = home.signed_at(&url)?;
         // Who signs in again means the same authority, as long as he names no other.
         let ca = self
@@ -48,9 +50,13 @@ impl Args {
     }
 }
 
-/// The server that a command means.
-pub(super) fn server(context: &Context, named: Option<&str>) -> Result<ServerUrl> {
-    named.or(context.config.server.as_deref()).unwrap_or(LOCAL).parse()
+/// The server that a command means: the one that was named for it, else the one that every command
+/// asks, else that of `keyward up`.
+pub(super) fn server(context: &Context, named: Option<ServerUrl>) -> Result<ServerUrl> {
+    match named {
+        Some(named) => Ok(named),
+        None => context.server()?.map_or_else(|| LOCAL.parse(), Ok),
+    }
 }
 
 /// Where `keyward up` listens.
@@ -79,8 +85,8 @@ fn wait(front: &Front, device: &DeviceCode) -> Result<Signed> {
             Ok(Polled::Pending) => failed = 0,
             // RFC 8628, 3.5.
             Ok(Polled::SlowDown) => interval += Duration::from_secs(5),
-            // A connection that broke; the code lives on.
-            Err(failure) if failure.code == Code::Unavailable && failed < 5 => failed += 1,
+            // A connection that broke, or a server that starts anew; the code lives on.
+            Err(failure) if matches!(failure.code, Code::Unavailable | Code::Locked) && failed < 5 => failed += 1,
             Err(failure) => return Err(failure),
         }
     }

@@ -1,5 +1,6 @@
-use keyward_client::{Failure, Front, Home, Result, Signed};
+use keyward_client::{Failure, Front, Home, Result, ServerUrl, Signed};
 
+use crate::address::Address;
 use crate::commands::login;
 use crate::context::Context;
 use crate::output::{self, Exit};
@@ -8,9 +9,9 @@ use crate::output::{self, Exit};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: keyward logout https://keyward.example:8443")]
 pub(crate) struct Args {
-    /// The server; default: the only one that you are signed in at
-    #[arg(value_name = "ADDR", conflicts_with = "all")]
-    url: Option<String>,
+    /// The server; default: `--server`, else the only one that you are signed in at
+    #[arg(value_name = "ADDR", value_parser = Address, conflicts_with = "all")]
+    url: Option<ServerUrl>,
     /// At every server
     #[arg(long)]
     all: bool,
@@ -34,9 +35,12 @@ impl Args {
     }
 
     fn chosen(&self, context: &Context, home: &Home) -> Result<Vec<Signed>> {
-        if let Some(named) = &self.url {
-            let url = login::server(context, Some(named))?;
-            return match home.signed_at(&url)? {
+        if let Some(url) = self.url.as_ref().or(context.global.server.as_ref()) {
+            if self.all {
+                return Err(Failure::usage(format!("`--all` is every server, and `--server` names {url}"))
+                    .hint("leave one of them out"));
+            }
+            return match home.signed_at(url)? {
                 Some(signed) => Ok(vec![signed]),
                 None => Err(Failure::usage(format!("you are not signed in at {url}")).hint(places(&home.signed()?))),
             };

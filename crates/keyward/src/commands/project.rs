@@ -2,6 +2,7 @@ use clap::Subcommand;
 use keyward_client::{Connection, Desk, Failure, Result, ServerUrl};
 use keyward_types::{EnvironmentName, ProjectName};
 
+use crate::address::Address;
 use crate::commands::shown;
 use crate::context::Context;
 use crate::output::{self, Exit};
@@ -41,14 +42,14 @@ enum Action {
     #[command(after_help = "Example: keyward project push https://keyward.example -p shop")]
     Push {
         /// The server; default: `--server` or KEYWARD_ADDR
-        #[arg(value_name = "ADDR")]
+        #[arg(value_name = "ADDR", value_parser = Address)]
         to: Option<ServerUrl>,
     },
     /// Take the project of `-p`, or of this folder, from a server to this machine's vault
     #[command(after_help = "Example: keyward project pull https://keyward.example -p shop")]
     Pull {
         /// The server; default: `--server`, KEYWARD_ADDR or the one that this folder belongs to
-        #[arg(value_name = "ADDR")]
+        #[arg(value_name = "ADDR", value_parser = Address)]
         from: Option<ServerUrl>,
     },
     /// Delete a project with its keys: its values are gone for ever
@@ -113,7 +114,7 @@ impl Args {
 }
 
 fn push(context: &Context, to: Option<ServerUrl>) -> Result<Exit> {
-    let server = named(context, to)?;
+    let server = named(context, to, "push")?;
     let local = context.local_connection()?;
     let project = context.place(&local)?.at.project;
     let words = transfer::provenance(local.desk(), "push")?;
@@ -132,7 +133,7 @@ fn push(context: &Context, to: Option<ServerUrl>) -> Result<Exit> {
 }
 
 fn pull(context: &Context, from: Option<ServerUrl>) -> Result<Exit> {
-    let server = named(context, from)?;
+    let server = named(context, from, "pull")?;
     let remote = Connection::to_server(context.desk_at(server.clone())?);
     let project = context.place(&remote)?.at.project;
     let words = transfer::provenance(remote.desk(), "pull")?;
@@ -150,12 +151,13 @@ fn pull(context: &Context, from: Option<ServerUrl>) -> Result<Exit> {
 }
 
 /// The server that was named for this, or is named for every command.
-fn named(context: &Context, given: Option<ServerUrl>) -> Result<ServerUrl> {
+fn named(context: &Context, given: Option<ServerUrl>, doing: &str) -> Result<ServerUrl> {
     if let Some(given) = given {
         return Ok(given);
     }
     context.server()?.ok_or_else(|| {
-        Failure::usage("no server is named").hint("`keyward project push https://keyward.example` names one")
+        Failure::usage("no server is named")
+            .hint(format!("`keyward project {doing} https://keyward.example` names one"))
     })
 }
 

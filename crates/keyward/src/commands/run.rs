@@ -52,7 +52,7 @@ impl Args {
             Ok(exit) => Ok(exit),
             // Whatever it was: a script must be able to tell it from the program's own codes.
             Err(failure) => {
-                output::failure_at(&failure, context.global.json, context.server().ok().flatten().as_ref());
+                output::failure_at(&failure, context.global.json, context.asked.get());
                 Ok(Exit::Code(FAILED))
             }
         }

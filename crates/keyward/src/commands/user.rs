@@ -1,6 +1,7 @@
 use clap::Subcommand;
 use keyward_client::{AccountInfo, Login, MadeInvite, Result, ServerUrl};
 
+use crate::address::Address;
 use crate::commands::{login, shown};
 use crate::context::Context;
 use crate::output::{self, Exit};
@@ -34,9 +35,10 @@ enum Verb {
         /// Take the authenticator away too, for who has lost it and the recovery codes
         #[arg(long)]
         without_second_factor: bool,
-        /// The address under which the person reaches the server
-        #[arg(long = "at", value_name = "ADDR")]
-        at: Option<String>,
+        /// The address under which the person reaches the server; default: the one that is asked,
+        /// else http://127.0.0.1:8200
+        #[arg(long = "at", value_name = "ADDR", value_parser = Address)]
+        at: Option<ServerUrl>,
     },
     /// List accounts, of programs too
     #[command(after_help = "Example: keyward user list --json")]
@@ -82,7 +84,7 @@ impl Args {
                 }
             }
             Verb::Invite { login, without_second_factor, at } => {
-                let server = login::server(context, at.as_deref())?;
+                let server = login::server(context, at)?;
                 invited(context, &server, &desk.invite(login, without_second_factor)?)?;
             }
             Verb::List => list(context, &desk.accounts()?)?,

@@ -5,7 +5,6 @@
 //! it and says so. A server that was named has to answer: whoever named it counts on it.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use keyward_client::{Ask, Bytes, Code, Connection, Failure, Result};
@@ -60,14 +59,11 @@ impl Knowledge {
         Ok(Self { connection: Some(connection), bundle: Some(bundle), seen, server: false })
     }
 
-    /// The bundle where the token allows it; else the server is asked about candidates alone.
+    /// The bundle of the server. A token that may not recognise anything, or does not live any more,
+    /// ends the scan: else one without candidates would ask nothing, and be green.
     fn of_server(context: &Context) -> Result<Self> {
         let connection = context.connect()?;
-        let bundle = match bundle(&connection) {
-            Ok(bundle) => bundle,
-            Err(failure) if failure.code == Code::Denied => Arc::new(AskedAfterwards),
-            Err(failure) => return Err(failure),
-        };
+        let bundle = bundle(&connection)?;
         Ok(Self { connection: Some(connection), bundle: Some(bundle), seen: None, server: true })
     }
 
@@ -122,17 +118,6 @@ fn bundle(connection: &Connection) -> Result<Arc<dyn KnownSecrets>> {
     let bundle = connection.desk().match_bundle()?;
     let bundle = MatchBundle::from_bytes(bundle.expose()).map_err(|error| Failure::internal(error.to_string()))?;
     Ok(Arc::new(bundle))
-}
-
-/// Knows nothing by itself: candidates are looked up when the scan is over.
-struct AskedAfterwards;
-
-impl KnownSecrets for AskedAfterwards {
-    fn find(&self, _text: &[u8], _found: &mut dyn FnMut(Range<usize>, &KnownSecret)) {}
-
-    fn version(&self) -> [u8; 16] {
-        [0; 16]
-    }
 }
 
 /// Opens the vault with what is there, and asks nobody.
