@@ -41,18 +41,31 @@ impl Record for ProvisionedGroup {
     }
 }
 
+/// A group that an identity provider made, with what it says of it.
+pub type ProvisionedTeam = (Group, ProvisionedGroup);
+
 impl Vault {
     /// Every group that was made by an identity provider, in the order of names.
     ///
     /// # Errors
     /// [`Error::Denied`] for a caller who may not list the vault.
-    pub fn provisioned_groups(&self, actor: &Actor) -> Result<Vec<(Group, ProvisionedGroup)>, Error> {
+    pub fn provisioned_groups(&self, actor: &Actor) -> Result<Vec<ProvisionedTeam>, Error> {
         let mut said: HashMap<GroupId, ProvisionedGroup> = records::scan::<ProvisionedGroup>(&self.store, &[])?
             .into_iter()
             .map(|row| (row.record.group, row.record))
             .collect();
         let groups = self.groups(actor)?.into_iter();
         Ok(groups.filter_map(|group| said.remove(&group.id).map(|said| (group, said))).collect())
+    }
+
+    /// A group that was made by an identity provider.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Denied`] for a caller who may not list the vault.
+    pub fn provisioned_group(&self, actor: &Actor, id: GroupId) -> Result<ProvisionedTeam, Error> {
+        self.permit_list_vault(actor)?;
+        let (group, said) = self.provisioned_group_rows(id)?;
+        Ok((group.record, said.record))
     }
 
     /// Makes a group with these people in it. It has no role until somebody binds one to it.
@@ -66,7 +79,7 @@ impl Vault {
         display_name: &str,
         external_id: Option<String>,
         members: &[PrincipalId],
-    ) -> Result<(Group, ProvisionedGroup), Error> {
+    ) -> Result<ProvisionedTeam, Error> {
         let (object, action) = (Object::Vault(self.id()), ActionName::GroupCreate);
         let names = Names::default().with("group", name.as_str());
         let permit = self.permit_administer(actor, object, action, &names)?;
@@ -91,25 +104,29 @@ impl Vault {
     }
 
     /// Changes a group that an identity provider made: what it is called, and who is in it. All of
-    /// it is done, or nothing.
+    /// it is done, or nothing. `seen` is the group from which the change was made up.
     ///
     /// # Errors
-    /// [`Error::Refused`] when somebody would get a role by it that no owner has bound to the group;
-    /// [`Error::Exists`], [`Error::Missing`], [`Error::Denied`].
+    /// [`Error::Raced`] when it is not as it was seen; [`Error::Refused`] when somebody would get a
+    /// role by it that no owner has bound to the group; [`Error::Exists`], [`Error::Missing`],
+    /// [`Error::Denied`].
     pub fn change_provisioned_group(
         &self,
         actor: &Actor,
-        id: GroupId,
+        seen: &ProvisionedTeam,
         name: &Login,
         display_name: &str,
         external_id: Option<String>,
         members: &[PrincipalId],
-    ) -> Result<(Group, ProvisionedGroup), Error> {
-        let (row, before) = self.provisioned_group(id)?;
+    ) -> Result<ProvisionedTeam, Error> {
+        let (row, before) = self.provisioned_group_rows(seen.0.id)?;
         let (object, action) = (Object::Vault(self.id()), ActionName::GroupEdit);
         let names = Names::default().with("group", row.record.name.as_str()).with("to", name.as_str());
         let permit = self.permit_administer(actor, object, action, &names)?;
-        let said = self.said(id, display_name, external_id)?;
+        if (&row.record, &before.record) != (&seen.0, &seen.1) {
+            return Err(Error::Raced(name.to_string()));
+        }
+        let said = self.said(row.record.id, display_name, external_id)?;
         let mut group = Group { name: name.clone(), ..row.record.clone() };
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::unchanged(&row));
@@ -132,7 +149,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Missing`], [`Error::Denied`].
     pub fn unprovision_group(&self, actor: &Actor, id: GroupId) -> Result<Group, Error> {
-        let (row, before) = self.provisioned_group(id)?;
+        let (row, before) = self.provisioned_group_rows(id)?;
         let (object, action) = (Object::Vault(self.id()), ActionName::GroupDelete);
         let names = Names::default().with("group", row.record.name.as_str());
         let permit = self.permit_administer(actor, object, action, &names)?;
@@ -175,7 +192,7 @@ impl Vault {
         Ok(())
     }
 
-    fn provisioned_group(&self, id: GroupId) -> Result<(Row<Group>, Row<ProvisionedGroup>), Error> {
+    fn provisioned_group_rows(&self, id: GroupId) -> Result<(Row<Group>, Row<ProvisionedGroup>), Error> {
         let missing = || Error::Missing { noun: "group", name: id.to_string() };
         let said = records::load::<ProvisionedGroup>(&self.store, id.as_bytes())?.ok_or_else(missing)?;
         let group = records::load::<Group>(&self.store, id.as_bytes())?.ok_or_else(missing)?;
