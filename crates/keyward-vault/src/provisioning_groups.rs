@@ -1,7 +1,7 @@
 //! Groups as an identity provider has them. It keeps those that it made, and no others; what being
 //! in one gives is decided by who binds roles to it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use keyward_access::{Group, Login, Object, RoleBinding, Subject};
 use keyward_audit::Action as ActionName;
@@ -93,7 +93,6 @@ impl Vault {
         }
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect_free::<Group>("name", name.as_str().as_bytes().to_vec());
-        change.put(&group);
         change.put(&said);
         self.bring_to(&mut change, actor, &mut group, members)?;
         change.commit().map_err(|error| match error {
@@ -137,7 +136,6 @@ impl Vault {
             }
             change.expect_free::<Group>("name", name.as_str().as_bytes().to_vec());
         }
-        change.put(&group);
         change.put(&said);
         self.bring_to(&mut change, actor, &mut group, members)?;
         change.commit().map_err(|error| raced(error, name.as_str()))?;
@@ -165,7 +163,8 @@ impl Vault {
         Ok(row.record)
     }
 
-    /// Takes people in and out until these are in the group, an entry each.
+    /// Puts the group with these members, and then an entry for each who comes or goes: the group is
+    /// as large as all of them are, so that it is put once.
     fn bring_to(
         &self,
         change: &mut Change<'_>,
@@ -173,21 +172,20 @@ impl Vault {
         group: &mut Group,
         members: &[PrincipalId],
     ) -> Result<(), Error> {
-        let now = self.tools.clock.now();
-        for member in group.members.clone().iter().filter(|member| !members.contains(member)) {
-            let (permit, telling) = self.leaving(actor, group, member)?;
-            drop(permit);
-            change.also(telling);
-            change.put(&*group);
+        let before = std::mem::replace(&mut group.members, members.to_vec());
+        group.members.sort();
+        group.members.dedup();
+        change.put(&*group);
+        let (now, group) = (self.tools.clock.now(), &*group);
+        let (had, has): (HashSet<_>, HashSet<_>) = (before.iter().collect(), group.members.iter().collect());
+        for member in before.iter().filter(|member| !has.contains(member)) {
+            let (permit, telling) = self.permit_leaving(actor, group, member)?;
+            change.also_permitted(permit, telling);
             team_history::remember_member(change, group, member, now);
         }
-        for member in members {
-            if !group.members.contains(member) {
-                let (permit, telling) = self.joining(actor, group, member)?;
-                drop(permit);
-                change.also(telling);
-                change.put(&*group);
-            }
+        for member in group.members.iter().filter(|member| !had.contains(member)) {
+            let (permit, telling) = self.permit_joining(actor, group, member)?;
+            change.also_permitted(permit, telling);
         }
         Ok(())
     }

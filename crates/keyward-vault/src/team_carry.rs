@@ -79,8 +79,7 @@ impl Carrying<'_> {
             return Err(Error::Refused(format!("the role {} is not yours to take away there", binding.role)));
         }
         let (permit, telling) = self.vault.revocation(self.actor, &binding)?;
-        drop(permit);
-        change.also(telling);
+        change.also_permitted(permit, telling);
         self.vault.revoke_in(change, &binding)
     }
 
@@ -90,8 +89,7 @@ impl Carrying<'_> {
             return Ok(());
         }
         let (permit, telling) = self.vault.leaving(self.actor, &mut group, &right.holder)?;
-        drop(permit);
-        change.also(telling);
+        change.also_permitted(permit, telling);
         change.put(&group);
         team_history::remember_member(change, &group, &right.holder, self.vault.tools.clock.now());
         self.groups.insert(group.id, group);
@@ -108,8 +106,7 @@ impl Carrying<'_> {
             return Ok(());
         }
         let (permit, telling) = self.vault.joining(self.actor, &mut group, &right.holder)?;
-        drop(permit);
-        change.also(telling);
+        change.also_permitted(permit, telling);
         change.put(&group);
         self.groups.insert(group.id, group);
         Ok(())
@@ -122,8 +119,7 @@ impl Carrying<'_> {
         let subject = Subject::Principal(right.holder.clone());
         match self.vault.granting(self.actor, &subject, role, &reach, None) {
             Ok((permit, telling, binding)) => {
-                drop(permit);
-                change.also(telling);
+                change.also_permitted(permit, telling);
                 change.put(&binding);
                 Ok(())
             }

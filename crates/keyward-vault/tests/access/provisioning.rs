@@ -46,3 +46,28 @@ fn what_was_made_up_from_an_old_state_changes_nothing() {
     assert_eq!(vault.provisioned_group(team.owner(), seen.0.id).unwrap(), newer);
     assert!(vault.verify(None).unwrap().faults.is_empty());
 }
+
+#[test]
+fn a_group_is_written_once_however_many_come_and_go() {
+    let team = Team::new(62);
+    let vault = &team.desk.vault;
+    let mut people: Vec<PrincipalId> = (0..40).map(|n| provisioned(&team, &format!("p{n}")).0.principal).collect();
+    let before = vault.log_size().unwrap();
+    let twice = [&people[..20], &people[..20]].concat();
+    let made = vault.provision_group(team.owner(), &login("team"), "Team", None, &twice).unwrap();
+    let entries = vault.log(before, 1000).unwrap();
+    let puts = |entries: &[keyward_vault::LogLine]| -> usize {
+        let records = entries.iter().flat_map(|line| &line.entry.records);
+        records.filter(|record| record.collection == "group").count()
+    };
+    assert_eq!((entries.len(), puts(&entries)), (21, 1), "an entry for each, and one group");
+    let before = vault.log_size().unwrap();
+    let changed = brought_to(&team, &made, &people[10..]).unwrap();
+    people.drain(..10);
+    people.sort();
+    assert_eq!(changed.0.members, people);
+    let entries = vault.log(before, 1000).unwrap();
+    let told = |action: &str| entries.iter().filter(|line| line.entry.action.as_str() == action).count();
+    assert_eq!((told("group.edit"), told("group.leave"), told("group.join"), puts(&entries)), (1, 10, 20, 1));
+    assert!(vault.verify(None).unwrap().faults.is_empty());
+}
