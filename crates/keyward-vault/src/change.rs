@@ -127,6 +127,13 @@ impl<'a> Change<'a> {
         self.told.push(Told::new(telling));
     }
 
+    /// The same for what `permit` allows.
+    pub(crate) fn also_permitted<A: Action>(&mut self, permit: Permit<A>, telling: Telling) {
+        debug_assert_eq!(permit.object().vault(), telling.object.vault(), "a permit is for one vault");
+        drop(permit);
+        self.also(telling);
+    }
+
     pub(crate) fn put<R: Record>(&mut self, record: &R) {
         self.present().puts.push(records::put(record));
     }

@@ -98,15 +98,26 @@ impl Vault {
         group: &mut Group,
         member: &PrincipalId,
     ) -> Result<(Permit<Administer>, Telling), Error> {
-        let made = self.membership(actor, group, member, ActionName::GroupJoin)?;
+        let made = self.permit_joining(actor, group, member)?;
         if group.members.contains(member) {
             return Err(Error::Refused(format!("the account is in `{}` already", group.name)));
         }
+        group.members.push(member.clone());
+        group.members.sort();
+        Ok(made)
+    }
+
+    /// The same for who changes the members himself.
+    pub(crate) fn permit_joining(
+        &self,
+        actor: &Actor,
+        group: &Group,
+        member: &PrincipalId,
+    ) -> Result<(Permit<Administer>, Telling), Error> {
+        let made = self.membership(actor, group, member, ActionName::GroupJoin)?;
         for binding in self.roster()?.bindings_of(&Subject::Group(group.id)) {
             self.refuse_to_bring(actor, group, binding)?;
         }
-        group.members.push(member.clone());
-        group.members.sort();
         Ok(made)
     }
 
@@ -138,13 +149,23 @@ impl Vault {
         group: &mut Group,
         member: &PrincipalId,
     ) -> Result<(Permit<Administer>, Telling), Error> {
-        let made = self.membership(actor, group, member, ActionName::GroupLeave)?;
+        let made = self.permit_leaving(actor, group, member)?;
         let before = group.members.len();
         group.members.retain(|other| other != member);
         match group.members.len() < before {
             true => Ok(made),
             false => Err(Error::Refused(format!("the account is not in `{}`", group.name))),
         }
+    }
+
+    /// The same for who changes the members himself.
+    pub(crate) fn permit_leaving(
+        &self,
+        actor: &Actor,
+        group: &Group,
+        member: &PrincipalId,
+    ) -> Result<(Permit<Administer>, Telling), Error> {
+        self.membership(actor, group, member, ActionName::GroupLeave)
     }
 
     fn membership(

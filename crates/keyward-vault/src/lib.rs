@@ -99,7 +99,7 @@ pub use matching::{Holder, MatchRecord, MatchRow, Window};
 pub use passwords::Proof;
 pub use policies::Question;
 pub use provisioning::{Provisioned, ProvisionedUser};
-pub use provisioning_groups::ProvisionedGroup;
+pub use provisioning_groups::{ProvisionedGroup, ProvisionedTeam};
 pub use read::{Lease, Loaded, Opened, Scope};
 pub use record::{Recorded, Via};
 pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Sealed};

@@ -3,6 +3,7 @@
 
 use keyward_access::{Identity, IdentityKind, Invite, Login, Object, Role, Subject, TokenRecord};
 use keyward_audit::Action as ActionName;
+use keyward_store::Expect;
 use keyward_types::{Operation, PrincipalId, PrincipalSort};
 
 use crate::actor::Actor;
@@ -59,7 +60,7 @@ impl Vault {
         self.expect_login_free(&mut change, &account)?;
         change.put(&account);
         besides(&mut change, &account);
-        change.commit().map_err(|error| taken(error, account.login.as_ref()))?;
+        change.commit().map_err(|error| taken(error, &account))?;
         Ok(account)
     }
 
@@ -78,7 +79,7 @@ impl Vault {
         change.expect(records::unchanged(&row));
         self.expect_login_free(&mut change, &account)?;
         change.put(&account);
-        change.commit().map_err(|error| taken(error, Some(login)))?;
+        change.commit().map_err(|error| taken(error, &account))?;
         Ok(account)
     }
 
@@ -249,10 +250,13 @@ pub(crate) fn of_account(account: &Identity) -> Names {
     Names::default().with("account", called(account)).with("principal", account.principal.as_str())
 }
 
-pub(crate) fn taken(error: Error, login: Option<&Login>) -> Error {
-    let name = login.map(ToString::to_string).unwrap_or_default();
+/// Somebody else has the login, or changed the account meanwhile.
+pub(crate) fn taken(error: Error, account: &Identity) -> Error {
+    let name = called(account).to_owned();
     match error {
-        Error::Store(keyward_store::Error::Conflict(_)) => Error::Exists { noun: "account", name },
-        other => other,
+        Error::Store(keyward_store::Error::Conflict(expect)) if matches!(*expect, Expect::AbsentIndex { .. }) => {
+            Error::Exists { noun: "account", name }
+        }
+        other => raced(other, &name),
     }
 }

@@ -101,25 +101,29 @@ impl Vault {
         Ok((account, Some(said)))
     }
 
-    /// Changes what a person is called and what is said of him.
+    /// Changes what a person is called and what is said of him. `seen` is the person from whom the
+    /// change was made up.
     ///
     /// # Errors
-    /// [`Error::Exists`] for a login of somebody else; [`Error::Refused`] for an owner's account,
+    /// [`Error::Raced`] when he is not as he was seen; [`Error::Exists`] for a login of somebody else; [`Error::Refused`] for an owner's account,
     /// or when too much is said; [`Error::Missing`], [`Error::Denied`].
     pub fn change_provisioned_user(
         &self,
         actor: &Actor,
-        principal: &PrincipalId,
+        seen: &Provisioned,
         login: &Login,
         name: &str,
         external_id: Option<String>,
         attributes: Value,
     ) -> Result<Provisioned, Error> {
-        let row = self.account_row(principal)?;
-        let account = Identity { login: Some(login.clone()), name: named(name, login)?, ..row.record.clone() };
+        let (account, before) = seen;
+        let principal = account.principal.clone();
+        let rows = (self.account_row(&principal)?, self.said_of(&principal)?);
+        let changed = Identity { login: Some(login.clone()), name: named(name, login)?, ..account.clone() };
         let modified_at = self.tools.clock.now();
-        let said = ProvisionedUser { principal: principal.clone(), external_id, attributes, modified_at, gone: false };
-        self.change_said(actor, &row, account, said)
+        let gone = before.as_ref().is_some_and(|said| said.gone);
+        let said = ProvisionedUser { principal, external_id, attributes, modified_at, gone };
+        self.change_said(actor, rows, seen, changed, said)
     }
 
     /// Says that somebody is gone, whose account is disabled already.
@@ -128,13 +132,14 @@ impl Vault {
     /// [`Error::Refused`] while his account lives, and for an owner's; [`Error::Missing`],
     /// [`Error::Denied`].
     pub fn unprovision_user(&self, actor: &Actor, principal: &PrincipalId) -> Result<(), Error> {
-        let row = self.account_row(principal)?;
-        if row.record.is_enabled() {
-            return Err(Error::Refused(format!("`{}` is not disabled", called(&row.record))));
+        let rows = (self.account_row(principal)?, self.said_of(principal)?);
+        if rows.0.record.is_enabled() {
+            return Err(Error::Refused(format!("`{}` is not disabled", called(&rows.0.record))));
         }
         let modified_at = self.tools.clock.now();
-        let said = match self.said_of(principal)? {
-            Some(said) => ProvisionedUser { gone: true, modified_at, ..said.record },
+        let seen = (rows.0.record.clone(), rows.1.as_ref().map(|row| row.record.clone()));
+        let said = match seen.1.clone() {
+            Some(said) => ProvisionedUser { gone: true, modified_at, ..said },
             None => ProvisionedUser {
                 principal: principal.clone(),
                 external_id: None,
@@ -143,14 +148,14 @@ impl Vault {
                 gone: true,
             },
         };
-        let account = row.record.clone();
-        self.change_said(actor, &row, account, said).map(drop)
+        self.change_said(actor, rows, &seen, seen.0.clone(), said).map(drop)
     }
 
     fn change_said(
         &self,
         actor: &Actor,
-        row: &Row<Identity>,
+        (row, before): (Row<Identity>, Option<Row<ProvisionedUser>>),
+        seen: &Provisioned,
         account: Identity,
         said: ProvisionedUser,
     ) -> Result<Provisioned, Error> {
@@ -159,9 +164,11 @@ impl Vault {
         let names = of_account(&account).with("gone", said.gone.to_string());
         let permit = self.permit_administer(actor, object, action, &names)?;
         self.refuse_above(actor, &account.principal)?;
-        let before = self.said_of(&account.principal)?;
+        if (&row.record, before.as_ref().map(|row| &row.record)) != (&seen.0, seen.1.as_ref()) {
+            return Err(Error::Raced(called(&account).to_owned()));
+        }
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
-        change.expect(records::unchanged(row));
+        change.expect(records::unchanged(&row));
         match &before {
             Some(before) => change.expect(records::unchanged(before)),
             None => change.expect(records::absent(&said)),
@@ -173,10 +180,7 @@ impl Vault {
             change.put(&account);
         }
         change.put(&said);
-        change.commit().map_err(|error| match account.login == row.record.login {
-            true => crate::write::raced(error, called(&account)),
-            false => taken(error, account.login.as_ref()),
-        })?;
+        change.commit().map_err(|error| taken(error, &account))?;
         Ok((account, Some(said)))
     }
 

@@ -1,7 +1,7 @@
 //! Groups as an identity provider has them. It keeps those that it made, and no others; what being
 //! in one gives is decided by who binds roles to it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use keyward_access::{Group, Login, Object, RoleBinding, Subject};
 use keyward_audit::Action as ActionName;
@@ -41,18 +41,31 @@ impl Record for ProvisionedGroup {
     }
 }
 
+/// A group that an identity provider made, with what it says of it.
+pub type ProvisionedTeam = (Group, ProvisionedGroup);
+
 impl Vault {
     /// Every group that was made by an identity provider, in the order of names.
     ///
     /// # Errors
     /// [`Error::Denied`] for a caller who may not list the vault.
-    pub fn provisioned_groups(&self, actor: &Actor) -> Result<Vec<(Group, ProvisionedGroup)>, Error> {
+    pub fn provisioned_groups(&self, actor: &Actor) -> Result<Vec<ProvisionedTeam>, Error> {
         let mut said: HashMap<GroupId, ProvisionedGroup> = records::scan::<ProvisionedGroup>(&self.store, &[])?
             .into_iter()
             .map(|row| (row.record.group, row.record))
             .collect();
         let groups = self.groups(actor)?.into_iter();
         Ok(groups.filter_map(|group| said.remove(&group.id).map(|said| (group, said))).collect())
+    }
+
+    /// A group that was made by an identity provider.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Denied`] for a caller who may not list the vault.
+    pub fn provisioned_group(&self, actor: &Actor, id: GroupId) -> Result<ProvisionedTeam, Error> {
+        self.permit_list_vault(actor)?;
+        let (group, said) = self.provisioned_group_rows(id)?;
+        Ok((group.record, said.record))
     }
 
     /// Makes a group with these people in it. It has no role until somebody binds one to it.
@@ -66,7 +79,7 @@ impl Vault {
         display_name: &str,
         external_id: Option<String>,
         members: &[PrincipalId],
-    ) -> Result<(Group, ProvisionedGroup), Error> {
+    ) -> Result<ProvisionedTeam, Error> {
         let (object, action) = (Object::Vault(self.id()), ActionName::GroupCreate);
         let names = Names::default().with("group", name.as_str());
         let permit = self.permit_administer(actor, object, action, &names)?;
@@ -80,7 +93,6 @@ impl Vault {
         }
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect_free::<Group>("name", name.as_str().as_bytes().to_vec());
-        change.put(&group);
         change.put(&said);
         self.bring_to(&mut change, actor, &mut group, members)?;
         change.commit().map_err(|error| match error {
@@ -91,25 +103,29 @@ impl Vault {
     }
 
     /// Changes a group that an identity provider made: what it is called, and who is in it. All of
-    /// it is done, or nothing.
+    /// it is done, or nothing. `seen` is the group from which the change was made up.
     ///
     /// # Errors
-    /// [`Error::Refused`] when somebody would get a role by it that no owner has bound to the group;
-    /// [`Error::Exists`], [`Error::Missing`], [`Error::Denied`].
+    /// [`Error::Raced`] when it is not as it was seen; [`Error::Refused`] when somebody would get a
+    /// role by it that no owner has bound to the group; [`Error::Exists`], [`Error::Missing`],
+    /// [`Error::Denied`].
     pub fn change_provisioned_group(
         &self,
         actor: &Actor,
-        id: GroupId,
+        seen: &ProvisionedTeam,
         name: &Login,
         display_name: &str,
         external_id: Option<String>,
         members: &[PrincipalId],
-    ) -> Result<(Group, ProvisionedGroup), Error> {
-        let (row, before) = self.provisioned_group(id)?;
+    ) -> Result<ProvisionedTeam, Error> {
+        let (row, before) = self.provisioned_group_rows(seen.0.id)?;
         let (object, action) = (Object::Vault(self.id()), ActionName::GroupEdit);
         let names = Names::default().with("group", row.record.name.as_str()).with("to", name.as_str());
         let permit = self.permit_administer(actor, object, action, &names)?;
-        let said = self.said(id, display_name, external_id)?;
+        if (&row.record, &before.record) != (&seen.0, &seen.1) {
+            return Err(Error::Raced(name.to_string()));
+        }
+        let said = self.said(row.record.id, display_name, external_id)?;
         let mut group = Group { name: name.clone(), ..row.record.clone() };
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::unchanged(&row));
@@ -120,7 +136,6 @@ impl Vault {
             }
             change.expect_free::<Group>("name", name.as_str().as_bytes().to_vec());
         }
-        change.put(&group);
         change.put(&said);
         self.bring_to(&mut change, actor, &mut group, members)?;
         change.commit().map_err(|error| raced(error, name.as_str()))?;
@@ -132,7 +147,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Missing`], [`Error::Denied`].
     pub fn unprovision_group(&self, actor: &Actor, id: GroupId) -> Result<Group, Error> {
-        let (row, before) = self.provisioned_group(id)?;
+        let (row, before) = self.provisioned_group_rows(id)?;
         let (object, action) = (Object::Vault(self.id()), ActionName::GroupDelete);
         let names = Names::default().with("group", row.record.name.as_str());
         let permit = self.permit_administer(actor, object, action, &names)?;
@@ -148,7 +163,8 @@ impl Vault {
         Ok(row.record)
     }
 
-    /// Takes people in and out until these are in the group, an entry each.
+    /// Puts the group with these members, and then an entry for each who comes or goes: the group is
+    /// as large as all of them are, so that it is put once.
     fn bring_to(
         &self,
         change: &mut Change<'_>,
@@ -156,26 +172,25 @@ impl Vault {
         group: &mut Group,
         members: &[PrincipalId],
     ) -> Result<(), Error> {
-        let now = self.tools.clock.now();
-        for member in group.members.clone().iter().filter(|member| !members.contains(member)) {
-            let (permit, telling) = self.leaving(actor, group, member)?;
-            drop(permit);
-            change.also(telling);
-            change.put(&*group);
+        let before = std::mem::replace(&mut group.members, members.to_vec());
+        group.members.sort();
+        group.members.dedup();
+        change.put(&*group);
+        let (now, group) = (self.tools.clock.now(), &*group);
+        let (had, has): (HashSet<_>, HashSet<_>) = (before.iter().collect(), group.members.iter().collect());
+        for member in before.iter().filter(|member| !has.contains(member)) {
+            let (permit, telling) = self.permit_leaving(actor, group, member)?;
+            change.also_permitted(permit, telling);
             team_history::remember_member(change, group, member, now);
         }
-        for member in members {
-            if !group.members.contains(member) {
-                let (permit, telling) = self.joining(actor, group, member)?;
-                drop(permit);
-                change.also(telling);
-                change.put(&*group);
-            }
+        for member in group.members.iter().filter(|member| !had.contains(member)) {
+            let (permit, telling) = self.permit_joining(actor, group, member)?;
+            change.also_permitted(permit, telling);
         }
         Ok(())
     }
 
-    fn provisioned_group(&self, id: GroupId) -> Result<(Row<Group>, Row<ProvisionedGroup>), Error> {
+    fn provisioned_group_rows(&self, id: GroupId) -> Result<(Row<Group>, Row<ProvisionedGroup>), Error> {
         let missing = || Error::Missing { noun: "group", name: id.to_string() };
         let said = records::load::<ProvisionedGroup>(&self.store, id.as_bytes())?.ok_or_else(missing)?;
         let group = records::load::<Group>(&self.store, id.as_bytes())?.ok_or_else(missing)?;

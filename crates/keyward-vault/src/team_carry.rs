@@ -79,8 +79,7 @@ impl Carrying<'_> {
             return Err(Error::Refused(format!("the role {} is not yours to take away there", binding.role)));
         }
         let (permit, telling) = self.vault.revocation(self.actor, &binding)?;
-        drop(permit);
-        change.also(telling);
+        change.also_permitted(permit, telling);
         self.vault.revoke_in(change, &binding)
     }
 
@@ -90,8 +89,7 @@ impl Carrying<'_> {
             return Ok(());
         }
         let (permit, telling) = self.vault.leaving(self.actor, &mut group, &right.holder)?;
-        drop(permit);
-        change.also(telling);
+        change.also_permitted(permit, telling);
         change.put(&group);
         team_history::remember_member(change, &group, &right.holder, self.vault.tools.clock.now());
         self.groups.insert(group.id, group);
@@ -108,8 +106,7 @@ impl Carrying<'_> {
             return Ok(());
         }
         let (permit, telling) = self.vault.joining(self.actor, &mut group, &right.holder)?;
-        drop(permit);
-        change.also(telling);
+        change.also_permitted(permit, telling);
         change.put(&group);
         self.groups.insert(group.id, group);
         Ok(())
@@ -122,8 +119,7 @@ impl Carrying<'_> {
         let subject = Subject::Principal(right.holder.clone());
         match self.vault.granting(self.actor, &subject, role, &reach, None) {
             Ok((permit, telling, binding)) => {
-                drop(permit);
-                change.also(telling);
+                change.also_permitted(permit, telling);
                 change.put(&binding);
                 Ok(())
             }
@@ -151,25 +147,28 @@ impl Carrying<'_> {
         Ok(ended.map(|row| row.record.binding))
     }
 
+    /// The binding that gives a right, or gave it.
+    fn gave(&self, right: &Right) -> Result<Option<RoleBinding>, Error> {
+        match self.binding(right)? {
+            Some(binding) => Ok(Some(binding)),
+            None => self.ended(right),
+        }
+    }
+
     /// Where a right is or was, in ids: a project may have another name by now.
     fn reach(&self, right: &Right) -> Result<Reach, Error> {
-        let binding = match self.binding(right)? {
-            Some(binding) => Some(binding),
-            None => self.ended(right)?,
-        };
         let gone = || Error::Missing { noun: "place", name: right.at.clone() };
-        let binding = binding.ok_or_else(gone)?;
+        let binding = self.gave(right)?.ok_or_else(gone)?;
         let reach = self.vault.reach_of_ids(binding.project, binding.environment)?;
         // A role for less than its place would be one for more.
         let whole = (reach.project_id(), reach.environment_id()) == (binding.project, binding.environment);
         whole.then_some(reach).ok_or_else(gone)
     }
 
-    /// The group by which somebody has a right, as this change has left it; `None`: it is gone.
+    /// The group by which somebody has a right, as this change has left it; `None`: it is gone. What
+    /// it was called when the review began may be another group's name by now.
     fn group(&self, change: &mut Change<'_>, right: &Right) -> Result<Option<Group>, Error> {
-        let name = right.group.as_deref().unwrap_or_default();
-        let id = self.vault.roster()?.groups().iter().find(|group| group.name.as_str() == name).map(|group| group.id);
-        let Some(id) = id else { return Ok(None) };
+        let Some(RoleBinding { subject: Subject::Group(id), .. }) = self.gave(right)? else { return Ok(None) };
         if let Some(group) = self.groups.get(&id) {
             return Ok(Some(group.clone()));
         }

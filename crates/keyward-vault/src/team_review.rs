@@ -61,7 +61,7 @@ pub struct Right {
     pub at: String,
     /// The role binding that gives it, by its id; of a group, one of them.
     pub binding: String,
-    /// The group by which he has it, by its name; `None`: his own.
+    /// The group by which he has it, as it was called; `None`: his own. Which one it is tells the binding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// Since when.

@@ -277,3 +277,32 @@ fn what_a_group_gives_ends_and_comes_back_with_the_answer() {
     assert_eq!(vault.vault.group_named(&vault.actor, &team).unwrap().members, [people[1].principal().clone()]);
     log_is_sound(&vault);
 }
+
+#[test]
+fn a_group_is_known_by_its_id_whatever_it_is_called_by_now() {
+    let vault = TestVault::new(10);
+    let named = |name: &str| name.parse::<keyward_access::Login>().unwrap();
+    let bob = vault.vault.add_user(&vault.actor, &named("bob"), "").unwrap().principal;
+    let eve = vault.vault.add_user(&vault.actor, &named("eve"), "").unwrap().principal;
+    let members = [bob.clone(), eve.clone()];
+    let seen = vault.vault.provision_group(&vault.actor, &named("team"), "Team", None, &members).unwrap();
+    let group = Subject::Group(seen.0.id);
+    let binding = vault.vault.grant(&vault.actor, &group, Role::Developer, &Reach::default(), None).unwrap();
+    let people = [&bob, &eve].map(|who| Actor::new(vault.vault.caller_of(who).unwrap(), "test"));
+    let (review, lines) = review(&vault, [&people[0], &people[1]]);
+    vault.vault.start_review(&vault.actor, &review, &lines).unwrap();
+    // It gets another name, and another group gets its old one.
+    vault.vault.change_provisioned_group(&vault.actor, &seen, &named("people"), "People", None, &members).unwrap();
+    vault.vault.create_group(&vault.actor, &named("team")).unwrap();
+    vault.vault.join_group(&vault.actor, &named("team"), &bob).unwrap();
+    let removed = answered(&lines[0], Answer::Removed { by: Some(vault.actor.principal().clone()), at: Timestamp(2) });
+    vault.vault.answer_review_line(&vault.actor, &lines[0], &removed).unwrap();
+    let members = |name: &str| vault.vault.group_named(&vault.actor, &named(name)).unwrap().members;
+    assert_eq!((members("people"), members("team")), (vec![eve.clone()], vec![bob.clone()]));
+    // The right is by the group when the role is gone from it, too.
+    vault.vault.revoke_role(&vault.actor, binding.id).unwrap();
+    let removed = answered(&lines[1], Answer::Removed { by: Some(vault.actor.principal().clone()), at: Timestamp(2) });
+    vault.vault.answer_review_line(&vault.actor, &lines[1], &removed).unwrap();
+    assert_eq!((members("people"), members("team")), (vec![], vec![bob]));
+    log_is_sound(&vault);
+}

@@ -37,6 +37,11 @@ impl Fault {
         Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} of this id")).into()
     }
 
+    /// Whether somebody else was faster.
+    pub(super) fn is_raced(&self) -> bool {
+        self.problem.code() == "raced"
+    }
+
     #[cfg(test)]
     pub(super) fn kind(&self) -> Option<&'static str> {
         self.kind

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use keyward_access::{Group, Login};
+use keyward_access::Login;
 use keyward_types::{GroupId, PrincipalId};
-use keyward_vault::ProvisionedGroup;
+use keyward_vault::ProvisionedTeam;
 use serde_json::{Map, Value, json};
 
 use crate::input::Params;
@@ -53,25 +53,25 @@ pub(super) async fn create(caller: Caller, Sent(sent): Sent) -> Result<Response>
 }
 
 pub(super) async fn replace(caller: Caller, Path(id): Path<String>, Sent(sent): Sent) -> Result<Response> {
-    let done = caller.ask(move |session| change(session, &found(session, &id)?.0, &sent));
+    let done = caller.change(move |session| change(session, &found(session, &id)?, &sent));
     Ok(shown(StatusCode::OK, &done.await?))
 }
 
 pub(super) async fn patch(caller: Caller, Path(id): Path<String>, Sent(sent): Sent) -> Result<Response> {
-    let done = caller.ask(move |session| {
+    let done = caller.change(move |session| {
         let known = found(session, &id)?;
         let mut changed = writable(&known);
         for operation in patch::operations(&sent)? {
             operation.apply(&mut changed)?;
         }
-        change(session, &known.0, &changed)
+        change(session, &known, &changed)
     });
     Ok(shown(StatusCode::OK, &done.await?))
 }
 
 /// The group goes with the roles that are bound to it.
 pub(super) async fn delete(caller: Caller, Path(id): Path<String>) -> Result<Response> {
-    let done = caller.ask(move |session| {
+    let done = caller.change(move |session| {
         let (group, _) = found(session, &id)?;
         Ok(session.vault.unprovision_group(&session.actor, group.id)?)
     });
@@ -79,11 +79,11 @@ pub(super) async fn delete(caller: Caller, Path(id): Path<String>) -> Result<Res
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn change(session: &Session, group: &Group, sent: &Map<String, Value>) -> Result<Value> {
+fn change(session: &Session, known: &ProvisionedTeam, sent: &Map<String, Value>) -> Result<Value> {
     let said = Said::of(sent)?;
     let changed = session.vault.change_provisioned_group(
         &session.actor,
-        group.id,
+        known,
         &said.name,
         &said.display_name,
         said.external_id,
@@ -146,14 +146,16 @@ fn members(all: &Value) -> Result<Vec<PrincipalId>> {
     Ok(members)
 }
 
-fn found(session: &Session, id: &str) -> Result<(Group, ProvisionedGroup)> {
+fn found(session: &Session, id: &str) -> Result<ProvisionedTeam> {
     let id: GroupId = id.parse().map_err(|_| Fault::missing("group"))?;
-    let groups = session.vault.provisioned_groups(&session.actor)?.into_iter();
-    groups.into_iter().find(|(group, _)| group.id == id).ok_or_else(|| Fault::missing("group"))
+    match session.vault.provisioned_group(&session.actor, id) {
+        Err(keyward_vault::Error::Missing { .. }) => Err(Fault::missing("group")),
+        found => Ok(found?),
+    }
 }
 
 /// What a provider can change of a group, as it stands.
-fn writable((group, said): &(Group, ProvisionedGroup)) -> Map<String, Value> {
+fn writable((group, said): &ProvisionedTeam) -> Map<String, Value> {
     let member = |member: &PrincipalId| {
         let id = id_of(member);
         json!({ "value": id, "type": "User", "$ref": format!("{BASE}/Users/{id}") })
@@ -168,7 +170,7 @@ fn writable((group, said): &(Group, ProvisionedGroup)) -> Map<String, Value> {
 }
 
 /// A group as it is shown.
-fn resource(one: &(Group, ProvisionedGroup)) -> Value {
+fn resource(one: &ProvisionedTeam) -> Value {
     let (group, said) = one;
     let mut map = writable(one);
     map.insert("schemas".into(), json!([GROUP]));

@@ -36,6 +36,10 @@ pub(super) struct Session {
 /// What the log calls the program.
 const AGENT: &str = "scim";
 
+/// How often a change is tried. Each time that it fails another one was made, so that this is about
+/// how many requests may be for one person or group at once.
+const TRIES: usize = 16;
+
 impl Caller {
     /// Looks him up and carries `call` out.
     pub(super) async fn ask<T: Send + 'static>(
@@ -44,6 +48,24 @@ impl Caller {
     ) -> Result<T> {
         let done = tokio::task::spawn_blocking(move || call(&self.session()?));
         done.await.unwrap_or_else(|_panicked| Err(Problem::internal().into()))
+    }
+
+    /// The same for a change that is made up from what is there: anew when somebody else was faster.
+    pub(super) async fn change<T: Send + 'static>(
+        self,
+        call: impl Fn(&Session) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let call = move |session: &Session| {
+            let mut done = call(session);
+            for _ in 1..TRIES {
+                if !done.as_ref().is_err_and(Fault::is_raced) {
+                    break;
+                }
+                done = call(session);
+            }
+            done
+        };
+        self.ask(call).await
     }
 
     fn session(self) -> Result<Session> {

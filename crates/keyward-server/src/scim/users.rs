@@ -70,31 +70,30 @@ pub(super) async fn create(caller: Caller, Sent(sent): Sent) -> Result<Response>
 }
 
 pub(super) async fn replace(caller: Caller, Path(id): Path<String>, Sent(sent): Sent) -> Result<Response> {
-    let done = caller.ask(move |session| {
+    let done = caller.change(move |session| {
         let known = found(session, &id)?;
         let said = Said::of(&sent)?;
-        session.become_so(&known, said, false)
+        session.become_so(known, said, false)
     });
     Ok(shown(StatusCode::OK, &done.await?))
 }
 
 pub(super) async fn patch(caller: Caller, Path(id): Path<String>, Sent(sent): Sent) -> Result<Response> {
-    let done = caller.ask(move |session| {
+    let done = caller.change(move |session| {
         let known = found(session, &id)?;
         let mut changed = writable(&known);
         for operation in patch::operations(&sent)? {
             operation.apply(&mut changed)?;
         }
-        session.become_so(&known, Said::of(&changed)?, true)
+        session.become_so(known, Said::of(&changed)?, true)
     });
     Ok(shown(StatusCode::OK, &done.await?))
 }
 
 /// The account ends as with `active: false`, and is shown here no more.
 pub(super) async fn delete(caller: Caller, Path(id): Path<String>) -> Result<Response> {
-    let done = caller.ask(move |session| {
-        let (account, _) = found(session, &id)?;
-        session.end(&account)?;
+    let done = caller.change(move |session| {
+        let account = session.end(found(session, &id)?.0)?;
         Ok(session.vault.unprovision_user(&session.actor, &account.principal)?)
     });
     done.await?;
@@ -142,17 +141,17 @@ impl Session {
     /// said of it.
     ///
     /// `again` makes good an end that was broken off between the account and what is to be done.
-    fn become_so(&self, known: &Provisioned, said: Said, again: bool) -> Result<Value> {
-        let (account, _) = known;
-        match (account.is_enabled(), said.active) {
+    fn become_so(&self, known: Provisioned, said: Said, again: bool) -> Result<Value> {
+        let (account, before) = known;
+        let account = match (account.is_enabled(), said.active) {
             (true, false) => self.end(account)?,
             (false, false) if again => self.end(account)?,
-            (false, true) => drop(self.vault.enable(&self.actor, &account.principal)?),
-            _ => {}
-        }
+            (false, true) => self.vault.enable(&self.actor, &account.principal)?,
+            _ => account,
+        };
         let changed = self.vault.change_provisioned_user(
             &self.actor,
-            &account.principal,
+            &(account, before),
             &said.login,
             &said.name,
             said.external_id,
@@ -162,16 +161,16 @@ impl Session {
     }
 
     /// Tokens and sessions are dead when this returns, and what is to be done about it is on record.
-    fn end(&self, account: &Identity) -> Result<()> {
+    fn end(&self, account: Identity) -> Result<Identity> {
         let login = account.login.clone().ok_or_else(|| Fault::missing("user"))?;
-        if account.is_enabled() {
+        let account = match account.is_enabled() {
             // A refusal is one of the vault's own, with what it says.
-            self.vault.disable(&self.actor, &account.principal)?;
-        } else if !self.vault.offboarding_tasks(&self.actor, &account.principal)?.is_empty() {
-            return Ok(());
-        }
+            true => self.vault.disable(&self.actor, &account.principal)?,
+            false if !self.vault.offboarding_tasks(&self.actor, &account.principal)?.is_empty() => return Ok(account),
+            false => account,
+        };
         self.desk().offboard(login)?;
-        Ok(())
+        Ok(account)
     }
 }
 

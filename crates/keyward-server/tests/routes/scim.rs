@@ -339,3 +339,54 @@ fn groups_of_people_are_theirs() {
     let join = json!([{ "op": "add", "path": "members", "value": [{ "value": ada }] }]);
     error(&provider.patch(&format!("/Groups/{id}"), join), 404);
 }
+
+#[test]
+fn requests_at_the_same_time_do_not_undo_each_other() {
+    let served = Served::start();
+    let provider = Provider::of(&served);
+    let names = ["ada", "bob", "eve", "ann"];
+    let ids = names.map(|name| provider.user(name));
+    let members: Vec<Value> = ids.iter().map(|id| json!({ "value": id })).collect();
+    let group = json!({ "displayName": "Team", "members": members });
+    let group = provider.send("POST", "/Groups", Some(group)).is(201)["id"].as_str().unwrap().to_owned();
+    let path = format!("/Groups/{group}");
+    let together = |operation: &(dyn Fn(&str) -> Value + Sync)| {
+        let begin = std::sync::Barrier::new(ids.len());
+        std::thread::scope(|scope| {
+            for id in &ids {
+                let (provider, begin, path) = (&provider, &begin, &path);
+                scope.spawn(move || {
+                    begin.wait();
+                    provider.patch(path, operation(id)).is(200);
+                });
+            }
+        });
+    };
+    for round in 0..8 {
+        together(&|id| json!([{ "op": "remove", "path": format!("members[value eq \"{id}\"]") }]));
+        assert_eq!(provider.get(&path)["members"], json!([]), "whoever was taken out stays out, round {round}");
+        together(&|id| json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]));
+        assert_eq!(provider.get(&path)["members"].as_array().unwrap().len(), ids.len(), "round {round}");
+    }
+    // The same of one person's attributes.
+    let user = format!("/Users/{}", ids[0]);
+    let attributes = ["title", "nickName", "locale", "timezone"];
+    for round in 0..8 {
+        let begin = std::sync::Barrier::new(attributes.len());
+        std::thread::scope(|scope| {
+            for name in attributes {
+                let (provider, begin, user) = (&provider, &begin, &user);
+                scope.spawn(move || {
+                    begin.wait();
+                    let value = format!("{name}-{round}");
+                    provider.patch(user, json!([{ "op": "replace", "path": name, "value": value }])).is(200);
+                });
+            }
+        });
+        let shown = provider.get(&user);
+        for name in attributes {
+            assert_eq!(shown[name], format!("{name}-{round}"), "{shown}");
+        }
+    }
+    assert!(served.vault.verify(None).unwrap().faults.is_empty());
+}

@@ -6,5 +6,6 @@ mod elevation;
 mod kit;
 mod people;
 mod policies;
+mod provisioning;
 mod seen;
 mod tokens;
