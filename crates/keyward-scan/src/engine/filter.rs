@@ -148,7 +148,7 @@ const SOMETHING_ELSE: &str = "sha sha1 sha256 sha512 commit checksum digest hash
     trace span request correlation image layer build url uri path file dashboard monitor ref nonce";
 /// Parts of names of secrets.
 const SECRET_PARTS: &str =
-    "key token secret pass auth cred pwd dsn sid bearer api webhook cookie session license salt signature";
+    "key token secret pass auth cred pwd dsn sid bearer api webhook cookie session license salt signature unseal";
 
 #[cfg(test)]
 mod tests;

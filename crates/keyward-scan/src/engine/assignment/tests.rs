@@ -208,3 +208,19 @@ fn a_password_stands_in_a_call_by_its_place_alone() {
         }
     }
 }
+
+#[test]
+fn a_password_on_a_command_line_that_announces_it_may_be_poor() {
+    for poor in poor() {
+        for source in [
+            format!("schtasks /create /tn \"Backup\" /tr \"backup.bat\" /ru admin /rp {poor}"),
+            format!("net use Z: \\\\server\\share /user:CORP\\admin {poor}"),
+            format!("snmp-server community {poor} RW 99"),
+        ] {
+            assert_eq!(found("", &source), [poor.as_str()], "{source}");
+        }
+    }
+    for source in ["snmp-server community public RO", "net use Z: \\\\server\\share /user:admin /persistent:no"] {
+        assert!(found("", source).is_empty(), "{source}");
+    }
+}
