@@ -125,7 +125,8 @@ impl Vault {
         Ok(account)
     }
 
-    /// Lets an account act again. Its tokens stay dead.
+    /// Lets an account act again. Its tokens stay dead. To an identity provider for which he was
+    /// gone he is there again: nobody acts whom it can not end.
     ///
     /// # Errors
     /// [`Error::Refused`] when it is not disabled; [`Error::Missing`], [`Error::Denied`].
@@ -142,6 +143,7 @@ impl Vault {
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::unchanged(&row));
         change.put(&account);
+        self.is_there_again(&mut change, principal)?;
         change.commit().map_err(|error| raced(error, called(&account)))?;
         Ok(account)
     }

@@ -184,6 +184,21 @@ impl Vault {
         Ok((account, Some(said)))
     }
 
+    /// Within the change by which somebody acts again.
+    pub(crate) fn is_there_again(&self, change: &mut Change<'_>, principal: &PrincipalId) -> Result<(), Error> {
+        match self.said_of(principal)? {
+            Some(row) => {
+                change.expect(records::unchanged(&row));
+                if row.record.gone {
+                    change.put(&ProvisionedUser { gone: false, modified_at: self.tools.clock.now(), ..row.record });
+                }
+            }
+            // The provider may say at this moment that he is gone.
+            None => change.expect(records::absent_at::<ProvisionedUser>(principal.as_str().into())),
+        }
+        Ok(())
+    }
+
     fn said_of(&self, principal: &PrincipalId) -> Result<Option<Row<ProvisionedUser>>, Error> {
         records::load::<ProvisionedUser>(&self.store, principal.as_str().as_bytes())
     }

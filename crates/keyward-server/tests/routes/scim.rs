@@ -264,6 +264,22 @@ fn who_is_replaced_or_deleted_is_so() {
 }
 
 #[test]
+fn whoever_was_deleted_and_acts_again_can_be_ended_again() {
+    let served = Served::start();
+    let provider = Provider::of(&served);
+    let path = format!("/Users/{}", provider.user("ada"));
+    assert_eq!(provider.send("DELETE", &path, None).status, 204);
+    error(&provider.send("GET", &path, None), 404);
+    served.ask("POST", "/accounts/ada@example.com/enable", None).is(200);
+    assert_eq!(provider.get(&path)["active"], true);
+    let found = provider.get("/Users?filter=userName+eq+%22ada%40example.com%22");
+    assert_eq!(found["totalResults"], 1, "where the provider looks before it makes somebody");
+    assert_eq!(provider.send("DELETE", &path, None).status, 204);
+    assert!(served.get("/offboardings/ada@example.com").is(200)["disabled_at"].is_string());
+    error(&provider.send("GET", &path, None), 404);
+}
+
+#[test]
 fn an_owner_is_above_it() {
     let served = Served::start();
     let provider = Provider::of(&served);

@@ -71,3 +71,27 @@ fn a_group_is_written_once_however_many_come_and_go() {
     assert_eq!((told("group.edit"), told("group.leave"), told("group.join"), puts(&entries)), (1, 10, 20, 1));
     assert!(vault.verify(None).unwrap().faults.is_empty());
 }
+
+#[test]
+fn who_acts_again_is_within_the_reach_of_the_provider() {
+    let team = Team::new(63);
+    let vault = &team.desk.vault;
+    let (ada, bob) = (provisioned(&team, "ada"), team.user("bob"));
+    for principal in [&ada.0.principal, &bob.principal] {
+        vault.disable(team.owner(), principal).unwrap();
+        vault.unprovision_user(team.owner(), principal).unwrap();
+        assert!(matches!(vault.provisioned_user(team.owner(), principal), Err(Error::Missing { .. })));
+        let before = vault.log_size().unwrap();
+        vault.enable(team.owner(), principal).unwrap();
+        assert_eq!(vault.log_size().unwrap(), before + 1, "it is one change");
+        let (account, said) = vault.provisioned_user(team.owner(), principal).unwrap();
+        assert_eq!((account.is_enabled(), said.unwrap().gone), (true, false));
+        // It can end him again, and lists him until it has.
+        let listed = |n: usize| assert_eq!(vault.provisioned_users(team.owner()).unwrap().len(), n);
+        listed(if *principal == ada.0.principal { 3 } else { 2 });
+        vault.disable(team.owner(), principal).unwrap();
+        vault.unprovision_user(team.owner(), principal).unwrap();
+        listed(if *principal == ada.0.principal { 2 } else { 1 });
+    }
+    assert!(vault.verify(None).unwrap().faults.is_empty());
+}
