@@ -192,8 +192,7 @@ impl Vault {
 
     /// Takes a role away within a change.
     pub(crate) fn revoke_in(&self, change: &mut Change<'_>, binding: &RoleBinding) -> Result<(), Error> {
-        let last = Subject::Principal(self.header_lock().owner.clone());
-        if binding.role == Role::Owner && binding.subject == last {
+        if self.is_of_the_first_owner(binding) {
             return Err(Error::Refused(
                 "whoever opens the vault with a key slot acts in this owner's name; hand that over first".into(),
             ));
@@ -209,6 +208,11 @@ impl Vault {
         change.delete::<RoleBinding>(binding.key());
         team_history::remember_binding(change, binding, self.tools.clock.now());
         Ok(())
+    }
+
+    /// Whether it makes him an owner in whose name the vault is opened: it stays.
+    pub(crate) fn is_of_the_first_owner(&self, binding: &RoleBinding) -> bool {
+        binding.role == Role::Owner && binding.subject == Subject::Principal(self.header_lock().owner.clone())
     }
 
     /// Every binding for a caller who may list the vault; for others those of their own and of the

@@ -53,11 +53,12 @@ impl Carrying<'_> {
         }
     }
 
-    /// Whether the right may be taken away, as far as it is there.
+    /// Whether the right may be taken away, as far as it is there. The vault may have been handed
+    /// over since the review began: in whose name it is opened by now keeps that right.
     pub(crate) fn may_take(&self, right: &Right) -> Result<bool, Error> {
         // What a group gives ends with the membership, which takes no role of whoever ends it.
         let Some(binding) = self.binding(right)? else { return Ok(true) };
-        Ok(right.group.is_some() || self.takes(&binding))
+        Ok(right.group.is_some() || self.takes(&binding) && !self.vault.is_of_the_first_owner(&binding))
     }
 
     fn takes(&self, binding: &RoleBinding) -> bool {

@@ -254,6 +254,25 @@ fn a_deadline_reaches_no_further_than_who_began_the_review() {
 }
 
 #[test]
+fn a_deadline_is_kept_though_the_vault_was_handed_over_meanwhile() {
+    let vault = TestVault::new(11);
+    let (bob, eve) = (everywhere(&vault, "bob", Role::Owner), everywhere(&vault, "eve", Role::Developer));
+    let (review, lines) = review(&vault, [&bob, &eve]);
+    assert!(!lines[0].right.indispensable, "there is another owner");
+    vault.vault.start_review(&vault.actor, &review, &lines).unwrap();
+    vault.vault.hand_over(&vault.actor, bob.principal()).unwrap();
+    let removed: Vec<ReviewLine> =
+        lines.iter().map(|line| answered(line, Answer::Removed { by: None, at: Timestamp(2) })).collect();
+    let by_hand = answered(&lines[0], Answer::Removed { by: Some(vault.actor.principal().clone()), at: Timestamp(2) });
+    let refused = vault.vault.answer_review_line(&vault.actor, &lines[0], &by_hand);
+    assert!(matches!(refused, Err(Error::Refused(why)) if why.contains("hand that over first")));
+    let (closed, taken) = vault.vault.close_review(&vault.actor, "1", &removed).unwrap();
+    assert!(closed.closed_at.is_some());
+    assert_eq!((taken, has_role(&vault, &bob), has_role(&vault, &eve)), (1, true, false));
+    log_is_sound(&vault);
+}
+
+#[test]
 fn what_a_group_gives_ends_and_comes_back_with_the_answer() {
     let vault = TestVault::new(9);
     let team = "team".parse().unwrap();
