@@ -71,6 +71,34 @@ fn tasks_stay_settled_whatever_comes_after() {
 }
 
 #[test]
+fn an_offboarding_is_begun_for_each_end_of_an_account() {
+    let vault = TestVault::new(12);
+    let bob = vault.vault.add_user(&vault.actor, &"bob".parse().unwrap(), "").unwrap().principal;
+    let end = || vault.vault.disable(&vault.actor, &bob).unwrap();
+    let is_begun = || {
+        let account = vault.vault.account_of(&bob).unwrap().unwrap();
+        vault.vault.offboarding_is_begun(&vault.actor, &account).unwrap()
+    };
+    end();
+    assert!(!is_begun(), "it was broken off");
+    let before = vault.vault.log_size().unwrap();
+    assert_eq!(vault.vault.begin_offboarding(&vault.actor, &bob, vec![]).unwrap(), 0);
+    assert_eq!(vault.vault.log_size().unwrap(), before + 1);
+    assert!(is_begun(), "though there is nothing to do");
+    vault.vault.enable(&vault.actor, &bob).unwrap();
+    assert!(!is_begun());
+    vault.clock.advance(1);
+    end();
+    assert!(!is_begun(), "it is another end");
+    vault.vault.begin_offboarding(&vault.actor, &bob, vec![]).unwrap();
+    assert!(is_begun());
+    let account = vault.vault.account_of(&bob).unwrap().unwrap();
+    let stranger = actor("eve", &[Operation::Read]);
+    assert!(matches!(vault.vault.offboarding_is_begun(&stranger, &account), Err(Error::Denied(_))));
+    log_is_sound(&vault);
+}
+
+#[test]
 fn a_leaver_settles_nothing_and_a_stranger_sees_nothing() {
     let vault = TestVault::new(3);
     vault.set("A", "one value of this test").unwrap();

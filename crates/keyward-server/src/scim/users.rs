@@ -73,7 +73,7 @@ pub(super) async fn replace(caller: Caller, Path(id): Path<String>, Sent(sent): 
     let done = caller.change(move |session| {
         let known = found(session, &id)?;
         let said = Said::of(&sent)?;
-        session.become_so(known, said, false)
+        session.become_so(known, said)
     });
     Ok(shown(StatusCode::OK, &done.await?))
 }
@@ -85,7 +85,7 @@ pub(super) async fn patch(caller: Caller, Path(id): Path<String>, Sent(sent): Se
         for operation in patch::operations(&sent)? {
             operation.apply(&mut changed)?;
         }
-        session.become_so(known, Said::of(&changed)?, true)
+        session.become_so(known, Said::of(&changed)?)
     });
     Ok(shown(StatusCode::OK, &done.await?))
 }
@@ -139,15 +139,12 @@ impl Session {
 
     /// Ends or revives the account first, since that is what cannot wait, and then changes what is
     /// said of it.
-    ///
-    /// `again` makes good an end that was broken off between the account and what is to be done.
-    fn become_so(&self, known: Provisioned, said: Said, again: bool) -> Result<Value> {
+    fn become_so(&self, known: Provisioned, said: Said) -> Result<Value> {
         let (account, before) = known;
         let account = match (account.is_enabled(), said.active) {
-            (true, false) => self.end(account)?,
-            (false, false) if again => self.end(account)?,
+            (_, false) => self.end(account)?,
             (false, true) => self.vault.enable(&self.actor, &account.principal)?,
-            _ => account,
+            (true, true) => account,
         };
         let changed = self.vault.change_provisioned_user(
             &self.actor,
@@ -160,13 +157,14 @@ impl Session {
         self.user(&changed)
     }
 
-    /// Tokens and sessions are dead when this returns, and what is to be done about it is on record.
+    /// Tokens and sessions are dead when this returns, and what is to be done about it is on record:
+    /// where an end was broken off between the two, that is made good.
     fn end(&self, account: Identity) -> Result<Identity> {
         let login = account.login.clone().ok_or_else(|| Fault::missing("user"))?;
         let account = match account.is_enabled() {
             // A refusal is one of the vault's own, with what it says.
             true => self.vault.disable(&self.actor, &account.principal)?,
-            false if !self.vault.offboarding_tasks(&self.actor, &account.principal)?.is_empty() => return Ok(account),
+            false if self.vault.offboarding_is_begun(&self.actor, &account)? => return Ok(account),
             false => account,
         };
         self.desk().offboard(login)?;

@@ -301,6 +301,34 @@ fn groups_give_what_an_owner_bound_to_them_and_nothing_else() {
     let group = provider.send("POST", "/Groups", Some(body.clone())).is(201);
     let path = format!("/Groups/{}", group["id"].as_str().unwrap());
     assert_eq!(error(&provider.send("POST", "/Groups", Some(body)), 409), "uniqueness");
+#[test]
+fn an_end_that_was_broken_off_is_made_good_once() {
+    let served = Served::start();
+    let provider = Provider::of(&served);
+    let owner = keyward_vault::Actor::new(served.vault.owner().unwrap().1, "test");
+    let begun = || served.get("/audit?limit=1000").text().matches("offboarding.begin").count();
+    for (ends, (name, put_first)) in (1..).zip([("ada", true), ("bob", false)]) {
+        let path = format!("/Users/{}", provider.user(name));
+        let login = format!("{name}@example.com");
+        let patch = || provider.patch(&path, json!([{ "op": "replace", "value": { "active": false } }])).is(200);
+        let put = || provider.send("PUT", &path, Some(json!({ "userName": login, "active": false }))).is(200);
+        // Nobody read anything, so that there is no task to be known by.
+        let account = served.vault.account(&login.parse().unwrap()).unwrap();
+        served.vault.disable(&owner, &account.principal).unwrap();
+        assert_eq!(begun(), ends - 1);
+        if put_first {
+            put()
+        } else {
+            patch()
+        };
+        assert_eq!(begun(), ends, "{name}");
+        (patch(), put());
+        assert_eq!(provider.send("DELETE", &path, None).status, 204);
+        assert_eq!(begun(), ends, "it is begun once");
+    }
+    assert!(served.vault.verify(None).unwrap().faults.is_empty());
+}
+
     let may = |login: &str| {
         let question =
             json!({ "account": login, "operation": "read", "project": "shop", "environment": "development" });
