@@ -5,8 +5,7 @@ use std::sync::Arc;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use keyward_access::{Group, Identity, Login};
-use keyward_client::Desk;
+use keyward_access::{Identity, Login};
 use keyward_types::PrincipalId;
 use keyward_vault::{Provisioned, ProvisionedGroup};
 use serde_json::{Map, Value, json};
@@ -167,7 +166,7 @@ impl Session {
             false if self.vault.offboarding_is_begun(&self.actor, &account)? => return Ok(account),
             false => account,
         };
-        self.desk().offboard(login)?;
+        self.desk().offboard_account(&login, account.clone())?;
         Ok(account)
     }
 }
