@@ -178,3 +178,4 @@ fn a_sink_is_told_from_its_place_in_the_log_on() {
     let steps = outbox.next(Event::Tick, Timestamp(10 * 60 * 1000));
     assert_eq!(parcels(steps, B)[0].alert.entries, Some((6, 7)), "what it has not had is among these");
 }
+    assert_eq!(held[0].id, "msg_log-8-9", "entry 8 by itself is another alert");
