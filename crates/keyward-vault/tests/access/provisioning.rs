@@ -95,3 +95,34 @@ fn who_acts_again_is_within_the_reach_of_the_provider() {
     }
     assert!(vault.verify(None).unwrap().faults.is_empty());
 }
+
+#[test]
+fn of_a_group_that_a_person_deletes_nothing_stays() {
+    let team = Team::new(64);
+    let vault = &team.desk.vault;
+    let before = vault.log_size().unwrap();
+    let made = vault.provision_group(team.owner(), &login("team"), "Team", None, &[]).unwrap();
+    let again = vault.provision_group(team.owner(), &login("team"), "TEAM", None, &[]);
+    assert!(matches!(again, Err(Error::Exists { noun: "group", .. })));
+    vault.delete_group(team.owner(), &login("team")).unwrap();
+    assert!(matches!(vault.provisioned_group(team.owner(), made.0.id), Err(Error::Missing { .. })));
+    let lines = vault.log(before, 9).unwrap();
+    let of = |line: &keyward_vault::LogLine| -> Vec<(String, bool)> {
+        line.entry.records.iter().map(|one| (one.collection.clone(), one.hash.is_some())).collect()
+    };
+    assert_eq!(
+        lines.iter().map(|line| line.entry.action.as_str()).collect::<Vec<_>>(),
+        ["group.create", "group.delete"]
+    );
+    let both = |there: bool| ["group", "provisioned-group"].map(|name| (name.to_owned(), there));
+    let sorted = |line| {
+        let mut records = of(line);
+        records.sort();
+        records
+    };
+    assert_eq!((sorted(&lines[0]), sorted(&lines[1])), (both(true).to_vec(), both(false).to_vec()));
+    let team_again = vault.provision_group(team.owner(), &login("team"), "Team", None, &[]).unwrap();
+    vault.unprovision_group(team.owner(), team_again.0.id).unwrap();
+    assert!(vault.groups(team.owner()).unwrap().is_empty());
+    assert!(vault.verify(None).unwrap().faults.is_empty());
+}
