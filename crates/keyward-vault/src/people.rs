@@ -54,6 +54,7 @@ impl Vault {
         besides: impl FnOnce(&mut Change<'_>, &Identity),
     ) -> Result<Identity, Error> {
         let names = of_account(&account);
+        let names = if account.is_enabled() { names } else { names.with("disabled", "true") };
         let object = Object::Vault(self.id());
         let permit = self.permit_administer(actor, object, action, &names)?;
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));

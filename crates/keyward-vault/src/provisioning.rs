@@ -79,7 +79,19 @@ impl Vault {
         is_there.then_some((account, said)).ok_or_else(missing)
     }
 
-    /// Makes a person's account, without any role.
+    /// The person of a login who is not gone.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list the vault.
+    pub fn provisioned_user_called(&self, actor: &Actor, login: &Login) -> Result<Option<Provisioned>, Error> {
+        self.permit_list_vault(actor)?;
+        let Some(account) = self.roster()?.by_login(login).cloned() else { return Ok(None) };
+        let said = self.said_of(&account.principal)?.map(|row| row.record);
+        Ok(is_there(&account, said.as_ref()).then_some((account, said)))
+    }
+
+    /// Makes a person's account, without any role; one that is not `active` is disabled from the
+    /// beginning.
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::Refused`] when too much is said, [`Error::Denied`].
@@ -89,12 +101,13 @@ impl Vault {
         login: &Login,
         name: &str,
         external_id: Option<String>,
+        active: bool,
         attributes: Value,
     ) -> Result<Provisioned, Error> {
         let principal = PrincipalId::random(PrincipalSort::User, &*self.tools.random)?;
         let now = self.tools.clock.now();
         let account = Identity::new(principal.clone(), IdentityKind::Person, named(name, login)?, now);
-        let account = Identity { login: Some(login.clone()), ..account };
+        let account = Identity { login: Some(login.clone()), disabled_at: (!active).then_some(now), ..account };
         let said = ProvisionedUser { principal, external_id, attributes, modified_at: now, gone: false };
         check(&said)?;
         let account = self.add_account(actor, ActionName::UserAdd, account, |change, _| change.put(&said))?;

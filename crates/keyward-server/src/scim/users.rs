@@ -55,14 +55,9 @@ pub(super) async fn show(
 
 pub(super) async fn create(caller: Caller, Sent(sent): Sent) -> Result<Response> {
     let made = caller.ask(move |session| {
-        let said = Said::of(&sent)?;
         let (vault, actor) = (&session.vault, &session.actor);
-        let made = vault.provision_user(actor, &said.login, &said.name, said.external_id, said.attributes)?;
-        let made = match said.active {
-            true => made,
-            // There is nothing to be rotated for who never came.
-            false => (vault.disable(actor, &made.0.principal)?, made.1),
-        };
+        let Said { login, name, external_id, active, attributes } = Said::of(&sent)?;
+        let made = vault.provision_user(actor, &login, &name, external_id, attributes, active)?;
         session.user(&made)
     });
     Ok(shown(StatusCode::CREATED, &made.await?))

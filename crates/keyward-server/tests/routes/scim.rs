@@ -264,6 +264,28 @@ fn who_is_replaced_or_deleted_is_so() {
 }
 
 #[test]
+fn who_comes_inactive_acts_once_he_is_active() {
+    let served = Served::start();
+    let provider = Provider::of(&served);
+    let before = served.log_size();
+    let made = json!({ "userName": "Ada@example.com", "active": false });
+    let made = provider.send("POST", "/Users", Some(made)).is(201);
+    assert_eq!(made["active"], false);
+    let told: Vec<String> =
+        served.vault.log(before, 9).unwrap().iter().map(|line| line.entry.action.to_string()).collect();
+    assert_eq!(told.iter().filter(|action| action.starts_with("user.")).collect::<Vec<_>>(), ["user.add"], "{told:?}");
+    let ada = served.vault.account(&"ada@example.com".parse().unwrap()).unwrap().principal;
+    assert!(served.vault.caller_of(&ada).is_err());
+    let path = format!("/Users/{}", made["id"].as_str().unwrap());
+    assert_eq!(provider.get(&path), made);
+    let found = provider.get("/Users?filter=userName+eq+%22ada%40EXAMPLE.com%22");
+    assert_eq!((&found["totalResults"], &found["Resources"][0]), (&json!(1), &made));
+    let active = json!([{ "op": "Replace", "path": "active", "value": "True" }]);
+    assert_eq!(provider.patch(&path, active).is(200)["active"], true);
+    assert!(served.vault.caller_of(&ada).is_ok());
+}
+
+#[test]
 fn whoever_was_deleted_and_acts_again_can_be_ended_again() {
     let served = Served::start();
     let provider = Provider::of(&served);

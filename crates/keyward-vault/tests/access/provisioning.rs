@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::kit::{Team, login};
 
 fn provisioned(team: &Team, name: &str) -> Provisioned {
-    team.desk.vault.provision_user(team.owner(), &login(name), "", None, json!({})).unwrap()
+    team.desk.vault.provision_user(team.owner(), &login(name), "", None, json!({}), true).unwrap()
 }
 
 fn said(team: &Team, seen: &Provisioned, attributes: Value) -> Result<Provisioned, Error> {
@@ -124,5 +124,20 @@ fn of_a_group_that_a_person_deletes_nothing_stays() {
     let team_again = vault.provision_group(team.owner(), &login("team"), "Team", None, &[]).unwrap();
     vault.unprovision_group(team.owner(), team_again.0.id).unwrap();
     assert!(vault.groups(team.owner()).unwrap().is_empty());
+    assert!(vault.verify(None).unwrap().faults.is_empty());
+}
+
+#[test]
+fn who_comes_disabled_never_acts() {
+    let team = Team::new(65);
+    let vault = &team.desk.vault;
+    let before = vault.log_size().unwrap();
+    let (ada, _) = vault.provision_user(team.owner(), &login("ada"), "", None, json!({}), false).unwrap();
+    assert_eq!(vault.log_size().unwrap(), before + 1, "it is one change");
+    assert_eq!(ada.disabled_at, Some(ada.created_at));
+    assert!(vault.caller_of(&ada.principal).is_err());
+    assert_eq!(vault.provisioned_user(team.owner(), &ada.principal).unwrap().0, ada);
+    vault.enable(team.owner(), &ada.principal).unwrap();
+    assert!(vault.caller_of(&ada.principal).is_ok());
     assert!(vault.verify(None).unwrap().faults.is_empty());
 }
