@@ -61,9 +61,9 @@ impl Vault {
                 .map(|row| (row.record.principal.clone(), row.record))
                 .collect();
         let roster = self.roster()?;
-        let people = roster.identities().into_iter().filter(|account| account.kind == IdentityKind::Person);
-        let people = people.map(|account| (account.clone(), said.remove(&account.principal)));
-        Ok(people.filter(|(_, said)| !said.as_ref().is_some_and(|said| said.gone)).collect())
+        let people = roster.identities().into_iter().map(|account| (account, said.remove(&account.principal)));
+        let people = people.filter(|(account, said)| is_there(account, said.as_ref()));
+        Ok(people.map(|(account, said)| (account.clone(), said)).collect())
     }
 
     /// A person who is not gone.
@@ -75,8 +75,7 @@ impl Vault {
         let missing = || Error::Missing { noun: "account", name: principal.to_string() };
         let account = self.account_row(principal)?.record;
         let said = self.said_of(principal)?.map(|row| row.record);
-        let is_there = account.kind == IdentityKind::Person && !said.as_ref().is_some_and(|said| said.gone);
-        is_there.then_some((account, said)).ok_or_else(missing)
+        is_there(&account, said.as_ref()).then_some((account, said)).ok_or_else(missing)
     }
 
     /// The person of a login who is not gone.
@@ -101,8 +100,8 @@ impl Vault {
         login: &Login,
         name: &str,
         external_id: Option<String>,
-        active: bool,
         attributes: Value,
+        active: bool,
     ) -> Result<Provisioned, Error> {
         let principal = PrincipalId::random(PrincipalSort::User, &*self.tools.random)?;
         let now = self.tools.clock.now();
@@ -215,6 +214,11 @@ impl Vault {
     fn said_of(&self, principal: &PrincipalId) -> Result<Option<Row<ProvisionedUser>>, Error> {
         records::load::<ProvisionedUser>(&self.store, principal.as_str().as_bytes())
     }
+}
+
+/// Whether an account is a person's who is not gone, as far as the provider is concerned.
+fn is_there(account: &Identity, said: Option<&ProvisionedUser>) -> bool {
+    account.kind == IdentityKind::Person && !said.is_some_and(|said| said.gone)
 }
 
 fn check(said: &ProvisionedUser) -> Result<(), Error> {

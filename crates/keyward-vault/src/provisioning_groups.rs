@@ -58,6 +58,24 @@ impl Vault {
         Ok(groups.filter_map(|group| said.remove(&group.id).map(|said| (group, said))).collect())
     }
 
+    /// The same of the groups that somebody is in.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list the vault.
+    pub fn provisioned_groups_of(&self, actor: &Actor, member: &PrincipalId) -> Result<Vec<ProvisionedTeam>, Error> {
+        self.permit_list_vault(actor)?;
+        let roster = self.roster()?;
+        let his = roster.groups().iter().filter(|group| group.members.contains(member));
+        let mut teams = Vec::new();
+        for group in his {
+            if let Some(said) = records::load::<ProvisionedGroup>(&self.store, group.id.as_bytes())? {
+                teams.push((group.clone(), said.record));
+            }
+        }
+        teams.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        Ok(teams)
+    }
+
     /// A group that was made by an identity provider.
     ///
     /// # Errors

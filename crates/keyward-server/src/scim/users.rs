@@ -1,22 +1,21 @@
 //! People.
 
-use std::sync::Arc;
-
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use keyward_access::{Identity, Login};
 use keyward_types::PrincipalId;
-use keyward_vault::{Provisioned, ProvisionedGroup};
+use keyward_vault::Provisioned;
 use serde_json::{Map, Value, json};
 
 use crate::input::Params;
 use crate::problem::Problem;
 use crate::scim::fault::{Fault, Result};
 use crate::scim::filter::attribute;
+use crate::scim::groups::Memberships;
 use crate::scim::list::Wanted;
 use crate::scim::session::{Caller, Sent, Session, shown};
-use crate::scim::{BASE, ENTERPRISE, USER, groups, patch};
+use crate::scim::{BASE, ENTERPRISE, USER, patch};
 
 /// What is not kept of what a provider says: what the server says itself, what it never takes from
 /// here (passwords, roles), and what stands in the account.
@@ -36,9 +35,16 @@ const NOT_KEPT: [&str; 10] = [
 pub(super) async fn list(caller: Caller, wanted: Result<Params<Wanted>, Problem>) -> Result<Response> {
     let Params(wanted) = wanted?;
     let page = caller.ask(move |session| {
-        let memberships = groups::memberships(session)?;
-        let people = session.vault.provisioned_users(&session.actor)?;
-        wanted.page(people.iter().map(|one| resource(one, &memberships)).collect())
+        let (vault, actor) = (&session.vault, &session.actor);
+        let people = match wanted.user_name()? {
+            Some(login) => vault.provisioned_user_called(actor, &login)?.into_iter().collect(),
+            None => vault.provisioned_users(actor)?,
+        };
+        let memberships = match people.as_slice() {
+            [(account, _)] => session.memberships_of(&account.principal)?,
+            _ => session.memberships()?,
+        };
+        wanted.page(&people, |one| resource(one, &memberships))
     });
     Ok(shown(StatusCode::OK, &page.await?))
 }
@@ -128,7 +134,7 @@ impl Said {
 
 impl Session {
     fn user(&self, one: &Provisioned) -> Result<Value> {
-        Ok(resource(one, &groups::memberships(self)?))
+        Ok(resource(one, &self.memberships_of(&one.0.principal)?))
     }
 
     /// Ends or revives the account first, since that is what cannot wait, and then changes what is
@@ -208,15 +214,8 @@ fn resource(one: &Provisioned, groups: &Memberships) -> Value {
         .max(account.disabled_at.unwrap_or(account.created_at));
     map.insert("schemas".into(), json!(schemas));
     map.insert("id".into(), id.into());
-    let member_of = groups.iter().filter(|(group, _)| group.members.contains(&account.principal));
-    let member_of: Vec<Value> = member_of
-        .map(|(group, said)| {
-            json!({ "value": group.id.to_string(), "display": said.display_name, "type": "direct",
-                "$ref": format!("{BASE}/Groups/{}", group.id) })
-        })
-        .collect();
-    if !member_of.is_empty() {
-        map.insert("groups".into(), Value::Array(member_of));
+    if let Some(member_of) = groups.get(&account.principal) {
+        map.insert("groups".into(), member_of.clone().into());
     }
     map.insert(
         "meta".into(),
@@ -227,9 +226,6 @@ fn resource(one: &Provisioned, groups: &Memberships) -> Value {
     );
     Value::Object(map)
 }
-
-/// Groups with what providers say of them.
-pub(super) type Memberships = Arc<Vec<(Group, ProvisionedGroup)>>;
 
 /// What people call him: what the provider shows, else his name's parts, else his login.
 fn name_of(all: &Value, user_name: &str) -> Result<String> {

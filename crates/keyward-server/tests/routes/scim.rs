@@ -302,28 +302,6 @@ fn whoever_was_deleted_and_acts_again_can_be_ended_again() {
 }
 
 #[test]
-fn an_owner_is_above_it() {
-    let served = Served::start();
-    let provider = Provider::of(&served);
-    let owner = provider.get("/Users")["Resources"][0].clone();
-    let path = format!("/Users/{}", owner["id"].as_str().unwrap());
-    error(&provider.patch(&path, json!([{ "op": "replace", "value": { "active": false } }])), 403);
-    error(&provider.send("DELETE", &path, None), 403);
-    error(&provider.patch(&path, json!([{ "op": "replace", "path": "userName", "value": "mallory" }])), 403);
-    assert_eq!(provider.get(&path), owner);
-}
-
-#[test]
-fn groups_give_what_an_owner_bound_to_them_and_nothing_else() {
-    let served = Served::start();
-    let provider = Provider::of(&served);
-    let (ada, bob) = (provider.user("ada"), provider.user("bob"));
-    let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Shop Developers",
-        "externalId": "g-1", "members": [{ "value": ada, "display": "ada" }] });
-    let group = provider.send("POST", "/Groups", Some(body.clone())).is(201);
-    let path = format!("/Groups/{}", group["id"].as_str().unwrap());
-    assert_eq!(error(&provider.send("POST", "/Groups", Some(body)), 409), "uniqueness");
-#[test]
 fn an_end_that_was_broken_off_is_made_good_once() {
     let served = Served::start();
     let provider = Provider::of(&served);
@@ -351,6 +329,28 @@ fn an_end_that_was_broken_off_is_made_good_once() {
     assert!(served.vault.verify(None).unwrap().faults.is_empty());
 }
 
+#[test]
+fn an_owner_is_above_it() {
+    let served = Served::start();
+    let provider = Provider::of(&served);
+    let owner = provider.get("/Users")["Resources"][0].clone();
+    let path = format!("/Users/{}", owner["id"].as_str().unwrap());
+    error(&provider.patch(&path, json!([{ "op": "replace", "value": { "active": false } }])), 403);
+    error(&provider.send("DELETE", &path, None), 403);
+    error(&provider.patch(&path, json!([{ "op": "replace", "path": "userName", "value": "mallory" }])), 403);
+    assert_eq!(provider.get(&path), owner);
+}
+
+#[test]
+fn groups_give_what_an_owner_bound_to_them_and_nothing_else() {
+    let served = Served::start();
+    let provider = Provider::of(&served);
+    let (ada, bob) = (provider.user("ada"), provider.user("bob"));
+    let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Shop Developers",
+        "externalId": "g-1", "members": [{ "value": ada, "display": "ada" }] });
+    let group = provider.send("POST", "/Groups", Some(body.clone())).is(201);
+    let path = format!("/Groups/{}", group["id"].as_str().unwrap());
+    assert_eq!(error(&provider.send("POST", "/Groups", Some(body)), 409), "uniqueness");
     let may = |login: &str| {
         let question =
             json!({ "account": login, "operation": "read", "project": "shop", "environment": "development" });
