@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use keyward_access::{Identity, Login};
 use keyward_types::PrincipalId;
-use keyward_vault::Provisioned;
+use keyward_vault::{Error, Provisioned};
 use serde_json::{Map, Value, json};
 
 use crate::input::Params;
@@ -94,7 +94,7 @@ pub(super) async fn patch(caller: Caller, Path(id): Path<String>, Sent(sent): Se
 pub(super) async fn delete(caller: Caller, Path(id): Path<String>) -> Result<Response> {
     let done = caller.change(move |session| {
         let account = session.end(found(session, &id)?.0)?;
-        Ok(session.vault.unprovision_user(&session.actor, &account.principal)?)
+        session.of_seen(&account, session.vault.unprovision_user(&session.actor, &account.principal))
     });
     done.await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -143,7 +143,7 @@ impl Session {
         let (account, before) = known;
         let account = match (account.is_enabled(), said.active) {
             (_, false) => self.end(account)?,
-            (false, true) => self.vault.enable(&self.actor, &account.principal)?,
+            (false, true) => self.of_seen(&account, self.vault.enable(&self.actor, &account.principal))?,
             (true, true) => account,
         };
         let changed = self.vault.change_provisioned_user(
@@ -163,19 +163,28 @@ impl Session {
         let login = account.login.clone().ok_or_else(|| Fault::missing("user"))?;
         let account = match account.is_enabled() {
             // A refusal is one of the vault's own, with what it says.
-            true => self.vault.disable(&self.actor, &account.principal)?,
+            true => self.of_seen(&account, self.vault.disable(&self.actor, &account.principal))?,
             false if self.vault.offboarding_is_begun(&self.actor, &account)? => return Ok(account),
             false => account,
         };
         self.desk().offboard_account(&login, account.clone())?;
         Ok(account)
     }
+
+    /// What is refused may be so because somebody else has done it since the account was seen.
+    fn of_seen<T>(&self, seen: &Identity, done: Result<T, Error>) -> Result<T> {
+        let is_refused = matches!(done, Err(Error::Refused(_)));
+        if is_refused && self.vault.provisioned_user(&self.actor, &seen.principal)?.0 != *seen {
+            return Err(Error::Raced(seen.principal.to_string()).into());
+        }
+        Ok(done?)
+    }
 }
 
 fn found(session: &Session, id: &str) -> Result<Provisioned> {
     let principal: PrincipalId = format!("user:{id}").parse().map_err(|_| Fault::missing("user"))?;
     match session.vault.provisioned_user(&session.actor, &principal) {
-        Err(keyward_vault::Error::Missing { .. }) => Err(Fault::missing("user")),
+        Err(Error::Missing { .. }) => Err(Fault::missing("user")),
         found => Ok(found?),
     }
 }

@@ -456,3 +456,26 @@ fn requests_at_the_same_time_do_not_undo_each_other() {
     }
     assert!(served.vault.verify(None).unwrap().faults.is_empty());
 }
+
+#[test]
+fn who_is_ended_by_several_requests_at_once_is_so_for_each() {
+    let served = Served::start();
+    let provider = Provider::of(&served);
+    let path = format!("/Users/{}", provider.user("ada"));
+    let begin = std::sync::Barrier::new(4);
+    for round in 0..8 {
+        for active in [false, true] {
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    let (provider, begin, path) = (&provider, &begin, &path);
+                    scope.spawn(move || {
+                        begin.wait();
+                        let said = json!([{ "op": "replace", "path": "active", "value": active }]);
+                        assert_eq!(provider.patch(path, said).is(200)["active"], active, "round {round}");
+                    });
+                }
+            });
+        }
+    }
+    assert!(served.vault.verify(None).unwrap().faults.is_empty());
+}
