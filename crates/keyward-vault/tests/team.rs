@@ -316,7 +316,16 @@ fn what_a_group_gives_ends_and_comes_back_with_the_answer() {
     let removed: Vec<ReviewLine> =
         lines.iter().map(|line| answered(line, Answer::Removed { by: None, at: Timestamp(2) })).collect();
     // Both are taken out of one group in one change.
+    let before = vault.vault.log_size().unwrap();
     assert_eq!(vault.vault.close_review(&vault.actor, "1", &removed).unwrap().1, 2);
+    let told = vault.vault.log(before, 9).unwrap();
+    let of = |collection: &str| -> Vec<&str> {
+        let is_there =
+            |line: &&keyward_vault::LogLine| line.entry.records.iter().any(|one| one.collection == collection);
+        told.iter().filter(is_there).map(|line| line.entry.action.as_str()).collect()
+    };
+    assert_eq!(of("group"), ["review.close"], "it is written once, however many go");
+    assert_eq!(of("ended-membership"), ["group.leave", "group.leave"]);
     assert!(vault.vault.group_named(&vault.actor, &team).unwrap().members.is_empty());
     let by = vault.actor.principal().clone();
     let restored = answered(&removed[1], Answer::Restored { by, at: Timestamp(3) });
