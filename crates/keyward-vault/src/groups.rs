@@ -68,18 +68,29 @@ impl Vault {
         let (object, action) = (Object::Vault(self.id()), ActionName::GroupDelete);
         let names = Names::default().with("group", row.record.name.as_str());
         let permit = self.permit_administer(actor, object, action, &names)?;
-        let roster = self.roster()?;
-        let bindings = roster.bindings_of(&Subject::Group(row.record.id));
+        let bindings = self.bindings_now(&Subject::Group(row.record.id))?;
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::unchanged(&row));
         change.delete::<Group>(row.record.key());
         if let Some(said) = records::load::<ProvisionedGroup>(&self.store, &row.record.key())? {
             change.delete::<ProvisionedGroup>(said.record.key());
         }
-        team_history::remember_group(&mut change, &row.record, bindings, self.tools.clock.now());
+        team_history::remember_group(&mut change, &row.record, &bindings, self.tools.clock.now());
         bindings.iter().for_each(|binding| change.delete::<RoleBinding>(binding.key()));
         change.commit().map_err(|error| raced(error, row.record.name.as_str()))?;
         Ok(row.record)
+    }
+
+    /// What the roster knows, and what was given so lately that it does not know it yet: the index
+    /// alone is not authentic.
+    fn bindings_now(&self, subject: &Subject) -> Result<Vec<RoleBinding>, Error> {
+        let mut bindings = self.roster()?.bindings_of(subject).to_vec();
+        for row in records::find::<RoleBinding>(&self.store, "subject", &subject.index())? {
+            if bindings.iter().all(|known| known.id != row.record.id) {
+                bindings.push(row.record);
+            }
+        }
+        Ok(bindings)
     }
 
     /// Takes somebody in.

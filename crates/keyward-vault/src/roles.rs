@@ -2,10 +2,11 @@
 //! nobody raises himself; owners alone make owners, and the one in whose name the vault is opened
 //! stays.
 
-use keyward_access::{IdentityKind, Object, Permit, Role, RoleBinding, Subject};
+use keyward_access::{Group, IdentityKind, Object, Permit, Role, RoleBinding, Subject};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
-    Administer, BindingId, EnvironmentId, EnvironmentName, Operation, ProjectId, ProjectName, Record, Timestamp,
+    Administer, BindingId, EnvironmentId, EnvironmentName, GroupId, Operation, ProjectId, ProjectName, Record,
+    Timestamp,
 };
 
 use crate::actor::Actor;
@@ -78,7 +79,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Refused`] when the actor could not give it there, or it would make an owner of a
-    /// group, a program or for a while; [`Error::Exists`], [`Error::Denied`].
+    /// group, a program or for a while; [`Error::Exists`], [`Error::Denied`]; [`Error::Raced`] when
+    /// the group is changed at this moment.
     pub fn grant(
         &self,
         actor: &Actor,
@@ -91,8 +93,21 @@ impl Vault {
         let mut change = Change::permitted(self, actor, permit, telling);
         self.keep_first_owner(&mut change)?;
         change.put(&binding);
-        change.commit()?;
+        if let Subject::Group(id) = subject {
+            self.touch_group(&mut change, *id)?;
+        }
+        change.commit().map_err(|error| raced(error, role.as_str()))?;
         Ok(binding)
+    }
+
+    /// A group goes with its roles: who deletes it at this moment has to know of this one, and none
+    /// is given to a group that is gone.
+    fn touch_group(&self, change: &mut Change<'_>, id: GroupId) -> Result<(), Error> {
+        let missing = || Error::Missing { noun: "group", name: id.to_string() };
+        let row = records::load::<Group>(&self.store, id.as_bytes())?.ok_or_else(missing)?;
+        change.expect(records::unchanged(&row));
+        change.put(&row.record);
+        Ok(())
     }
 
     /// The permit, the entry and the new binding for giving a role.

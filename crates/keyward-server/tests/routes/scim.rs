@@ -322,7 +322,8 @@ fn an_end_that_was_broken_off_is_made_good_once() {
             patch()
         };
         assert_eq!(begun(), ends, "{name}");
-        (patch(), put());
+        patch();
+        put();
         assert_eq!(provider.send("DELETE", &path, None).status, 204);
         assert_eq!(begun(), ends, "it is begun once");
     }
