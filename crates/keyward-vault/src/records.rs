@@ -261,7 +261,12 @@ pub(crate) fn unchanged<R: Record>(row: &Row<R>) -> Expect {
 }
 
 pub(crate) fn absent<R: Record>(record: &R) -> Expect {
-    Expect::Absent { collection: R::COLLECTION.to_owned(), key: record.key() }
+    absent_at::<R>(record.key())
+}
+
+/// The same of a record that nobody has made.
+pub(crate) fn absent_at<R: Record>(key: Vec<u8>) -> Expect {
+    Expect::Absent { collection: R::COLLECTION.to_owned(), key }
 }
 
 /// The MAC was checked by the store, so that bytes which do not parse are of another keyward.
