@@ -28,9 +28,18 @@ fn while_others_work(desk: &TestVault, look: impl FnOnce()) {
             let loaded = desk.vault.load(&desk.actor, &desk.scope, &"A".parse().unwrap(), None).unwrap();
             desk.vault.read(&desk.actor, vec![loaded], Via::Read).unwrap();
         });
+        let _over = Over(&over);
         look();
-        over.store(true, Ordering::Relaxed);
     });
+}
+
+/// Ends the others' work, also where what was looked at was not as it should be.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
