@@ -108,6 +108,7 @@ mod tests {
             size: 1,
             bits: 128,
             fingerprint: String::new(),
+            secret: false,
         };
         let json = serde_json::json!({
             "place": place, "name": name, "kind": Kind::ApiKey, "labels": { Label::active().to_string(): 1 },

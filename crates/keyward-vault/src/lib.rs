@@ -51,6 +51,7 @@ mod read;
 mod recognition;
 mod record;
 mod records;
+mod rematch;
 mod requests;
 mod reseal;
 mod ring;

@@ -40,6 +40,7 @@ fn secret(n: u8, values: &[u8]) -> Stored {
         size: 32,
         bits: 128,
         fingerprint: format!("{value:064x}"),
+        secret: false,
     });
     let head = Head {
         place: place(n),
