@@ -9,7 +9,7 @@ use crate::error::Failed;
 use crate::group::Group;
 use crate::needs::Needs;
 use crate::session::{Connector, Session};
-use crate::transaction;
+use crate::{schema, transaction};
 
 pub(crate) struct Writer {
     connector: Arc<Connector>,
@@ -184,9 +184,12 @@ impl Patience {
     }
 }
 
+/// A session that may write: to tables that are as we make them, or the database might drop what it
+/// acknowledges.
 fn connect(connector: &Connector) -> Result<Session, Failed> {
     let session = connector.connect()?;
     session.run(session.client.batch_execute(SETTINGS))?;
+    schema::check(&session, &connector.address.to_string())?;
     Ok(session)
 }
 
