@@ -179,8 +179,9 @@ fn a_row_of_other_types_is_refused_and_spoils_nothing_else() {
     let store = home.open();
     home.sql("ALTER TABLE record ALTER mac TYPE text USING encode(mac, 'hex')");
     assert_eq!(store.get("secret", b"b"), Err(tampered("secret", "b")));
-    let refused = store.commit(put("a", b"new"));
-    assert!(matches!(refused, Err(Error::Damaged { .. })), "{refused:?}");
+    home.sql("ALTER TABLE record ALTER generation TYPE text");
+    assert_eq!(store.commit(put("a", b"new")), Err(tampered("secret", "a")));
+    assert_eq!(store.log_head().unwrap().size, 3);
     for sql in [
         "ALTER TABLE log_head ALTER size TYPE text",
         "ALTER TABLE log ALTER public TYPE text USING encode(public, 'hex')",
@@ -203,6 +204,24 @@ fn a_row_of_other_types_is_refused_and_spoils_nothing_else() {
         ];
         let damaged = found.iter().any(|found| matches!(found, Err(Error::Damaged { .. })));
         assert!(damaged, "{sql}: {found:?}");
+    }
+}
+
+#[test]
+fn a_log_that_was_put_back_by_its_last_group_is_not_continued() {
+    let home = Home::with_records(Server::shared());
+    let store = home.open();
+    store.commit(put("c", b"new")).unwrap();
+    let before = home.sql("SELECT state FROM log_head");
+    store.commit(put("d", b"")).unwrap();
+    home.sql(&format!(
+        "DELETE FROM log WHERE idx = 4; DELETE FROM record WHERE key = 'd'; \
+         DELETE FROM record_index WHERE key = 'd'; UPDATE log_head SET size = 4, state = '{before}'"
+    ));
+    for put_back in ["SELECT 1", "UPDATE log_head SET size = 5"] {
+        home.sql(put_back);
+        let refused = store.commit(put("e", b""));
+        assert!(matches!(refused, Err(Error::Damaged { .. })), "{put_back}: {refused:?}");
     }
 }
 
