@@ -1,3 +1,5 @@
+//! Secrets that expire, and when to warn of them.
+
 use std::collections::BTreeMap;
 
 use keyward_types::{EnvironmentName, Head, ProjectName, SecretName, Timestamp};
