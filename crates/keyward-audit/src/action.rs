@@ -84,6 +84,8 @@ names! {
         ProjectCreate = "project.create",
         /// A project was given another name.
         ProjectRename = "project.rename",
+        /// The networks were set from which a project may be used.
+        ProjectNetworks = "project.networks",
         /// A project was deleted with its keys.
         ProjectDelete = "project.delete",
         /// An environment was added.

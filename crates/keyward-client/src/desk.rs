@@ -1,6 +1,6 @@
 //! Every call, listed once.
 
-use keyward_access::Login;
+use keyward_access::{Login, Network};
 use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotId, Version};
 use serde::{Deserialize, Serialize};
 
@@ -82,10 +82,15 @@ desk! {
     status / Status () -> Status;
     /// Every project with its environments.
     projects / Projects () -> Vec<ProjectInfo>;
+    /// One project with its environments.
+    project / Project (name: ProjectName) -> ProjectInfo;
     /// Makes a project with these environments.
     create_project / CreateProject (name: ProjectName, environments: Vec<EnvironmentName>) -> ProjectInfo;
     /// Gives a project another name.
     rename_project / RenameProject (from: ProjectName, to: ProjectName) -> ProjectInfo;
+    /// Sets the networks from which a project may be used, none: from everywhere; `force`: also where
+    /// the caller would keep himself out.
+    limit_project / LimitProject (name: ProjectName, networks: Vec<Network>, force: bool) -> ProjectInfo;
     /// Deletes a project and shreds its values; answers how many secrets it had.
     delete_project / DeleteProject (name: ProjectName) -> u64;
     /// Adds an environment.

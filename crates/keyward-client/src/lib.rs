@@ -62,7 +62,7 @@ pub use team_wire::*;
 pub use watch::Watch;
 pub use wire::*;
 
-pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};
+pub use keyward_access::{Login, Network, ROLES_TEXT, Role, SCHEMA_TEXT};
 pub use keyward_vault::{
     AgeIdentity, AgeRecipient, Cost, Expected, FindingReport, FindingState, KeyFile, NewSlot, NewVault, RecoveryCode,
     Share, Vault,

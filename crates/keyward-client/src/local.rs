@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use keyward_access::{Caller, Login};
+use keyward_access::{Caller, Login, Network};
 use keyward_types::{EnvironmentName, Head, KnownSecret, Operation, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
     Actor, AgeRecipient, Edit, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Once,
@@ -100,7 +100,8 @@ impl LocalDesk {
             .iter()
             .map(|e| EnvironmentInfo { name: e.name.clone(), parent: e.parent.and_then(|id| names.get(&id).cloned()) });
         let environments = environments.collect();
-        Ok(ProjectInfo { name: project.name.clone(), created_at: project.created_at, environments })
+        let (name, created_at) = (project.name.clone(), project.created_at);
+        Ok(ProjectInfo { name, created_at, environments, networks: project.networks.clone() })
     }
 }
 
@@ -167,6 +168,10 @@ impl Desk for LocalDesk {
         self.vault.projects_seen(&self.actor)?.iter().map(|project| self.project_info(project)).collect()
     }
 
+    fn project(&self, name: ProjectName) -> Result<ProjectInfo> {
+        self.project_info(&self.vault.project_seen(&self.actor, &name)?)
+    }
+
     fn create_project(&self, name: ProjectName, environments: Vec<EnvironmentName>) -> Result<ProjectInfo> {
         let project = self.vault.create_project(&self.actor, &name, &environments)?;
         self.project_info(&project)
@@ -174,6 +179,12 @@ impl Desk for LocalDesk {
 
     fn rename_project(&self, from: ProjectName, to: ProjectName) -> Result<ProjectInfo> {
         let project = self.vault.rename_project(&self.actor, &from, &to)?;
+        self.project_info(&project)
+    }
+
+    fn limit_project(&self, name: ProjectName, networks: Vec<Network>, force: bool) -> Result<ProjectInfo> {
+        let project = self.vault.set_networks(&self.actor, &name, &networks, force)?;
+        // Who kept himself out sees no environment of it from now on.
         self.project_info(&project)
     }
 

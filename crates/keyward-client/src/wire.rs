@@ -1,5 +1,6 @@
 //! What calls take and give.
 
+use keyward_access::Network;
 use keyward_types::{
     Access, EnvironmentName, Kind, ProjectName, SecretName, SlotId, Timestamp, VaultId, Version, VersionState,
 };
@@ -64,6 +65,9 @@ pub struct ProjectInfo {
     pub created_at: Timestamp,
     /// Its environments, in the order in which they were made.
     pub environments: Vec<EnvironmentInfo>,
+    /// From where it may be used; empty: from everywhere.
+    #[serde(default)]
+    pub networks: Vec<Network>,
 }
 
 /// An environment.

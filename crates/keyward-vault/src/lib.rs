@@ -39,6 +39,7 @@ mod log;
 mod manage;
 mod matching;
 mod migrate;
+mod networks;
 mod nodes;
 mod passwords;
 mod people;

@@ -29,7 +29,7 @@ impl Vault {
         let permit = self.permit_administer(actor, Object::Vault(self.id()), ActionName::ProjectCreate, &names)?;
         let now = self.tools.clock.now();
         let id = ProjectId::random(&*self.tools.random)?;
-        let project = Project { id, name: name.clone(), created_at: now, key_generation: 1 };
+        let project = Project { id, name: name.clone(), created_at: now, key_generation: 1, networks: Vec::new() };
         let telling = Telling::new(ActionName::ProjectCreate, Object::Project(self.id(), id)).names(names);
         let mut change = Change::permitted(self, actor, permit, telling);
         change.expect_free::<Project>("name", name.as_str().as_bytes().to_vec());

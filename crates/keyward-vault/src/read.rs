@@ -3,7 +3,7 @@
 use keyward_access::{Facts, Object, Permit, Protected, SecretFacts, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
-    EnvironmentName, Head, Operation, ProjectName, Read, Secret, SecretName, Timestamp, Use, Version, VersionState,
+    EnvironmentName, Head, ProjectName, Read, Secret, SecretName, Timestamp, Use, Version, VersionState,
 };
 
 use crate::actor::Actor;
@@ -241,8 +241,7 @@ impl Vault {
             Err(missing) => missing,
         };
         let (object, names) = (scope.object(self.id()), scope.names(Some(name)));
-        if !self.may_miss(actor, scope, name) {
-            let denial = self.denial(actor, Operation::Read, object);
+        if let Err(denial) = self.may_miss::<Read>(actor, scope, name) {
             return Err(self.denied(actor, denial, ActionName::SecretRead, names));
         }
         Err(self.not_found(actor, object, ActionName::SecretRead, names, missing))

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use keyward_access::{Denial, Object, Permit};
+use keyward_access::{Cause, Denial, Object, Permit};
 use keyward_audit::{Action as ActionName, Outcome};
 use keyward_store::Committed;
 use keyward_types::{Action, Operation, Place, Timestamp, Version};
@@ -284,6 +284,10 @@ impl Vault {
 
     /// Records a denial, and hands it back as the error it is.
     pub(crate) fn denied(&self, actor: &Actor, denial: Denial, action: ActionName, names: Names) -> Error {
+        let names = match denial.cause {
+            Cause::Rights => names,
+            Cause::Network(_) => names.with("why", "not from the project's networks"),
+        };
         let telling = Telling::new(action, denial.object).outcome(Outcome::Denied).names(names);
         match Change::told(self, actor, telling).commit() {
             Ok(_) => Error::Denied(denial),

@@ -1,6 +1,7 @@
 //! What the vault keeps beside heads: projects, environments, wrapped keys, sealed values,
 //! bindings of folders, reads and holdings; and the typed door to the store.
 
+use keyward_access::Network;
 use keyward_store::{Expect, KeyRange, Put, Store};
 use keyward_types::{
     EnvironmentId, EnvironmentName, Place, PrincipalId, ProjectId, ProjectName, Record, Timestamp, Version,
@@ -22,6 +23,9 @@ pub struct Project {
     pub created_at: Timestamp,
     /// The generation of its key that new values are sealed under.
     pub key_generation: u32,
+    /// From where it may be used; empty: from everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Network>,
 }
 
 /// An environment of a project.

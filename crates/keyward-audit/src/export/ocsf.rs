@@ -141,6 +141,7 @@ fn class(action: Action) -> Class {
         | Action::SecretRollback
         | Action::SecretEdit
         | Action::ProjectRename
+        | Action::ProjectNetworks
         | Action::EnvironmentEdit
         | Action::Rekey
         | Action::RekeyData

@@ -1,6 +1,6 @@
 //! Every call of the desk, as requests.
 
-use keyward_access::Login;
+use keyward_access::{Login, Network};
 use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotId, Timestamp, Version};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -70,12 +70,21 @@ impl Desk for RemoteDesk {
         self.all("/projects", "projects")
     }
 
+    fn project(&self, name: ProjectName) -> Result<ProjectInfo> {
+        self.http.get(&format!("/projects/{name}"))
+    }
+
     fn create_project(&self, name: ProjectName, environments: Vec<EnvironmentName>) -> Result<ProjectInfo> {
         self.http.send(Method::POST, "/projects", &json!({ "name": name, "environments": environments }))
     }
 
     fn rename_project(&self, from: ProjectName, to: ProjectName) -> Result<ProjectInfo> {
         self.http.send(Method::PATCH, &format!("/projects/{from}"), &json!({ "name": to }))
+    }
+
+    fn limit_project(&self, name: ProjectName, networks: Vec<Network>, force: bool) -> Result<ProjectInfo> {
+        let body = json!({ "networks": networks, "force": force });
+        self.http.send(Method::PATCH, &format!("/projects/{name}"), &body)
     }
 
     fn delete_project(&self, name: ProjectName) -> Result<u64> {

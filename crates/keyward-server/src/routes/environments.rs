@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::projects::{Gone, find};
+use super::projects::Gone;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::input::{At, Input, Params, Part};
@@ -63,7 +63,7 @@ struct Removal {
     responses((status = 200, body = Environments))
 )]
 async fn list_environments(asker: Asker, Part(project): Part<ProjectName>) -> Result<Json<Environments>> {
-    let found = asker.ask(move |desk| Ok(find(desk, &project)?)).await?;
+    let found = asker.ask(move |desk| Ok(desk.project(project)?)).await?;
     let environments = found.environments.into_iter().map(Environment::from).collect();
     Ok(Json(Environments { environments, next: None }))
 }

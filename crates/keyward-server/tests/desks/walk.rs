@@ -110,6 +110,15 @@ fn projects(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "rename", desk.rename_project("other".parse().unwrap(), "blog".parse().unwrap()));
     tell(told, "rename nothing", desk.rename_project("nothing".parse().unwrap(), "x".parse().unwrap()));
     tell(told, "rename onto", desk.rename_project("blog".parse().unwrap(), "shop".parse().unwrap()));
+    let limit = |name: &str, networks: &[&str], force| {
+        let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
+        desk.limit_project(name.parse().unwrap(), networks, force)
+    };
+    tell(told, "limit", limit("blog", &["127.0.0.0/8", "::1/128"], false));
+    tell(told, "limit nothing", limit("nothing", &[], false));
+    tell(told, "project", desk.project("blog".parse().unwrap()));
+    tell(told, "no project", desk.project("nothing".parse().unwrap()));
+    tell(told, "no limit", limit("blog", &[], false));
     let add = |name: &str, parent: Option<&str>| {
         let parent = parent.map(|parent| parent.parse().unwrap());
         desk.add_environment("shop".parse().unwrap(), name.parse().unwrap(), parent)

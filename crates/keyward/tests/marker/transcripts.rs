@@ -178,6 +178,12 @@ pub(crate) fn all() -> Vec<Step> {
         // Around.
         step(&["project", "list"]),
         step(&["project", "create", "blog"]),
+        step(&["project", "edit", "blog", "--network", "10.0.0.0/8", "--network", "2001:db8::/32"]),
+        step(&["project", "list"]),
+        step(&["project", "show", "blog", "--json"]),
+        fails(&["project", "edit", "blog"]),
+        fails(&["project", "edit", "blog", "--network", "10.0.0.5/8"]),
+        step(&["project", "edit", "blog", "--no-networks"]),
         step(&["project", "rename", "blog", "journal"]),
         step(&["project", "delete", "journal", "--yes"]),
         // Nobody answers there, and nothing goes anywhere.
