@@ -76,6 +76,8 @@ names! {
         SecretRun = "secret.run",
         /// A value was written to a file or stream.
         SecretExport = "secret.export",
+        /// Values that a client had kept were used without the server, as it says.
+        SecretOffline = "secret.offline",
         /// A value was copied to another name or environment.
         SecretCopy = "secret.copy",
         /// Values were read from a file into the vault.

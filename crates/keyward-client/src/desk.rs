@@ -14,7 +14,7 @@ use crate::team_wire::{
 };
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
-    NewSlotInfo, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
+    NewSlotInfo, OfflineUse, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
 };
 use crate::{Bytes, Failure, FindingInfo, FindingReport, FindingState, Result};
 
@@ -95,6 +95,8 @@ desk! {
     delete_project / DeleteProject (name: ProjectName) -> u64;
     /// Adds an environment.
     add_environment / AddEnvironment (project: ProjectName, name: EnvironmentName, parent: Option<EnvironmentName>) -> EnvironmentInfo;
+    /// Sets for how many seconds clients may keep what they read of an environment; `None`: not at all.
+    keep_offline / KeepOffline (at: Where, seconds: Option<u32>) -> EnvironmentInfo;
     /// Removes an environment; answers how many secrets it had.
     remove_environment / RemoveEnvironment (at: Where, with_secrets: bool) -> u64;
 
@@ -120,6 +122,8 @@ desk! {
     rollback / Rollback (at: Where, name: SecretName, version: Version) -> SecretInfo;
     /// Destroys one version's value for ever.
     destroy / Destroy (at: Where, name: SecretName, version: Version) -> SecretInfo;
+    /// Puts on record what the caller used of what it had kept, without the server.
+    report_offline / ReportOffline (uses: Vec<OfflineUse>) -> ();
     /// Closes holdings whose holder has the value no longer.
     close_holdings / CloseHoldings (ids: Vec<String>) -> u64;
 

@@ -43,6 +43,10 @@ pub struct Environment {
     pub parent: Option<EnvironmentId>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// For how many seconds a client may keep what it read of it, for when it does not reach its server;
+    /// `None`: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline_seconds: Option<u32>,
 }
 
 /// A value as it lies in the store: only the vault's keys open it, and only in its place.
@@ -153,6 +157,13 @@ impl Record for Project {
     }
     fn indexes(&self) -> Vec<(&'static str, Vec<u8>)> {
         vec![("name", self.name.as_str().as_bytes().to_vec())]
+    }
+}
+
+impl Environment {
+    /// One that reads from no other, and of which nothing is kept elsewhere.
+    pub(crate) fn new(id: EnvironmentId, project: ProjectId, name: EnvironmentName, created_at: Timestamp) -> Self {
+        Self { id, project, name, parent: None, created_at, offline_seconds: None }
     }
 }
 

@@ -110,6 +110,7 @@ commands! {
     Lock => lock,
     Login => login,
     Logout => logout,
+    Cache => cache,
     Up => up,
     Serve => serve,
     Seal => seal,

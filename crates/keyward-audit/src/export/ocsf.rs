@@ -132,6 +132,7 @@ fn class(action: Action) -> Class {
         | Action::SecretRun
         | Action::SecretExport
         | Action::SecretCopy
+        | Action::SecretOffline
         | Action::AlertTest
         | Action::AlertUse
         | Action::SecretExpiring

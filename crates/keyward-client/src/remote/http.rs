@@ -1,6 +1,8 @@
 //! Requests to one server: made, tried again where that changes nothing twice, and read.
 
 use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
@@ -25,6 +27,10 @@ pub(crate) struct Http {
     url: ServerUrl,
     token: Option<Secret<String>>,
     occasion: Occasion,
+    /// Whether the last request came to nobody who could have answered.
+    unreached: AtomicBool,
+    /// What is kept of this server, which ends when it knows the token no more.
+    kept: Option<PathBuf>,
 }
 
 /// A request, as often as it is sent.
@@ -43,6 +49,8 @@ struct Broken {
     failure: Failure,
     /// Whether trying again may help.
     passing: bool,
+    /// Whether nobody was reached.
+    unreached: bool,
 }
 
 /// An answer whose body was read.
@@ -80,11 +88,22 @@ impl Http {
             .build();
         let names = Names { names: DefaultResolver::default(), here_alone: url.is_plain() };
         let agent = Agent::with_parts(config, DefaultConnector::default(), names);
-        Ok(Self { agent, url, token, occasion: occasion.clone() })
+        let unreached = AtomicBool::new(false);
+        Ok(Self { agent, url, token, occasion: occasion.clone(), unreached, kept: None })
     }
 
     pub(super) fn url(&self) -> &ServerUrl {
         &self.url
+    }
+
+    /// Whether the last request came to nobody who could have answered: no connection, no name, no
+    /// answer in time. A refusal is an answer.
+    pub(super) fn was_unreached(&self) -> bool {
+        self.unreached.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn forget_when_unknown(&mut self, kept: PathBuf) {
+        self.kept = Some(kept);
     }
 
     /// Reads what lies at a path below `/api/v1`.
@@ -127,6 +146,18 @@ impl Http {
         refusal::of(&self.url, answer.status, &answer.body)
     }
 
+    fn refused(&self, answer: &Answer) -> Failure {
+        let failure = self.refusal(answer);
+        match (&self.kept, answer.status) {
+            (Some(kept), 401) if kept.exists() && std::fs::remove_file(kept).is_ok() => {
+                let gone = "what was kept offline of it is gone from this machine";
+                let hint = failure.hint.as_ref().map_or_else(|| gone.to_owned(), |hint| format!("{hint}; {gone}"));
+                failure.hint(hint)
+            }
+            _ => failure,
+        }
+    }
+
     /// A request of whoever this is, without a body.
     fn mine<'a>(&'a self, method: Method, path: &'a str) -> Ask<'a> {
         let token = self.token.as_ref().map(|token| token.expose().as_str());
@@ -144,11 +175,13 @@ impl Http {
     fn ask(&self, ask: &Ask<'_>) -> Result<Zeroizing<Vec<u8>>> {
         let mut tries = 1;
         loop {
-            let pause = match self.once(ask) {
+            let answer = self.once(ask);
+            self.unreached.store(answer.as_ref().is_err_and(|broken| broken.unreached), Ordering::Relaxed);
+            let pause = match answer {
                 Ok(answer) if (200..300).contains(&answer.status) => return Ok(answer.body),
                 Ok(answer) => match answer.pause(ask) {
                     Some(pause) if tries < TRIES => pause,
-                    _ => return Err(self.refusal(&answer)),
+                    _ => return Err(self.refused(&answer)),
                 },
                 Err(broken) if broken.passing && tries < TRIES => Duration::from_millis(100 << tries),
                 Err(broken) => return Err(broken.failure),
@@ -190,6 +223,11 @@ impl Http {
 
     /// The client's error in our words.
     fn broken(&self, error: &ureq::Error) -> Broken {
+        let unreached = match error {
+            ureq::Error::Timeout(_) | ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+            ureq::Error::Io(error) => self.broken_io(error).1,
+            _ => false,
+        };
         let (why, passing) = match error {
             ureq::Error::Io(error) => self.broken_io(error),
             ureq::Error::Timeout(_) => ("it does not answer in time".to_owned(), false),
@@ -208,7 +246,7 @@ impl Http {
             NOBODY if self.url.is_plain() => "`keyward up` starts a server on this machine; `--local` works with the vault here without one",
             _ => "nothing more is known than that; `--local` works with the vault on this machine",
         });
-        Broken { failure, passing }
+        Broken { failure, passing, unreached }
     }
 
     fn broken_io(&self, error: &io::Error) -> (String, bool) {

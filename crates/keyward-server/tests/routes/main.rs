@@ -15,6 +15,7 @@ mod limits;
 mod matching;
 mod matrix;
 mod networks;
+mod offline;
 mod openapi;
 mod page;
 mod projects;

@@ -59,7 +59,7 @@ impl Args {
     }
 
     fn start(self, context: &Context) -> Result<Exit> {
-        let prepared = self.prepare(context, &context.connect()?, true)?;
+        let prepared = self.prepare(context, &context.connect_keeping(true)?, true)?;
         let Prepared { run, mut versions, mut holdings } = prepared;
         let ended = if self.watch {
             run.run_watched(|| match self.changed(context, &versions) {
