@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use keyward_client::{
-    Authority, Code, Failure, Folders, Occasion, Offline, RemoteDesk, Result, ServerAccess, ServerUrl,
+    Authority, Code, Failure, Folders, Front, Occasion, Offline, RemoteDesk, Result, ServerAccess, ServerUrl,
 };
 use keyward_types::Secret;
 
@@ -63,6 +63,12 @@ impl Context {
         let Access { token: Some(token), .. } = self.access_at(server)? else { return Ok(None) };
         let machine = Machine { home: home.clone(), session_bus: self.config.session_bus().map(str::to_owned) };
         Ok(Some(Offline::new(&home, server, token, serves, Box::new(machine))))
+    }
+
+    /// The front of a server, for who is nobody there yet.
+    pub(crate) fn front_of(&self, server: &ServerUrl) -> Result<Front> {
+        let _ = self.asked.set(server.clone());
+        Front::new(server.clone(), self.access_at(server)?.ca.as_deref(), &self.occasion().agent)
     }
 
     /// How one gets in at a server.

@@ -9,7 +9,6 @@ use data_encoding::HEXLOWER;
 use keyward_types::{Random as _, Secret};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use ureq::config::Config;
 use ureq::http::{Method, Request, Response, Uri};
 use ureq::tls::TlsConfig;
@@ -107,7 +106,7 @@ impl Http {
     }
 
     /// Reads what lies at a path below `/api/v1`.
-    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.parsed(&self.bytes(path)?)
     }
 
@@ -118,9 +117,7 @@ impl Http {
 
     /// Changes something, or has something worked out that needs a body to say.
     pub(super) fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: &impl Serialize) -> Result<T> {
-        let mut text = Zeroizing::new(Vec::with_capacity(1024));
-        serde_json::to_writer(&mut *text, body)
-            .map_err(|error| Failure::internal(format!("the request cannot be written: {error}")))?;
+        let text = written(body)?;
         self.parsed(&self.ask(&Ask { body: Some(&text), key: Some(key()?), ..self.mine(method, path) })?)
     }
 
@@ -130,8 +127,8 @@ impl Http {
     }
 
     /// Posts JSON once and gives whatever comes back, for who holds this token or is nobody yet.
-    pub(crate) fn exchange(&self, path: &str, token: Option<&str>, body: &Value) -> Result<Answer> {
-        let text = Zeroizing::new(body.to_string().into_bytes());
+    pub(crate) fn exchange(&self, path: &str, token: Option<&str>, body: &impl Serialize) -> Result<Answer> {
+        let text = written(body)?;
         let ask = Ask { method: Method::POST, path, token, body: Some(&text), key: None };
         self.once(&ask).map_err(|broken| broken.failure)
     }
@@ -298,6 +295,14 @@ impl Answer {
         let code = format!("\"code\":\"{code}\"");
         self.body.windows(code.len()).any(|window| window == code.as_bytes())
     }
+}
+
+/// A body, which may hold values.
+fn written(body: &impl Serialize) -> Result<Zeroizing<Vec<u8>>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(1024));
+    serde_json::to_writer(&mut *text, body)
+        .map_err(|error| Failure::internal(format!("the request cannot be written: {error}")))?;
+    Ok(text)
 }
 
 /// A whole body. A buffer that grows leaves no copy behind.

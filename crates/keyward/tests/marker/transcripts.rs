@@ -277,6 +277,7 @@ pub(crate) fn all() -> Vec<Step> {
         fails(&["seal", "--status"]),
         fails(&["seal", "--yes"]),
         Step { may_fail: true, ..with(&["unseal"], Input::Marker(11)) },
+        Step { may_fail: true, ..with(&["unseal", "--server", "http://127.0.0.1:1"], Input::Marker(11)) },
         step(&["ca", "init", "--folder", "../ca"]),
         fails(&["ca", "init", "--folder", "../ca"]),
         step(&["ca", "issue", "keyward.internal.example", "10.0.0.5", "--folder", "../ca", "--json"]),
