@@ -229,7 +229,7 @@ impl Caller {
         if !self.may(operation, object, facts) {
             return Err(Cause::Rights);
         }
-        if self.is_admitted(object) { Ok(()) } else { Err(Cause::Network(self.from)) }
+        if self.is_admitted(object) { Ok(()) } else { Err(Cause::Network(Box::new(self.from))) }
     }
 
     /// Whether he comes from where this may be used from. No right by itself: for who has one to all of

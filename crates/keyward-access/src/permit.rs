@@ -45,12 +45,13 @@ pub struct Denial {
 }
 
 /// What keeps a caller from something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// He has no right to it.
     Rights,
-    /// He has it, and the project is for other networks than the one he comes from.
-    Network(Option<IpAddr>),
+    /// He has it, and the project is for other networks than the one he comes from. Boxed, as every
+    /// check hands one back.
+    Network(Box<Option<IpAddr>>),
 }
 
 /// Turns a caller, an action and what it is about into a permit.
@@ -67,14 +68,13 @@ pub fn authorize<A: Action>(caller: &Caller, about: &impl Protected) -> Result<P
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.cause {
-            Cause::Rights => write!(f, "`{}` may not {:?} this", self.principal, self.operation),
-            Cause::Network(Some(from)) => {
-                write!(f, "this project may be used from its own networks alone, and `{from}` is in none of them")
-            }
-            Cause::Network(None) => f.write_str(
-                "this project may be used from its own networks alone, and this connection is from no network",
-            ),
+        let Cause::Network(from) = &self.cause else {
+            return write!(f, "`{}` may not {:?} this", self.principal, self.operation);
+        };
+        f.write_str("this project may be used from its own networks alone, and ")?;
+        match **from {
+            Some(from) => write!(f, "`{from}` is in none of them"),
+            None => f.write_str("this connection is from no network"),
         }
     }
 }

@@ -128,7 +128,7 @@ impl Vault {
         // An emergency is none of the network's: rights that count nowhere would only raise an alarm.
         let object = Object::Project(self.id(), project.id);
         if !actor.caller.is_admitted(&object) {
-            let cause = Cause::Network(actor.caller.address());
+            let cause = Cause::Network(Box::new(actor.caller.address()));
             let denial = Denial { cause, ..self.denial(actor, Operation::Read, object) };
             return Err(self.denied(actor, denial, ActionName::BreakGlass, reach.names()));
         }

@@ -68,6 +68,7 @@ mod sign_in;
 mod slot;
 mod tally;
 mod team;
+mod team_begun;
 mod team_carry;
 mod team_history;
 mod team_onboarding;

@@ -290,7 +290,7 @@ impl Vault {
 
     /// Records a denial, and hands it back as the error it is.
     pub(crate) fn denied(&self, actor: &Actor, denial: Denial, action: ActionName, names: Names) -> Error {
-        let names = match denial.cause {
+        let names = match &denial.cause {
             Cause::Rights => names,
             Cause::Network(_) => names.with("why", "not from the project's networks"),
         };
