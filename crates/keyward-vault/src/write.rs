@@ -6,8 +6,8 @@ use keyward_access::{Denial, Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_store::Committed;
 use keyward_types::{
-    Access, Content, Head, Kind, Label, Operation, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version,
-    VersionHead, VersionState, Write,
+    Access, Content, Head, Kind, Label, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version, VersionHead,
+    VersionState, Write,
 };
 
 use crate::actor::Actor;
@@ -335,8 +335,8 @@ impl Vault {
             name: name.clone(),
         };
         let (object, names) = (scope.object(self.id()), scope.names(Some(name)));
-        if !self.may_miss(actor, scope, name) {
-            return Err(self.denied(actor, self.denial(actor, Operation::Write, object), action, names));
+        if let Err(denial) = self.may_miss::<Write>(actor, scope, name) {
+            return Err(self.denied(actor, denial, action, names));
         }
         Err(self.not_found(actor, object, action, names, missing))
     }
