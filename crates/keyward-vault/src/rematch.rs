@@ -20,8 +20,9 @@ impl Vault {
         let Some(Row { record: head, generation }) = self.head_row(scope, name)? else { return Ok(()) };
         let system = actor.as_system(SystemTask::Match);
         let kept = head.versions.iter().filter(|version| version.state != VersionState::Destroyed);
-        let values: Vec<_> =
-            kept.map(|kept| loaded(Row { record: head.clone(), generation }, kept.version, scope)).collect();
+        let values: Vec<_> = kept
+            .map(|kept| loaded(Row { record: head.clone(), generation }, kept.version, scope, &*self.tools.clock))
+            .collect();
         let permits = values.iter().map(|value| Ok((authorize::<Use>(&system.caller, value)?, value)));
         let proofs = self.record(&system, permits.collect::<Result<Vec<_>, Error>>()?, Via::Inside)?;
         let now = self.tools.clock.now();
