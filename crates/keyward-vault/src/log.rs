@@ -28,6 +28,11 @@ impl Vault {
         Ok(self.store.log_head()?.size)
     }
 
+    /// What time it is for this vault.
+    pub fn now(&self) -> keyward_types::Timestamp {
+        self.tools.clock.now()
+    }
+
     /// At most `limit` entries from `first` on, opened as far as they can be.
     ///
     /// # Errors

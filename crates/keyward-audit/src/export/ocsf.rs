@@ -119,6 +119,10 @@ fn class(action: Action) -> Class {
         | Action::InviteCreate
         | Action::DeviceBegin
         | Action::AlertAdd
+        | Action::IdentityProviderAdd
+        | Action::IdentityBegin
+        | Action::IdentityLink
+        | Action::TrustAdd
         | Action::FolderTrust
         | Action::Backup
         | Action::LogCheckpoint
@@ -134,6 +138,7 @@ fn class(action: Action) -> Class {
         | Action::SecretCopy
         | Action::AlertTest
         | Action::AlertUse
+        | Action::IdentityProviderUse
         | Action::SecretExpiring
         | Action::LogExport
         | Action::LogVerify => api(2, "Read"),
@@ -184,6 +189,9 @@ fn class(action: Action) -> Class {
         | Action::SecondFactorRemove
         | Action::SignInSweep
         | Action::AlertRemove
+        | Action::IdentityProviderRemove
+        | Action::IdentityUnlink
+        | Action::TrustRemove
         | Action::FolderUntrust
         | Action::EpochDrop => api(4, "Delete"),
     }

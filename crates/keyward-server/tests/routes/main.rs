@@ -14,6 +14,7 @@ mod lessons;
 mod limits;
 mod matching;
 mod matrix;
+mod oidc;
 mod openapi;
 mod page;
 mod projects;
