@@ -36,6 +36,7 @@ mod team_review;
 mod team_wire;
 mod watch;
 mod wire;
+mod workload;
 
 pub use access_wire::*;
 pub use agent::{Agent, End};
@@ -64,6 +65,7 @@ pub use system::{SystemClock, SystemRandom, tools};
 pub use team_wire::*;
 pub use watch::Watch;
 pub use wire::*;
+pub use workload::{GivenToken, Workload, WorkloadSource};
 
 pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};
 pub use keyward_vault::{

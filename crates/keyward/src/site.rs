@@ -42,14 +42,36 @@ impl Context {
         let home = self.home()?;
         let signed = home.signed_at(&server)?;
         let session = signed.as_ref().map(|signed| Secret::new("session", signed.token.expose().to_owned()));
-        let token = self.config.token.clone().or(session);
-        if token.is_none() {
-            return Err(Failure::new(Code::Denied, format!("you are not signed in at `{server}`"))
-                .hint(format!("`keyward login {server}` signs you in; programs set `KEYWARD_TOKEN`")));
-        }
         let named = self.config.authority.clone().or(signed.and_then(|signed| signed.ca));
         let authority = named.map_or(Authority::System, Authority::File);
+        let token = match self.config.token.clone() {
+            Some(token) => Some(token),
+            None => self.workload_token(&server, &authority, &occasion)?.or(session),
+        };
+        if token.is_none() {
+            return Err(Failure::new(Code::Denied, format!("you are not signed in at `{server}`")).hint(format!(
+                "`keyward login {server}` signs you in; programs set `KEYWARD_TOKEN`, or `KEYWARD_WORKLOAD`"
+            )));
+        }
         RemoteDesk::new(ServerAccess { url: server, token, authority }, &occasion, self.folders()?)
+    }
+
+    /// What this workload's own token is exchanged for: once, and anew when that is over.
+    fn workload_token(
+        &self,
+        server: &ServerUrl,
+        authority: &Authority,
+        occasion: &Occasion,
+    ) -> Result<Option<Secret<String>>> {
+        let Some(workload) = self.config.workload()? else { return Ok(None) };
+        let mut given = self.workload_tokens.borrow_mut();
+        given.retain(|(_, token)| token.lives());
+        if let Some((_, token)) = given.iter().find(|(of, _)| of == server) {
+            return Ok(Some(token.text.clone()));
+        }
+        let token = workload.token(server, authority, occasion)?;
+        given.push((server.clone(), token.clone()));
+        Ok(Some(token.text))
     }
 
     /// The bindings of folders to servers.

@@ -113,3 +113,56 @@ impl From<Condition> for String {
         condition.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(text: &str) -> Condition {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_condition_is_written_as_it_was_read() {
+        for text in ["repository=acme/shop", "ref=refs/tags/*", "kubernetes.io/x=a=b", "sub=a"] {
+            assert_eq!(condition(text).to_string(), text);
+            let kept = serde_json::to_string(&condition(text)).unwrap();
+            assert_eq!(serde_json::from_str::<Condition>(&kept).unwrap(), condition(text));
+        }
+        for text in ["", "sub", "sub=", "sub=*", "sub=a*b", "sub=**", "=a", "a b=c", "sub=a\nb"] {
+            assert!(text.parse::<Condition>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_workload_is_pinned_to_its_owner() {
+        for text in [
+            "sub=anything",
+            "repository=acme/shop",
+            "repository_id=4711",
+            "repository=acme/*",
+            "sub=repo:acme/*",
+            "sub=repo:acme/shop:*",
+            "sub=system:serviceaccount:shop:*",
+            "sub=project_path:acme/*",
+        ] {
+            assert!(condition(text).pins(), "{text}");
+        }
+        for text in [
+            "ref=refs/heads/main",
+            "repository_owner=acme",
+            "repository_id=47*",
+            "repository=acme*",
+            "repository=/*",
+            "sub=repo:*",
+            "sub=repo:/*",
+            "sub=repo:acme*",
+            "sub=repo:acme/sh*",
+            "sub=system:serviceaccount:*",
+            "sub=system:serviceaccount:shop*",
+            "sub=s*",
+        ] {
+            assert!(!condition(text).pins(), "{text}");
+        }
+    }
+}

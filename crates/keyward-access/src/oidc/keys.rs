@@ -52,3 +52,45 @@ fn is_strong(modulus: &str) -> bool {
     let bytes = data_encoding::BASE64URL_NOPAD.decode(modulus.trim_end_matches('=').as_bytes()).unwrap_or_default();
     RSA_BYTES.contains(&bytes.iter().skip_while(|byte| **byte == 0).count())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_that_cannot_be_believed_are_left_out() {
+        let bytes = |n: usize| data_encoding::BASE64URL_NOPAD.encode(&vec![0xff; n]);
+        let rsa = |n: usize| json!({ "kty": "RSA", "n": bytes(n), "e": "AQAB", "kid": "r" });
+        let ec = json!({ "kty": "EC", "crv": "P-256", "x": bytes(32), "y": bytes(32) });
+        let with = |key: &Value, name: &str, value: Value| {
+            let mut key = key.clone();
+            key[name] = value;
+            key
+        };
+        let count = |keys: &[Value]| KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap().len();
+        assert_eq!(
+            count(&[rsa(256), rsa(512), ec.clone(), json!({ "kty": "OKP", "crv": "Ed25519", "x": bytes(32) })]),
+            4
+        );
+        for key in [
+            rsa(128),
+            rsa(2048),
+            with(&rsa(256), "alg", json!("RS512")),
+            with(&rsa(256), "use", json!("enc")),
+            with(&rsa(256), "d", json!("AQAB")),
+            with(&ec, "crv", json!("P-384")),
+            json!({ "kty": "oct", "k": bytes(32) }),
+            json!({ "kty": "OKP", "crv": "X25519", "x": bytes(32) }),
+            json!("nothing"),
+            json!({}),
+        ] {
+            assert_eq!(count(&[key.clone()]), 0, "{key}");
+        }
+        assert_eq!(count(&vec![rsa(256); 100]), MOST);
+        for text in ["", "[]", "{}", r#"{"keys":1}"#] {
+            assert!(KeySet::parse(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+}

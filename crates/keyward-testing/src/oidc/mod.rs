@@ -35,6 +35,8 @@ pub enum Reply {
 pub struct Request {
     /// Without the query.
     pub path: String,
+    /// What stands behind `?`.
+    pub query: String,
     /// Names in lower case.
     pub headers: HashMap<String, String>,
     /// What was posted.
@@ -152,7 +154,9 @@ fn read(stream: &TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
-    let path = line.split(' ').nth(1)?.split('?').next()?.to_owned();
+    let target = line.split(' ').nth(1)?;
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (path, query) = (path.to_owned(), query.to_owned());
     let mut headers = HashMap::new();
     loop {
         line.clear();
@@ -163,7 +167,7 @@ fn read(stream: &TcpStream) -> Option<Request> {
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Request { path, headers, body: String::from_utf8_lossy(&body).into_owned() })
+    Some(Request { path, query, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
