@@ -86,7 +86,7 @@ mod tests {
             json!("nothing"),
             json!({}),
         ] {
-            assert_eq!(count(&[key.clone()]), 0, "{key}");
+            assert_eq!(count(std::slice::from_ref(&key)), 0, "{key}");
         }
         assert_eq!(count(&vec![rsa(256); 100]), MOST);
         for text in ["", "[]", "{}", r#"{"keys":1}"#] {

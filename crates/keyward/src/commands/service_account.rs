@@ -76,7 +76,7 @@ impl Args {
                 context.confirm(yes, &format!("end the rights of `{login}` at once, and its tokens for ever?"))?;
                 user::said(context, &desk.disable_account(login)?, "may do nothing any more")?;
             }
-            Verb::Trust { verb } => verb.run(context)?,
+            Verb::Trust { verb } => verb.run(context, desk)?,
             Verb::Enable { login } => user::said(context, &desk.enable_account(login)?, "may act again")?,
         }
         Ok(Exit::Done)

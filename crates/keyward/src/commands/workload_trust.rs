@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Subcommand;
-use keyward_client::{Login, NewTrustInfo, Result, TrustInfo};
+use keyward_client::{Desk, Login, NewTrustInfo, Result, TrustInfo};
 
 use crate::commands::hidden::certificates;
 use crate::commands::{lasting, shown};
@@ -71,9 +71,7 @@ pub(super) enum Verb {
 const LONGEST: Duration = Duration::from_secs(3600);
 
 impl Verb {
-    pub(super) fn run(self, context: &Context) -> Result<()> {
-        let connection = context.connect()?;
-        let desk = connection.desk();
+    pub(super) fn run(self, context: &Context, desk: &dyn Desk) -> Result<()> {
         match self {
             Self::Add { login, issuer, audience, claims, scopes, read_only, ttl, reusable, ca, allow_private } => {
                 let seconds = Some(u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX));
