@@ -1,6 +1,7 @@
 //! Where a local vault lives, and how it is opened: the process lock, the key slots in their
 //! order, and the anchor outside the store.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ pub struct Connection {
     desk: Box<dyn Desk>,
     warnings: Vec<String>,
     /// Keeps the lock.
-    _owned: Option<Owned>,
+    owned: Option<Owned>,
 }
 
 /// A vault that this process owns, and the lock that says so. Dropping it leaves an anchor.
@@ -175,8 +176,9 @@ impl Home {
     }
 
     fn unlock(&self, lock: Lock, ask: &dyn Ask, reign: Reign) -> Result<Owned> {
-        let header = self.peek()?;
-        let vault = self.try_slots(&header, ask, reign)?;
+        let engine = Sqlite::open(&self.database(), clock)?;
+        let header = Vault::peek(&engine)?;
+        let vault = self.try_slots_at(engine, &header, ask, reign)?;
         let mut owned = Owned::new(vault, self.clone(), lock);
         owned.warnings.extend(readable_by_others(&self.key_file(header.vault), Others::Anybody));
         Ok(owned)
@@ -184,8 +186,15 @@ impl Home {
 
     /// Tries the slots that need nobody first.
     pub(crate) fn try_slots(&self, header: &Header, ask: &dyn Ask, reign: Reign) -> Result<Vault> {
+        self.try_slots_at(Sqlite::open(&self.database(), clock)?, header, ask, reign)
+    }
+
+    /// The same where the store is open already. It goes with what a wrong credential was tried at; for
+    /// the next one it is opened anew.
+    fn try_slots_at(&self, engine: Sqlite, header: &Header, ask: &dyn Ask, reign: Reign) -> Result<Vault> {
+        let open = Cell::new(Some(engine));
         let vault = self.try_slots_of(header, ask, &|| {
-            let engine = Sqlite::open(&self.database(), clock)?;
+            let engine = open.take().map_or_else(|| Sqlite::open(&self.database(), clock), Ok)?;
             Ok(Box::new(if reign == Reign::Command { engine.mapped() } else { engine }))
         })?;
         Ok(if reign == Reign::Command { vault } else { vault.remembering() })
@@ -348,16 +357,16 @@ impl Connection {
     /// When the owner's record cannot be read.
     pub fn over(owned: Owned, occasion: &Occasion) -> Result<Self> {
         let desk = Box::new(owned.desk(occasion.clone())?);
-        Ok(Self { desk, warnings: owned.warnings.clone(), _owned: Some(owned) })
+        Ok(Self { desk, warnings: owned.warnings.clone(), owned: Some(owned) })
     }
 
     /// A desk at a server.
     pub fn to_server(desk: RemoteDesk) -> Self {
-        Self { desk: Box::new(desk), warnings: Vec::new(), _owned: None }
+        Self { desk: Box::new(desk), warnings: Vec::new(), owned: None }
     }
 
     fn across(desk: SocketDesk) -> Self {
-        Self { warnings: desk.warnings().to_vec(), desk: Box::new(desk), _owned: None }
+        Self { warnings: desk.warnings().to_vec(), desk: Box::new(desk), owned: None }
     }
 
     /// The desk.
@@ -368,6 +377,16 @@ impl Connection {
     /// Warnings that came up while the vault was opened.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// This process opens the vault again soon, where it can without asking anybody.
+    pub fn closes_briefly(&self) {
+        let Some(owned) = &self.owned else { return };
+        if let Ok(vault) = owned.vault()
+            && owned.home().key_file(vault.id()).exists()
+        {
+            vault.closes_briefly();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use keyward_access::{Caller, Login};
+use keyward_access::{Caller, Identity, Login};
 use keyward_types::{EnvironmentName, Head, KnownSecret, Operation, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
     Actor, AgeRecipient, Edit, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Once,
@@ -126,6 +126,14 @@ impl LocalDesk {
     /// When the store refuses.
     pub(crate) fn enter_safe_mode(&self, why: &str) -> Result<()> {
         Ok(self.vault.enter_safe_mode(&self.actor, why)?)
+    }
+
+    /// Ends an account as [`Desk::offboard`] does, whoever has its `login` by now.
+    ///
+    /// # Errors
+    /// When the vault refuses.
+    pub fn offboard_account(&self, login: &Login, account: Identity) -> Result<OffboardingInfo> {
+        self.team().offboard_account(login, account)
     }
 
     /// Copies the whole store into an empty one ([`Vault::migrate`]).

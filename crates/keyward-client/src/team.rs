@@ -24,7 +24,11 @@ impl Team<'_> {
 
     /// Ends an account with its tokens, and puts on record what is to be done.
     pub(crate) fn offboard(&self, login: &Login) -> Result<OffboardingInfo> {
-        let account = self.vault.account_named(self.actor, login)?;
+        self.offboard_account(login, self.vault.account_named(self.actor, login)?)
+    }
+
+    /// The same of an account, whoever has this login of it by now.
+    pub(crate) fn offboard_account(&self, login: &Login, account: Identity) -> Result<OffboardingInfo> {
         // First, so that nothing is read between the plan and the end.
         let account = match account.disabled_at {
             None => self.vault.disable(self.actor, &account.principal)?,

@@ -1,7 +1,7 @@
 //! The local desk's calls about access reviews: answers are carried out at once.
 
 use keyward_lifecycle::review::{self, Decision, Refusal};
-use keyward_types::{Clock, PrincipalId};
+use keyward_types::{Clock, PrincipalId, Timestamp};
 use keyward_vault::{Answer, Review, ReviewLine};
 
 use crate::team::Team;
@@ -44,18 +44,26 @@ impl Team<'_> {
     }
 
     /// Takes away what nobody has answered for by the deadline; answers how many rights that were.
+    /// A review that cannot be closed holds up no other; it is told at the end.
     pub(crate) fn close_due_reviews(&self) -> Result<u64> {
         let now = SystemClock.now();
-        let mut removed = 0;
-        for review in self.vault.reviews(self.actor)? {
-            if review.closed_at.is_some() || now < review.deadline {
-                continue;
+        let (mut removed, mut failed) = (0, None);
+        let reviews = self.vault.reviews(self.actor)?;
+        for review in reviews.iter().filter(|review| review.closed_at.is_none() && now >= review.deadline) {
+            match self.close(review, now) {
+                Ok(taken) => removed += taken,
+                Err(failure) => {
+                    failed.get_or_insert(failure);
+                }
             }
-            let lines = self.vault.review_lines(self.actor, &review.id)?;
-            let closed = review::close(&review, &lines, now)?;
-            removed += self.vault.close_review(self.actor, &review.id, &closed)?.1;
         }
-        Ok(removed)
+        failed.map_or(Ok(removed), Err)
+    }
+
+    fn close(&self, review: &Review, now: Timestamp) -> Result<u64> {
+        let lines = self.vault.review_lines(self.actor, &review.id)?;
+        let closed = review::close(review, &lines, now)?;
+        Ok(self.vault.close_review(self.actor, &review.id, &closed)?.1)
     }
 
     fn found(&self, id: Option<&str>) -> Result<Review> {

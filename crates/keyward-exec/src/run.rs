@@ -84,10 +84,15 @@ impl Run {
     /// # Errors
     /// [`Error::exit_code`] is what `keyward run` should then exit with.
     pub fn run(self) -> Result<Ending, Error> {
-        if self.masker.as_ref().is_none_or(Masker::is_empty) && self.files.is_none() {
+        if !self.stays() {
             return self.replace_process();
         }
         self.supervise(None)
+    }
+
+    /// Whether [`run`](Self::run) comes back: this process stays beside the program instead of becoming it.
+    pub fn stays(&self) -> bool {
+        self.masker.as_ref().is_some_and(|masker| !masker.is_empty()) || self.files.is_some()
     }
 
     /// Runs the child to its end, and asks `tick` each second whether it has to be restarted.

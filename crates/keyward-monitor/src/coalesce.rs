@@ -19,7 +19,7 @@ struct Window {
 }
 
 const WINDOW: i64 = 5 * 60 * 1000;
-/// Somebody who tries a million logins makes a million subjects.
+/// Somebody who tries a million logins makes a million subjects. A line has room for all of these.
 const MOST_WINDOWS: usize = 256;
 
 impl Coalescer {

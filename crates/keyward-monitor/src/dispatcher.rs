@@ -76,7 +76,8 @@ impl Dispatcher {
     }
 
     /// Takes an alert of the log in, and waits where too many come at once: the log has them all,
-    /// so that none is to be dropped.
+    /// so that none is to be dropped here. A sink that is dead or slow for long loses the least of
+    /// what waits for it all the same, and is told how many: waiting for it would hold up the others.
     pub fn raise_in_turn(&self, alert: Alert) {
         // The thread lives as long as this does.
         let _ = self.desk.send(Message::Raised(alert));

@@ -117,11 +117,12 @@ impl Outbox {
     }
 
     /// What is about the log has the same id in the next life of this process, so that its
-    /// receiver knows it again.
+    /// receiver knows it again. What tells of more entries is another alert, with another id.
     fn parcel(&mut self, alert: Alert) -> Parcel {
         self.parcels += 1;
         let id = match alert.entries {
-            Some((first, _)) => format!("msg_{}-{first}", self.log),
+            Some((first, last)) if first == last => format!("msg_{}-{first}", self.log),
+            Some((first, last)) => format!("msg_{}-{first}-{last}", self.log),
             None => format!("msg_{}{:08x}", self.prefix, self.parcels),
         };
         Parcel { id, alert }

@@ -9,7 +9,9 @@
 #![allow(clippy::unwrap_used)] // a bench stops where something is missing
 #![expect(clippy::print_stdout, reason = "the table is what it is run for")]
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,6 +30,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 /// Secrets that the load is spread over, among those that there are.
 const SECRETS: usize = 4096;
 const STORED: usize = 100_000;
+const SEED: u64 = 1;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Work {
@@ -51,36 +54,39 @@ fn main() {
         connections: of("--connections").and_then(|text| text.parse().ok()).unwrap_or(256),
         plain: arguments.iter().any(|one| one == "--plain"),
     };
-    match of("--generate") {
-        Some(work) => generate(work, &settings, of("--address").unwrap(), of("--token").unwrap(), of("--roots")),
-        None => serve(&settings),
+    match (of("--generate"), of("--serve")) {
+        (Some(work), _) => generate(work, &settings, of("--address").unwrap(), of("--token").unwrap(), of("--roots")),
+        (None, Some(folder)) => serve(folder.as_ref(), &settings),
+        (None, None) => drive(&settings),
     }
 }
 
-fn serve(settings: &Settings) {
-    let (folder, key) = TestVault::new(1).close();
-    let vault = Arc::new(keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap().remembering());
+/// Makes the vault, and has a server and one load generator after the other run beside each other.
+fn drive(settings: &Settings) {
+    let (folder, key) = TestVault::new(SEED).close();
+    let vault = Arc::new(keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap());
     let desk = LocalDesk::new(Arc::clone(&vault), Occasion { agent: "load".into(), reason: None }).unwrap();
     let made = desk.create_token(NewTokenInfo { name: "load".into(), ..NewTokenInfo::default() }).unwrap();
     let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
     fill(&vault);
-    let roots = folder.path().join("cert.pem");
+    drop((desk, vault));
     let pair = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&pair).unwrap();
-    std::fs::write(&roots, certificate.pem()).unwrap();
+    std::fs::write(folder.path().join("cert.pem"), certificate.pem()).unwrap();
     std::fs::write(folder.path().join("key.pem"), pair.serialize_pem()).unwrap();
-    let tls = Tls { certificate: roots.clone(), key: folder.path().join("key.pem"), client_ca: None };
-    let listen = Listen {
-        address: Some("127.0.0.1:0".parse().unwrap()),
-        tls: (!settings.plain).then_some(tls),
-        ..Listen::default()
+    let me = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--seconds", &settings.seconds.to_string()]);
+        command.args(["--connections", &settings.connections.to_string()]);
+        if settings.plain {
+            command.arg("--plain");
+        }
+        command
     };
-    let config = Config { listen: vec![listen], ..Config::default() };
-    let server = Server::bind(Arc::clone(&vault), Tokens, config).unwrap();
-    let address = server.urls()[0].split("://").nth(1).unwrap().to_owned();
-    let stop = Stop::new();
-    let handle = stop.clone();
-    let thread = std::thread::spawn(move || server.run(&handle).unwrap());
+    let mut server =
+        me().arg("--serve").arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut address = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut address).unwrap();
     println!("bench-table-begin");
     println!(
         "{} connections, {}, {} secrets of {STORED}, {} s each; `hot` reads one secret by all\n",
@@ -89,29 +95,49 @@ fn serve(settings: &Settings) {
         SECRETS,
         settings.seconds
     );
-    println!("| work | requests/s | CPU µs a request | p50 ms | p99 ms | failed |");
-    println!("| --- | --- | --- | --- | --- | --- |");
+    println!("| work | requests/s | CPU µs a request | p50 ms | p99 ms | failed | server's memory, MB |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    println!("| none yet | | | | | | {} |", peak_memory_kb(server.id()) / 1024);
     for work in ["health", "read", "hot", "write"] {
-        let before = cpu();
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--generate", work, "--address", &address, "--token", &token]);
-        command.args(["--seconds", &settings.seconds.to_string()]);
-        command.args(["--connections", &settings.connections.to_string()]);
-        if settings.plain {
-            command.arg("--plain");
-        } else {
-            command.arg("--roots").arg(&roots);
+        let before = cpu(server.id());
+        let mut command = me();
+        command.args(["--generate", work, "--address", address.trim(), "--token", &token]);
+        if !settings.plain {
+            command.arg("--roots").arg(folder.path().join("cert.pem"));
         }
         let output = command.stderr(Stdio::inherit()).output().unwrap();
-        let used = cpu() - before;
+        let used = cpu(server.id()) - before;
         let text = String::from_utf8(output.stdout).unwrap();
         let numbers: Vec<f64> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
         let [done, seconds, p50, p99, failed] = numbers[..] else { panic!("the generator said: {text}") };
-        let each = used.as_secs_f64() * 1e6 / done.max(1.0);
-        println!("| {work} | {:.0} | {each:.1} | {p50:.2} | {p99:.2} | {failed} |", done / seconds);
+        let (rate, each) = (done / seconds, used.as_secs_f64() * 1e6 / done.max(1.0));
+        let memory = peak_memory_kb(server.id()) / 1024;
+        println!("| {work} | {rate:.0} | {each:.1} | {p50:.2} | {p99:.2} | {failed} | {memory} |");
     }
-    println!("\nAt most {} MB of memory.", peak_memory_kb() / 1024);
+    println!("\nMemory is the most that was resident until then.");
     println!("bench-table-end");
+    drop(server.stdin.take());
+    assert!(server.wait().unwrap().success());
+}
+
+/// A server on the vault in this folder, until standard input ends.
+fn serve(folder: &Path, settings: &Settings) {
+    // The same seed makes the same key.
+    let key = TestVault::new(SEED).close().1;
+    let vault = Arc::new(keyward_testing::vault::open(&folder.join("vault.db"), &key).unwrap().remembering());
+    let tls = Tls { certificate: folder.join("cert.pem"), key: folder.join("key.pem"), client_ca: None };
+    let listen = Listen {
+        address: Some("127.0.0.1:0".parse().unwrap()),
+        tls: (!settings.plain).then_some(tls),
+        ..Listen::default()
+    };
+    let config = Config { listen: vec![listen], ..Config::default() };
+    let server = Server::bind(Arc::clone(&vault), Tokens, config).unwrap();
+    println!("{}", server.urls()[0].split("://").nth(1).unwrap());
+    let stop = Stop::new();
+    let handle = stop.clone();
+    let thread = std::thread::spawn(move || server.run(&handle).unwrap());
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     stop.stop();
     thread.join().unwrap();
 }
@@ -125,16 +151,16 @@ fn fill(vault: &keyward_vault::Vault) {
     }
 }
 
-/// User and system time of this process (proc(5): fields 14 and 15, in ticks of 10 ms).
-fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+/// User and system time of a process (proc(5): fields 14 and 15, in ticks of 10 ms).
+fn cpu(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
     let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
     Duration::from_millis(ticks * 10)
 }
 
-fn peak_memory_kb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+fn peak_memory_kb(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

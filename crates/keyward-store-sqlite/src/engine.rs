@@ -1,6 +1,7 @@
 //! The engine: one writer, some readers.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keyward_store::{Batch, Clock, Committed, Engine, Error, LogHead, Reads, RecordMac, Result};
@@ -17,6 +18,8 @@ pub struct Sqlite {
     writer: Mutex<Writer>,
     readers: Readers,
     clock: Box<dyn Clock>,
+    /// The write-ahead log stays as it is when this is closed.
+    briefly: AtomicBool,
 }
 
 impl Sqlite {
@@ -47,7 +50,8 @@ impl Sqlite {
         let writer = Writer::open(path)?;
         make_private(path)?;
         let (path, clock) = (path.to_owned(), Box::new(clock));
-        Ok(Self { writer: Mutex::new(writer), readers: Readers::new(path.clone()), clock, path })
+        let readers = Readers::new(path.clone());
+        Ok(Self { writer: Mutex::new(writer), readers, clock, path, briefly: AtomicBool::new(false) })
     }
 
     /// Reads through a mapping of the file: half the time for long ranges, as a page costs no call
@@ -73,7 +77,9 @@ impl Sqlite {
 impl Drop for Sqlite {
     fn drop(&mut self) {
         // Without it nothing is lost: the next to open the file reads the log beside it.
-        let _ = self.writer().close();
+        if !self.briefly.load(Ordering::Relaxed) {
+            let _ = self.writer().close();
+        }
     }
 }
 
@@ -123,6 +129,10 @@ impl Engine for Sqlite {
 
     fn load(&self, source: &dyn Reads) -> Result<()> {
         self.writer().load(source)
+    }
+
+    fn closes_briefly(&self) {
+        self.briefly.store(true, Ordering::Relaxed);
     }
 
     fn check(&self) -> Result<Vec<String>> {

@@ -74,6 +74,10 @@ pub trait Engine: Reads + Sync + 'static {
         None
     }
 
+    /// Whoever closes the store comes back to it soon: what closing does for the comfort of others can
+    /// wait until then. Nothing durable depends on it.
+    fn closes_briefly(&self) {}
+
     /// Checks the engine's own structure; one sentence a problem, none when it is sound.
     fn check(&self) -> Result<Vec<String>>;
 }

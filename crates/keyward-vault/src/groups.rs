@@ -7,6 +7,7 @@ use keyward_types::{Administer, GroupId, PrincipalId, Record};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
+use crate::provisioning_groups::ProvisionedGroup;
 use crate::records::{self, Row};
 use crate::write::raced;
 use crate::{Error, Vault, team_history};
@@ -17,21 +18,38 @@ impl Vault {
     /// # Errors
     /// [`Error::Exists`], [`Error::Denied`].
     pub fn create_group(&self, actor: &Actor, name: &Login) -> Result<Group, Error> {
-        let (object, action) = (Object::Vault(self.id()), ActionName::GroupCreate);
-        let names = Names::default().with("group", name.as_str());
-        let permit = self.permit_administer(actor, object, action, &names)?;
+        self.add_group(actor, self.new_group(actor, name)?, |change, group| {
+            change.put(&*group);
+            Ok(())
+        })
+    }
+
+    /// A group that nobody is in and that is not put yet.
+    pub(crate) fn new_group(&self, actor: &Actor, name: &Login) -> Result<Group, Error> {
         let id = GroupId::random(&*self.tools.random)?;
         let (created_at, created_by) = (self.tools.clock.now(), actor.principal().clone());
-        let group = Group { id, name: name.clone(), members: Vec::new(), created_at, created_by };
-        let exists = || Error::Exists { noun: "group", name: name.to_string() };
-        if self.roster()?.groups().iter().any(|other| other.name == *name) {
-            return Err(exists());
+        Ok(Group { id, name: name.clone(), members: Vec::new(), created_at, created_by })
+    }
+
+    /// Makes a group, which `put` puts into the change as it is to be, with what belongs to it.
+    pub(crate) fn add_group(
+        &self,
+        actor: &Actor,
+        mut group: Group,
+        put: impl FnOnce(&mut Change<'_>, &mut Group) -> Result<(), Error>,
+    ) -> Result<Group, Error> {
+        let (object, action) = (Object::Vault(self.id()), ActionName::GroupCreate);
+        let names = Names::default().with("group", group.name.as_str());
+        let permit = self.permit_administer(actor, object, action, &names)?;
+        let exists = Error::Exists { noun: "group", name: group.name.to_string() };
+        if self.roster()?.groups().iter().any(|other| other.name == group.name) {
+            return Err(exists);
         }
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
-        change.expect_free::<Group>("name", name.as_str().as_bytes().to_vec());
-        change.put(&group);
+        change.expect_free::<Group>("name", group.name.as_str().as_bytes().to_vec());
+        put(&mut change, &mut group)?;
         change.commit().map_err(|error| match error {
-            Error::Store(keyward_store::Error::Conflict(_)) => exists(),
+            Error::Store(keyward_store::Error::Conflict(_)) => exists,
             other => other,
         })?;
         Ok(group)
@@ -42,21 +60,37 @@ impl Vault {
     /// # Errors
     /// [`Error::Missing`], [`Error::Denied`].
     pub fn delete_group(&self, actor: &Actor, name: &Login) -> Result<Group, Error> {
+        self.remove_group(actor, self.group_row(name)?)
+    }
+
+    /// Deletes a group with its role bindings, and what an identity provider says of it.
+    pub(crate) fn remove_group(&self, actor: &Actor, row: Row<Group>) -> Result<Group, Error> {
         let (object, action) = (Object::Vault(self.id()), ActionName::GroupDelete);
-        let row = self.group_row(name)?;
-        let names = Names::default().with("group", name.as_str());
+        let names = Names::default().with("group", row.record.name.as_str());
         let permit = self.permit_administer(actor, object, action, &names)?;
-        let roster = self.roster()?;
+        let bindings = self.bindings_now(&Subject::Group(row.record.id))?;
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::unchanged(&row));
         change.delete::<Group>(row.record.key());
-        let (gave, now) = (roster.bindings_of(&Subject::Group(row.record.id)), self.tools.clock.now());
-        team_history::remember_group(&mut change, &row.record, gave, now);
-        for binding in roster.bindings_of(&Subject::Group(row.record.id)) {
-            change.delete::<keyward_access::RoleBinding>(binding.key());
+        if let Some(said) = records::load::<ProvisionedGroup>(&self.store, &row.record.key())? {
+            change.delete::<ProvisionedGroup>(said.record.key());
         }
-        change.commit().map_err(|error| raced(error, name.as_str()))?;
+        team_history::remember_group(&mut change, &row.record, &bindings, self.tools.clock.now());
+        bindings.iter().for_each(|binding| change.delete::<RoleBinding>(binding.key()));
+        change.commit().map_err(|error| raced(error, row.record.name.as_str()))?;
         Ok(row.record)
+    }
+
+    /// What the roster knows, and what was given so lately that it does not know it yet: the index
+    /// alone is not authentic.
+    fn bindings_now(&self, subject: &Subject) -> Result<Vec<RoleBinding>, Error> {
+        let mut bindings = self.roster()?.bindings_of(subject).to_vec();
+        for row in records::find::<RoleBinding>(&self.store, "subject", &subject.index())? {
+            if bindings.iter().all(|known| known.id != row.record.id) {
+                bindings.push(row.record);
+            }
+        }
+        Ok(bindings)
     }
 
     /// Takes somebody in.

@@ -70,6 +70,7 @@ mod slot;
 mod spent;
 mod tally;
 mod team;
+mod team_begun;
 mod team_carry;
 mod team_history;
 mod team_onboarding;

@@ -54,6 +54,7 @@ impl Vault {
         besides: impl FnOnce(&mut Change<'_>, &Identity),
     ) -> Result<Identity, Error> {
         let names = of_account(&account);
+        let names = if account.is_enabled() { names } else { names.with("disabled", "true") };
         let object = Object::Vault(self.id());
         let permit = self.permit_administer(actor, object, action, &names)?;
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
@@ -125,7 +126,8 @@ impl Vault {
         Ok(account)
     }
 
-    /// Lets an account act again. Its tokens stay dead.
+    /// Lets an account act again. Its tokens stay dead. To an identity provider for which he was
+    /// gone he is there again: nobody acts whom it can not end.
     ///
     /// # Errors
     /// [`Error::Refused`] when it is not disabled; [`Error::Missing`], [`Error::Denied`].
@@ -142,6 +144,7 @@ impl Vault {
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::unchanged(&row));
         change.put(&account);
+        self.is_there_again(&mut change, principal)?;
         change.commit().map_err(|error| raced(error, called(&account)))?;
         Ok(account)
     }

@@ -61,9 +61,9 @@ impl Vault {
                 .map(|row| (row.record.principal.clone(), row.record))
                 .collect();
         let roster = self.roster()?;
-        let people = roster.identities().into_iter().filter(|account| account.kind == IdentityKind::Person);
-        let people = people.map(|account| (account.clone(), said.remove(&account.principal)));
-        Ok(people.filter(|(_, said)| !said.as_ref().is_some_and(|said| said.gone)).collect())
+        let people = roster.identities().into_iter().map(|account| (account, said.remove(&account.principal)));
+        let people = people.filter(|(account, said)| is_there(account, said.as_ref()));
+        Ok(people.map(|(account, said)| (account.clone(), said)).collect())
     }
 
     /// A person who is not gone.
@@ -75,11 +75,22 @@ impl Vault {
         let missing = || Error::Missing { noun: "account", name: principal.to_string() };
         let account = self.account_row(principal)?.record;
         let said = self.said_of(principal)?.map(|row| row.record);
-        let is_there = account.kind == IdentityKind::Person && !said.as_ref().is_some_and(|said| said.gone);
-        is_there.then_some((account, said)).ok_or_else(missing)
+        is_there(&account, said.as_ref()).then_some((account, said)).ok_or_else(missing)
     }
 
-    /// Makes a person's account, without any role.
+    /// The person of a login who is not gone.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list the vault.
+    pub fn provisioned_user_called(&self, actor: &Actor, login: &Login) -> Result<Option<Provisioned>, Error> {
+        self.permit_list_vault(actor)?;
+        let Some(account) = self.roster()?.by_login(login).cloned() else { return Ok(None) };
+        let said = self.said_of(&account.principal)?.map(|row| row.record);
+        Ok(is_there(&account, said.as_ref()).then_some((account, said)))
+    }
+
+    /// Makes a person's account, without any role; one that is not `active` is disabled from the
+    /// beginning.
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::Refused`] when too much is said, [`Error::Denied`].
@@ -90,11 +101,12 @@ impl Vault {
         name: &str,
         external_id: Option<String>,
         attributes: Value,
+        active: bool,
     ) -> Result<Provisioned, Error> {
         let principal = PrincipalId::random(PrincipalSort::User, &*self.tools.random)?;
         let now = self.tools.clock.now();
         let account = Identity::new(principal.clone(), IdentityKind::Person, named(name, login)?, now);
-        let account = Identity { login: Some(login.clone()), ..account };
+        let account = Identity { login: Some(login.clone()), disabled_at: (!active).then_some(now), ..account };
         let said = ProvisionedUser { principal, external_id, attributes, modified_at: now, gone: false };
         check(&said)?;
         let account = self.add_account(actor, ActionName::UserAdd, account, |change, _| change.put(&said))?;
@@ -184,9 +196,29 @@ impl Vault {
         Ok((account, Some(said)))
     }
 
+    /// Within the change by which somebody acts again.
+    pub(crate) fn is_there_again(&self, change: &mut Change<'_>, principal: &PrincipalId) -> Result<(), Error> {
+        match self.said_of(principal)? {
+            Some(row) => {
+                change.expect(records::unchanged(&row));
+                if row.record.gone {
+                    change.put(&ProvisionedUser { gone: false, modified_at: self.tools.clock.now(), ..row.record });
+                }
+            }
+            // The provider may say at this moment that he is gone.
+            None => change.expect(records::absent_at::<ProvisionedUser>(principal.as_str().into())),
+        }
+        Ok(())
+    }
+
     fn said_of(&self, principal: &PrincipalId) -> Result<Option<Row<ProvisionedUser>>, Error> {
         records::load::<ProvisionedUser>(&self.store, principal.as_str().as_bytes())
     }
+}
+
+/// Whether an account is a person's who is not gone, as far as the provider is concerned.
+fn is_there(account: &Identity, said: Option<&ProvisionedUser>) -> bool {
+    account.kind == IdentityKind::Person && !said.is_some_and(|said| said.gone)
 }
 
 fn check(said: &ProvisionedUser) -> Result<(), Error> {

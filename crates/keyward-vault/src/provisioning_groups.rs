@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use keyward_access::{Group, Login, Object, RoleBinding, Subject};
+use keyward_access::{Group, Login, Object};
 use keyward_audit::Action as ActionName;
 use keyward_types::{GroupId, PrincipalId, Record, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,24 @@ impl Vault {
         Ok(groups.filter_map(|group| said.remove(&group.id).map(|said| (group, said))).collect())
     }
 
+    /// The same of the groups that somebody is in.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list the vault.
+    pub fn provisioned_groups_of(&self, actor: &Actor, member: &PrincipalId) -> Result<Vec<ProvisionedTeam>, Error> {
+        self.permit_list_vault(actor)?;
+        let roster = self.roster()?;
+        let his = roster.groups().iter().filter(|group| group.members.contains(member));
+        let mut teams = Vec::new();
+        for group in his {
+            if let Some(said) = records::load::<ProvisionedGroup>(&self.store, group.id.as_bytes())? {
+                teams.push((group.clone(), said.record));
+            }
+        }
+        teams.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        Ok(teams)
+    }
+
     /// A group that was made by an identity provider.
     ///
     /// # Errors
@@ -71,7 +89,8 @@ impl Vault {
     /// Makes a group with these people in it. It has no role until somebody binds one to it.
     ///
     /// # Errors
-    /// [`Error::Exists`], [`Error::Missing`] for who is not there, [`Error::Denied`].
+    /// [`Error::Exists`], [`Error::Missing`] for who is not there, [`Error::Refused`] when too much is
+    /// said, [`Error::Denied`].
     pub fn provision_group(
         &self,
         actor: &Actor,
@@ -80,24 +99,11 @@ impl Vault {
         external_id: Option<String>,
         members: &[PrincipalId],
     ) -> Result<ProvisionedTeam, Error> {
-        let (object, action) = (Object::Vault(self.id()), ActionName::GroupCreate);
-        let names = Names::default().with("group", name.as_str());
-        let permit = self.permit_administer(actor, object, action, &names)?;
-        let (id, now) = (GroupId::random(&*self.tools.random)?, self.tools.clock.now());
-        let by = actor.principal().clone();
-        let mut group = Group { id, name: name.clone(), members: Vec::new(), created_at: now, created_by: by };
-        let said = self.said(id, display_name, external_id)?;
-        let exists = || Error::Exists { noun: "group", name: name.to_string() };
-        if self.roster()?.groups().iter().any(|other| other.name == *name) {
-            return Err(exists());
-        }
-        let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
-        change.expect_free::<Group>("name", name.as_str().as_bytes().to_vec());
-        change.put(&said);
-        self.bring_to(&mut change, actor, &mut group, members)?;
-        change.commit().map_err(|error| match error {
-            Error::Store(keyward_store::Error::Conflict(_)) => exists(),
-            other => other,
+        let group = self.new_group(actor, name)?;
+        let said = self.said(group.id, display_name, external_id)?;
+        let group = self.add_group(actor, group, |change, group| {
+            change.put(&said);
+            self.bring_to(change, actor, group, members)
         })?;
         Ok((group, said))
     }
@@ -147,20 +153,8 @@ impl Vault {
     /// # Errors
     /// [`Error::Missing`], [`Error::Denied`].
     pub fn unprovision_group(&self, actor: &Actor, id: GroupId) -> Result<Group, Error> {
-        let (row, before) = self.provisioned_group_rows(id)?;
-        let (object, action) = (Object::Vault(self.id()), ActionName::GroupDelete);
-        let names = Names::default().with("group", row.record.name.as_str());
-        let permit = self.permit_administer(actor, object, action, &names)?;
-        let roster = self.roster()?;
-        let bindings = roster.bindings_of(&Subject::Group(id));
-        let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
-        change.expect(records::unchanged(&row));
-        change.delete::<Group>(row.record.key());
-        change.delete::<ProvisionedGroup>(before.record.key());
-        team_history::remember_group(&mut change, &row.record, bindings, self.tools.clock.now());
-        bindings.iter().for_each(|binding| change.delete::<RoleBinding>(binding.key()));
-        change.commit().map_err(|error| raced(error, row.record.name.as_str()))?;
-        Ok(row.record)
+        let (row, _) = self.provisioned_group_rows(id)?;
+        self.remove_group(actor, row)
     }
 
     /// Puts the group with these members, and then an entry for each who comes or goes: the group is

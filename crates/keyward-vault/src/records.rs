@@ -261,11 +261,16 @@ pub(crate) fn unchanged<R: Record>(row: &Row<R>) -> Expect {
 }
 
 pub(crate) fn absent<R: Record>(record: &R) -> Expect {
-    Expect::Absent { collection: R::COLLECTION.to_owned(), key: record.key() }
+    absent_at::<R>(record.key())
+}
+
+/// The same of a record that nobody has made.
+pub(crate) fn absent_at<R: Record>(key: Vec<u8>) -> Expect {
+    Expect::Absent { collection: R::COLLECTION.to_owned(), key }
 }
 
 /// The MAC was checked by the store, so that bytes which do not parse are of another keyward.
-fn parse<R: Record>(row: &keyward_store::Record) -> Result<Row<R>, Error> {
+pub(crate) fn parse<R: Record>(row: &keyward_store::Record) -> Result<Row<R>, Error> {
     let record = serde_json::from_slice(&row.value)
         .map_err(|_| Error::Damaged("a record was written by a newer keyward, or by none"))?;
     Ok(Row { record, generation: row.generation })

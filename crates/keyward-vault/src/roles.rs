@@ -2,10 +2,11 @@
 //! nobody raises himself; owners alone make owners, and the one in whose name the vault is opened
 //! stays.
 
-use keyward_access::{IdentityKind, Object, Permit, Role, RoleBinding, Subject};
+use keyward_access::{Group, IdentityKind, Object, Permit, Role, RoleBinding, Subject};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
-    Administer, BindingId, EnvironmentId, EnvironmentName, Operation, ProjectId, ProjectName, Record, Timestamp,
+    Administer, BindingId, EnvironmentId, EnvironmentName, GroupId, Operation, ProjectId, ProjectName, Record,
+    Timestamp,
 };
 
 use crate::actor::Actor;
@@ -78,7 +79,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Refused`] when the actor could not give it there, or it would make an owner of a
-    /// group, a program or for a while; [`Error::Exists`], [`Error::Denied`].
+    /// group, a program or for a while; [`Error::Exists`], [`Error::Denied`]; [`Error::Raced`] when
+    /// the group is changed at this moment.
     pub fn grant(
         &self,
         actor: &Actor,
@@ -91,8 +93,21 @@ impl Vault {
         let mut change = Change::permitted(self, actor, permit, telling);
         self.keep_first_owner(&mut change)?;
         change.put(&binding);
-        change.commit()?;
+        if let Subject::Group(id) = subject {
+            self.touch_group(&mut change, *id)?;
+        }
+        change.commit().map_err(|error| raced(error, role.as_str()))?;
         Ok(binding)
+    }
+
+    /// A group goes with its roles: who deletes it at this moment has to know of this one, and none
+    /// is given to a group that is gone.
+    fn touch_group(&self, change: &mut Change<'_>, id: GroupId) -> Result<(), Error> {
+        let missing = || Error::Missing { noun: "group", name: id.to_string() };
+        let row = records::load::<Group>(&self.store, id.as_bytes())?.ok_or_else(missing)?;
+        change.expect(records::unchanged(&row));
+        change.put(&row.record);
+        Ok(())
     }
 
     /// The permit, the entry and the new binding for giving a role.
@@ -192,8 +207,7 @@ impl Vault {
 
     /// Takes a role away within a change.
     pub(crate) fn revoke_in(&self, change: &mut Change<'_>, binding: &RoleBinding) -> Result<(), Error> {
-        let last = Subject::Principal(self.header_lock().owner.clone());
-        if binding.role == Role::Owner && binding.subject == last {
+        if self.is_of_the_first_owner(binding) {
             return Err(Error::Refused(
                 "whoever opens the vault with a key slot acts in this owner's name; hand that over first".into(),
             ));
@@ -209,6 +223,11 @@ impl Vault {
         change.delete::<RoleBinding>(binding.key());
         team_history::remember_binding(change, binding, self.tools.clock.now());
         Ok(())
+    }
+
+    /// Whether it makes him an owner in whose name the vault is opened: it stays.
+    pub(crate) fn is_of_the_first_owner(&self, binding: &RoleBinding) -> bool {
+        binding.role == Role::Owner && binding.subject == Subject::Principal(self.header_lock().owner.clone())
     }
 
     /// Every binding for a caller who may list the vault; for others those of their own and of the

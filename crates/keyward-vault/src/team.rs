@@ -181,8 +181,8 @@ impl Vault {
         stored.collect()
     }
 
-    /// Puts the tasks of a plan on record; those that are there stay as they are. Answers how many
-    /// are new.
+    /// Puts on record that somebody's leaving is begun, with the tasks of a plan; those that are there
+    /// stay as they are. Answers how many are new.
     ///
     /// # Errors
     /// [`Error::Denied`]; [`Error::Refused`] when they are of several people.
@@ -197,6 +197,7 @@ impl Vault {
         let fresh: Vec<Task> = tasks.into_iter().filter(|task| !known.contains(&task.about)).collect();
         let telling = Telling::new(action, object).count(fresh.len() as u64).names(names);
         let mut change = Change::permitted(self, actor, permit, telling);
+        self.remember_begun(&mut change, leaver)?;
         for task in &fresh {
             change.expect(records::absent(task));
             change.put(task);

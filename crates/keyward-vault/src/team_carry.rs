@@ -1,14 +1,14 @@
 //! Carrying out what a review answers, within the change that puts the answer on record: there is
 //! no moment at which the one is done and the other is not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use keyward_access::{Caller, Group, Role, RoleBinding, Subject};
-use keyward_types::{BindingId, GroupId, PrincipalId};
+use keyward_access::{Caller, Group, Permit, Role, RoleBinding, Subject};
+use keyward_types::{Administer, BindingId, GroupId, PrincipalId};
 
 use crate::actor::Actor;
-use crate::change::Change;
-use crate::records::{self, Row};
+use crate::change::{Change, Telling};
+use crate::records;
 use crate::team_history::{self, EndedBinding};
 use crate::team_review::{Answer, Review, Right};
 use crate::{Error, Reach, Vault};
@@ -21,12 +21,21 @@ pub(crate) struct Carrying<'a> {
     /// Whose rights decide what may be taken away; `None`: the house's own, which owners are above.
     taker: Option<Caller>,
     groups: HashMap<GroupId, Group>,
+    moves: Vec<Move>,
+}
+
+/// Somebody comes into a group or goes from it.
+struct Move {
+    group: GroupId,
+    leaver: Option<PrincipalId>,
+    permit: Permit<Administer>,
+    telling: Telling,
 }
 
 impl Vault {
     /// Carries out what `actor` answers.
     pub(crate) fn carrying<'a>(&'a self, actor: &'a Actor) -> Carrying<'a> {
-        Carrying { vault: self, actor, taker: Some(actor.caller.clone()), groups: HashMap::new() }
+        self.carrying_for(actor, Some(actor.caller.clone()))
     }
 
     /// Carries out what a review's deadline takes away: what whoever began the review could have
@@ -35,29 +44,45 @@ impl Vault {
     pub(crate) fn carrying_deadline<'a>(&'a self, actor: &'a Actor, review: &Review) -> Result<Carrying<'a>, Error> {
         let taker = self.roster()?.standing(&review.started_by);
         let taker = taker.map(|standing| Caller::member(standing, self.tools.clock.now()));
-        Ok(Carrying { vault: self, actor, taker, groups: HashMap::new() })
+        Ok(self.carrying_for(actor, taker))
+    }
+
+    fn carrying_for<'a>(&'a self, actor: &'a Actor, taker: Option<Caller>) -> Carrying<'a> {
+        Carrying { vault: self, actor, taker, groups: HashMap::new(), moves: Vec::new() }
     }
 }
 
 impl Carrying<'_> {
-    /// Adds to the change what an answer does.
-    pub(crate) fn out(&mut self, change: &mut Change<'_>, right: &Right, answer: &Answer) -> Result<(), Error> {
-        match answer {
-            Answer::Open | Answer::Kept { .. } => Ok(()),
-            Answer::Removed { .. } => self.take_away(change, right),
-            Answer::Narrowed { to, .. } => {
-                self.give(change, right, to)?;
-                self.take_away(change, right)
+    /// Adds to the change what these answers do. First what they do to groups, which are as large as
+    /// all who are in them: each is put once, and then an entry for each who comes or goes.
+    pub(crate) fn out(mut self, change: &mut Change<'_>, answers: &[(&Right, &Answer)]) -> Result<(), Error> {
+        for (right, answer) in answers.iter().filter(|(right, _)| right.group.is_some()) {
+            match answer {
+                Answer::Open | Answer::Kept { .. } => {}
+                Answer::Removed { .. } | Answer::Narrowed { .. } => self.take_out(change, right)?,
+                Answer::Restored { .. } => self.take_in(change, right)?,
             }
-            Answer::Restored { .. } => self.give_back(change, right),
         }
+        self.put_groups(change);
+        for (right, answer) in answers {
+            if let Answer::Narrowed { to, .. } = answer {
+                self.give(change, right, to)?;
+            }
+            match (&right.group, answer) {
+                (None, Answer::Removed { .. } | Answer::Narrowed { .. }) => self.take_away(change, right)?,
+                (None, Answer::Restored { .. }) => self.give(change, right, &right.role)?,
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
-    /// Whether the right may be taken away, as far as it is there.
+    /// Whether the right may be taken away, as far as it is there. The vault may have been handed
+    /// over since the review began: in whose name it is opened by now keeps that right.
     pub(crate) fn may_take(&self, right: &Right) -> Result<bool, Error> {
         // What a group gives ends with the membership, which takes no role of whoever ends it.
         let Some(binding) = self.binding(right)? else { return Ok(true) };
-        Ok(right.group.is_some() || self.takes(&binding))
+        Ok(right.group.is_some() || self.takes(&binding) && !self.vault.is_of_the_first_owner(&binding))
     }
 
     fn takes(&self, binding: &RoleBinding) -> bool {
@@ -70,10 +95,7 @@ impl Carrying<'_> {
     }
 
     /// Somebody may have been faster: then there is nothing to take.
-    fn take_away(&mut self, change: &mut Change<'_>, right: &Right) -> Result<(), Error> {
-        if right.group.is_some() {
-            return self.take_out(change, right);
-        }
+    fn take_away(&self, change: &mut Change<'_>, right: &Right) -> Result<(), Error> {
         let Some(binding) = self.binding(right)? else { return Ok(()) };
         if !self.takes(&binding) {
             return Err(Error::Refused(format!("the role {} is not yours to take away there", binding.role)));
@@ -84,32 +106,44 @@ impl Carrying<'_> {
     }
 
     fn take_out(&mut self, change: &mut Change<'_>, right: &Right) -> Result<(), Error> {
-        let Some(mut group) = self.group(change, right)? else { return Ok(()) };
+        let (vault, actor) = (self.vault, self.actor);
+        let Some(group) = self.group(change, right)? else { return Ok(()) };
         if !group.members.contains(&right.holder) {
             return Ok(());
         }
-        let (permit, telling) = self.vault.leaving(self.actor, &mut group, &right.holder)?;
-        change.also_permitted(permit, telling);
-        change.put(&group);
-        team_history::remember_member(change, &group, &right.holder, self.vault.tools.clock.now());
-        self.groups.insert(group.id, group);
+        let (permit, telling) = vault.leaving(actor, group, &right.holder)?;
+        let (group, leaver) = (group.id, Some(right.holder.clone()));
+        self.moves.push(Move { group, leaver, permit, telling });
         Ok(())
     }
 
-    fn give_back(&mut self, change: &mut Change<'_>, right: &Right) -> Result<(), Error> {
-        if right.group.is_none() {
-            return self.give(change, right, &right.role);
-        }
+    fn take_in(&mut self, change: &mut Change<'_>, right: &Right) -> Result<(), Error> {
+        let (vault, actor) = (self.vault, self.actor);
         let missing = || Error::Missing { noun: "group", name: right.group.clone().unwrap_or_default() };
-        let mut group = self.group(change, right)?.ok_or_else(missing)?;
+        let group = self.group(change, right)?.ok_or_else(missing)?;
         if group.members.contains(&right.holder) {
             return Ok(());
         }
-        let (permit, telling) = self.vault.joining(self.actor, &mut group, &right.holder)?;
-        change.also_permitted(permit, telling);
-        change.put(&group);
-        self.groups.insert(group.id, group);
+        let (permit, telling) = vault.joining(actor, group, &right.holder)?;
+        let group = group.id;
+        self.moves.push(Move { group, leaver: None, permit, telling });
         Ok(())
+    }
+
+    fn put_groups(&mut self, change: &mut Change<'_>) {
+        let (moves, now) = (std::mem::take(&mut self.moves), self.vault.tools.clock.now());
+        let mut put = HashSet::new();
+        for group in moves.iter().filter_map(|one| self.groups.get(&one.group)) {
+            if put.insert(group.id) {
+                change.put(group);
+            }
+        }
+        for Move { group, leaver, permit, telling } in moves {
+            change.also_permitted(permit, telling);
+            if let (Some(group), Some(leaver)) = (self.groups.get(&group), leaver) {
+                team_history::remember_member(change, group, &leaver, now);
+            }
+        }
     }
 
     /// Gives a role where the right is or was; one that is there already is as good.
@@ -167,16 +201,14 @@ impl Carrying<'_> {
 
     /// The group by which somebody has a right, as this change has left it; `None`: it is gone. What
     /// it was called when the review began may be another group's name by now.
-    fn group(&self, change: &mut Change<'_>, right: &Right) -> Result<Option<Group>, Error> {
+    fn group(&mut self, change: &mut Change<'_>, right: &Right) -> Result<Option<&mut Group>, Error> {
         let Some(RoleBinding { subject: Subject::Group(id), .. }) = self.gave(right)? else { return Ok(None) };
-        if let Some(group) = self.groups.get(&id) {
-            return Ok(Some(group.clone()));
+        if !self.groups.contains_key(&id) {
+            let Some(row) = records::load::<Group>(&self.vault.store, id.as_bytes())? else { return Ok(None) };
+            change.expect(records::unchanged(&row));
+            self.groups.insert(id, row.record);
         }
-        let row: Option<Row<Group>> = records::load(&self.vault.store, id.as_bytes())?;
-        if let Some(row) = &row {
-            change.expect(records::unchanged(row));
-        }
-        Ok(row.map(|row| row.record))
+        Ok(self.groups.get_mut(&id))
     }
 }
 

@@ -244,7 +244,7 @@ impl Vault {
         let mut change = Change::permitted(self, actor, permit, Telling::new(action, object).names(names));
         change.expect(records::unchanged(&row));
         change.put(answered);
-        self.carrying(actor).out(&mut change, right, &answered.answer)?;
+        self.carrying(actor).out(&mut change, &[(right, &answered.answer)])?;
         change.commit().map(drop).map_err(|error| raced(error, &format!("line {}", seen.number)))
     }
 
@@ -262,7 +262,7 @@ impl Vault {
             .filter(|row| row.record.closed_at.is_none())
             .ok_or_else(|| Error::Refused(format!("there is no open review `{id}`")))?;
         let review = Review { closed_at: Some(self.tools.clock.now()), ..row.record.clone() };
-        let mut carrying = self.carrying_deadline(actor, &review)?;
+        let carrying = self.carrying_deadline(actor, &review)?;
         let mut taken = Vec::with_capacity(removed.len());
         for line in removed {
             if carrying.may_take(&line.right)? {
@@ -280,9 +280,8 @@ impl Vault {
             change.expect(records::unchanged(&open));
             change.put(*line);
         }
-        for line in &taken {
-            carrying.out(&mut change, &line.right, &line.answer)?;
-        }
+        let answers: Vec<(&Right, &Answer)> = taken.iter().map(|line| (&line.right, &line.answer)).collect();
+        carrying.out(&mut change, &answers)?;
         change.commit().map_err(|error| raced(error, id))?;
         Ok((review, taken.len() as u64))
     }

@@ -164,6 +164,12 @@ impl Vault {
         Self { store: self.store.remembering(REMEMBERED), ..self }
     }
 
+    /// Whoever closes this vault opens it again soon, as `run` does when its child has ended: the store
+    /// leaves until then what it does only so that its file alone is the whole of it.
+    pub fn closes_briefly(&self) {
+        self.store.engine().closes_briefly();
+    }
+
     fn check_log_head(&self) -> Result<(), Error> {
         let head = self.store.log_head()?;
         let state = head.state.ok_or(Error::Damaged("the log has no head"))?;

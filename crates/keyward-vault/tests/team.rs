@@ -71,6 +71,34 @@ fn tasks_stay_settled_whatever_comes_after() {
 }
 
 #[test]
+fn an_offboarding_is_begun_for_each_end_of_an_account() {
+    let vault = TestVault::new(12);
+    let bob = vault.vault.add_user(&vault.actor, &"bob".parse().unwrap(), "").unwrap().principal;
+    let end = || vault.vault.disable(&vault.actor, &bob).unwrap();
+    let is_begun = || {
+        let account = vault.vault.account_of(&bob).unwrap().unwrap();
+        vault.vault.offboarding_is_begun(&vault.actor, &account).unwrap()
+    };
+    end();
+    assert!(!is_begun(), "it was broken off");
+    let before = vault.vault.log_size().unwrap();
+    assert_eq!(vault.vault.begin_offboarding(&vault.actor, &bob, vec![]).unwrap(), 0);
+    assert_eq!(vault.vault.log_size().unwrap(), before + 1);
+    assert!(is_begun(), "though there is nothing to do");
+    vault.vault.enable(&vault.actor, &bob).unwrap();
+    assert!(!is_begun());
+    vault.clock.advance(1);
+    end();
+    assert!(!is_begun(), "it is another end");
+    vault.vault.begin_offboarding(&vault.actor, &bob, vec![]).unwrap();
+    assert!(is_begun());
+    let account = vault.vault.account_of(&bob).unwrap().unwrap();
+    let stranger = actor("eve", &[Operation::Read]);
+    assert!(matches!(vault.vault.offboarding_is_begun(&stranger, &account), Err(Error::Denied(_))));
+    log_is_sound(&vault);
+}
+
+#[test]
 fn a_leaver_settles_nothing_and_a_stranger_sees_nothing() {
     let vault = TestVault::new(3);
     vault.set("A", "one value of this test").unwrap();
@@ -254,6 +282,25 @@ fn a_deadline_reaches_no_further_than_who_began_the_review() {
 }
 
 #[test]
+fn a_deadline_is_kept_though_the_vault_was_handed_over_meanwhile() {
+    let vault = TestVault::new(11);
+    let (bob, eve) = (everywhere(&vault, "bob", Role::Owner), everywhere(&vault, "eve", Role::Developer));
+    let (review, lines) = review(&vault, [&bob, &eve]);
+    assert!(!lines[0].right.indispensable, "there is another owner");
+    vault.vault.start_review(&vault.actor, &review, &lines).unwrap();
+    vault.vault.hand_over(&vault.actor, bob.principal()).unwrap();
+    let removed: Vec<ReviewLine> =
+        lines.iter().map(|line| answered(line, Answer::Removed { by: None, at: Timestamp(2) })).collect();
+    let by_hand = answered(&lines[0], Answer::Removed { by: Some(vault.actor.principal().clone()), at: Timestamp(2) });
+    let refused = vault.vault.answer_review_line(&vault.actor, &lines[0], &by_hand);
+    assert!(matches!(refused, Err(Error::Refused(why)) if why.contains("hand that over first")));
+    let (closed, taken) = vault.vault.close_review(&vault.actor, "1", &removed).unwrap();
+    assert!(closed.closed_at.is_some());
+    assert_eq!((taken, has_role(&vault, &bob), has_role(&vault, &eve)), (1, true, false));
+    log_is_sound(&vault);
+}
+
+#[test]
 fn what_a_group_gives_ends_and_comes_back_with_the_answer() {
     let vault = TestVault::new(9);
     let team = "team".parse().unwrap();
@@ -269,7 +316,16 @@ fn what_a_group_gives_ends_and_comes_back_with_the_answer() {
     let removed: Vec<ReviewLine> =
         lines.iter().map(|line| answered(line, Answer::Removed { by: None, at: Timestamp(2) })).collect();
     // Both are taken out of one group in one change.
+    let before = vault.vault.log_size().unwrap();
     assert_eq!(vault.vault.close_review(&vault.actor, "1", &removed).unwrap().1, 2);
+    let told = vault.vault.log(before, 9).unwrap();
+    let of = |collection: &str| -> Vec<&str> {
+        let is_there =
+            |line: &&keyward_vault::LogLine| line.entry.records.iter().any(|one| one.collection == collection);
+        told.iter().filter(is_there).map(|line| line.entry.action.as_str()).collect()
+    };
+    assert_eq!(of("group"), ["review.close"], "it is written once, however many go");
+    assert_eq!(of("ended-membership"), ["group.leave", "group.leave"]);
     assert!(vault.vault.group_named(&vault.actor, &team).unwrap().members.is_empty());
     let by = vault.actor.principal().clone();
     let restored = answered(&removed[1], Answer::Restored { by, at: Timestamp(3) });

@@ -260,6 +260,7 @@ fn a_scan_in_ci_says_which_secret_it_is_and_reports_where() {
     // One that may recognise nothing, or is dead, makes no scan green; least of all one without candidates.
     let clean = ci.home.user().join("clean");
     std::fs::create_dir(&clean).unwrap();
+    std::fs::write(clean.join("README.md"), "Nothing to see.\n").unwrap();
     let scanned = |client: &Program| {
         let mut command = client.command(&["scan"]);
         command.current_dir(&clean);
@@ -305,7 +306,8 @@ fn a_project_goes_to_a_server_and_back() {
     let log: Value = serde_json::from_str(&log).unwrap();
     let entries = log["entries"].as_array().unwrap().iter();
     let of = entries.filter(|one| one["about"].as_str().is_some_and(|about| about.ends_with("/API_SECRET")));
-    let mut read: Vec<_> = of.filter(|one| one["action"] == "secret.read").map(|one| one["version"].as_u64()).collect();
+    let mut read: Vec<_> =
+        of.filter(|one| one["action"] == "secret.export").map(|one| one["version"].as_u64()).collect();
     read.sort_unstable();
     read.dedup();
     assert_eq!(read, [Some(1), Some(2), Some(3)]);

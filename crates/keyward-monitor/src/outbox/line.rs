@@ -41,8 +41,10 @@ pub struct SinkState {
     pub oldest: Option<u64>,
 }
 
-/// How many alerts wait for one sink at most.
-pub(super) const MOST_WAITING: usize = 128;
+/// How many alerts wait for one sink at most. Whatever comes of the log at once fits in, the first of
+/// each kind and subject and then what was held back of each (`coalesce::MOST_WINDOWS`): a sink loses
+/// nothing by a burst, but by taking less than comes for many minutes.
+pub(super) const MOST_WAITING: usize = 1024;
 
 impl Line {
     pub(super) fn new(id: AlertSinkId, name: String, only: Vec<AlertKind>, from: u64) -> Self {

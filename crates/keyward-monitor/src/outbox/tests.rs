@@ -104,7 +104,8 @@ fn what_waits_is_bounded_and_what_is_lost_is_told() {
     for n in 1..MOST_WAITING + lost {
         let subject = Subject::new("account", n.to_string());
         let severity = if n == 1 { Severity::Critical } else { Severity::Warning };
-        outbox.next(Event::Raised(Alert::new(AlertKind::NewAdmin, severity, Timestamp(0), subject, "x")), Timestamp(0));
+        // Alike or not: so many do not come through the coalescer at once.
+        outbox.post(&Alert::new(AlertKind::NewAdmin, severity, Timestamp(0), subject, "x"), None);
     }
     assert_eq!((outbox.states()[0].waiting, outbox.states()[0].lost), (MOST_WAITING, lost as u64));
     let (mut now, mut got) = (Timestamp(300_000), Vec::new());
@@ -120,6 +121,29 @@ fn what_waits_is_bounded_and_what_is_lost_is_told() {
     );
     let told = got.last().unwrap();
     assert!(told.count == lost as u64 && told.text.starts_with("alerts to `a` were dropped"), "{told:?}");
+}
+
+#[test]
+fn a_burst_of_the_log_is_lost_for_no_sink() {
+    let mut outbox = outbox(&[A]);
+    let of = |n: u64| {
+        let Event::Raised(alert) = raised(&n.to_string()) else { unreachable!("it raises") };
+        Event::Raised(alert.of_entry(n))
+    };
+    let mut steps = Vec::new();
+    for n in 0..20_000 {
+        steps.extend(outbox.next(of(n % 10_000), Timestamp(0)));
+    }
+    // Then what was held back, while the sink is busy with the first still.
+    assert!(outbox.next(Event::Tick, Timestamp(5 * 60 * 1000)).is_empty());
+    assert_eq!(outbox.states()[0].lost, 0);
+    let (mut now, mut got) = (Timestamp(5 * 60 * 1000), 0);
+    while let [parcel] = parcels(steps, A).as_slice() {
+        got += parcel.alert.count;
+        now = Timestamp(now.0 + 1);
+        steps = outbox.next(Event::Sent(A), now);
+    }
+    assert_eq!(got, 20_000);
 }
 
 #[test]
@@ -162,6 +186,7 @@ fn it_is_known_up_to_where_each_sink_has_been_told() {
     assert_eq!(oldest(&outbox), [Some(8), Some(7)], "what is held back is owed, too");
     let held = parcels(outbox.next(Event::Tick, Timestamp(10 * 60 * 1000)), A);
     assert_eq!((held[0].alert.entries, held[0].alert.about["entry"].as_str()), (Some((8, 9)), "9"));
+    assert_eq!(held[0].id, "msg_log-8-9", "entry 8 by itself is another alert");
     outbox.next(Event::Sent(A), Timestamp(10 * 60 * 1000 + 1));
     assert_eq!(oldest(&outbox)[0], None);
 }

@@ -22,7 +22,7 @@ pub use self::otlp::{Attribute, Parent, Span, SpanKind};
 pub use self::settings::TelemetrySettings;
 use crate::http::Poster;
 
-/// Sends spans until it is dropped; then what waits is sent first, for a moment.
+/// Sends spans until it is dropped; then what waits is sent first, as long as the collector takes it.
 pub struct Telemetry {
     shared: Arc<Shared>,
     random: Arc<dyn Random>,
@@ -31,6 +31,7 @@ pub struct Telemetry {
 
 struct Shared {
     settings: TelemetrySettings,
+    patience: Duration,
     queue: Mutex<Queue>,
     wake: Condvar,
     dropped: AtomicU64,
@@ -55,8 +56,12 @@ impl Telemetry {
     /// # Errors
     /// When no thread can be started.
     pub fn start(settings: TelemetrySettings, random: Arc<dyn Random>) -> std::io::Result<Self> {
-        let shared =
-            Arc::new(Shared { settings, queue: Mutex::default(), wake: Condvar::new(), dropped: AtomicU64::new(0) });
+        Self::start_with(settings, random, PATIENCE)
+    }
+
+    fn start_with(settings: TelemetrySettings, random: Arc<dyn Random>, patience: Duration) -> std::io::Result<Self> {
+        let (queue, wake, dropped) = (Mutex::default(), Condvar::new(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { settings, patience, queue, wake, dropped });
         let sending = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("keyward-traces".into()).spawn(move || sending.send())?;
         Ok(Self { shared, random, thread: Some(thread) })
@@ -108,7 +113,7 @@ impl Shared {
     }
 
     fn send(&self) {
-        let poster = Poster::patient(self.settings.endpoint.clone(), true, PATIENCE);
+        let poster = Poster::patient(self.settings.endpoint.clone(), true, self.patience);
         let headers: Vec<(&str, String)> =
             self.settings.headers.iter().map(|(name, value)| (name.as_str(), value.expose().clone())).collect();
         loop {
@@ -116,13 +121,21 @@ impl Shared {
             if !spans.is_empty() {
                 let body = otlp::request(&self.settings.resource, &spans);
                 if poster.post(&headers, &body).is_err() {
-                    self.dropped.fetch_add(spans.len() as u64, Relaxed);
+                    self.drop_with(spans.len());
                 }
             }
             if ended && self.queue().spans.is_empty() {
                 return;
             }
         }
+    }
+
+    /// Counts spans that the collector did not take. Once nothing comes any more, the rest goes with
+    /// them: a collector that hangs would hold the end up for as long again with each request.
+    fn drop_with(&self, refused: usize) {
+        let mut queue = self.queue();
+        let rest = if queue.ended { std::mem::take(&mut queue.spans).len() } else { 0 };
+        self.dropped.fetch_add((refused + rest) as u64, Relaxed);
     }
 
     /// What waits, once it is a batch or has waited long enough.
@@ -134,3 +147,6 @@ impl Shared {
         (queue.spans.drain(..n).collect(), queue.ended)
     }
 }
+
+#[cfg(test)]
+mod tests;

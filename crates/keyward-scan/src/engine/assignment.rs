@@ -10,6 +10,7 @@ mod header;
 mod literal;
 mod name;
 mod operator;
+mod sign_in;
 
 use std::ops::Range;
 
@@ -54,13 +55,17 @@ impl Matcher for Assignments {
         let words = name::WORDS
             .iter()
             .map(|word| if word.exact { Literal::exact(word.text) } else { Literal::word(word.text) });
-        words.chain(header::ANCHORS.iter().map(|anchor| Literal::word(anchor))).collect()
+        let headers = header::ANCHORS.iter().map(|anchor| Literal::word(anchor));
+        words.chain(headers).chain(sign_in::CALLS.iter().map(|(name, _)| Literal::word(name))).collect()
     }
 
     fn confirm(&self, text: &Text<'_>, anchor: usize, at: usize, found: &mut Vec<RawCandidate>) {
-        match name::WORDS.get(anchor) {
-            Some(word) => assigned(text, word, at, found),
-            None => header::confirm(text, anchor - name::WORDS.len(), at, found),
+        const HEADERS: usize = name::WORDS.len();
+        const CALLS: usize = HEADERS + header::ANCHORS.len();
+        match anchor {
+            CALLS.. => sign_in::call(text, anchor - CALLS, at, found),
+            HEADERS.. => header::confirm(text, anchor - HEADERS, at, found),
+            _ => assigned(text, &name::WORDS[anchor], at, found),
         }
     }
 }
@@ -85,6 +90,9 @@ fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCa
         Worth::Sure(_) if is_continued(bytes, &value) && !keyward_providers::looks_random(&content) => Worth::Weak,
         Worth::Sure(_) if !value.quoted && setting.syntax == Syntax::Unknown && content.contains(['(', ')', ';']) => {
             Worth::Weak
+        }
+        Worth::Weak if promise == Promise::Password && sign_in::in_company(bytes, &name.range, &value.range) => {
+            filter::judge_sign_in(&content, setting.made_up)
         }
         worth => worth,
     };

@@ -16,7 +16,7 @@ use super::matcher::Text;
 
 pub(crate) use form::is_nothing;
 pub(crate) use setting::{Setting, Syntax, has};
-pub(crate) use value::{Promise, Worth, is_series, judge};
+pub(crate) use value::{Promise, Worth, is_series, judge, judge_sign_in};
 
 /// Whether a value of a format is as dense as its alphabet leads one to expect.
 pub(crate) fn is_dense(detector: &Detector, value: &str) -> bool {
@@ -148,7 +148,7 @@ const SOMETHING_ELSE: &str = "sha sha1 sha256 sha512 commit checksum digest hash
     trace span request correlation image layer build url uri path file dashboard monitor ref nonce";
 /// Parts of names of secrets.
 const SECRET_PARTS: &str =
-    "key token secret pass auth cred pwd dsn sid bearer api webhook cookie session license salt signature";
+    "key token secret pass auth cred pwd dsn sid bearer api webhook cookie session license salt signature unseal";
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,13 @@
 //! Groups that a provider made. Those of people are not shown, and are not changed from here.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use keyward_access::Login;
+use keyward_access::{Group, Login};
 use keyward_types::{GroupId, PrincipalId};
-use keyward_vault::ProvisionedTeam;
+use keyward_vault::{ProvisionedGroup, ProvisionedTeam};
 use serde_json::{Map, Value, json};
 
 use crate::input::Params;
@@ -16,19 +16,18 @@ use crate::scim::fault::{Fault, Result};
 use crate::scim::filter::attribute;
 use crate::scim::list::Wanted;
 use crate::scim::session::{Caller, Sent, Session, shown};
-use crate::scim::users::{Memberships, id_of, text};
+use crate::scim::users::{id_of, text};
 use crate::scim::{BASE, GROUP, patch};
 
 /// Most members that one request names.
 const MOST: usize = 10_000;
 
-pub(super) fn memberships(session: &Session) -> Result<Memberships> {
-    Ok(Arc::new(session.vault.provisioned_groups(&session.actor)?))
-}
+/// The groups that people are in, as they are shown.
+pub(super) type Memberships = HashMap<PrincipalId, Vec<Value>>;
 
 pub(super) async fn list(caller: Caller, wanted: Result<Params<Wanted>, Problem>) -> Result<Response> {
     let Params(wanted) = wanted?;
-    let page = caller.ask(move |session| wanted.page(memberships(session)?.iter().map(resource).collect()));
+    let page = caller.ask(move |session| wanted.page(&session.vault.provisioned_groups(&session.actor)?, resource));
     Ok(shown(StatusCode::OK, &page.await?))
 }
 
@@ -183,4 +182,30 @@ fn resource(one: &ProvisionedTeam) -> Value {
         }),
     );
     Value::Object(map)
+}
+
+impl Session {
+    /// The groups of everybody.
+    pub(super) fn memberships(&self) -> Result<Memberships> {
+        let mut memberships = Memberships::new();
+        for (group, said) in self.vault.provisioned_groups(&self.actor)? {
+            let shown = membership(&group, &said);
+            for member in group.members {
+                memberships.entry(member).or_default().push(shown.clone());
+            }
+        }
+        Ok(memberships)
+    }
+
+    /// The same for one person: nothing else is read for it.
+    pub(super) fn memberships_of(&self, principal: &PrincipalId) -> Result<Memberships> {
+        let groups = self.vault.provisioned_groups_of(&self.actor, principal)?;
+        let shown: Vec<Value> = groups.iter().map(|(group, said)| membership(group, said)).collect();
+        Ok(if shown.is_empty() { Memberships::new() } else { [(principal.clone(), shown)].into() })
+    }
+}
+
+fn membership(group: &Group, said: &ProvisionedGroup) -> Value {
+    json!({ "value": group.id.to_string(), "display": said.display_name, "type": "direct",
+        "$ref": format!("{BASE}/Groups/{}", group.id) })
 }

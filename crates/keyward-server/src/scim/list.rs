@@ -1,5 +1,6 @@
 //! Lists: filtered, in pages, and with the attributes that are asked for.
 
+use keyward_access::Login;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,20 +24,41 @@ pub(super) const MOST: usize = 1000;
 const USUAL: usize = 100;
 
 impl Wanted {
-    /// The page of these resources, which come in an order that stays.
+    /// The login of the only person who is asked for, as providers do before they make somebody.
+    /// `None`: it is asked for others.
     ///
     /// # Errors
     /// `invalidFilter`.
-    pub(super) fn page(&self, mut all: Vec<Value>) -> Result<Value> {
-        if let Some(text) = &self.filter {
-            let filter = filter::parse(text)?;
-            all.retain(|one| filter.holds(one));
-        }
-        let total = all.len();
+    pub(super) fn user_name(&self) -> Result<Option<Login>> {
+        let filter = self.filter()?;
+        let wanted = filter.as_ref().and_then(filter::Filter::wanted);
+        Ok(wanted.and_then(|(name, value)| match value {
+            Value::String(text) if name.eq_ignore_ascii_case("userName") => text.to_lowercase().parse().ok(),
+            _ => None,
+        }))
+    }
+
+    fn filter(&self) -> Result<Option<filter::Filter>> {
+        self.filter.as_deref().map(filter::parse).transpose()
+    }
+
+    /// The page of these, which come in an order that stays. Only what is filtered or in the page is
+    /// `shown`.
+    ///
+    /// # Errors
+    /// `invalidFilter`.
+    pub(super) fn page<T>(&self, all: &[T], shown: impl Fn(&T) -> Value) -> Result<Value> {
         // RFC 7644, 3.4.2.4: what is below one is one, a negative count is none.
         let start = usize::try_from(self.start_index.unwrap_or(1)).unwrap_or(1).max(1);
         let count = self.count.map_or(USUAL, |count| usize::try_from(count).unwrap_or(0)).min(MOST);
-        let page: Vec<Value> = all.into_iter().skip(start - 1).take(count).map(|one| self.cut(one)).collect();
+        let (total, page): (usize, Vec<Value>) = match self.filter()? {
+            None => (all.len(), all.iter().skip(start - 1).take(count).map(shown).collect()),
+            Some(filter) => {
+                let fitting: Vec<Value> = all.iter().map(shown).filter(|one| filter.holds(one)).collect();
+                (fitting.len(), fitting.into_iter().skip(start - 1).take(count).collect())
+            }
+        };
+        let page: Vec<Value> = page.into_iter().map(|one| self.cut(one)).collect();
         Ok(json!({
             "schemas": [LIST], "totalResults": total, "startIndex": start, "itemsPerPage": page.len(),
             "Resources": page,
@@ -73,7 +95,7 @@ mod tests {
     }
 
     fn page(start_index: Option<i64>, count: Option<i64>) -> (usize, usize, usize) {
-        let page = Wanted { start_index, count, ..Wanted::default() }.page(people(250)).unwrap();
+        let page = Wanted { start_index, count, ..Wanted::default() }.page(&people(250), Value::clone).unwrap();
         let of = |name: &str| usize::try_from(page[name].as_u64().unwrap()).unwrap();
         assert_eq!(page["Resources"].as_array().unwrap().len(), of("itemsPerPage"));
         (of("totalResults"), of("startIndex"), of("itemsPerPage"))
@@ -87,6 +109,37 @@ mod tests {
         assert_eq!(page(Some(1), Some(-1)), (250, 1, 0));
         assert_eq!(page(Some(9000), Some(10)), (250, 9000, 0));
         assert_eq!(page(None, Some(i64::MAX)), (250, 1, 250));
+    }
+
+    #[test]
+    fn whoever_is_asked_for_by_name_is_known() {
+        let of = |filter: &str| Wanted { filter: Some(filter.into()), ..Wanted::default() }.user_name().unwrap();
+        let login = |text: &str| Some(text.parse().unwrap());
+        assert_eq!(of(r#"USERNAME eq "Ada@example.com""#), login("ada@example.com"));
+        let urn = r#"urn:ietf:params:scim:schemas:core:2.0:User:userName eq "ada""#;
+        assert_eq!(of(urn), login("ada"));
+        for others in [
+            r#"userName ne "ada""#,
+            r#"userName sw "a""#,
+            r#"userName eq "ada" or title pr"#,
+            r#"title eq "ada""#,
+            r#"userName eq "a b""#,
+        ] {
+            assert_eq!(of(others), None, "{others}");
+        }
+        assert_eq!(Wanted::default().user_name().unwrap(), None);
+    }
+
+    #[test]
+    fn only_what_is_in_the_page_is_shown() {
+        let shown = std::cell::Cell::new(0);
+        let page = Wanted { start_index: Some(101), count: Some(20), ..Wanted::default() };
+        page.page(&people(250), |one| {
+            shown.set(shown.get() + 1);
+            one.clone()
+        })
+        .unwrap();
+        assert_eq!(shown.get(), 20);
     }
 
     #[test]

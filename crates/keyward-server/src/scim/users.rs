@@ -1,23 +1,21 @@
 //! People.
 
-use std::sync::Arc;
-
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use keyward_access::{Group, Identity, Login};
-use keyward_client::Desk;
+use keyward_access::{Identity, Login};
 use keyward_types::PrincipalId;
-use keyward_vault::{Provisioned, ProvisionedGroup};
+use keyward_vault::{Error, Provisioned};
 use serde_json::{Map, Value, json};
 
 use crate::input::Params;
 use crate::problem::Problem;
 use crate::scim::fault::{Fault, Result};
 use crate::scim::filter::attribute;
+use crate::scim::groups::Memberships;
 use crate::scim::list::Wanted;
 use crate::scim::session::{Caller, Sent, Session, shown};
-use crate::scim::{BASE, ENTERPRISE, USER, groups, patch};
+use crate::scim::{BASE, ENTERPRISE, USER, patch};
 
 /// What is not kept of what a provider says: what the server says itself, what it never takes from
 /// here (passwords, roles), and what stands in the account.
@@ -37,9 +35,16 @@ const NOT_KEPT: [&str; 10] = [
 pub(super) async fn list(caller: Caller, wanted: Result<Params<Wanted>, Problem>) -> Result<Response> {
     let Params(wanted) = wanted?;
     let page = caller.ask(move |session| {
-        let memberships = groups::memberships(session)?;
-        let people = session.vault.provisioned_users(&session.actor)?;
-        wanted.page(people.iter().map(|one| resource(one, &memberships)).collect())
+        let (vault, actor) = (&session.vault, &session.actor);
+        let people = match wanted.user_name()? {
+            Some(login) => vault.provisioned_user_called(actor, &login)?.into_iter().collect(),
+            None => vault.provisioned_users(actor)?,
+        };
+        let memberships = match people.as_slice() {
+            [(account, _)] => session.memberships_of(&account.principal)?,
+            _ => session.memberships()?,
+        };
+        wanted.page(&people, |one| resource(one, &memberships))
     });
     Ok(shown(StatusCode::OK, &page.await?))
 }
@@ -56,14 +61,9 @@ pub(super) async fn show(
 
 pub(super) async fn create(caller: Caller, Sent(sent): Sent) -> Result<Response> {
     let made = caller.ask(move |session| {
-        let said = Said::of(&sent)?;
         let (vault, actor) = (&session.vault, &session.actor);
-        let made = vault.provision_user(actor, &said.login, &said.name, said.external_id, said.attributes)?;
-        let made = match said.active {
-            true => made,
-            // There is nothing to be rotated for who never came.
-            false => (vault.disable(actor, &made.0.principal)?, made.1),
-        };
+        let Said { login, name, external_id, active, attributes } = Said::of(&sent)?;
+        let made = vault.provision_user(actor, &login, &name, external_id, attributes, active)?;
         session.user(&made)
     });
     Ok(shown(StatusCode::CREATED, &made.await?))
@@ -73,7 +73,7 @@ pub(super) async fn replace(caller: Caller, Path(id): Path<String>, Sent(sent): 
     let done = caller.change(move |session| {
         let known = found(session, &id)?;
         let said = Said::of(&sent)?;
-        session.become_so(known, said, false)
+        session.become_so(known, said)
     });
     Ok(shown(StatusCode::OK, &done.await?))
 }
@@ -85,7 +85,7 @@ pub(super) async fn patch(caller: Caller, Path(id): Path<String>, Sent(sent): Se
         for operation in patch::operations(&sent)? {
             operation.apply(&mut changed)?;
         }
-        session.become_so(known, Said::of(&changed)?, true)
+        session.become_so(known, Said::of(&changed)?)
     });
     Ok(shown(StatusCode::OK, &done.await?))
 }
@@ -94,7 +94,7 @@ pub(super) async fn patch(caller: Caller, Path(id): Path<String>, Sent(sent): Se
 pub(super) async fn delete(caller: Caller, Path(id): Path<String>) -> Result<Response> {
     let done = caller.change(move |session| {
         let account = session.end(found(session, &id)?.0)?;
-        Ok(session.vault.unprovision_user(&session.actor, &account.principal)?)
+        session.of_seen(&account, session.vault.unprovision_user(&session.actor, &account.principal))
     });
     done.await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -134,20 +134,17 @@ impl Said {
 
 impl Session {
     fn user(&self, one: &Provisioned) -> Result<Value> {
-        Ok(resource(one, &groups::memberships(self)?))
+        Ok(resource(one, &self.memberships_of(&one.0.principal)?))
     }
 
     /// Ends or revives the account first, since that is what cannot wait, and then changes what is
     /// said of it.
-    ///
-    /// `again` makes good an end that was broken off between the account and what is to be done.
-    fn become_so(&self, known: Provisioned, said: Said, again: bool) -> Result<Value> {
+    fn become_so(&self, known: Provisioned, said: Said) -> Result<Value> {
         let (account, before) = known;
         let account = match (account.is_enabled(), said.active) {
-            (true, false) => self.end(account)?,
-            (false, false) if again => self.end(account)?,
-            (false, true) => self.vault.enable(&self.actor, &account.principal)?,
-            _ => account,
+            (_, false) => self.end(account)?,
+            (false, true) => self.of_seen(&account, self.vault.enable(&self.actor, &account.principal))?,
+            (true, true) => account,
         };
         let changed = self.vault.change_provisioned_user(
             &self.actor,
@@ -160,24 +157,34 @@ impl Session {
         self.user(&changed)
     }
 
-    /// Tokens and sessions are dead when this returns, and what is to be done about it is on record.
+    /// Tokens and sessions are dead when this returns, and what is to be done about it is on record:
+    /// where an end was broken off between the two, that is made good.
     fn end(&self, account: Identity) -> Result<Identity> {
         let login = account.login.clone().ok_or_else(|| Fault::missing("user"))?;
         let account = match account.is_enabled() {
             // A refusal is one of the vault's own, with what it says.
-            true => self.vault.disable(&self.actor, &account.principal)?,
-            false if !self.vault.offboarding_tasks(&self.actor, &account.principal)?.is_empty() => return Ok(account),
+            true => self.of_seen(&account, self.vault.disable(&self.actor, &account.principal))?,
+            false if self.vault.offboarding_is_begun(&self.actor, &account)? => return Ok(account),
             false => account,
         };
-        self.desk().offboard(login)?;
+        self.desk().offboard_account(&login, account.clone())?;
         Ok(account)
+    }
+
+    /// What is refused may be so because somebody else has done it since the account was seen.
+    fn of_seen<T>(&self, seen: &Identity, done: Result<T, Error>) -> Result<T> {
+        let is_refused = matches!(done, Err(Error::Refused(_)));
+        if is_refused && self.vault.provisioned_user(&self.actor, &seen.principal)?.0 != *seen {
+            return Err(Error::Raced(seen.principal.to_string()).into());
+        }
+        Ok(done?)
     }
 }
 
 fn found(session: &Session, id: &str) -> Result<Provisioned> {
     let principal: PrincipalId = format!("user:{id}").parse().map_err(|_| Fault::missing("user"))?;
     match session.vault.provisioned_user(&session.actor, &principal) {
-        Err(keyward_vault::Error::Missing { .. }) => Err(Fault::missing("user")),
+        Err(Error::Missing { .. }) => Err(Fault::missing("user")),
         found => Ok(found?),
     }
 }
@@ -216,15 +223,8 @@ fn resource(one: &Provisioned, groups: &Memberships) -> Value {
         .max(account.disabled_at.unwrap_or(account.created_at));
     map.insert("schemas".into(), json!(schemas));
     map.insert("id".into(), id.into());
-    let member_of = groups.iter().filter(|(group, _)| group.members.contains(&account.principal));
-    let member_of: Vec<Value> = member_of
-        .map(|(group, said)| {
-            json!({ "value": group.id.to_string(), "display": said.display_name, "type": "direct",
-                "$ref": format!("{BASE}/Groups/{}", group.id) })
-        })
-        .collect();
-    if !member_of.is_empty() {
-        map.insert("groups".into(), Value::Array(member_of));
+    if let Some(member_of) = groups.get(&account.principal) {
+        map.insert("groups".into(), member_of.clone().into());
     }
     map.insert(
         "meta".into(),
@@ -235,9 +235,6 @@ fn resource(one: &Provisioned, groups: &Memberships) -> Value {
     );
     Value::Object(map)
 }
-
-/// Groups with what providers say of them.
-pub(super) type Memberships = Arc<Vec<(Group, ProvisionedGroup)>>;
 
 /// What people call him: what the provider shows, else his name's parts, else his login.
 fn name_of(all: &Value, user_name: &str) -> Result<String> {

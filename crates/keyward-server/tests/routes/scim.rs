@@ -264,6 +264,73 @@ fn who_is_replaced_or_deleted_is_so() {
 }
 
 #[test]
+fn who_comes_inactive_acts_once_he_is_active() {
+    let served = Served::start();
+    let provider = Provider::of(&served);
+    let before = served.log_size();
+    let made = json!({ "userName": "Ada@example.com", "active": false });
+    let made = provider.send("POST", "/Users", Some(made)).is(201);
+    assert_eq!(made["active"], false);
+    let told: Vec<String> =
+        served.vault.log(before, 9).unwrap().iter().map(|line| line.entry.action.to_string()).collect();
+    assert_eq!(told.iter().filter(|action| action.starts_with("user.")).collect::<Vec<_>>(), ["user.add"], "{told:?}");
+    let ada = served.vault.account(&"ada@example.com".parse().unwrap()).unwrap().principal;
+    assert!(served.vault.caller_of(&ada).is_err());
+    let path = format!("/Users/{}", made["id"].as_str().unwrap());
+    assert_eq!(provider.get(&path), made);
+    let found = provider.get("/Users?filter=userName+eq+%22ada%40EXAMPLE.com%22");
+    assert_eq!((&found["totalResults"], &found["Resources"][0]), (&json!(1), &made));
+    let active = json!([{ "op": "Replace", "path": "active", "value": "True" }]);
+    assert_eq!(provider.patch(&path, active).is(200)["active"], true);
+    assert!(served.vault.caller_of(&ada).is_ok());
+}
+
+#[test]
+fn whoever_was_deleted_and_acts_again_can_be_ended_again() {
+    let served = Served::start();
+    let provider = Provider::of(&served);
+    let path = format!("/Users/{}", provider.user("ada"));
+    assert_eq!(provider.send("DELETE", &path, None).status, 204);
+    error(&provider.send("GET", &path, None), 404);
+    served.ask("POST", "/accounts/ada@example.com/enable", None).is(200);
+    assert_eq!(provider.get(&path)["active"], true);
+    let found = provider.get("/Users?filter=userName+eq+%22ada%40example.com%22");
+    assert_eq!(found["totalResults"], 1, "where the provider looks before it makes somebody");
+    assert_eq!(provider.send("DELETE", &path, None).status, 204);
+    assert!(served.get("/offboardings/ada@example.com").is(200)["disabled_at"].is_string());
+    error(&provider.send("GET", &path, None), 404);
+}
+
+#[test]
+fn an_end_that_was_broken_off_is_made_good_once() {
+    let served = Served::start();
+    let provider = Provider::of(&served);
+    let owner = keyward_vault::Actor::new(served.vault.owner().unwrap().1, "test");
+    let begun = || served.get("/audit?limit=1000").text().matches("offboarding.begin").count();
+    for (ends, (name, put_first)) in (1..).zip([("ada", true), ("bob", false)]) {
+        let path = format!("/Users/{}", provider.user(name));
+        let login = format!("{name}@example.com");
+        let patch = || provider.patch(&path, json!([{ "op": "replace", "value": { "active": false } }])).is(200);
+        let put = || provider.send("PUT", &path, Some(json!({ "userName": login, "active": false }))).is(200);
+        // Nobody read anything, so that there is no task to be known by.
+        let account = served.vault.account(&login.parse().unwrap()).unwrap();
+        served.vault.disable(&owner, &account.principal).unwrap();
+        assert_eq!(begun(), ends - 1);
+        if put_first {
+            put()
+        } else {
+            patch()
+        };
+        assert_eq!(begun(), ends, "{name}");
+        patch();
+        put();
+        assert_eq!(provider.send("DELETE", &path, None).status, 204);
+        assert_eq!(begun(), ends, "it is begun once");
+    }
+    assert!(served.vault.verify(None).unwrap().faults.is_empty());
+}
+
+#[test]
 fn an_owner_is_above_it() {
     let served = Served::start();
     let provider = Provider::of(&served);
@@ -386,6 +453,29 @@ fn requests_at_the_same_time_do_not_undo_each_other() {
         let shown = provider.get(&user);
         for name in attributes {
             assert_eq!(shown[name], format!("{name}-{round}"), "{shown}");
+        }
+    }
+    assert!(served.vault.verify(None).unwrap().faults.is_empty());
+}
+
+#[test]
+fn who_is_ended_by_several_requests_at_once_is_so_for_each() {
+    let served = Served::start();
+    let provider = Provider::of(&served);
+    let path = format!("/Users/{}", provider.user("ada"));
+    let begin = std::sync::Barrier::new(4);
+    for round in 0..8 {
+        for active in [false, true] {
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    let (provider, begin, path) = (&provider, &begin, &path);
+                    scope.spawn(move || {
+                        begin.wait();
+                        let said = json!([{ "op": "replace", "path": "active", "value": active }]);
+                        assert_eq!(provider.patch(path, said).is(200)["active"], active, "round {round}");
+                    });
+                }
+            });
         }
     }
     assert!(served.vault.verify(None).unwrap().faults.is_empty());

@@ -172,3 +172,30 @@ fn an_owner_is_a_person_of_the_whole_vault() {
     let later = keyward_types::Timestamp(i64::MAX);
     assert!(is_refused(vault.grant(team.owner(), &ada, Role::Owner, &team.reach(""), Some(later))));
 }
+
+#[test]
+fn no_role_stays_behind_of_a_group_that_is_deleted_meanwhile() {
+    let team = Team::new(66);
+    let vault = &team.desk.vault;
+    for round in 0..40 {
+        let group = vault.create_group(team.owner(), &login("team")).unwrap();
+        let begin = std::sync::Barrier::new(2);
+        let granted = std::thread::scope(|scope| {
+            let (begin, team) = (&begin, &team);
+            let grant = scope.spawn(move || {
+                let subject = Subject::Group(group.id);
+                begin.wait();
+                team.desk.vault.grant(team.owner(), &subject, Role::Developer, &team.reach("shop"), None)
+            });
+            begin.wait();
+            while let Err(error) = vault.delete_group(team.owner(), &login("team")) {
+                assert!(matches!(error, Error::Raced(_)), "{error:?}");
+            }
+            grant.join().unwrap()
+        });
+        let gone = matches!(granted, Ok(_) | Err(Error::Missing { .. } | Error::Raced(_)));
+        assert!(gone, "{granted:?}");
+        let of_nobody = vault.role_bindings(team.owner()).unwrap().into_iter().find(|one| one.role == Role::Developer);
+        assert!(of_nobody.is_none(), "round {round}: {of_nobody:?}");
+    }
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::kit::{Team, login};
 
 fn provisioned(team: &Team, name: &str) -> Provisioned {
-    team.desk.vault.provision_user(team.owner(), &login(name), "", None, json!({})).unwrap()
+    team.desk.vault.provision_user(team.owner(), &login(name), "", None, json!({}), true).unwrap()
 }
 
 fn said(team: &Team, seen: &Provisioned, attributes: Value) -> Result<Provisioned, Error> {
@@ -69,5 +69,75 @@ fn a_group_is_written_once_however_many_come_and_go() {
     let entries = vault.log(before, 1000).unwrap();
     let told = |action: &str| entries.iter().filter(|line| line.entry.action.as_str() == action).count();
     assert_eq!((told("group.edit"), told("group.leave"), told("group.join"), puts(&entries)), (1, 10, 20, 1));
+    assert!(vault.verify(None).unwrap().faults.is_empty());
+}
+
+#[test]
+fn who_acts_again_is_within_the_reach_of_the_provider() {
+    let team = Team::new(63);
+    let vault = &team.desk.vault;
+    let (ada, bob) = (provisioned(&team, "ada"), team.user("bob"));
+    for principal in [&ada.0.principal, &bob.principal] {
+        vault.disable(team.owner(), principal).unwrap();
+        vault.unprovision_user(team.owner(), principal).unwrap();
+        assert!(matches!(vault.provisioned_user(team.owner(), principal), Err(Error::Missing { .. })));
+        let before = vault.log_size().unwrap();
+        vault.enable(team.owner(), principal).unwrap();
+        assert_eq!(vault.log_size().unwrap(), before + 1, "it is one change");
+        let (account, said) = vault.provisioned_user(team.owner(), principal).unwrap();
+        assert_eq!((account.is_enabled(), said.unwrap().gone), (true, false));
+        // It can end him again, and lists him until it has.
+        let listed = |n: usize| assert_eq!(vault.provisioned_users(team.owner()).unwrap().len(), n);
+        listed(if *principal == ada.0.principal { 3 } else { 2 });
+        vault.disable(team.owner(), principal).unwrap();
+        vault.unprovision_user(team.owner(), principal).unwrap();
+        listed(if *principal == ada.0.principal { 2 } else { 1 });
+    }
+    assert!(vault.verify(None).unwrap().faults.is_empty());
+}
+
+#[test]
+fn of_a_group_that_a_person_deletes_nothing_stays() {
+    let team = Team::new(64);
+    let vault = &team.desk.vault;
+    let before = vault.log_size().unwrap();
+    let made = vault.provision_group(team.owner(), &login("team"), "Team", None, &[]).unwrap();
+    let again = vault.provision_group(team.owner(), &login("team"), "TEAM", None, &[]);
+    assert!(matches!(again, Err(Error::Exists { noun: "group", .. })));
+    vault.delete_group(team.owner(), &login("team")).unwrap();
+    assert!(matches!(vault.provisioned_group(team.owner(), made.0.id), Err(Error::Missing { .. })));
+    let lines = vault.log(before, 9).unwrap();
+    let of = |line: &keyward_vault::LogLine| -> Vec<(String, bool)> {
+        line.entry.records.iter().map(|one| (one.collection.clone(), one.hash.is_some())).collect()
+    };
+    assert_eq!(
+        lines.iter().map(|line| line.entry.action.as_str()).collect::<Vec<_>>(),
+        ["group.create", "group.delete"]
+    );
+    let both = |there: bool| ["group", "provisioned-group"].map(|name| (name.to_owned(), there));
+    let sorted = |line| {
+        let mut records = of(line);
+        records.sort();
+        records
+    };
+    assert_eq!((sorted(&lines[0]), sorted(&lines[1])), (both(true).to_vec(), both(false).to_vec()));
+    let team_again = vault.provision_group(team.owner(), &login("team"), "Team", None, &[]).unwrap();
+    vault.unprovision_group(team.owner(), team_again.0.id).unwrap();
+    assert!(vault.groups(team.owner()).unwrap().is_empty());
+    assert!(vault.verify(None).unwrap().faults.is_empty());
+}
+
+#[test]
+fn who_comes_disabled_never_acts() {
+    let team = Team::new(65);
+    let vault = &team.desk.vault;
+    let before = vault.log_size().unwrap();
+    let (ada, _) = vault.provision_user(team.owner(), &login("ada"), "", None, json!({}), false).unwrap();
+    assert_eq!(vault.log_size().unwrap(), before + 1, "it is one change");
+    assert_eq!(ada.disabled_at, Some(ada.created_at));
+    assert!(vault.caller_of(&ada.principal).is_err());
+    assert_eq!(vault.provisioned_user(team.owner(), &ada.principal).unwrap().0, ada);
+    vault.enable(team.owner(), &ada.principal).unwrap();
+    assert!(vault.caller_of(&ada.principal).is_ok());
     assert!(vault.verify(None).unwrap().faults.is_empty());
 }

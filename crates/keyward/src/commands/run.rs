@@ -59,7 +59,12 @@ impl Args {
     }
 
     fn start(self, context: &Context) -> Result<Exit> {
-        let prepared = self.prepare(context, &context.connect()?, true)?;
+        let connection = context.connect()?;
+        let prepared = self.prepare(context, &connection, true)?;
+        if prepared.run.stays() && !prepared.holdings.is_empty() {
+            connection.closes_briefly();
+        }
+        drop(connection);
         let Prepared { run, mut versions, mut holdings } = prepared;
         let ended = if self.watch {
             run.run_watched(|| match self.changed(context, &versions) {

@@ -110,3 +110,20 @@ fn an_older_copy_put_in_place_by_hand_is_noticed() {
     user.run(&["store", "accept"]).ok();
     user.run(&["destroy", "API_KEY", "--version", "1", "-e", "development", "--yes"]).ok();
 }
+
+#[test]
+fn the_database_alone_is_the_whole_store_when_a_run_has_ended() {
+    let user = User::with_vault();
+    user.feed(&["set", "API_KEY", "-e", "development"], "value-of-the-test").ok();
+    // While the child runs its parent is about to come back, and the log of recent commits stays.
+    let log = user.path("home/vault.db-wal");
+    let look = format!("test -s '{}'", log.display());
+    user.run(&["run", "-p", "shop", "--", "sh", "-c", &look]).ok();
+    let length = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    assert_eq!(length(&log), 0);
+    // A child that keyward becomes leaves nobody who would come back.
+    let look = format!("test ! -s '{}'", log.display());
+    user.run(&["run", "-p", "shop", "--no-mask", "--", "sh", "-c", &look]).ok();
+    assert_eq!(length(&log), 0);
+    user.run(&["audit", "verify"]).ok();
+}

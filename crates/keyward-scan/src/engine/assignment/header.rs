@@ -12,8 +12,18 @@ use crate::engine::filter::{self, Promise, Setting, Worth};
 use crate::engine::matcher::{RawCandidate, Text};
 
 /// Where to look.
-pub(super) const ANCHORS: [&str; 7] =
-    ["bearer ", "basic ", "sshpass", "curl ", "identified by", "mysql", "convertto-securestring"];
+pub(super) const ANCHORS: [&str; 10] = [
+    "bearer ",
+    "basic ",
+    "sshpass",
+    "curl ",
+    "identified by",
+    "mysql",
+    "convertto-securestring",
+    "schtasks",
+    "net use ",
+    "snmp-server community ",
+];
 
 pub(super) fn confirm(text: &Text<'_>, anchor: usize, at: usize, found: &mut Vec<RawCandidate>) {
     let end = at + ANCHORS[anchor].len();
@@ -23,6 +33,9 @@ pub(super) fn confirm(text: &Text<'_>, anchor: usize, at: usize, found: &mut Vec
         "sshpass" => option(text, end, b"-p", found),
         "mysql" if matches!(text.bytes.get(end), Some(b' ' | b'd' | b'a')) => option(text, end, b"-p", found),
         "curl " => user(text, end, found),
+        "schtasks" => following(text, end, |word| word.eq_ignore_ascii_case(b"/rp"), found),
+        "net use " => following(text, end, |word| word.len() > 6 && word[..6].eq_ignore_ascii_case(b"/user:"), found),
+        "snmp-server community " => following(text, at, |word| word == b"community", found),
         "identified by" | "convertto-securestring" => quoted(text, end, found),
         _ => {}
     }
@@ -70,6 +83,23 @@ fn option(text: &Text<'_>, at: usize, option: &[u8], found: &mut Vec<RawCandidat
             argument(text, word.start + option.len()..word.end, found);
             return;
         }
+    }
+}
+
+/// The word after one that announces it: `/rp secret`, `/user:name secret`, `community secret`. A sign-in needs it, so
+/// that it may be poor.
+fn following(text: &Text<'_>, at: usize, announces: fn(&[u8]) -> bool, found: &mut Vec<RawCandidate>) {
+    let line = line_from(text.bytes, at);
+    let mut words = Words { text: &text.bytes[..line.end], at: line.start };
+    while let Some(word) = words.next() {
+        if !announces(&text.bytes[word]) {
+            continue;
+        }
+        let given = words.next().filter(|given| !text.bytes[given.clone()].starts_with(b"/"));
+        let Some(range) = given else { return };
+        let Some(value) = content(text, &range) else { return };
+        found.extend(worthy(text, filter::judge_sign_in, ARGUMENT, range, value));
+        return;
     }
 }
 
@@ -136,14 +166,26 @@ fn judged(
     value: &str,
     decoded: bool,
 ) -> Option<RawCandidate> {
+    let judge = |value: &str, made_up| filter::judge(promise, value, made_up);
+    let candidate = worthy(text, judge, rule, range, value)?;
+    let value = decoded.then(|| Zeroizing::new(value.as_bytes().to_vec()));
+    Some(RawCandidate { value, ..candidate })
+}
+
+fn worthy(
+    text: &Text<'_>,
+    judge: impl Fn(&str, bool) -> Worth,
+    rule: usize,
+    range: Range<usize>,
+    value: &str,
+) -> Option<RawCandidate> {
     let setting = Setting::of(&text.hint);
-    let (confidence, weak) = match filter::judge(promise, value, setting.made_up) {
+    let (confidence, weak) = match judge(value, setting.made_up) {
         Worth::Nothing => return None,
         Worth::Weak => (Confidence::Low, true),
         Worth::Sure(confidence) => (confidence, false),
     };
-    let value = decoded.then(|| Zeroizing::new(value.as_bytes().to_vec()));
-    (!setting.data).then_some(RawCandidate { rule, range, value, confidence, weak })
+    (!setting.data).then_some(RawCandidate { rule, range, value: None, confidence, weak })
 }
 
 fn content<'a>(text: &Text<'a>, range: &Range<usize>) -> Option<&'a str> {

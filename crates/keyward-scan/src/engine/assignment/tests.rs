@@ -150,3 +150,77 @@ fn escapes_are_undone() {
     let source = format!("password = \"{x}\\\"\\\\!\"");
     assert_eq!(found("a.py", &source), [format!("{x}\"\\!")]);
 }
+
+/// Poor passwords, as people have them; put together here, so that none stands in the source.
+fn poor() -> [String; 3] {
+    [format!("zjn{}!", 243), format!("A@6{}", "hkqsp"), format!("r4{}", "bvqpz")]
+}
+
+#[test]
+fn a_password_in_the_company_of_a_user_and_a_host_may_be_poor() {
+    // The second has every kind of character: it needs no company.
+    for (careful, poor) in [false, true, false].into_iter().zip(poor()) {
+        for source in [
+            format!("new SqlConnection(\"Server=prod;Database=app;User Id=sa;Password={poor}\")"),
+            format!("Driver={{SQL Server}};Server=db;Uid=app;Pwd={poor};"),
+            format!("psycopg2.connect(host=\"prod\", dbname=\"app\", user=\"app\", password=\"{poor}\")"),
+            format!("db = {{'host': 'db', 'user': 'app', 'password': '{poor}'}}"),
+            format!("pg_connect(\"host=dbserver user=app password={poor} dbname=mydb\")"),
+        ] {
+            assert_eq!(found("", &source), [poor.as_str()], "{source}");
+        }
+        for source in [
+            format!("password=\"{poor}\""),
+            format!("user=\"app\"\npassword=\"{poor}\"\nhost=\"db\""),
+            format!("superuser=\"app\" ghost=\"db\" password=\"{poor}\""),
+        ] {
+            assert_eq!(found("", &source).is_empty(), !careful, "{source}");
+        }
+    }
+    for nothing in ["secret", "password", "postgres", "${PW}", "your-password", "changeme1", "mydbpassword"] {
+        let source = format!("connect(host=\"prod\", user=\"app\", password=\"{nothing}\")");
+        assert!(found("", &source).is_empty(), "{source}");
+    }
+}
+
+#[test]
+fn a_password_stands_in_a_call_by_its_place_alone() {
+    for poor in poor() {
+        for source in [
+            format!("mysqli_connect('db.internal', 'admin', '{poor}', 'mydb')"),
+            format!("$db = new mysqli(\"localhost\", $user, \"{poor}\");"),
+            format!("my $dbh = DBI->connect(\"dbi:mysql:database=test\", \"root\", \"{poor}\");"),
+            format!("new PDO('mysql:host=localhost;dbname=test', 'app',\n    '{poor}')"),
+            format!("DriverManager.getConnection(url, \"app\", \"{poor}\")"),
+            format!("[System.Net.NetworkCredential]::new(\"svc\", \"{poor}\")"),
+            format!("new NetworkCredential(\"svc\", \"{poor}\", \"CORP\")"),
+        ] {
+            assert_eq!(found("", &source), [poor.as_str()], "{source}");
+        }
+        for source in [
+            format!("mysqli_connect('db.internal', '{poor}')"),
+            format!("mysqli_connect('db.internal', 'admin', $password, '{poor}')"),
+            format!("mysqli_connect('db.internal', 'admin', '{poor}' . $x)"),
+            format!("mysqli_connector('db.internal', 'admin', '{poor}')"),
+            format!("mysqli_connect('db', f('x', 'y', 'z'); '{poor}')"),
+        ] {
+            assert!(found("", &source).is_empty(), "{source}");
+        }
+    }
+}
+
+#[test]
+fn a_password_on_a_command_line_that_announces_it_may_be_poor() {
+    for poor in poor() {
+        for source in [
+            format!("schtasks /create /tn \"Backup\" /tr \"backup.bat\" /ru admin /rp {poor}"),
+            format!("net use Z: \\\\server\\share /user:CORP\\admin {poor}"),
+            format!("snmp-server community {poor} RW 99"),
+        ] {
+            assert_eq!(found("", &source), [poor.as_str()], "{source}");
+        }
+    }
+    for source in ["snmp-server community public RO", "net use Z: \\\\server\\share /user:admin /persistent:no"] {
+        assert!(found("", source).is_empty(), "{source}");
+    }
+}

@@ -206,7 +206,9 @@ fn asks_for_a_value(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     let words = || lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let all = words().count();
-    let asking = words().any(|word| has(ASKING, word));
+    // An `a` between symbols is a letter of a password and no word.
+    let spaced = lower.contains([' ', '_', '-']);
+    let asking = words().any(|word| has(ASKING, word) && (spaced || word.len() > 1));
     let known = words().filter(|word| has(ASKING, word) || has(NAMES, word)).count();
     const PHRASES: [&str; 16] = [
         "redacted",

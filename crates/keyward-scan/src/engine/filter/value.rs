@@ -49,6 +49,27 @@ pub(crate) fn judge(promise: Promise, value: &str, made_up: bool) -> Worth {
     Worth::Weak
 }
 
+/// Judges what stands where a password has to stand, with who signs in and where: it is one, poor or not.
+pub(crate) fn judge_sign_in(value: &str, made_up: bool) -> Worth {
+    match judge(Promise::Password, value, made_up) {
+        Worth::Weak if !made_up && (6..=64).contains(&value.len()) && is_own(value) => Worth::Sure(Confidence::Low),
+        worth => worth,
+    }
+}
+
+/// Whether a poor password is somebody's at least: no default of a program, and no word that only says what it is.
+fn is_own(value: &str) -> bool {
+    const DEFAULTS: [&str; 14] = [
+        "postgres", "guest", "admin", "root", "mysql", "redis", "mongo", "test", "docker", "sekret", "tiger", "scott",
+        "hunter2", "changeme",
+    ];
+    let lower = value.to_ascii_lowercase();
+    let a_default = DEFAULTS.iter().any(|word| lower.starts_with(word) || lower.ends_with(word));
+    let a_word = lower.bytes().all(|byte| byte.is_ascii_alphabetic()) && !looks_random(&lower);
+    let a_name = names_itself(value) && !value.bytes().any(|byte| byte.is_ascii_digit());
+    value.bytes().all(|byte| byte.is_ascii_graphic()) && !(a_default || a_word || a_name || is_password_hash(value))
+}
+
 /// `$6$…`, `$2b$…`, `pbkdf2_sha256$…`, `{SSHA}…`: what is kept instead of a password.
 fn is_password_hash(value: &str) -> bool {
     const STARTS: [&str; 14] = [

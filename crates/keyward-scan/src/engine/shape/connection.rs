@@ -9,7 +9,7 @@ use keyward_types::Confidence;
 use zeroize::Zeroizing;
 
 use super::rule;
-use crate::engine::filter::{Promise, Setting, Worth, is_nothing, judge};
+use crate::engine::filter::{Promise, Setting, Worth, is_nothing, judge, judge_sign_in};
 use crate::engine::matcher::{RawCandidate, Text};
 
 const LONGEST: usize = 512;
@@ -18,7 +18,10 @@ const LONGEST: usize = 512;
 pub(super) fn confirm(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>) {
     let bytes = text.bytes;
     let start = at + 3;
-    let Some(authority) = authority(bytes, start) else { return };
+    // Names in a directory have commas: `cn=admin,dc=corp`.
+    let directory =
+        matches!(&bytes[at.saturating_sub(5)..at], [.., b'l', b'd', b'a', b'p'] | [.., b'l', b'd', b'a', b'p', b's']);
+    let Some(authority) = authority(bytes, start, directory) else { return };
     let Some(sign) = memchr::memrchr(b'@', &bytes[authority.clone()]) else { return };
     let user_info = authority.start..authority.start + sign;
     let host = user_info.end + 1..authority.end;
@@ -58,8 +61,7 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>)
     }
     let host = std::str::from_utf8(&bytes[host]).unwrap_or_default();
     let setting = Setting::of(&text.hint);
-    let worth = judge(Promise::Password, &decoded, setting.made_up);
-    let (confidence, weak) = match worth {
+    let (confidence, weak) = match judge(Promise::Password, &decoded, setting.made_up) {
         Worth::Nothing => return,
         Worth::Sure(_) if is_nowhere(host) && !looks_random(&decoded) => (Confidence::Low, true),
         Worth::Sure(confidence) => (
@@ -67,16 +69,14 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>)
             false,
         ),
         // A password in a connection string to a real host is one, weak or not.
-        Worth::Weak => {
-            (Confidence::Low, setting.made_up || is_nowhere(host) || decoded.len() < 6 || is_common(&decoded))
-        }
+        Worth::Weak => (Confidence::Low, is_nowhere(host) || judge_sign_in(&decoded, setting.made_up) == Worth::Weak),
     };
     let value = matches!(decoded, Cow::Owned(_)).then(|| Zeroizing::new(decoded.into_owned().into_bytes()));
     found.push(RawCandidate { rule: rule::CONNECTION, range: password, value, confidence, weak });
 }
 
 /// What stands between `://` and the path. Drivers take a password with a bare `/` in it too where it cannot be a path.
-fn authority(bytes: &[u8], start: usize) -> Option<Range<usize>> {
+fn authority(bytes: &[u8], start: usize, commas: bool) -> Option<Range<usize>> {
     let window = &bytes[start..bytes.len().min(start + LONGEST)];
     let mut at_sign = false;
     for (at, byte) in window.iter().enumerate() {
@@ -84,6 +84,7 @@ fn authority(bytes: &[u8], start: usize) -> Option<Range<usize>> {
             b'@' => at_sign = true,
             b'/' | b'?' | b'#' if at_sign => return Some(start..start + at),
             b'/' | b'?' => return None,
+            b',' if commas => {}
             b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\' | b',' | b')' | b'|' | b'^'
             | b']' => {
                 return at_sign.then_some(start..start + at);
@@ -168,17 +169,6 @@ fn is_name_of_part(value: &str) -> bool {
         || lower.ends_with("password")
             && lower.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_' || byte == b'-')
         || value.bytes().all(|byte| byte.is_ascii_digit()) && value.len() < 6
-}
-
-fn is_common(value: &str) -> bool {
-    let lower = value.to_ascii_lowercase();
-    [
-        "postgres", "guest", "admin", "root", "mysql", "redis", "mongo", "test", "docker", "sekret", "tiger", "scott",
-        "hunter2", "changeme",
-    ]
-    .iter()
-    .any(|word| lower.starts_with(word) || lower.ends_with(word))
-        || lower.bytes().all(|byte| byte.is_ascii_alphabetic()) && !looks_random(&lower)
 }
 
 /// Parts that a program fills in: `${PASSWORD}`, `%s`, `{password}`, `" + password + "`.
