@@ -181,6 +181,10 @@ mod tests {
         let rest = "; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict";
         assert_eq!(of(true), format!("__Host-keyward={}{rest}; Secure", session.expose()));
         assert_eq!(of(false), format!("keyward={}{rest}", session.expose()));
+        // What goes to a provider and back comes along when that sends the browser.
+        let journey = journey_cookie(&origin(true), "sealed", 600).unwrap();
+        let flags = "; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure";
+        assert_eq!(journey, format!("__Host-keyward-journey=sealed{flags}"));
         let gone = no_cookie(&origin(true)).unwrap();
         assert_eq!(gone, "__Host-keyward=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict; Secure");
         assert!(gone.is_sensitive() && !of(true).contains("Domain"));

@@ -87,6 +87,15 @@ impl Vault {
         self.count_failed(&self.tally_of_network(from)?, None, names, why, from)
     }
 
+    /// Writes down that a provider could not say who somebody is, once a minute. It is nobody's wrong
+    /// try.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn provider_failed(&self, why: &'static str, from: &Visitor<'_>) -> Result<(), Error> {
+        self.tell_refusal(None, from, why)
+    }
+
     /// Lets somebody arrive for whom a provider vouches.
     ///
     /// # Errors

@@ -277,7 +277,10 @@ fn come(
             tracing::warn!(provider = %name, fault = fault.as_str(), "a sign-in at an identity provider failed: {fault}");
             match fault {
                 // Nobody here has done wrong.
-                Fault::Unreachable(_) => Err(refused(&fault)),
+                Fault::Unreachable(_) | Fault::Odd(_) => {
+                    vault.provider_failed(fault.as_str(), from)?;
+                    Err(refused(&fault))
+                }
                 fault => failed(fault.as_str(), refused(&fault)),
             }
         }
