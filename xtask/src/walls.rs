@@ -23,6 +23,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-monitor", &["keyward-types"]),
     ("keyward-access", &["keyward-types", "keyward-store"]),
     ("keyward-audit", &["keyward-types", "keyward-store"]),
+    // What providers answer is believed in the access room.
+    ("keyward-oidc", &["keyward-types", "keyward-access"]),
     ("keyward-vault", &["keyward-types", "keyward-store", "keyward-access", "keyward-audit"]),
     // Pure functions over the vault's rows.
     ("keyward-lifecycle", &["keyward-types", "keyward-vault"]),
@@ -43,6 +45,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-lifecycle",
             // Alerts are sent from where the vault is.
             "keyward-monitor",
+            // Which issuers can be spoken to, before one is kept.
+            "keyward-oidc",
         ],
     ),
     (
@@ -51,6 +55,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-types",
             // Callers: who is behind a token.
             "keyward-access",
+            // People who sign in at a provider, and workloads.
+            "keyward-oidc",
             // Whom tokens are looked up in, and what a desk is made over.
             "keyward-vault",
             "keyward-client",

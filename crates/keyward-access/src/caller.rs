@@ -62,6 +62,8 @@ pub enum SystemTask {
     Door,
     /// Opens what alert sinks are signed in to with, to send alerts.
     Alert,
+    /// Opens the secret that an identity provider knows us by, to redeem a code.
+    Provider,
     /// Looks for secrets that expire.
     Expiry,
     /// Takes away what a review's deadline takes away.
@@ -81,6 +83,7 @@ impl SystemTask {
             Self::Rekey => "rekey",
             Self::Door => "door",
             Self::Alert => "alert",
+            Self::Provider => "provider",
             Self::Expiry => "expiry",
             Self::Review => "review",
             Self::Requests => "requests",
@@ -153,7 +156,7 @@ impl Caller {
         let operations = match task {
             SystemTask::Rekey | SystemTask::Match => vec![Operation::Use],
             SystemTask::Door | SystemTask::Requests | SystemTask::Seal => vec![],
-            SystemTask::Alert => vec![Operation::Use],
+            SystemTask::Alert | SystemTask::Provider => vec![Operation::Use],
             SystemTask::Expiry => vec![Operation::List],
             SystemTask::Review => vec![Operation::List, Operation::Administer],
         };

@@ -25,6 +25,7 @@ mod invite;
 pub mod lockout;
 mod login;
 mod network;
+pub mod oidc;
 mod permit;
 mod policy;
 mod restriction;

@@ -50,6 +50,9 @@ pub struct TokenRecord {
     /// The token it was made with, without which it is dead too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_with: Option<String>,
+    /// The trust by which a workload got it, without which it is dead too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<keyward_types::TrustId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last used, to the hour.
@@ -168,6 +171,7 @@ mod tests {
             revoked_at: None,
             created_by: "user:a".parse().unwrap(),
             made_with: None,
+            trust: None,
             created_at: Timestamp(0),
             last_used: None,
         }

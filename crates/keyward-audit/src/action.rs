@@ -186,6 +186,22 @@ names! {
         DeviceApprove = "device.approve",
         /// A person does not let a device in.
         DeviceDeny = "device.deny",
+        /// A provider was added at which people may sign in.
+        IdentityProviderAdd = "identity-provider.add",
+        /// Nobody signs in at a provider any more.
+        IdentityProviderRemove = "identity-provider.remove",
+        /// The secret that a provider knows us by was applied, to redeem a code.
+        IdentityProviderUse = "identity-provider.use",
+        /// Somebody proved himself once more, to make an identity at a provider his own.
+        IdentityBegin = "identity.begin",
+        /// An identity at a provider belongs to an account.
+        IdentityLink = "identity.link",
+        /// An identity at a provider belongs to an account no more.
+        IdentityUnlink = "identity.unlink",
+        /// A program may show what an issuer signed, for a token.
+        TrustAdd = "trust.add",
+        /// A program may do so no more.
+        TrustRemove = "trust.remove",
         /// What is over at the door was cleared away: sessions, links, devices, counts of failures.
         SignInSweep = "sign-in.sweep",
         /// A place was added that alerts go to.

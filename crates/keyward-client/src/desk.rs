@@ -9,6 +9,7 @@ use crate::access_wire::{
     QuestionInfo, RoleBindingInfo, TokenInfo, VerdictInfo,
 };
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
+use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
@@ -260,4 +261,21 @@ desk! {
     test_alert_sink / TestAlertSink (name: Login) -> AlertTestInfo;
     /// Ends a place that alerts go to.
     remove_alert_sink / RemoveAlertSink (name: Login) -> AlertSinkInfo;
+
+    /// The providers that people sign in at.
+    identity_providers / IdentityProviders () -> Vec<IdentityProviderInfo>;
+    /// Adds a provider that people sign in at.
+    add_identity_provider / AddIdentityProvider (new: NewIdentityProviderInfo) -> IdentityProviderInfo;
+    /// Removes a provider: nobody signs in there any more.
+    remove_identity_provider / RemoveIdentityProvider (name: Login) -> IdentityProviderInfo;
+    /// The identities at providers that belong to an account.
+    identities / Identities (login: Login) -> Vec<IdentityInfo>;
+    /// Takes an identity away from an account, and ends the account's sessions.
+    unlink_identity / UnlinkIdentity (login: Login, id: String) -> IdentityInfo;
+    /// What a program's account trusts.
+    trusts / Trusts (login: Login) -> Vec<TrustInfo>;
+    /// Lets a program's workloads show what an issuer signed, for a token.
+    add_trust / AddTrust (login: Login, new: NewTrustInfo) -> TrustInfo;
+    /// Ends a trust, with every token that was given for it.
+    remove_trust / RemoveTrust (login: Login, id: String) -> TrustInfo;
 }

@@ -139,6 +139,8 @@ impl From<VaultError> for Failure {
                     "token" => failure.hint("`keyward token list` shows what there is"),
                     "role binding" => failure.hint("`keyward role list` shows what there is"),
                     "finding" => failure.hint("`keyward finding list` shows what there is"),
+                    "identity provider" => failure.hint("`keyward identity-provider list` shows what there is"),
+                    "trust" => failure.hint("`keyward service-account trust list` shows what there is"),
                     "alert sink" => failure.hint("`keyward alert list` shows where alerts go"),
                     "request" => failure.hint("`keyward elevate list` shows what there is"),
                     _ => failure,
@@ -146,7 +148,9 @@ impl From<VaultError> for Failure {
             }
             VaultError::TooManyAttempts { .. } => Self::new(Code::Denied, message)
                 .hint("wait; who may administer the vault can make a link for a new password, which lifts it at once"),
-            VaultError::SecondFactor => Self::new(Code::Denied, message),
+            VaultError::SecondFactor | VaultError::NoAccount(_) | VaultError::Strayed(_) => {
+                Self::new(Code::Denied, message)
+            }
             VaultError::Busy => Self::internal(message).hint("try again in a few seconds"),
             VaultError::WeakPassword(_) | VaultError::Proof(keyward_access::credential::CredentialError::Code) => {
                 Self::new(Code::Usage, message)

@@ -17,6 +17,8 @@ mod failure;
 mod findings;
 mod held;
 mod home;
+mod identities;
+mod identity_wire;
 mod intake;
 mod jobs;
 mod later;
@@ -35,6 +37,7 @@ mod team_review;
 mod team_wire;
 mod watch;
 mod wire;
+mod workload;
 
 pub use access_wire::*;
 pub use agent::{Agent, End};
@@ -46,6 +49,7 @@ pub use failure::{Code, Failure, Result};
 pub use findings::FindingInfo;
 pub use held::{Held, SealInfo, Sealable};
 pub use home::{Ask, Connection, Home, Owned};
+pub use identity_wire::*;
 pub use intake::{Examined, bits, can_be_masked, examine, is_plainly_none};
 pub use jobs::{close_due_reviews, warn_of_expiry};
 pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
@@ -63,6 +67,7 @@ pub use system::{SystemClock, SystemRandom, tools};
 pub use team_wire::*;
 pub use watch::Watch;
 pub use wire::*;
+pub use workload::{GivenToken, Workload, WorkloadSource};
 
 pub use keyward_access::{Login, Network, ROLES_TEXT, Role, SCHEMA_TEXT};
 pub use keyward_vault::{

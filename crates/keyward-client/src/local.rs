@@ -17,6 +17,8 @@ use crate::access_wire::{
 };
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::alerts::Alerts;
+use crate::identities::Identities;
+use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
 use crate::team::Team;
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
@@ -94,6 +96,10 @@ impl LocalDesk {
 
     fn alerts(&self) -> Alerts<'_> {
         Alerts { vault: &self.vault, actor: &self.actor }
+    }
+
+    fn vouched(&self) -> Identities<'_> {
+        Identities { vault: &self.vault, actor: &self.actor }
     }
 
     fn access(&self) -> Access<'_> {
@@ -645,6 +651,38 @@ impl Desk for LocalDesk {
 
     fn remove_alert_sink(&self, name: Login) -> Result<AlertSinkInfo> {
         self.alerts().remove(&name)
+    }
+
+    fn identity_providers(&self) -> Result<Vec<IdentityProviderInfo>> {
+        self.vouched().providers()
+    }
+
+    fn add_identity_provider(&self, new: NewIdentityProviderInfo) -> Result<IdentityProviderInfo> {
+        self.vouched().add_provider(new)
+    }
+
+    fn remove_identity_provider(&self, name: Login) -> Result<IdentityProviderInfo> {
+        self.vouched().remove_provider(&name)
+    }
+
+    fn identities(&self, login: Login) -> Result<Vec<IdentityInfo>> {
+        self.vouched().of_account(&login)
+    }
+
+    fn unlink_identity(&self, login: Login, id: String) -> Result<IdentityInfo> {
+        self.vouched().unlink(&login, &id)
+    }
+
+    fn trusts(&self, login: Login) -> Result<Vec<TrustInfo>> {
+        self.vouched().trusts(&login)
+    }
+
+    fn add_trust(&self, login: Login, new: NewTrustInfo) -> Result<TrustInfo> {
+        self.vouched().add_trust(&login, new)
+    }
+
+    fn remove_trust(&self, login: Login, id: String) -> Result<TrustInfo> {
+        self.vouched().remove_trust(&login, &id)
     }
 }
 

@@ -1,9 +1,9 @@
 //! One POST to where a sink says, and nowhere else.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
+use keyward_types::{Unreachable, reachable};
 use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -11,7 +11,6 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-use crate::address::Reach;
 use crate::{Endpoint, Fault};
 
 /// Posts to one endpoint.
@@ -76,7 +75,7 @@ fn judge(status: u16, retry_after: Option<&str>) -> Result<(), Fault> {
 /// An error of the client in our words; some of its own repeat the URL.
 fn fault(error: &ureq::Error) -> Fault {
     match error {
-        ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<Refused>()) {
+        ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<Unreachable>()) {
             Some(refused) => Fault::permanent(refused.0),
             None => Fault::passing(format!("the connection failed: {}", error.kind())),
         },
@@ -102,67 +101,20 @@ struct Judged {
     plain: bool,
 }
 
-/// Why an address was not let through.
-#[derive(Debug)]
-pub(crate) struct Refused(pub(crate) &'static str);
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for Refused {}
-
 impl Resolver for Judged {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let found = self.names.resolve(uri, config, timeout)?;
         let mut kept = self.empty();
-        for address in allowed(&found, self.allow_private, self.plain).map_err(io::Error::other)? {
+        for address in reachable(&found, self.allow_private, self.plain).map_err(io::Error::other)? {
             kept.push(address);
         }
         Ok(kept)
     }
 }
 
-/// The addresses that may be connected to; an error when there is none.
-pub(crate) fn allowed(found: &[SocketAddr], allow_private: bool, plain: bool) -> Result<Vec<SocketAddr>, Refused> {
-    let may = |address: &&SocketAddr| match Reach::of(address.ip()) {
-        Reach::Public => !plain,
-        Reach::Private => allow_private && (!plain || address.ip().is_loopback()),
-        Reach::Never => false,
-    };
-    let kept: Vec<SocketAddr> = found.iter().filter(may).copied().collect();
-    if !kept.is_empty() {
-        return Ok(kept);
-    }
-    let private = found.iter().any(|address| Reach::of(address.ip()) == Reach::Private);
-    Err(Refused(match (private, allow_private) {
-        (true, false) => "its address is private, and it was added without `--allow-private`",
-        (true, true) => "without TLS only this machine is spoken to",
-        (false, _) if plain => "without TLS only this machine is spoken to",
-        (false, _) => "its address is one that is never spoken to (link-local, multicast or reserved)",
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
-        texts.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 443)).collect()
-    }
-
-    #[test]
-    fn of_mixed_addresses_only_the_permitted_are_kept() {
-        let mixed = addresses(&["127.0.0.1", "8.8.8.8", "169.254.169.254", "10.0.0.1"]);
-        assert_eq!(allowed(&mixed, false, false).unwrap(), addresses(&["8.8.8.8"]));
-        assert_eq!(allowed(&mixed, true, false).unwrap(), addresses(&["127.0.0.1", "8.8.8.8", "10.0.0.1"]));
-        assert_eq!(allowed(&mixed, true, true).unwrap(), addresses(&["127.0.0.1"]));
-        assert!(allowed(&addresses(&["10.0.0.1"]), false, false).unwrap_err().0.contains("--allow-private"));
-        assert!(allowed(&addresses(&["169.254.169.254"]), true, false).unwrap_err().0.contains("never"));
-        assert!(allowed(&addresses(&["8.8.8.8"]), true, true).unwrap_err().0.contains("TLS"));
-    }
 
     #[test]
     fn answers_are_told_apart_by_whether_trying_again_helps() {

@@ -14,7 +14,6 @@
 //! was made for them, plain text goes to this machine alone, and no error repeats a URL, a password
 //! or what the other side wrote.
 
-mod address;
 mod alert;
 mod coalesce;
 mod dispatcher;

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use keyward_client::Telemetry;
+use keyward_oidc::Providers;
 use keyward_vault::Vault;
 
 use crate::authenticate::Authenticate;
@@ -35,13 +36,23 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) repeats: Repeats,
     pub(crate) likeness: Likeness,
+    /// What is known of identity providers.
+    pub(crate) providers: Providers,
 }
 
 impl App {
     pub(crate) fn new(vault: Arc<Vault>, authenticate: Arc<dyn Authenticate>, edge: &Edge) -> Self {
         let Edge { config, metrics, .. } = edge.clone();
         let likeness = Likeness::new(&vault);
-        Self { vault, authenticate, config, metrics, repeats: Repeats::default(), likeness }
+        Self {
+            vault,
+            authenticate,
+            config,
+            metrics,
+            repeats: Repeats::default(),
+            likeness,
+            providers: Providers::default(),
+        }
     }
 }
 

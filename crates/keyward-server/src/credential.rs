@@ -50,11 +50,16 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<PlainToken> {
 /// The session in a browser's cookie. Of two cookies of the name one was put there by somebody
 /// else, so that neither counts.
 pub(crate) fn in_cookie(headers: &HeaderMap, origin: &Origin) -> Option<PlainToken> {
+    let value = only_cookie(headers, cookie_name(origin))?;
+    value.parse::<PlainToken>().ok().filter(|token| token.kind() == TokenKind::Session)
+}
+
+fn only_cookie<'a>(headers: &'a HeaderMap, called: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut ours = pairs.filter(|(name, _)| *name == cookie_name(origin)).map(|(_, value)| value);
+    let mut ours = pairs.filter(|(name, _)| *name == called).map(|(_, value)| value);
     let (Some(value), None) = (ours.next(), ours.next()) else { return None };
-    value.parse::<PlainToken>().ok().filter(|token| token.kind() == TokenKind::Session)
+    Some(value)
 }
 
 /// What keeps a session in a browser: no script reads it, no other site sends it, and over TLS no
@@ -69,10 +74,28 @@ pub(crate) fn no_cookie(origin: &Origin) -> Option<HeaderValue> {
     set(origin, "", 0)
 }
 
+/// What a browser keeps of a sign-in at a provider, sealed. It comes along when the provider sends
+/// the browser back, which a cookie of the session's sort would not.
+pub(crate) fn journey_cookie(origin: &Origin, sealed: &str, seconds: i64) -> Option<HeaderValue> {
+    write(origin, journey_name(origin), sealed, seconds, "Lax")
+}
+
+/// The same as a browser sends it, where there is one of it.
+pub(crate) fn in_journey_cookie(headers: &HeaderMap, origin: &Origin) -> Option<String> {
+    only_cookie(headers, journey_name(origin)).map(str::to_owned)
+}
+
+fn journey_name(origin: &Origin) -> &'static str {
+    if origin.is_encrypted() { "__Host-keyward-journey" } else { "keyward-journey" }
+}
+
 fn set(origin: &Origin, value: &str, seconds: i64) -> Option<HeaderValue> {
+    write(origin, cookie_name(origin), value, seconds, "Strict")
+}
+
+fn write(origin: &Origin, name: &str, value: &str, seconds: i64, site: &str) -> Option<HeaderValue> {
     let secure = if origin.is_encrypted() { "; Secure" } else { "" };
-    let name = cookie_name(origin);
-    let text = Zeroizing::new(format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"));
+    let text = Zeroizing::new(format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={site}{secure}"));
     let mut header = HeaderValue::from_str(&text).ok()?;
     header.set_sensitive(true);
     Some(header)
@@ -158,6 +181,10 @@ mod tests {
         let rest = "; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict";
         assert_eq!(of(true), format!("__Host-keyward={}{rest}; Secure", session.expose()));
         assert_eq!(of(false), format!("keyward={}{rest}", session.expose()));
+        // What goes to a provider and back comes along when that sends the browser.
+        let journey = journey_cookie(&origin(true), "sealed", 600).unwrap();
+        let flags = "; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure";
+        assert_eq!(journey, format!("__Host-keyward-journey=sealed{flags}"));
         let gone = no_cookie(&origin(true)).unwrap();
         assert_eq!(gone, "__Host-keyward=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict; Secure");
         assert!(gone.is_sensitive() && !of(true).contains("Domain"));

@@ -43,6 +43,7 @@ mod origin;
 mod page;
 mod person;
 mod problem;
+mod query;
 mod repeat;
 mod request;
 mod routes;

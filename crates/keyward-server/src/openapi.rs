@@ -82,6 +82,10 @@ fn refusals(method: &str, path: &str, takes_body: bool) -> Vec<&'static str> {
     if repeat::keeps_nothing(path) {
         all.push("429");
     }
+    // What an identity provider answers wrongly, or not at all.
+    if path.starts_with("/auth/oidc/{") || path == "/auth/workload" {
+        all.push("502");
+    }
     all
 }
 
@@ -94,6 +98,7 @@ fn parameter(part: &str) -> Option<Value> {
         "login" => ("Login of an account", login()),
         "group" => ("Name of a group", login()),
         "policy" => ("Name of a policy", login()),
+        "provider" => ("Name of an identity provider", login()),
         "sink" => ("Name of a place that alerts go to", login()),
         "id" => ("Its id", json!({ "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9_-]+$" })),
         _ => ("A number", json!({ "type": "integer", "format": "int64", "minimum": 0 })),

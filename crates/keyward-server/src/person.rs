@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use keyward_oidc::Providers;
 use keyward_types::token::{PlainToken, TokenKind};
 use keyward_vault::{Error, SignedIn, Vault, Visitor};
 
@@ -14,7 +15,7 @@ use crate::address::Client;
 use crate::app::App;
 use crate::asker::{agent, identify};
 use crate::blocking::blocking;
-use crate::credential::{Credential, in_cookie};
+use crate::credential::{Credential, in_cookie, in_journey_cookie};
 use crate::origin::Origin;
 use crate::problem::{Problem, Result};
 
@@ -26,7 +27,16 @@ pub(crate) struct Guest {
     pub(crate) origin: Origin,
     /// The session that the browser has still.
     pub(crate) cookie: Option<PlainToken>,
+    /// What it keeps of a sign-in at a provider, sealed.
+    pub(crate) journey: Option<String>,
 }
+
+/// Whoever comes back from an identity provider: another page sent him, and what he brings has to
+/// show that he went from here.
+pub(crate) struct Returning(pub(crate) Guest);
+
+/// Whoever goes by a link of ours, or by typing the address.
+pub(crate) struct Going(pub(crate) Guest);
 
 /// Somebody who holds a session that nobody has looked up yet.
 pub(crate) struct Person {
@@ -47,11 +57,24 @@ impl Guest {
         .await
     }
 
+    /// The same for what asks identity providers too.
+    pub(crate) async fn ask_with<T: Send + 'static>(
+        self,
+        call: impl FnOnce(&Vault, &Providers, &Visitor<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        blocking(move || {
+            let from = Visitor { address: self.address, agent: &self.agent };
+            call(&self.app.vault, &self.app.providers, &from)
+        })
+        .await
+    }
+
     fn of(parts: &Parts, app: &Arc<App>) -> Result<Self> {
         let origin = parts.extensions.get::<Origin>().cloned().ok_or_else(Problem::internal)?;
         let address = parts.extensions.get::<Client>().and_then(|client| client.0);
         let cookie = in_cookie(&parts.headers, &origin);
-        Ok(Self { app: Arc::clone(app), address, agent: agent(&parts.headers), origin, cookie })
+        let journey = in_journey_cookie(&parts.headers, &origin);
+        Ok(Self { app: Arc::clone(app), address, agent: agent(&parts.headers), origin, cookie, journey })
     }
 }
 
@@ -63,6 +86,17 @@ impl Person {
     ) -> Result<T> {
         let (app, token) = (Arc::clone(&self.guest.app), self.credential.token);
         self.guest.ask(move |vault, from| call(vault, &signed_in(&app, &token, from)?, from)).await
+    }
+
+    /// The same for what asks identity providers too.
+    pub(crate) async fn ask_with<T: Send + 'static>(
+        self,
+        call: impl FnOnce(&Vault, &Providers, &SignedIn, &Visitor<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (app, token) = (Arc::clone(&self.guest.app), self.credential.token);
+        self.guest
+            .ask_with(move |vault, providers, from| call(vault, providers, &signed_in(&app, &token, from)?, from))
+            .await
     }
 
     /// Whether a browser keeps the session.
@@ -99,6 +133,24 @@ impl FromRequestParts<Arc<App>> for Guest {
         let guest = Self::of(parts, app)?;
         guest.origin.not_from_elsewhere(&parts.headers)?;
         Ok(guest)
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Returning {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
+        Guest::of(parts, app).map(Self)
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Going {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
+        let guest = Guest::of(parts, app)?;
+        guest.origin.began_here(&parts.method, &parts.headers)?;
+        Ok(Self(guest))
     }
 }
 

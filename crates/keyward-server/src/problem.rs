@@ -7,6 +7,8 @@ use keyward_client::{Code, Failure};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::web;
+
 /// Why a request was not carried out.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
@@ -18,6 +20,8 @@ pub(crate) struct Problem {
     retry_after: Option<u64>,
     /// Whether OAuth's clients read it.
     oauth: bool,
+    /// Whether a person reads it, in a browser that is not on our page.
+    page: bool,
 }
 
 /// A problem as its caller reads it.
@@ -48,7 +52,7 @@ pub(crate) type Result<T, E = Problem> = std::result::Result<T, E>;
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), hint: None, retry_after: None, oauth: false }
+        Self { status, code, detail: detail.into(), hint: None, retry_after: None, oauth: false, page: false }
     }
 
     /// Wrong input.
@@ -103,6 +107,12 @@ impl Problem {
         }
     }
 
+    /// The same as a page, for a person whose browser asked by itself.
+    pub(crate) fn on_page(mut self) -> Self {
+        self.page = true;
+        self
+    }
+
     pub(crate) fn code(&self) -> &'static str {
         self.code
     }
@@ -136,6 +146,11 @@ impl Problem {
 
     /// The answer, which names the request.
     pub(crate) fn answer(&self, request_id: &str) -> Response {
+        if self.page {
+            let mut answer = web::refusal(self.status, &self.detail, self.hint.as_deref(), request_id);
+            self.mark(answer.headers_mut());
+            return answer;
+        }
         let body = Body {
             kind: format!("urn:keyward:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -202,6 +217,10 @@ impl From<keyward_vault::Error> for Problem {
             }
             Error::SecondFactor => Self::new(StatusCode::UNAUTHORIZED, "second_factor", message)
                 .hint("send the same again with `code`: six digits, or a recovery code"),
+            Error::NoAccount(_) => Self::new(StatusCode::FORBIDDEN, "no_account", message)
+                .hint("who has a password here signs in with it and adds the identity on the page; everybody else asks for a link of an invitation and goes on from that to the provider"),
+            Error::Strayed(_) => Self::new(StatusCode::BAD_REQUEST, "strayed", message)
+                .hint("begin anew on the page of this server, in one window"),
             Error::TooManyAttempts { seconds } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", message)
                     .hint("wait; a link for a new password lifts it at once")

@@ -45,10 +45,15 @@ fn form(schema: &str, field: &str) -> Option<Value> {
         ("NewProject" | "Rename" | "NewEnvironment", "name") => word(128),
         ("NewProject", "environments") => json!({ "items": word(128) }),
         ("NamedValue" | "FoundSecret", "name") | ("Question", "secret") => name(),
-        ("NewGroup" | "Draft" | "NewSink", "name") => login(),
+        ("NewGroup" | "Draft" | "NewSink" | "NewProvider", "name") => login(),
         ("Metadata", "kind") => one_of(Kind::ALL),
         ("Metadata", "access") => one_of([Access::ReadOnly, Access::ReadWrite, Access::Admin, Access::Public]),
         ("Metadata", "rotate_every_days" | "max_versions") | ("NewToken", "uses") => json!({ "minimum": 1 }),
+        ("NewTrust", "seconds") => json!({ "minimum": 60, "maximum": 3600 }),
+        ("NewTrust" | "NewProvider", "issuer") => {
+            json!({ "minLength": 1, "maxLength": 512, "pattern": "^https://[a-z0-9.-]+(/[A-Za-z0-9._/-]*)?$" })
+        }
+        ("NewTrust", "audience") | ("NewProvider", "client_id") => json!({ "minLength": 1, "maxLength": 512 }),
         ("Wanted", "seconds") => json!({ "minimum": 1, "maximum": 86_400 }),
         ("Wanted", "reason") => json!({ "minLength": 1, "maxLength": 1000, "pattern": "[A-Za-z0-9]" }),
         ("Question", "operation") => one_of(Operation::ALL),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
@@ -40,6 +40,25 @@ pub(crate) async fn style() -> Response {
 /// `/app.js`.
 pub(crate) async fn script() -> Response {
     answer(SCRIPT.to_owned(), "text/javascript; charset=utf-8")
+}
+
+/// A refusal as a page, for whom a provider sent back.
+pub(crate) fn refusal(status: StatusCode, detail: &str, hint: Option<&str>, request_id: &str) -> Response {
+    let hint = hint.map(|hint| format!("<p>{}</p>\n", escaped(&sentence(hint)))).unwrap_or_default();
+    let text = include_str!("web/refusal.html")
+        .replace("<!-- detail -->", &escaped(&sentence(detail)))
+        .replace("<!-- hint -->", &hint)
+        .replace("<!-- request -->", &escaped(request_id));
+    let mut response = answer(text, "text/html; charset=utf-8");
+    *response.status_mut() = status;
+    response
+}
+
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
 }
 
 fn answer(text: String, kind: &'static str) -> Response {

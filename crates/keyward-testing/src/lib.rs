@@ -8,6 +8,7 @@
 //! - [`Markers`]: secrets whose every spelling is searched for where it must not be.
 //! - [`crash`]: what the crash campaign and its victim agree on.
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
+//! - [`oidc`]: an OpenID provider that answers what it is told to.
 //! - `postgres`: a database server of the test's own.
 //! - [`tamper`]: alterations of a database behind the store's back.
 //! - [`template`]: values of services, from the catalogue's templates.
@@ -21,6 +22,7 @@ pub mod crash;
 #[cfg(target_os = "linux")]
 pub mod faults;
 mod marker;
+pub mod oidc;
 #[cfg(unix)]
 pub mod postgres;
 mod program;

@@ -117,6 +117,12 @@ impl TestClock {
         Self(AtomicI64::new(1_795_000_000_000))
     }
 
+    /// A clock that stands at this moment.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.0))
+    }
+
     /// Moves it on.
     pub fn advance(&self, milliseconds: i64) {
         self.0.fetch_add(milliseconds, Ordering::Relaxed);
@@ -175,7 +181,16 @@ pub fn tools() -> Tools {
 /// # Errors
 /// What the engine and the vault say.
 pub fn open(database: &Path, key: &KeyFile) -> Result<Vault, Error> {
-    Vault::unlock(Box::new(Sqlite::open(database, || 0)?), &Credential::KeyFile(key), tools())
+    open_at(database, key, Arc::new(TestClock::new()))
+}
+
+/// The same by a clock that the test moves.
+///
+/// # Errors
+/// What the engine and the vault say.
+pub fn open_at(database: &Path, key: &KeyFile, clock: Arc<TestClock>) -> Result<Vault, Error> {
+    let tools = Tools { clock, random: Arc::new(SystemRandom) };
+    Vault::unlock(Box::new(Sqlite::open(database, || 0)?), &Credential::KeyFile(key), tools)
 }
 
 /// The owner of a vault, at a test.

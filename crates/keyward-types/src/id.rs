@@ -30,6 +30,10 @@ pub type BindingId = Id<marker::Binding>;
 pub type ElevationId = Id<marker::Elevation>;
 /// Names a place that alerts go to.
 pub type AlertSinkId = Id<marker::AlertSink>;
+/// Names an OpenID provider that people sign in at.
+pub type IdentityProviderId = Id<marker::IdentityProvider>;
+/// Names a trust in tokens that an issuer gives workloads.
+pub type TrustId = Id<marker::Trust>;
 
 mod marker {
     pub enum Vault {}
@@ -41,6 +45,8 @@ mod marker {
     pub enum Binding {}
     pub enum Elevation {}
     pub enum AlertSink {}
+    pub enum IdentityProvider {}
+    pub enum Trust {}
 }
 
 impl<T> Id<T> {

@@ -16,6 +16,7 @@ mod kind;
 mod known;
 mod name;
 mod principal;
+mod reach;
 mod record;
 mod secret;
 pub mod token;
@@ -26,12 +27,16 @@ pub use clock::{Clock, Random, RandomError, Timestamp};
 pub use error::Error;
 pub use finding::{Confidence, Finding, Fingerprint, Verified};
 pub use head::{Access, Content, Head, Origin, Place, VersionHead};
-pub use id::{AlertSinkId, BindingId, ElevationId, EnvironmentId, GroupId, Id, ProjectId, SecretId, SlotId, VaultId};
+pub use id::{
+    AlertSinkId, BindingId, ElevationId, EnvironmentId, GroupId, Id, IdentityProviderId, ProjectId, SecretId, SlotId,
+    TrustId, VaultId,
+};
 pub use keys::{KeyError, Keys, Purpose};
 pub use kind::Kind;
 pub use known::{KnownSecret, KnownSecrets};
 pub use name::{EnvironmentName, ProjectName, SecretName};
 pub use principal::{PrincipalId, PrincipalSort};
+pub use reach::{Reach, Unreachable, reachable};
 pub use record::Record;
 pub use secret::Secret;
 pub use version::{Label, Version, VersionState};

@@ -37,6 +37,12 @@ pub enum Error {
     /// The password is right, and the account has an authenticator.
     #[error("a code of the authenticator, or a recovery code, is needed too")]
     SecondFactor,
+    /// An identity provider vouches for somebody whose account is not here, or not open.
+    #[error("no account here that is open belongs to your identity at `{0}`")]
+    NoAccount(String),
+    /// A sign-in at a provider cannot be gone on with.
+    #[error("the sign-in cannot be gone on with: {0}")]
+    Strayed(&'static str),
     /// Too many people are being identified at this moment.
     #[error("too many people are signing in at this moment: try again in a few seconds")]
     Busy,

@@ -9,6 +9,7 @@ use keyward_types::{PrincipalId, Timestamp};
 
 use crate::actor::Actor;
 use crate::change::Change;
+use crate::identity_links::IdentityLink;
 use crate::people::{called, of_account};
 use crate::records;
 use crate::{Error, Vault};
@@ -66,13 +67,14 @@ impl Vault {
         }
     }
 
-    /// Whether anybody has ever chosen a password here. If not, nobody can sign in before
-    /// [`Vault::invite`].
+    /// Whether anybody has ever chosen a password here, or an identity at a provider instead. If not,
+    /// nobody can sign in before [`Vault::invite`].
     ///
     /// # Errors
     /// When the store refuses.
     pub fn has_passwords(&self) -> Result<bool, Error> {
         let credentials = records::scan::<AccountCredential>(&self.store, &[])?;
-        Ok(credentials.iter().any(|row| row.record.password.is_some()))
+        let chosen = credentials.iter().any(|row| row.record.password.is_some());
+        Ok(chosen || !records::scan::<IdentityLink>(&self.store, &[])?.is_empty())
     }
 }

@@ -146,7 +146,7 @@ impl Vault {
         Ok(Password::chosen(text.clone(), &about)?)
     }
 
-    fn invite_row(&self, link: &PlainToken) -> Result<(Row<Invite>, Row<Identity>), Error> {
+    pub(crate) fn invite_row(&self, link: &PlainToken) -> Result<(Row<Invite>, Row<Identity>), Error> {
         let presented = keyward_access::TokenHash::of(link, &*self.ring)?;
         let found = records::find::<Invite>(&self.store, "id", link.id().as_bytes())?;
         let right = |invite: &Row<Invite>| invite.record.hash.matches(&presented) && link.caveats().is_none();

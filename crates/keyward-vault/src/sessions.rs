@@ -214,6 +214,9 @@ impl Vault {
             self.sweep::<keyward_access::Invite>(lead, |invite| !invite.serves(now)),
             self.sweep::<keyward_access::DeviceLogin>(lead, |device| !device.serves(now)),
             self.sweep::<keyward_access::lockout::AttemptsRecord>(lead, |record| record.is_stale(now)),
+            self.sweep::<crate::spent::Spent>(lead, |spent| spent.is_stale(now)),
+            // A pipeline makes one with each run; what was done with it stays on record.
+            self.sweep::<keyward_access::TokenRecord>(lead, |token| is_forgotten(token, now)),
         ];
         over.into_iter().sum()
     }
@@ -249,6 +252,13 @@ impl Vault {
         }
         Ok(gone)
     }
+}
+
+/// For how long a workload's token is shown after its end.
+const SHOWN: i64 = 24 * 60 * 60 * 1000;
+
+fn is_forgotten(token: &keyward_access::TokenRecord, now: Timestamp) -> bool {
+    token.trust.is_some() && token.expires_at.is_some_and(|end| now.0.saturating_sub(SHOWN) > end.0)
 }
 
 /// What the log calls the job.

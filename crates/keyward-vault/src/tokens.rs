@@ -85,6 +85,7 @@ impl Vault {
             revoked_at: None,
             created_by: actor.principal().clone(),
             made_with: actor.caller.restriction().and_then(|restriction| restriction.token.clone()),
+            trust: None,
             created_at: now,
             last_used: None,
         };
@@ -279,7 +280,7 @@ impl Vault {
 
     /// A token of another person would be a second person; one of a program with more rights than
     /// its maker would be a way to them.
-    fn refuse_foreign(&self, actor: &Actor, account: &Identity) -> Result<(), Error> {
+    pub(crate) fn refuse_foreign(&self, actor: &Actor, account: &Identity) -> Result<(), Error> {
         if !account.is_enabled() {
             return Err(Error::Refused(format!("`{}` is disabled", called(account))));
         }
@@ -323,7 +324,7 @@ impl Vault {
         }
     }
 
-    fn resolve(&self, actor: &Actor, scope: ScopeText) -> Result<TokenScope, Error> {
+    pub(crate) fn resolve(&self, actor: &Actor, scope: ScopeText) -> Result<TokenScope, Error> {
         let Some(project) = &scope.project else { return Ok(scope.resolved(None, None)) };
         let reach = self.reach(actor, Some(project), scope.environment.as_ref())?;
         Ok(scope.resolved(reach.project_id(), reach.environment_id()))

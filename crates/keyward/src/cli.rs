@@ -1,7 +1,7 @@
 //! The command line. Every command is a module of `commands` with its arguments and a few lines
 //! over calls of the desk; here they are listed.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -97,6 +97,7 @@ commands! {
     User => user,
     Group => group,
     ServiceAccount => service_account,
+    IdentityProvider => identity_provider,
     Role => role,
     Policy => policy,
     Token => token,
@@ -169,6 +170,7 @@ pub(crate) fn run() -> ExitCode {
         command: cli.command.name(),
         current: std::env::current_dir().unwrap_or_default(),
         asked: OnceCell::new(),
+        workload_tokens: RefCell::default(),
     };
     let here = cli.command.at_home(context.global.server.as_ref());
     match here.and_then(|()| cli.command.run(&context)) {

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use keyward_client::{Failure, Home, Result};
+use keyward_client::{Failure, Home, Result, Workload, WorkloadSource};
 use keyward_types::Secret;
 
 /// The environment, read once.
@@ -22,6 +22,12 @@ pub(crate) struct Config {
     pub(crate) server: Option<String>,
     /// `KEYWARD_TOKEN`: how a program gets in there.
     pub(crate) token: Option<Secret<String>>,
+    /// `KEYWARD_WORKLOAD`: a program's account that this workload gets a token of there.
+    workload: Option<String>,
+    workload_audience: Option<String>,
+    workload_token_file: Option<PathBuf>,
+    /// Where a job of GitHub Actions gets a token, and with what.
+    actions: (Option<String>, Option<Secret<String>>),
     /// `KEYWARD_CA`: who signs the server's certificate, where no public authority does.
     pub(crate) authority: Option<PathBuf>,
     passphrase: Option<Secret<String>>,
@@ -100,6 +106,13 @@ impl Config {
             environment: text("KEYWARD_ENV"),
             server: text("KEYWARD_ADDR"),
             token: text("KEYWARD_TOKEN").map(|text| Secret::new("token", text)),
+            workload: text("KEYWARD_WORKLOAD"),
+            workload_audience: text("KEYWARD_WORKLOAD_AUDIENCE"),
+            workload_token_file: folder("KEYWARD_WORKLOAD_TOKEN_FILE"),
+            actions: (
+                text("ACTIONS_ID_TOKEN_REQUEST_URL"),
+                text("ACTIONS_ID_TOKEN_REQUEST_TOKEN").map(|text| Secret::new("token of a job", text)),
+            ),
             authority: folder("KEYWARD_CA"),
             passphrase: text("KEYWARD_PASSPHRASE").map(|text| Secret::new("passphrase", text)),
             passphrase_file: folder("KEYWARD_PASSPHRASE_FILE"),
@@ -110,6 +123,21 @@ impl Config {
             session_bus: session_bus(),
             session_folder: folder("XDG_RUNTIME_DIR").filter(|folder| folder.is_dir()),
         }
+    }
+
+    /// The workload that this is, where the environment says so.
+    pub(crate) fn workload(&self) -> Result<Option<Workload>> {
+        let Some(account) = self.workload.clone() else { return Ok(None) };
+        let source = match (&self.workload_token_file, &self.actions) {
+            (Some(path), _) => WorkloadSource::File(path.clone()),
+            (None, (Some(url), Some(token))) => WorkloadSource::GitHub { url: url.clone(), token: token.clone() },
+            _ => {
+                return Err(Failure::usage("`KEYWARD_WORKLOAD` is set, and nothing gives this workload a token").hint(
+                    "in GitHub Actions the job needs `permissions: id-token: write`; elsewhere `KEYWARD_WORKLOAD_TOKEN_FILE` names the file",
+                ));
+            }
+        };
+        Ok(Some(Workload { account, audience: self.workload_audience.clone(), source }))
     }
 
     /// The password of a database whose address has none.

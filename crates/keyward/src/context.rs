@@ -1,9 +1,9 @@
 //! What every command works with: the environment, the global flags, and the way to the vault.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::PathBuf;
 
-use keyward_client::{Ask, Code, Connection, Failure, Home, Occasion, Result, ServerUrl, Where};
+use keyward_client::{Ask, Code, Connection, Failure, GivenToken, Home, Occasion, Result, ServerUrl, Where};
 use keyward_types::{EnvironmentName, ProjectName, Secret, VaultId};
 
 use crate::cli::Global;
@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) current: PathBuf,
     /// The server that was asked, so that an error names it, and no other.
     pub(crate) asked: OnceCell<ServerUrl>,
+    /// What this workload was given, at which server: kept nowhere else.
+    pub(crate) workload_tokens: RefCell<Vec<(ServerUrl, GivenToken)>>,
 }
 
 /// Where a command works, and how that was found.

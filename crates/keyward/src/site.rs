@@ -83,14 +83,37 @@ impl Context {
         // A command asks one server.
         let _ = self.asked.set(server.clone());
         let Access { token, ca } = self.access_at(&server)?;
-        if token.is_none() {
-            return Err(Failure::new(Code::Denied, format!("you are not signed in at `{server}`"))
-                .hint(format!("`keyward login {server}` signs you in; programs set `KEYWARD_TOKEN`")));
-        }
         let authority = ca.map_or(Authority::System, Authority::File);
+        let token = match &self.config.token {
+            Some(_) => token,
+            None => self.workload_token(&server, &authority, &occasion)?.or(token),
+        };
+        if token.is_none() {
+            return Err(Failure::new(Code::Denied, format!("you are not signed in at `{server}`")).hint(format!(
+                "`keyward login {server}` signs you in; programs set `KEYWARD_TOKEN`, or `KEYWARD_WORKLOAD`"
+            )));
+        }
         let kept = self.home()?.offline_file(&server);
         let access = ServerAccess { url: server, token, authority };
         Ok(RemoteDesk::new(access, &occasion, self.folders()?)?.forgetting(kept))
+    }
+
+    /// What this workload's own token is exchanged for: once, and anew when that is over.
+    fn workload_token(
+        &self,
+        server: &ServerUrl,
+        authority: &Authority,
+        occasion: &Occasion,
+    ) -> Result<Option<Secret<String>>> {
+        let Some(workload) = self.config.workload()? else { return Ok(None) };
+        let mut given = self.workload_tokens.borrow_mut();
+        given.retain(|(_, token)| token.lives());
+        if let Some((_, token)) = given.iter().find(|(of, _)| of == server) {
+            return Ok(Some(token.text.clone()));
+        }
+        let token = workload.token(server, authority, occasion)?;
+        given.push((server.clone(), token.clone()));
+        Ok(Some(token.text))
     }
 
     /// The bindings of folders to servers.

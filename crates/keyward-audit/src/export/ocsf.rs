@@ -119,6 +119,10 @@ fn class(action: Action) -> Class {
         | Action::InviteCreate
         | Action::DeviceBegin
         | Action::AlertAdd
+        | Action::IdentityProviderAdd
+        | Action::IdentityBegin
+        | Action::IdentityLink
+        | Action::TrustAdd
         | Action::FolderTrust
         | Action::Backup
         | Action::LogCheckpoint
@@ -135,6 +139,7 @@ fn class(action: Action) -> Class {
         | Action::SecretOffline
         | Action::AlertTest
         | Action::AlertUse
+        | Action::IdentityProviderUse
         | Action::SecretExpiring
         | Action::LogExport
         | Action::LogVerify => api(2, "Read"),
@@ -186,6 +191,9 @@ fn class(action: Action) -> Class {
         | Action::SecondFactorRemove
         | Action::SignInSweep
         | Action::AlertRemove
+        | Action::IdentityProviderRemove
+        | Action::IdentityUnlink
+        | Action::TrustRemove
         | Action::FolderUntrust
         | Action::EpochDrop => api(4, "Delete"),
     }

@@ -17,6 +17,7 @@ use crate::access_wire::{
     QuestionInfo, RoleBindingInfo, TokenInfo, VerdictInfo,
 };
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
+use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
@@ -599,6 +600,38 @@ impl Desk for RemoteDesk {
 
     fn remove_alert_sink(&self, name: Login) -> Result<AlertSinkInfo> {
         self.http.act(Method::DELETE, &format!("/alert-sinks/{name}"))
+    }
+
+    fn identity_providers(&self) -> Result<Vec<IdentityProviderInfo>> {
+        self.http.get::<Page>("/identity-providers")?.items("identity_providers")
+    }
+
+    fn add_identity_provider(&self, new: NewIdentityProviderInfo) -> Result<IdentityProviderInfo> {
+        self.http.send(Method::POST, "/identity-providers", &team::NewProvider::of(&new)?)
+    }
+
+    fn remove_identity_provider(&self, name: Login) -> Result<IdentityProviderInfo> {
+        self.http.act(Method::DELETE, &format!("/identity-providers/{name}"))
+    }
+
+    fn identities(&self, login: Login) -> Result<Vec<IdentityInfo>> {
+        self.http.get::<Page>(&format!("/accounts/{login}/identities"))?.items("identities")
+    }
+
+    fn unlink_identity(&self, login: Login, id: String) -> Result<IdentityInfo> {
+        self.http.act(Method::DELETE, &format!("/accounts/{login}/identities/{}", part("identity", &id)?))
+    }
+
+    fn trusts(&self, login: Login) -> Result<Vec<TrustInfo>> {
+        self.http.get::<Page>(&format!("/service-accounts/{login}/trusts"))?.items("trusts")
+    }
+
+    fn add_trust(&self, login: Login, new: NewTrustInfo) -> Result<TrustInfo> {
+        self.http.send(Method::POST, &format!("/service-accounts/{login}/trusts"), &new)
+    }
+
+    fn remove_trust(&self, login: Login, id: String) -> Result<TrustInfo> {
+        self.http.act(Method::DELETE, &format!("/service-accounts/{login}/trusts/{}", part("trust", &id)?))
     }
 }
 

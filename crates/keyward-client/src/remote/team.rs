@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    AlertSinkInfo, AlertTestInfo, AlertWay, Bytes, Decision, Failure, MadeAlertSink, NewAlertSinkInfo, Result,
-    Settlement, TaskName, TaskState,
+    AlertSinkInfo, AlertTestInfo, AlertWay, Bytes, Decision, Failure, MadeAlertSink, NewAlertSinkInfo,
+    NewIdentityProviderInfo, Result, Settlement, TaskName, TaskState,
 };
 
 /// What is said of a task.
@@ -91,6 +91,39 @@ impl<'a> NewSink<'a> {
         }
         let NewAlertSinkInfo { name, only, allow_private, .. } = new;
         Ok(Self { name: name.as_str(), webhook, slack, email, only, allow_private: *allow_private })
+    }
+}
+
+/// A provider that is to be added, with its secret as text.
+#[derive(Serialize)]
+pub(super) struct NewProvider<'a> {
+    name: &'a str,
+    title: &'a str,
+    issuer: &'a str,
+    client_id: &'a str,
+    client_secret: Option<&'a str>,
+    domains: &'a [String],
+    claims: &'a [String],
+    scim_claim: Option<&'a str>,
+    ca: Option<&'a str>,
+    allow_private: bool,
+}
+
+impl<'a> NewProvider<'a> {
+    pub(super) fn of(new: &'a NewIdentityProviderInfo) -> Result<Self> {
+        let secret = new.client_secret.as_ref();
+        Ok(Self {
+            name: new.name.as_str(),
+            title: &new.title,
+            issuer: &new.issuer,
+            client_id: &new.client_id,
+            client_secret: secret.map(|secret| text("the client secret", secret)).transpose()?,
+            domains: &new.domains,
+            claims: &new.claims,
+            scim_claim: new.scim_claim.as_deref(),
+            ca: new.ca.as_deref(),
+            allow_private: new.allow_private,
+        })
     }
 }
 

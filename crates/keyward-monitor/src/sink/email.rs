@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, SystemTime};
 
-use keyward_types::{Secret, Timestamp};
+use keyward_types::{Secret, Timestamp, reachable};
 use lettre::Message;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
@@ -14,7 +14,6 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter,
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::is_this_machine;
-use crate::http::allowed;
 use crate::outbox::Parcel;
 use crate::sink::{Channel, Delivered};
 use crate::{Alert, Error, Fault};
@@ -107,7 +106,7 @@ impl NewEmail {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
         let found = (bare, self.port()).to_socket_addrs();
         let found: Vec<SocketAddr> = found.map_err(|_| Fault::passing("its host name leads nowhere"))?.collect();
-        allowed(&found, self.allow_private, self.tls == MailTls::None).map_err(|refused| Fault::permanent(refused.0))
+        reachable(&found, self.allow_private, self.tls == MailTls::None).map_err(|refused| Fault::permanent(refused.0))
     }
 }
 

@@ -11,6 +11,7 @@ mod findings;
 mod groups;
 mod hand_over;
 mod holdings;
+mod identity_providers;
 mod matching;
 mod names;
 mod offboardings;
@@ -25,6 +26,7 @@ mod search;
 mod secrets;
 mod status;
 mod tokens;
+mod trusts;
 mod values;
 mod versions;
 mod writes;
@@ -67,6 +69,8 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(offboardings::router())
         .merge(onboardings::router())
         .merge(reviews::router())
+        .merge(identity_providers::router())
+        .merge(trusts::router())
 }
 
 /// A moment as RFC 3339 writes it.

@@ -3,9 +3,14 @@
 
 const at = (id) => document.getElementById(id);
 
-// What came behind `#` in the address: a one-time link, or a device's code.
+// What came behind `#` in the address: a one-time link, a device's code, or that the browser comes
+// back from an identity provider.
 let link = null;
 let device = null;
+let back = null;
+
+// The identity providers of this server.
+let providers = [];
 
 /** One call of the API; throws the problem that the server tells of. */
 async function call(method, path, body) {
@@ -69,9 +74,9 @@ function say(text) {
   at("said").textContent = text;
 }
 
-/** Shows one of the three views, and takes whoever listens or types there. */
+/** Shows one of the four views, and takes whoever listens or types there. */
 function show(view, text = "") {
-  for (const id of ["sign-in", "link", "home"]) at(id).hidden = id !== view;
+  for (const id of ["sign-in", "arrival", "link", "home"]) at(id).hidden = id !== view;
   at("who").hidden = view !== "home";
   for (const form of document.querySelectorAll("form")) clear(form);
   for (const id of ["decision-form", "confirm-form", "recovery"]) at(id).hidden = true;
@@ -81,6 +86,7 @@ function show(view, text = "") {
   say(text);
   if (view === "sign-in") at("login").focus();
   if (view === "link") at("link-password").focus();
+  if (view === "arrival") at("arrival-code").focus();
 }
 
 function clear(form) {
@@ -105,7 +111,7 @@ async function home(text = "") {
   at("who-name").textContent = signed.account.name || login;
   for (const id of ["factor-login", "password-login"]) at(id).defaultValue = login;
   showFactor(signed.second_factor);
-  await showSessions();
+  await Promise.all([showSessions(), showIdentities()]);
   if (device !== null) {
     at("user-code").value = device;
     at("user-code").focus();
@@ -116,7 +122,7 @@ async function home(text = "") {
 function showFactor({ authenticator, recovery_codes: left }) {
   at("factor-state").textContent = authenticator
     ? `An authenticator is in force. ${left} recovery ${left === 1 ? "code is" : "codes are"} left.`
-    : "Your password alone signs you in. An app that shows codes makes a stolen password worth nothing.";
+    : "Nothing is asked for here beside your password or your identity provider. An app that shows codes makes a stolen password worth nothing.";
   at("factor-form").querySelector("[value=begin]").textContent =
     authenticator ? "Set another one up" : "Set an authenticator up";
   for (const button of document.querySelectorAll(".with-factor")) button.hidden = !authenticator;
@@ -150,6 +156,59 @@ function row(session) {
   return tr;
 }
 
+/** A button for each provider; nothing where there is none. */
+function offer(place, label, go) {
+  const button = ({ name, title }) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = label(title);
+    button.addEventListener("click", () => go(name));
+    return button;
+  };
+  place.replaceChildren(...providers.map(button));
+}
+
+/** Goes to a provider with what a form says, and says in the form what went wrong. */
+async function goWith(form, name, path, body) {
+  try {
+    const { location: onward } = await call("POST", `oidc/${encodeURIComponent(name)}/${path}`, body);
+    location.assign(onward);
+  } catch (problem) {
+    refuse(form, form.querySelector(".error"), problem);
+  }
+}
+
+async function showProviders() {
+  ({ providers } = await call("GET", "oidc").catch(() => ({ providers: [] })));
+  offer(at("providers"), (title) => `Sign in with ${title}`, (name) => {
+    location.assign(`/api/v1/auth/oidc/${encodeURIComponent(name)}/start`);
+  });
+  offer(at("link-providers"), (title) => `Sign in with ${title} instead of a password`, (name) =>
+    goWith(at("link-form"), name, "link", { link }));
+  offer(at("identity-providers"), (title) => `Add my identity at ${title}`, (name) => {
+    const { password, code } = fields(at("identity-form"));
+    return goWith(at("identity-form"), name, "identity", password ? { password, code } : { code });
+  });
+}
+
+async function showIdentities() {
+  const { identities } = await call("GET", "identities");
+  at("identity-section").hidden = providers.length === 0 && identities.length === 0;
+  at("identities").replaceChildren(...identities.map(identityRow));
+}
+
+function identityRow({ id, issuer, subject, created_at: since }) {
+  const tr = document.createElement("tr");
+  for (const text of [issuer, subject, moment(since)]) tr.insertCell().textContent = text;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Give it up";
+  button.setAttribute("aria-label", `Give the identity ${subject} up`);
+  button.addEventListener("click", () => ended(`identities/${encodeURIComponent(id)}`, showIdentities));
+  tr.insertCell().append(button);
+  return tr;
+}
+
 const moment = (text) => new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 async function ended(path, then) {
@@ -176,16 +235,21 @@ function showRecovery(codes) {
 function takeFragment() {
   const fragment = location.hash.slice(1);
   const [name, value] = [fragment.split("=", 1)[0], fragment.slice(fragment.indexOf("=") + 1)];
-  if (name !== "link" && name !== "device") return false;
+  if (!["link", "device", "code", "identity"].includes(name)) return false;
   history.replaceState(null, "", location.pathname);
   if (name === "link") link = value;
+  else if (name !== "device") back = name;
   else device = fragment.includes("=") ? decodeURIComponent(value) : "";
   return true;
 }
 
 async function begin() {
   takeFragment();
-  if (link === null) return home();
+  await showProviders();
+  const from = back;
+  back = null;
+  if (from === "code") return show("arrival");
+  if (link === null) return home(from === "identity" ? "The identity is yours: you can sign in with it." : "");
   try {
     const holder = await call("POST", "links/look", { link });
     show("link");
@@ -202,6 +266,14 @@ onSubmit(at("sign-in-form"), async ({ login, password, code }) => {
   await call("POST", "sign-in", { login, password, code });
   await home("You are signed in.");
 });
+
+onSubmit(at("arrival-form"), async ({ code }) => {
+  await call("POST", "oidc-code", { code });
+  await home("You are signed in.");
+});
+
+// Its buttons go to providers.
+onSubmit(at("identity-form"), async () => {});
 
 onSubmit(at("link-form"), async ({ login, password, again, code }) => {
   if (password !== again) throw new Error("the two passwords differ");

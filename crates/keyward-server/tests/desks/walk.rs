@@ -3,8 +3,9 @@
 
 use keyward_client::{
     AlertWay, Bytes, Confirmed, Decision, Desk, DraftInfo, EditInfo, ElevationAsk, Failure, FindingReport,
-    FindingState, GrantInfo, Grantee, MadeAlertSink, NewAlertSinkInfo, NewSecret, NewTokenInfo, Purpose, QuestionInfo,
-    Result, Role, Selection, Settlement, TaskName, Where, bits, examine,
+    FindingState, GrantInfo, Grantee, IdentityProviderInfo, MadeAlertSink, NewAlertSinkInfo, NewIdentityProviderInfo,
+    NewSecret, NewTokenInfo, NewTrustInfo, Purpose, QuestionInfo, Result, Role, Selection, Settlement, TaskName,
+    TrustInfo, Where, bits, examine,
 };
 use keyward_types::{Fingerprint, Kind, Operation, Timestamp, Version};
 use serde::Serialize;
@@ -23,6 +24,7 @@ pub(crate) fn all(desk: &dyn Desk) -> Vec<String> {
     elevations(desk, &mut told);
     team(desk, &mut told);
     alerts(desk, &mut told);
+    vouched(desk, &mut told);
     ends(desk, &mut told);
     told
 }
@@ -393,6 +395,58 @@ fn alerts(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "try nothing", desk.test_alert_sink(name("nothing")).map(|tried| tried.fault));
     tell(told, "remove sink", desk.remove_alert_sink(name("hook")));
     tell(told, "remove sink again", desk.remove_alert_sink(name("hook")));
+}
+
+fn vouched(desk: &dyn Desk, told: &mut Vec<String>) {
+    let login = |name: &str| name.parse().unwrap();
+    let provider = |issuer: &str, claims: &[&str]| NewIdentityProviderInfo {
+        name: login("acme"),
+        title: "Acme".into(),
+        issuer: issuer.into(),
+        client_id: "keyward".into(),
+        client_secret: Some(Bytes::new(b"of this test alone".to_vec())),
+        domains: vec!["acme.example".into()],
+        claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
+        scim_claim: Some("sub".into()),
+        ca: None,
+        allow_private: false,
+    };
+    let known =
+        |answer: Result<IdentityProviderInfo>| answer.map(|one| (one.name, one.issuer, one.claims, one.for_owners));
+    tell(told, "provider", known(desk.add_identity_provider(provider("https://id.example", &["groups=staff"]))));
+    tell(told, "provider again", known(desk.add_identity_provider(provider("https://id.example", &[]))));
+    tell(told, "provider of nonsense", known(desk.add_identity_provider(provider("nonsense", &[]))));
+    tell(told, "claim of nonsense", known(desk.add_identity_provider(provider("https://id.example", &["*"]))));
+    let listed = desk.identity_providers();
+    tell(
+        told,
+        "providers",
+        listed.map(|all| all.into_iter().map(|one| (one.title, one.has_secret)).collect::<Vec<_>>()),
+    );
+    tell(told, "remove provider", known(desk.remove_identity_provider(login("acme"))));
+    tell(told, "remove provider again", known(desk.remove_identity_provider(login("acme"))));
+    tell(told, "identities", desk.identities(login("bob")));
+    tell(told, "identities of nobody", desk.identities(login("nobody")));
+    tell(told, "unlink nothing", desk.unlink_identity(login("bob"), "nothing".into()));
+    let trust = |claims: &[&str]| NewTrustInfo {
+        issuer: "https://id.example".into(),
+        audience: "https://keyward.example".into(),
+        claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
+        scopes: vec!["read:shop/development/*".into()],
+        ..NewTrustInfo::default()
+    };
+    tell(told, "program", desk.add_service_account(login("builds"), String::new(), None).map(|one| one.kind));
+    let known = |answer: Result<TrustInfo>| answer.map(|one| (one.account, one.claims, one.scopes, one.seconds));
+    tell(told, "trust", known(desk.add_trust(login("builds"), trust(&["repository=acme/*"]))));
+    tell(told, "trust in everybody", known(desk.add_trust(login("builds"), trust(&["ref=refs/heads/main"]))));
+    tell(told, "trust of a person", known(desk.add_trust(login("bob"), trust(&["sub=a"]))));
+    tell(told, "trust of nobody", known(desk.add_trust(login("nobody"), trust(&["sub=a"]))));
+    let trusts = desk.trusts(login("builds")).unwrap();
+    tell(told, "trusts", Ok(trusts.len()));
+    tell(told, "end trust", known(desk.remove_trust(login("builds"), trusts[0].id.clone())));
+    let again = known(desk.remove_trust(login("builds"), trusts[0].id.clone()));
+    tell(told, "end trust again", again.map_err(|failure| Failure { message: String::new(), ..failure }));
+    tell(told, "end nonsense", known(desk.remove_trust(login("builds"), "nonsense".into())));
 }
 
 fn ends(desk: &dyn Desk, told: &mut Vec<String>) {

@@ -10,6 +10,7 @@ use keyward_access::Caller;
 use keyward_client::{Desk, Failure, LocalDesk, NewTokenInfo, Occasion};
 use keyward_server::{Authenticate, Config, Server, Stop, Tokens};
 use keyward_testing::TestVault;
+use keyward_testing::vault::TestClock;
 use keyward_types::token::PlainToken;
 use keyward_vault::Vault;
 use serde_json::Value;
@@ -60,9 +61,25 @@ impl Served {
 
     /// The server that is made over a vault, which lies there.
     pub(crate) fn made(make: impl FnOnce(Arc<Vault>, &std::path::Path) -> Server) -> Self {
+        Self::opened(|path, key| keyward_testing::vault::open(path, key).unwrap(), make)
+    }
+
+    /// The same by a clock that the test moves, behind a proxy that says from where clients come.
+    pub(crate) fn at(clock: &Arc<TestClock>) -> Self {
+        let config = Config { trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()], ..loopback() };
+        Self::opened(
+            |path, key| keyward_testing::vault::open_at(path, key, Arc::clone(clock)).unwrap(),
+            |vault, _| Server::bind(vault, Tokens, config).unwrap(),
+        )
+    }
+
+    fn opened(
+        open: impl FnOnce(&std::path::Path, &keyward_vault::KeyFile) -> Vault,
+        make: impl FnOnce(Arc<Vault>, &std::path::Path) -> Server,
+    ) -> Self {
         let (folder, key) = TestVault::new(7).close();
         let path = folder.path().join("vault.db");
-        let vault = Arc::new(keyward_testing::vault::open(&path, &key).unwrap());
+        let vault = Arc::new(open(&path, &key));
         let desk = LocalDesk::new(Arc::clone(&vault), Occasion { agent: "test".into(), reason: None }).unwrap();
         let made = desk.create_token(NewTokenInfo { name: "test".into(), ..NewTokenInfo::default() }).unwrap();
         let token = String::from_utf8(made.text.expose().to_vec()).unwrap();

@@ -110,7 +110,13 @@ fn nothing_powerful_is_open_to_strangers() {
         "/auth/device/token",
         "/auth/links/look",
         "/auth/links/use",
+        "/auth/oidc",
+        "/auth/oidc-code",
+        "/auth/oidc/{provider}/callback",
+        "/auth/oidc/{provider}/link",
+        "/auth/oidc/{provider}/start",
         "/auth/sign-in",
+        "/auth/workload",
         "/seal",
         "/unseal",
     ];

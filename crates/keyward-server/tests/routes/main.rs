@@ -16,6 +16,7 @@ mod matching;
 mod matrix;
 mod networks;
 mod offline;
+mod oidc;
 mod openapi;
 mod page;
 mod projects;

@@ -23,12 +23,18 @@ fn the_document_in_the_tree_is_the_one_that_is_served() {
 }
 
 /// What somebody calls who is nobody yet.
-const OPEN: [&str; 7] = [
+const OPEN: [&str; 13] = [
     "POST /auth/device/authorization",
     "POST /auth/device/token",
     "POST /auth/links/look",
     "POST /auth/links/use",
+    "GET /auth/oidc",
+    "POST /auth/oidc-code",
+    "GET /auth/oidc/provider/callback",
+    "POST /auth/oidc/provider/link",
+    "GET /auth/oidc/provider/start",
     "POST /auth/sign-in",
+    "POST /auth/workload",
     "GET /seal",
     "POST /unseal",
 ];

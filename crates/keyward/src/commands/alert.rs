@@ -1,15 +1,14 @@
-use std::io::{IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use keyward_client::{
-    AlertSinkInfo, AlertWay, Bytes, Code, Failure, Login, MadeAlertSink, MailInfo, NewAlertSinkInfo, Result,
+    AlertSinkInfo, AlertWay, Code, Failure, Login, MadeAlertSink, MailInfo, NewAlertSinkInfo, Result,
 };
 
+use crate::commands::hidden::hidden;
 use crate::commands::shown;
 use crate::context::Context;
 use crate::output::{self, Exit};
-use crate::terminal;
 
 /// Where alerts go: signed webhooks, Slack, mail
 #[derive(Debug, clap::Args)]
@@ -110,9 +109,6 @@ struct Common {
     allow_private: bool,
 }
 
-/// Longest URL or password.
-const LONGEST: u64 = 4096;
-
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         match self.verb {
@@ -149,32 +145,6 @@ impl Way {
             }
         };
         Ok(NewAlertSinkInfo { name: common.name, way, only: common.only, allow_private: common.allow_private })
-    }
-}
-
-/// One line that must not be an argument: from a file, standard input or a hidden prompt.
-fn hidden(what: &str, file: Option<&Path>) -> Result<Bytes> {
-    let mut bytes = Vec::new();
-    match file {
-        Some(path) => {
-            let failed = |error: std::io::Error| Failure::file("read", path, &error);
-            std::fs::File::open(path).map_err(failed)?.take(LONGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
-        }
-        None if std::io::stdin().is_terminal() => bytes = terminal::hidden(what)?.expose().clone().into_bytes(),
-        None => {
-            let read = std::io::stdin().lock().take(LONGEST + 1).read_to_end(&mut bytes);
-            read.map_err(|error| Failure::internal(format!("standard input cannot be read: {error}")))?;
-        }
-    }
-    if bytes.len() as u64 > LONGEST {
-        return Err(Failure::usage(format!("it is longer than {LONGEST} bytes")));
-    }
-    while bytes.last().is_some_and(|last| matches!(last, b'\n' | b'\r')) {
-        bytes.pop();
-    }
-    match bytes.is_empty() {
-        true => Err(Failure::usage("nothing was given on standard input or at the prompt")),
-        false => Ok(Bytes::new(bytes)),
     }
 }
 

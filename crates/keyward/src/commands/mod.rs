@@ -1,8 +1,10 @@
 //! One module a command: its arguments, and a few lines over calls of the desk.
 
+mod hidden;
 mod lasting;
 mod metadata;
 pub(crate) mod shown;
+mod workload_trust;
 
 pub(crate) mod agent;
 pub(crate) mod alert;
@@ -31,6 +33,7 @@ pub(crate) mod get;
 pub(crate) mod group;
 pub(crate) mod history;
 pub(crate) mod hook;
+pub(crate) mod identity_provider;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod list;

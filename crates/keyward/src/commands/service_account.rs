@@ -1,7 +1,7 @@
 use clap::Subcommand;
 use keyward_client::{Login, Result};
 
-use crate::commands::{shown, user};
+use crate::commands::{shown, user, workload_trust};
 use crate::context::Context;
 use crate::output::{self, Exit};
 
@@ -39,6 +39,12 @@ enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// What its workloads get a token for: builds of GitHub Actions, pods of Kubernetes
+    #[command(after_help = "Example: keyward service-account trust list shop-ci")]
+    Trust {
+        #[command(subcommand)]
+        verb: workload_trust::Verb,
+    },
     /// Let it act again; its tokens stay dead
     #[command(after_help = "Example: keyward service-account enable shop-ci")]
     Enable {
@@ -70,6 +76,7 @@ impl Args {
                 context.confirm(yes, &format!("end the rights of `{login}` at once, and its tokens for ever?"))?;
                 user::said(context, &desk.disable_account(login)?, "may do nothing any more")?;
             }
+            Verb::Trust { verb } => verb.run(context, desk)?,
             Verb::Enable { login } => user::said(context, &desk.enable_account(login)?, "may act again")?,
         }
         Ok(Exit::Done)

@@ -1,5 +1,5 @@
 use clap::Subcommand;
-use keyward_client::{AccountInfo, Login, MadeInvite, Result, ServerUrl};
+use keyward_client::{AccountInfo, IdentityInfo, Login, MadeInvite, Result, ServerUrl};
 
 use crate::address::Address;
 use crate::commands::{login, shown};
@@ -58,6 +58,23 @@ enum Verb {
         /// Whose
         login: Login,
     },
+    /// List the identities at providers by which somebody signs in
+    #[command(after_help = "Example: keyward user identities ada")]
+    Identities {
+        /// Whose
+        login: Login,
+    },
+    /// Take an identity at a provider away from an account, and end its sessions
+    #[command(after_help = "Example: keyward user unlink ada 3f9a --yes")]
+    Unlink {
+        /// Whose
+        login: Login,
+        /// The identity's id, or the beginning of it
+        id: String,
+        /// Without asking
+        #[arg(long)]
+        yes: bool,
+    },
     /// Open the vault in another owner's name from now on
     #[command(after_help = "Example: keyward user hand-over grace --yes")]
     HandOver {
@@ -93,6 +110,18 @@ impl Args {
                 said(context, &desk.disable_account(login)?, "may do nothing any more")?;
             }
             Verb::Enable { login } => said(context, &desk.enable_account(login)?, "may act again")?,
+            Verb::Identities { login } => identities(context, &desk.identities(login)?)?,
+            Verb::Unlink { login, id, yes } => {
+                let all = desk.identities(login.clone())?;
+                let one = shown::by_id(&all, &id, "identity", |one| &one.id)?;
+                let question = format!("let `{login}` sign in as `{}` of {} no more?", one.subject, one.issuer);
+                context.confirm(yes, &question)?;
+                let gone = desk.unlink_identity(login.clone(), one.id.clone())?;
+                match context.global.json {
+                    true => output::json(&serde_json::json!({ "identity": gone }))?,
+                    false => output::note(format!("`{}` of {} is not `{login}` any more", gone.subject, gone.issuer)),
+                }
+            }
             Verb::HandOver { login, yes } => {
                 context.confirm(yes, &format!("open the vault in the name of `{login}` from now on?"))?;
                 desk.hand_over(login.clone())?;
@@ -113,6 +142,19 @@ fn invited(context: &Context, server: &ServerUrl, made: &MadeInvite) -> Result<(
     }
     output::note(format!("give this link to `{}` and nobody else; it lasts an hour and serves once:", made.login));
     output::line(&*link)
+}
+
+/// Identities as a list.
+fn identities(context: &Context, identities: &[IdentityInfo]) -> Result<()> {
+    if context.global.json {
+        return output::listing("identities", identities);
+    }
+    let row = |one: &IdentityInfo| {
+        let (id, issuer, subject) = (one.id.clone(), one.issuer.clone(), one.subject.clone());
+        vec![id, issuer, subject, one.by.clone(), shown::day(one.created_at)]
+    };
+    let rows: Vec<Vec<String>> = identities.iter().map(row).collect();
+    output::table(&["ID", "ISSUER", "SUBJECT", "BY", "SINCE"], &rows)
 }
 
 /// What became of an account.

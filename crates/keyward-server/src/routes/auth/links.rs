@@ -127,7 +127,7 @@ fn refused_use(error: Error, with_code: bool) -> Problem {
     }
 }
 
-fn refused(error: Error) -> Problem {
+pub(super) fn refused(error: Error) -> Problem {
     match error {
         Error::NotIdentified => {
             Problem::new(StatusCode::UNAUTHORIZED, "link", "the link is over, was used, or is none").hint(

@@ -1,17 +1,20 @@
 //! Signing in and all around it: passwords, second factors, sessions, links, devices.
 //!
-//! What is open to everybody are five calls: to sign in, to look at a link and to use it, and the
-//! two of a device that waits. All others are for a person who is signed in, and links are made by
+//! What is open to everybody are few calls: to sign in, to look at a link and to use it, the two of a
+//! device that waits, the way to an identity provider and back, and what workloads show. All others are for a person who is signed in, and links are made by
 //! who administers accounts. Nothing of this is kept for a repeated request: answers hold what is
 //! shown once.
 
 mod devices;
+mod identities;
 mod links;
+mod oidc;
 mod passwords;
 mod qr;
 mod second_factor;
 mod sessions;
 mod sign_in;
+mod workloads;
 
 use std::sync::Arc;
 
@@ -34,6 +37,9 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(second_factor::router())
         .merge(links::router())
         .merge(devices::router())
+        .merge(oidc::router())
+        .merge(identities::router())
+        .merge(workloads::router())
 }
 
 /// Most bytes of a password, a code or a link; what is chosen is shorter.

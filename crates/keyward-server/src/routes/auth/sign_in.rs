@@ -51,12 +51,12 @@ enum Kind {
 
 /// Somebody who is signed in from now on.
 #[derive(Serialize, ToSchema)]
-struct SignedInNow {
-    account: OwnAccount,
-    session: SessionView,
+pub(super) struct SignedInNow {
+    pub(super) account: OwnAccount,
+    pub(super) session: SessionView,
     /// For `device`: what is sent as `Authorization: Bearer`. It is in this answer and nowhere else.
     #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
+    pub(super) token: Option<String>,
 }
 
 /// Sign in.
@@ -103,7 +103,7 @@ fn open(
     Ok((token, SignedInNow { account: (&account).into(), session, token: None }))
 }
 
-fn keep(origin: &Origin, token: &PlainToken) -> Result<HeaderMap> {
+pub(super) fn keep(origin: &Origin, token: &PlainToken) -> Result<HeaderMap> {
     let cookie = credential::cookie(origin, token).ok_or_else(Problem::internal)?;
     Ok(HeaderMap::from_iter([(header::SET_COOKIE, cookie)]))
 }

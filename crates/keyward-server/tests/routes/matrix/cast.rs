@@ -117,6 +117,7 @@ impl Stage {
             path if path.starts_with("/role-bindings") => &self.victim.binding,
             path if path.starts_with("/elevations") => &self.victim.elevation,
             path if path.starts_with("/reviews") => "newest",
+            path if path.contains("/trusts/") => "aaaaaaaaaaaaaaaaaaaaaaaaaa",
             _ => &self.victim.finding,
         };
         let filled = |text: &str| {
@@ -129,6 +130,7 @@ impl Stage {
                 .replace("{index}", "0")
                 .replace("{number}", &self.victim.line.to_string())
                 .replace("{sink}", "a-sink")
+                .replace("{provider}", "a-provider")
                 .replace("{id}", id)
                 .replace("{actor}", self.actor.name)
         };

@@ -1,14 +1,16 @@
-//! Which addresses a sink may be reached at. Whoever may add a sink chooses a host, and a name can
-//! lead anywhere tomorrow: so it is the address that is judged, each time one is connected to.
+//! Which addresses may be connected to by what somebody configured: alert sinks, identity providers.
+//! Whoever may add one chooses a host, and a name can lead anywhere tomorrow: so it is the address
+//! that is judged, each time one is connected to.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What an address is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// Somewhere on the internet.
     Public,
-    /// This machine or a network around it: for sinks that are made for it.
+    /// This machine or a network around it: for what is made for it.
     Private,
     /// Nobody to talk to in any case: link-local (where clouds hand out credentials), multicast,
     /// unspecified, reserved.
@@ -16,12 +18,49 @@ pub(crate) enum Reach {
 }
 
 impl Reach {
-    pub(crate) fn of(address: IpAddr) -> Self {
+    /// What this address is.
+    pub fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(address) => of_v4(address),
             IpAddr::V6(address) => of_v6(address),
         }
     }
+}
+
+/// Why none of the addresses was let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreachable(pub &'static str);
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Unreachable {}
+
+/// Of the addresses that a name leads to those that may be connected to. `plain`: without TLS, which
+/// goes to this machine alone.
+///
+/// # Errors
+/// When there is none.
+pub fn reachable(found: &[SocketAddr], allow_private: bool, plain: bool) -> Result<Vec<SocketAddr>, Unreachable> {
+    let may = |address: &&SocketAddr| match Reach::of(address.ip()) {
+        Reach::Public => !plain,
+        Reach::Private => allow_private && (!plain || address.ip().is_loopback()),
+        Reach::Never => false,
+    };
+    let kept: Vec<SocketAddr> = found.iter().filter(may).copied().collect();
+    if !kept.is_empty() {
+        return Ok(kept);
+    }
+    let private = found.iter().any(|address| Reach::of(address.ip()) == Reach::Private);
+    Err(Unreachable(match (private, allow_private) {
+        (true, false) => "its address is private, and it was added without `--allow-private`",
+        (true, true) => "without TLS only this machine is spoken to",
+        (false, _) if plain => "without TLS only this machine is spoken to",
+        (false, _) => "its address is one that is never spoken to (link-local, multicast or reserved)",
+    }))
 }
 
 /// Special-purpose networks (IANA, RFC 6890 and its successors).
@@ -77,5 +116,20 @@ mod tests {
         all(Reach::Private, &["2002:7f00:1::", "198.18.0.1", "192.0.2.1", "2001:db8::1"]);
         all(Reach::Never, &["0.0.0.0", "169.254.169.254", "224.0.0.1", "255.255.255.255", "::", "fe80::1", "ff02::1"]);
         all(Reach::Never, &["::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "2001::1", "::7f00:1"]);
+    }
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 443)).collect()
+    }
+
+    #[test]
+    fn of_mixed_addresses_only_the_permitted_are_kept() {
+        let mixed = addresses(&["127.0.0.1", "8.8.8.8", "169.254.169.254", "10.0.0.1"]);
+        assert_eq!(reachable(&mixed, false, false).unwrap(), addresses(&["8.8.8.8"]));
+        assert_eq!(reachable(&mixed, true, false).unwrap(), addresses(&["127.0.0.1", "8.8.8.8", "10.0.0.1"]));
+        assert_eq!(reachable(&mixed, true, true).unwrap(), addresses(&["127.0.0.1"]));
+        assert!(reachable(&addresses(&["10.0.0.1"]), false, false).unwrap_err().0.contains("--allow-private"));
+        assert!(reachable(&addresses(&["169.254.169.254"]), true, false).unwrap_err().0.contains("never"));
+        assert!(reachable(&addresses(&["8.8.8.8"]), true, true).unwrap_err().0.contains("TLS"));
     }
 }
