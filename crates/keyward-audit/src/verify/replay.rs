@@ -183,6 +183,8 @@ fn trace(log: &dyn Log, mut suspects: Vec<Suspect>, pruned: bool, report: &mut R
             }
         }
     }
+    // First what should not be there at all.
+    suspects.sort_by_key(|suspect| suspect.last.is_some());
     for Suspect { record, last, earlier, deleted, .. } in suspects {
         report.add(match (record, last, earlier) {
             (Some((collection, key)), Some(last), Some(to)) => Fault::RecordRolledBack { collection, key, to, last },
