@@ -68,6 +68,8 @@ pub enum SystemTask {
     Review,
     /// Clears away answers that nobody asks for again.
     Requests,
+    /// Makes known to the scanner what becomes a secret.
+    Match,
     /// Opens the vault on a node for whoever gave enough shares.
     Seal,
 }
@@ -82,6 +84,7 @@ impl SystemTask {
             Self::Expiry => "expiry",
             Self::Review => "review",
             Self::Requests => "requests",
+            Self::Match => "match",
             Self::Seal => "seal",
         })
     }
@@ -148,7 +151,7 @@ impl Caller {
     /// keyward itself, at one task.
     pub fn system(task: SystemTask) -> Self {
         let operations = match task {
-            SystemTask::Rekey => vec![Operation::Use],
+            SystemTask::Rekey | SystemTask::Match => vec![Operation::Use],
             SystemTask::Door | SystemTask::Requests | SystemTask::Seal => vec![],
             SystemTask::Alert => vec![Operation::Use],
             SystemTask::Expiry => vec![Operation::List],

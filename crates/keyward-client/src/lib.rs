@@ -46,7 +46,7 @@ pub use failure::{Code, Failure, Result};
 pub use findings::FindingInfo;
 pub use held::{Held, SealInfo, Sealable};
 pub use home::{Ask, Connection, Home, Owned};
-pub use intake::{Examined, bits, can_be_masked, examine};
+pub use intake::{Examined, bits, can_be_masked, examine, is_plainly_none};
 pub use jobs::{close_due_reviews, warn_of_expiry};
 pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
 pub use keyward_monitor::{Attribute, Span, SpanKind, Telemetry, TelemetrySettings};

@@ -685,6 +685,7 @@ pub(crate) fn new_value(secret: NewSecret) -> NewValue {
 fn edit_of(edit: EditInfo) -> Edit {
     Edit {
         kind: edit.kind,
+        looks_like: edit.looks_like,
         provider: edit.provider,
         owner: edit.owner,
         description: edit.description,

@@ -101,6 +101,10 @@ pub struct EditInfo {
     /// What it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// What its value looks like. Counts for a name that is new, and where a secret comes into what
+    /// was none; what was once said of a secret stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<Kind>,
     /// The service it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "double")]
     pub provider: Option<Option<String>>,

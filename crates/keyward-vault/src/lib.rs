@@ -54,6 +54,7 @@ mod read;
 mod recognition;
 mod record;
 mod records;
+mod rematch;
 mod requests;
 mod reseal;
 mod ring;

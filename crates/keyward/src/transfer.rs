@@ -139,6 +139,7 @@ fn arrived(to: &dyn Desk, at: &Where, sent: &Disclosed, version: Version) -> Res
 
 fn new_secret(secret: &SecretInfo, read: &Disclosed) -> NewSecret {
     let edit = EditInfo {
+        looks_like: None,
         kind: Some(secret.kind),
         provider: Some(secret.provider.clone()),
         owner: Some(secret.owner.clone()),

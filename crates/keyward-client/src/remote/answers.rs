@@ -147,7 +147,8 @@ pub(super) struct Writing<'a> {
 
 /// Metadata as the API takes it: moments are text.
 pub(super) fn metadata(edit: &EditInfo) -> Result<Value> {
-    let mut value = plain(edit)?;
+    // A server looks at a value itself.
+    let mut value = plain(&EditInfo { looks_like: None, ..edit.clone() })?;
     if let Some(Some(until)) = edit.expires_at {
         value["expires_at"] = Value::String(until.to_string());
     }
