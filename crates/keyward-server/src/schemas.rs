@@ -42,7 +42,7 @@ pub(crate) fn narrow(document: &mut Value) {
 /// By the name of a body's schema and of its field.
 fn form(schema: &str, field: &str) -> Option<Value> {
     Some(match (schema, field) {
-        ("NewProject" | "Rename" | "NewEnvironment", "name") => word(128),
+        ("NewProject" | "ProjectChange" | "NewEnvironment", "name") => word(128),
         ("NewProject", "environments") => json!({ "items": word(128) }),
         ("NamedValue" | "FoundSecret", "name") | ("Question", "secret") => name(),
         ("NewGroup" | "Draft" | "NewSink" | "NewProvider", "name") => login(),
@@ -57,6 +57,8 @@ fn form(schema: &str, field: &str) -> Option<Value> {
         ("Wanted", "seconds") => json!({ "minimum": 1, "maximum": 86_400 }),
         ("Wanted", "reason") => json!({ "minLength": 1, "maxLength": 1000, "pattern": "[A-Za-z0-9]" }),
         ("Question", "operation") => one_of(Operation::ALL),
+        ("Use", "purpose") => json!({ "enum": ["read", "run", "export", "copy"] }),
+        ("Use", "first" | "last") => json!({ "format": "date-time" }),
         ("Settled", "settlement") => json!({ "enum": ["done", "dismissed", "reopened"] }),
         ("Answer", "decision") => json!({ "enum": ["keep", "narrow", "remove"] }),
         ("Newcomer", "template") => json!({ "enum": ["developer", "operator", "auditor"] }),
@@ -154,7 +156,7 @@ mod tests {
     fn bodies_are_narrowed_and_answers_are_not() {
         let document = crate::openapi();
         let schemas = &document["components"]["schemas"];
-        assert_eq!(schemas["Rename"]["properties"]["name"]["maxLength"], 128);
+        assert_eq!(schemas["ProjectChange"]["properties"]["name"]["maxLength"], 128);
         assert!(schemas["NewRoleBinding"]["properties"]["role"]["enum"].as_array().is_some_and(|all| all.len() > 5));
         let kind = &schemas["Metadata"]["properties"]["kind"]["enum"];
         assert!(kind.as_array().is_some_and(|all| all.contains(&Value::Null)), "{kind}");

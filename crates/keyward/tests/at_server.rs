@@ -167,7 +167,6 @@ fn commands_of_this_machine_do_nothing_here_in_the_place_of_another_server() {
     for arguments in [
         &["seal", "--yes"][..],
         &["seal", "--status"],
-        &["unseal"],
         &["lock"],
         &["unlock"],
         &["up", "--listen", "127.0.0.1:0"],

@@ -226,4 +226,9 @@ fn what_was_altered_or_cleared_is_given_to_nobody() {
     assert!(kept(&client).is_none());
     server.stop();
     is_unreached(&client.run(&["get", "KEY"]));
+    // An export is all that there is, so that `run` knows its names too.
+    server.again();
+    client.ok(&["export", "--format", "json"], b"");
+    server.stop();
+    assert_eq!(client.ok(RUN, b"").out(), value());
 }
