@@ -39,6 +39,8 @@ pub struct Denial {
     pub operation: Operation,
     /// About what.
     pub object: Object,
+    /// What it is called, for a caller who may list it: nobody else is told that it exists.
+    pub known: Vec<String>,
 }
 
 /// Turns a caller, an action and what it is about into a permit.
@@ -50,7 +52,7 @@ pub fn authorize<A: Action>(caller: &Caller, about: &impl Protected) -> Result<P
     if caller.may(A::OPERATION, &object, &about.facts()) {
         Ok(Permit { principal, object, action: PhantomData })
     } else {
-        Err(Denial { principal, operation: A::OPERATION, object })
+        Err(Denial { principal, operation: A::OPERATION, object, known: Vec::new() })
     }
 }
 

@@ -89,7 +89,7 @@ pub enum Error {
         why: &'static str,
     },
     /// Something of this name is there already.
-    #[error("there is a {noun} `{name}` already")]
+    #[error("there is {} {noun} `{name}` already", article(.noun))]
     Exists {
         /// What it is.
         noun: &'static str,
@@ -99,6 +99,12 @@ pub enum Error {
     /// Something is in the way of a change.
     #[error("{0}")]
     Refused(String),
+    /// What a log is to be compared with is no checkpoint of it; nothing is said of the store.
+    #[error("this is no checkpoint of this vault's log: {0}")]
+    NoCheckpoint(String),
+    /// A token that would live too long.
+    #[error("a token lives at most {} days", crate::tokens::LONGEST_DAYS)]
+    TooLong,
     /// A value over the limit.
     #[error("the value has {size} bytes, {} are allowed", crate::MAX_VALUE)]
     TooLarge {
@@ -132,4 +138,9 @@ pub enum Error {
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
+}
+
+/// `a` or `an`.
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" }
 }

@@ -284,6 +284,7 @@ impl Vault {
 
     /// Records a denial, and hands it back as the error it is.
     pub(crate) fn denied(&self, actor: &Actor, denial: Denial, action: ActionName, names: Names) -> Error {
+        let denial = Denial { known: self.known_name(actor, &names).into_iter().collect(), ..denial };
         let telling = Telling::new(action, denial.object).outcome(Outcome::Denied).names(names);
         match Change::told(self, actor, telling).commit() {
             Ok(_) => Error::Denied(denial),
