@@ -22,6 +22,7 @@ mod jobs;
 mod later;
 mod local;
 mod migrate;
+mod moved;
 mod remote;
 mod restore;
 mod signed;
@@ -36,7 +37,7 @@ mod watch;
 mod wire;
 
 pub use access_wire::*;
-pub use agent::{Agent, End};
+pub use agent::{Agent, End, Running};
 pub use alert_wire::*;
 pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};
