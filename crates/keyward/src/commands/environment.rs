@@ -61,11 +61,19 @@ impl Args {
             }
             Action::Add { name, parent } => {
                 let made = desk.add_environment(project, name, parent)?;
+                if context.global.json {
+                    output::json(&serde_json::json!({ "environment": made }))?;
+                    return Ok(Exit::Done);
+                }
                 output::note(format!("environment `{}` is added", made.name));
             }
             Action::Remove { name, yes } => {
                 context.confirm(yes, &format!("remove environment `{project}/{name}` and what it holds for ever?"))?;
                 let n = desk.remove_environment(Where { project, environment: name.clone() }, true)?;
+                if context.global.json {
+                    output::json(&serde_json::json!({ "deleted": name, "secrets": n }))?;
+                    return Ok(Exit::Done);
+                }
                 output::note(format!("environment `{name}` is gone with {}", shown::counted(n, "secret")));
             }
         }
