@@ -105,6 +105,9 @@ pub enum Error {
     /// A token that would live too long.
     #[error("a token lives at most {} days", crate::tokens::LONGEST_DAYS)]
     TooLong,
+    /// Whoever sets these networks comes from none of them.
+    #[error("{} in none of these networks: you would keep yourself out", from_where(.0))]
+    Outside(Option<std::net::IpAddr>),
     /// A value over the limit.
     #[error("the value has {size} bytes, {} are allowed", crate::MAX_VALUE)]
     TooLarge {
@@ -143,4 +146,11 @@ pub enum Error {
 /// `a` or `an`.
 fn article(noun: &str) -> &'static str {
     if noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" }
+}
+
+fn from_where(address: &Option<std::net::IpAddr>) -> String {
+    match address {
+        Some(address) => format!("you come from `{address}`, which is"),
+        None => "this connection is".into(),
+    }
 }

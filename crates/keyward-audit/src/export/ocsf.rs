@@ -132,6 +132,7 @@ fn class(action: Action) -> Class {
         | Action::SecretRun
         | Action::SecretExport
         | Action::SecretCopy
+        | Action::SecretOffline
         | Action::AlertTest
         | Action::AlertUse
         | Action::SecretExpiring
@@ -141,6 +142,7 @@ fn class(action: Action) -> Class {
         | Action::SecretRollback
         | Action::SecretEdit
         | Action::ProjectRename
+        | Action::ProjectNetworks
         | Action::EnvironmentEdit
         | Action::Rekey
         | Action::RekeyData

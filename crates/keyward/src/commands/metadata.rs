@@ -57,6 +57,7 @@ impl Metadata {
         }
         let rotate_every_days = self.rotate_every.map(|days| days_of(&days)).transpose()?;
         Ok(EditInfo {
+            looks_like: None,
             kind: self.kind,
             provider: text(self.provider),
             owner: text(self.owner),

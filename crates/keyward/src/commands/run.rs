@@ -67,7 +67,7 @@ impl Args {
             ))
             .hint("`keyward run --help` lists the flags; the program and its own flags stand behind `--`"));
         }
-        let connection = context.connect()?;
+        let connection = context.connect_keeping(true)?;
         let prepared = self.prepare(context, &connection, true)?;
         if prepared.run.stays() && !prepared.holdings.is_empty() {
             connection.closes_briefly();

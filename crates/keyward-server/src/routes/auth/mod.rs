@@ -8,6 +8,7 @@
 mod devices;
 mod links;
 mod passwords;
+mod qr;
 mod second_factor;
 mod sessions;
 mod sign_in;
