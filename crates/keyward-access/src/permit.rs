@@ -40,6 +40,8 @@ pub struct Denial {
     pub operation: Operation,
     /// About what.
     pub object: Object,
+    /// What it is called, for a caller who may list it: nobody else is told that it exists.
+    pub known: Vec<String>,
     /// Why not.
     pub cause: Cause,
 }
@@ -62,7 +64,7 @@ pub fn authorize<A: Action>(caller: &Caller, about: &impl Protected) -> Result<P
     let (principal, object) = (caller.principal().clone(), about.object());
     match caller.judge(A::OPERATION, &object, &about.facts()) {
         Ok(()) => Ok(Permit { principal, object, action: PhantomData }),
-        Err(cause) => Err(Denial { principal, operation: A::OPERATION, object, cause }),
+        Err(cause) => Err(Denial { principal, operation: A::OPERATION, object, known: Vec::new(), cause }),
     }
 }
 

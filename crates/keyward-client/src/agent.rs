@@ -29,6 +29,17 @@ pub struct Agent {
     socket: PathBuf,
 }
 
+/// A process that keeps the vault of a home and answers for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Its process id; `None` when it could not write it.
+    pub pid: Option<u32>,
+    /// Where it answers the commands of its own user.
+    pub socket: PathBuf,
+    /// Where it answers everybody else, when it is a server.
+    pub server: Option<String>,
+}
+
 /// Why an agent ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -52,6 +63,31 @@ struct Shared {
     end: Mutex<Sender<End>>,
 }
 
+impl Running {
+    pub(crate) fn of(owner: keyward_store_sqlite::lock::Owner) -> Option<Self> {
+        Some(Self { pid: owner.pid, socket: owner.socket?, server: owner.server })
+    }
+
+    /// `process 2144`, or that there is one.
+    #[must_use]
+    pub fn process(&self) -> String {
+        self.pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
+    }
+
+    /// Why nothing else can own the vault meanwhile, and what ends it.
+    pub(crate) fn in_the_way(&self) -> Failure {
+        let process = self.process();
+        match &self.server {
+            Some(server) => {
+                let hint = "other commands reach it by themselves; Ctrl-C where it was started ends it";
+                Failure::new(Code::Locked, format!("a server runs already at {server} ({process})")).hint(hint)
+            }
+            None => Failure::new(Code::Locked, format!("an agent keeps the vault open ({process})"))
+                .hint("`keyward lock` ends what `keyward unlock` started"),
+        }
+    }
+}
+
 /// How often it looks at the clock, the session and the store.
 const TICK: Duration = Duration::from_secs(2);
 /// How often it leaves an anchor.
@@ -65,7 +101,19 @@ impl Agent {
     ///
     /// # Errors
     /// When the socket cannot be made.
-    pub fn bind(mut owned: Owned) -> Result<Self> {
+    pub fn bind(owned: Owned) -> Result<Self> {
+        Self::bind_as(owned, None)
+    }
+
+    /// The same for a server, which names its addresses, so that nobody ends it who means an agent.
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    pub fn bind_server(owned: Owned, urls: &[String]) -> Result<Self> {
+        Self::bind_as(owned, Some(&urls.join(", ")))
+    }
+
+    fn bind_as(mut owned: Owned, server: Option<&str>) -> Result<Self> {
         let socket = owned.home().socket();
         let failed = |error: std::io::Error| Failure::file("listen on", &socket, &error);
         let (_folder, address) = reachable(&socket).map_err(failed)?;
@@ -78,7 +126,7 @@ impl Agent {
         rustix::process::umask(before);
         let listener = bound.map_err(failed)?;
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        owned.announce(&socket)?;
+        owned.announce(&socket, server)?;
         Ok(Self { owned, sealable: None, listener, socket })
     }
 
@@ -190,7 +238,7 @@ fn answer(stream: UnixStream, shared: &Shared) {
     let seal = |occasion: &Occasion, ask: SealAsk| {
         let no_server = || {
             Failure::new(Code::Conflict, "the process that owns the vault is no server that can be sealed")
-                .hint("`keyward lock` ends it")
+                .hint("only `keyward serve` runs one; `keyward whoami` says what answers here")
         };
         let server = shared.sealable.as_ref().ok_or_else(no_server)?;
         match ask {
@@ -213,7 +261,7 @@ impl Home {
     /// # Errors
     /// When it does not end.
     pub fn lock(&self, occasion: &Occasion) -> Result<bool> {
-        let Some((pid, socket)) = self.agent()? else { return Ok(false) };
+        let Some(Running { pid, socket, .. }) = self.agent()? else { return Ok(false) };
         let asked = SocketDesk::connect(&socket, occasion).and_then(|desk| desk.stop());
         if asked.is_err() {
             // It speaks another version's protocol or is stuck: it holds the lock, so it lives.
@@ -223,7 +271,7 @@ impl Home {
             }
         }
         let started = Instant::now();
-        while self.agent()?.is_some_and(|(now, _)| now == pid) {
+        while self.agent()?.is_some_and(|now| now.pid == pid) {
             if started.elapsed() > LAST_CALLS * 2 {
                 let who = pid.map_or("the process that owns the vault".into(), |pid| format!("process {pid}"));
                 return Err(Failure::internal(format!("{who} does not end")).hint("end it yourself"));
@@ -262,18 +310,18 @@ impl Home {
             Failure::new(Code::Locked, format!("no server answers in `{}`", self.folder.display()))
                 .hint("`keyward serve` starts one; `KEYWARD_HOME` names its folder")
         };
-        self.agent()?.map(|(_, socket)| socket).ok_or_else(nobody)
+        self.agent()?.map(|running| running.socket).ok_or_else(nobody)
     }
 
-    /// The process that keeps the vault open, if one does, and its socket.
+    /// The process that keeps the vault open, if one does.
     ///
     /// # Errors
     /// When the lock cannot be read.
-    pub fn agent(&self) -> Result<Option<(Option<u32>, PathBuf)>> {
+    pub fn agent(&self) -> Result<Option<Running>> {
         if !Path::new(&self.folder).is_dir() {
             return Ok(None);
         }
         let owner = Lock::owner(&self.folder).map_err(|error| Failure::internal(error.to_string()))?;
-        Ok(owner.and_then(|owner| Some((owner.pid, owner.socket?))))
+        Ok(owner.and_then(Running::of))
     }
 }

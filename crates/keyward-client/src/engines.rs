@@ -8,7 +8,7 @@ use keyward_store_postgres::{Address, Postgres};
 use keyward_store_sqlite::Sqlite;
 
 use crate::home::clock;
-use crate::{Failure, Result};
+use crate::{Code, Failure, Home, Result};
 
 /// Where a store lies.
 #[derive(Clone, Debug)]
@@ -26,6 +26,10 @@ impl StoreAddress {
     /// When it is a URL that would be spoken to without protection, or cannot be read.
     pub fn parse(text: &str, password: Option<&str>) -> Result<Self> {
         if !Address::is_like(text) {
+            if let Some((scheme, _)) = text.split_once("://") {
+                return Err(Failure::usage(format!("`{}://` is no store that keyward knows", scheme.escape_debug()))
+                    .hint("a store is a file, or `postgres://USER@HOST/DATABASE`"));
+            }
             let path = Path::new(text);
             let absolute = std::path::absolute(path).map_err(|error| Failure::file("find", path, &error))?;
             return Ok(Self::File(absolute));
@@ -35,6 +39,34 @@ impl StoreAddress {
             Some(password) => address.with_password(password),
             None => address,
         })))
+    }
+
+    /// The same for a store that is to be made: a file is named from the root, since nobody looks for a
+    /// vault in the folder where a command happened to be called.
+    ///
+    /// # Errors
+    /// What is wrong with the address.
+    pub fn parse_new(text: &str, password: Option<&str>, home: &Home) -> Result<Self> {
+        if !Address::is_like(text) && !text.contains("://") && !Path::new(text).is_absolute() {
+            return Err(Failure::usage(format!(
+                "`{}` is neither `postgres://…` nor the whole path of a file",
+                text.escape_debug()
+            ))
+            .hint(format!("the place of a local vault is `{}`", home.database().display())));
+        }
+        Self::parse(text, password)
+    }
+
+    /// Why the vault there cannot be opened: a database is filled by moving a vault there.
+    pub(crate) fn explain(&self, error: keyward_store::Error) -> Failure {
+        match (self, error) {
+            (Self::Postgres(_), error @ keyward_store::Error::NotFound { .. }) => {
+                Failure::new(Code::Locked, format!("there is no vault in `{self}`: {error}")).hint(
+                    "`keyward store migrate --to ADDRESS` moves a vault into an empty database, which has to be there",
+                )
+            }
+            (_, error) => error.into(),
+        }
     }
 
     /// Opens the store that lies there.

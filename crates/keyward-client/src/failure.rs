@@ -1,5 +1,6 @@
 use std::fmt;
 
+use keyward_types::Operation;
 use keyward_vault::Error as VaultError;
 use serde::{Deserialize, Serialize};
 
@@ -87,11 +88,20 @@ impl Failure {
 
     /// A file that could not be read or written.
     pub fn file(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
         let code = match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::InvalidInput => Code::Usage,
+            ErrorKind::NotFound | ErrorKind::InvalidInput => Code::Usage,
+            ErrorKind::PermissionDenied => Code::Denied,
+            ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull => Code::Unavailable,
             _ => Code::Internal,
         };
-        Self::new(code, format!("cannot {doing} `{}`: {error}", path.display()))
+        let failure = Self::new(code, format!("cannot {doing} `{}`: {error}", path.display()));
+        match error.kind() {
+            ErrorKind::PermissionDenied => failure.hint("it belongs to somebody else, or its mode keeps you out"),
+            ErrorKind::ReadOnlyFilesystem => failure.hint("keyward needs a folder that can be written: `KEYWARD_HOME`"),
+            ErrorKind::StorageFull => failure.hint("make room, then once more"),
+            _ => failure,
+        }
     }
 }
 
@@ -107,6 +117,7 @@ impl From<VaultError> for Failure {
     fn from(error: VaultError) -> Self {
         let message = error.to_string();
         match error {
+            VaultError::Denied(denial) if !denial.known.is_empty() => denied(&denial),
             VaultError::Denied(denial) if matches!(denial.cause, keyward_access::Cause::Network(_)) => {
                 Self::new(Code::Denied, message).hint(
                     "work from one of the project's networks; who may administer it changes them from there: \
@@ -158,6 +169,11 @@ impl From<VaultError> for Failure {
             VaultError::Policy(_) => {
                 Self::new(Code::Usage, message).hint("what policies can speak of is shown by `keyward policy schema`")
             }
+            VaultError::NoCheckpoint(_) => Self::new(Code::Usage, message)
+                .hint("`keyward audit checkpoint > FILE` writes one; the store was not looked at"),
+            VaultError::TooLong => {
+                Self::new(Code::Usage, message).hint("name a sooner end; where none is named, a token lives an hour")
+            }
             VaultError::WrongCredential(_) => Self::new(Code::Locked, message),
             VaultError::Credential { .. } => Self::usage(message),
             VaultError::Exists { .. } | VaultError::Refused(_) => Self::new(Code::Conflict, message),
@@ -178,6 +194,26 @@ impl From<VaultError> for Failure {
         }
     }
 }
+
+/// What was denied, for who may know that it is there.
+fn denied(denial: &keyward_access::Denial) -> Failure {
+    let names: Vec<String> = denial.known.iter().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
+    let more = match denial.known.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let operation = denial.operation.as_str();
+    let hint = match denial.operation {
+        Operation::Read => {
+            "`keyward elevate request ROLE` asks for a role for a while; of several, `--only` takes the others"
+        }
+        _ => "`keyward elevate request ROLE` asks for a role for a while",
+    };
+    Failure::new(Code::Denied, format!("you may not {operation} {}{more}", names.join(", "))).hint(hint)
+}
+
+/// Names in one message.
+const MOST_NAMED: usize = 8;
 
 impl From<keyward_store::Error> for Failure {
     fn from(error: keyward_store::Error) -> Self {

@@ -18,7 +18,7 @@ use keyward_vault::{
 };
 
 use crate::system::{SystemClock, tools};
-use crate::{Code, Desk, Failure, Held, LocalDesk, Occasion, RemoteDesk, Result, SocketDesk, StoreAddress};
+use crate::{Code, Desk, Failure, Held, LocalDesk, Occasion, RemoteDesk, Result, Running, SocketDesk, StoreAddress};
 
 /// The folders of a local vault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Home {
         loop {
             let socket = match self.own(ask, Reign::Command)? {
                 Owner::Us(owned) => return Connection::over(*owned, occasion),
-                Owner::Other(socket) => socket,
+                Owner::Other(running) => running.socket,
             };
             match SocketDesk::connect(&socket, occasion) {
                 Ok(desk) => return Ok(Connection::across(desk)),
@@ -141,8 +141,7 @@ impl Home {
         self.must_exist()?;
         match self.own(ask, Reign::Lasting)? {
             Owner::Us(owned) => Ok(*owned),
-            Owner::Other(_) => Err(Failure::new(Code::Locked, "another process owns the vault")
-                .hint("`keyward lock` ends the one that `keyward unlock` started")),
+            Owner::Other(running) => Err(running.in_the_way()),
         }
     }
 
@@ -150,6 +149,7 @@ impl Home {
         if self.exists() {
             return Ok(());
         }
+        self.not_moved()?;
         Err(Failure::new(Code::Locked, format!("there is no vault in `{}`", self.folder.display()))
             .hint("`keyward init` makes one"))
     }
@@ -161,16 +161,16 @@ impl Home {
             match Lock::acquire(&self.folder, Duration::from_millis(50)) {
                 Ok(lock) => return self.unlock(lock, ask, reign).map(|owned| Owner::Us(Box::new(owned))),
                 Err(LockError::Held { owner }) => {
-                    if let Some(socket) = owner.socket {
-                        return Ok(Owner::Other(socket));
+                    let who = owner.pid.map_or("another process".into(), |pid| format!("process {pid}"));
+                    if let Some(running) = Running::of(owner) {
+                        return Ok(Owner::Other(running));
                     }
                     if started.elapsed() > WAIT {
-                        let who = owner.pid.map_or("another process".into(), |pid| format!("process {pid}"));
                         return Err(Failure::new(Code::Locked, format!("the vault is in use by {who}"))
                             .hint("wait for it to end, or end it"));
                     }
                 }
-                Err(error) => return Err(Failure::internal(error.to_string())),
+                Err(error) => return Err(unusable(&error)),
             }
         }
     }
@@ -271,10 +271,11 @@ impl Home {
     /// When there is one already or the store refuses.
     pub fn create(&self, new: &NewVault<'_>) -> Result<Owned> {
         private_folder(&self.folder)?;
-        let lock = Lock::acquire(&self.folder, WAIT).map_err(|error| Failure::internal(error.to_string()))?;
+        let lock = Lock::acquire(&self.folder, WAIT).map_err(|error| unusable(&error))?;
         if self.exists() {
             return Err(Failure::usage(format!("there is a vault in `{}` already", self.folder.display())));
         }
+        self.not_moved()?;
         let vault = Vault::create(Box::new(Sqlite::create(&self.database(), clock)?), new, tools())?;
         Ok(Owned::new(vault, self.clone(), lock))
     }
@@ -347,7 +348,7 @@ pub(crate) enum Reign {
 
 enum Owner {
     Us(Box<Owned>),
-    Other(PathBuf),
+    Other(Running),
 }
 
 impl Connection {
@@ -462,12 +463,12 @@ impl Owned {
         std::fs::remove_file(&database).map_err(|error| Failure::file("remove", &database, &error))
     }
 
-    /// Tells other processes where this one answers.
+    /// Tells other processes where this one answers, and whether it is a server.
     ///
     /// # Errors
     /// When the lock file cannot be written.
-    pub fn announce(&mut self, socket: &Path) -> Result<()> {
-        self.lock.announce(socket).map_err(|error| Failure::internal(error.to_string()))
+    pub fn announce(&mut self, socket: &Path, server: Option<&str>) -> Result<()> {
+        self.lock.announce(socket, server).map_err(|error| Failure::internal(error.to_string()))
     }
 
     /// Leaves an anchor of the present state outside the store.
@@ -489,6 +490,12 @@ impl Drop for Owned {
     fn drop(&mut self) {
         self.leave_anchor();
     }
+}
+
+/// Why the lock of a folder cannot be taken: whoever reads writes too, an entry of the log.
+fn unusable(error: &LockError) -> Failure {
+    Failure::new(Code::Unavailable, error.to_string())
+        .hint("every use of the vault is on record, so that its folder (`KEYWARD_HOME`) has to be yours and writable")
 }
 
 /// All that opens a vault comes in by the same ways and is known by its form; what has no other is a

@@ -24,6 +24,7 @@ mod jobs;
 mod later;
 mod local;
 mod migrate;
+mod moved;
 mod offline;
 mod remote;
 mod restore;
@@ -40,7 +41,7 @@ mod wire;
 mod workload;
 
 pub use access_wire::*;
-pub use agent::{Agent, End};
+pub use agent::{Agent, End, Running};
 pub use alert_wire::*;
 pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};

@@ -57,9 +57,15 @@ impl Home {
         match source {
             Source::Local(owned) => {
                 drop(owned);
+                self.note_moved(to)?;
                 Ok(Migrated { aside: Some(self.set_aside(moved.entries)?), ..moved })
             }
-            Source::Other(_) => Ok(moved),
+            Source::Other(_) => {
+                if self.exists() {
+                    self.forget_moved();
+                }
+                Ok(moved)
+            }
         }
     }
 
@@ -78,7 +84,7 @@ impl Home {
     /// # Errors
     /// [`Code::Locked`] when nothing opens it; when the store cannot be reached.
     pub fn unlock_at(&self, address: &StoreAddress, ask: &dyn Ask) -> Result<Vault> {
-        let header = Vault::peek(&*address.open()?)?;
+        let header = Vault::peek(&*address.open().map_err(|error| address.explain(error))?)?;
         self.try_slots_of(&header, ask, &|| address.open())
     }
 
@@ -124,7 +130,7 @@ fn empty(to: &StoreAddress) -> Result<Box<dyn Engine>> {
     let target = match to.create() {
         // Tables that an earlier attempt made.
         Err(keyward_store::Error::Exists { .. }) if matches!(to, StoreAddress::Postgres(_)) => to.open()?,
-        made => made?,
+        made => made.map_err(|error| to.explain(error))?,
     };
     if target.header()?.is_some() || target.log_head()?.size > 0 {
         return Err(Failure::usage(format!("`{to}` is not empty")).hint("name a new file, or another `schema=`"));

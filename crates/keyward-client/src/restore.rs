@@ -10,7 +10,7 @@ use keyward_store_sqlite::set_aside;
 use keyward_types::VaultId;
 
 use crate::home::{Reign, WAIT, private_folder};
-use crate::{Ask, Code, Failure, Home, LocalDesk, Occasion, Result};
+use crate::{Ask, Code, Failure, Home, LocalDesk, Occasion, Result, Running};
 
 /// What a restore did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,10 @@ impl Home {
         fs::metadata(backup).map_err(|error| Failure::file("read", backup, &error))?;
         private_folder(&self.folder)?;
         let _lock = Lock::acquire(&self.folder, WAIT).map_err(|error| match error {
-            LockError::Held { .. } => Failure::new(Code::Locked, error.to_string())
-                .hint("`keyward lock` ends the process that `keyward unlock` started"),
+            LockError::Held { ref owner } => match Running::of(owner.clone()) {
+                Some(running) => running.in_the_way(),
+                None => Failure::new(Code::Locked, error.to_string()).hint("wait for it to end"),
+            },
             _ => Failure::internal(error.to_string()),
         })?;
         if self.exists() && !force {
@@ -47,6 +49,9 @@ impl Home {
         remove(&draft.folder)?;
         let begun = draft.begin(backup, ask, occasion);
         let restored = begun.and_then(|restored| Ok(Restored { aside: self.replace_by(&draft)?, ..restored }));
+        if restored.is_ok() {
+            self.forget_moved();
+        }
         let removed = remove(&draft.folder);
         restored.and_then(|restored| removed.map(|()| restored))
     }

@@ -10,7 +10,7 @@ use keyward_types::Secret;
 use keyward_vault::{Credential, Header, KeyFile, Protection, Share, Vault};
 
 use crate::home::{Others, WAIT, open_with_text, private_folder, readable_by_others};
-use crate::{Ask, Code, Failure, Held, Home, Owned, Result, StoreAddress, tools};
+use crate::{Ask, Code, Failure, Held, Home, Owned, Result, Running, StoreAddress, tools};
 
 /// A store and the way into its vault.
 #[derive(Clone, Debug)]
@@ -53,8 +53,12 @@ impl Site {
     pub fn own(&self, ask: &dyn Ask) -> Result<(Owned, Option<Failure>)> {
         private_folder(&self.home.folder)?;
         let lock = Lock::acquire(&self.home.folder, WAIT).map_err(|error| match error {
-            LockError::Held { .. } => Failure::new(Code::Locked, "another process answers for this `KEYWARD_HOME`")
-                .hint("`keyward lock` ends it; a second node on one machine needs a `KEYWARD_HOME` of its own"),
+            LockError::Held { owner } => {
+                let named = Running::of(owner).map(|running| running.in_the_way());
+                let failure = named.unwrap_or_else(|| Failure::new(Code::Locked, "another process uses the vault"));
+                let remedy = failure.hint.clone().unwrap_or_else(|| "wait for it to end".into());
+                failure.hint(format!("{remedy}; a second node on one machine needs a `KEYWARD_HOME` of its own"))
+            }
             error => Failure::internal(error.to_string()),
         })?;
         let (held, why) = match self.open(ask) {
@@ -72,7 +76,11 @@ impl Site {
     /// # Errors
     /// When the store cannot be reached or holds none.
     pub fn header(&self) -> Result<Header> {
-        Ok(Vault::peek(&*self.address.open()?)?)
+        let store = self.address.open().map_err(|error| self.address.explain(error))?;
+        Vault::peek(&*store).map_err(|error| match error {
+            keyward_vault::Error::Store(error) => self.address.explain(error),
+            error => error.into(),
+        })
     }
 
     /// How many shares open it: of its slots the one that needs the fewest.

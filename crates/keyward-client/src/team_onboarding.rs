@@ -1,7 +1,7 @@
 //! The local desk's calls about newcomers.
 
 use keyward_access::{Identity, IdentityKind, Login, Role, Subject};
-use keyward_lifecycle::onboarding::{self, Evidence, POLICY, POLICY_VERSION};
+use keyward_lifecycle::onboarding::{self, Evidence, POLICY, POLICY_VERSION, Step};
 use keyward_types::ProjectName;
 use keyward_vault::{Confirmation, Error};
 
@@ -57,7 +57,7 @@ impl Team<'_> {
                 .hint(format!("`keyward onboard {login} --template developer -p PROJECT` does"))
         })?;
         let traces = self.vault.traces(self.actor, &account.principal, begun.started_at)?;
-        let items = onboarding::state(&Evidence {
+        let mut items = onboarding::state(&Evidence {
             since: begun.started_at,
             policy_accepted: begun.policy,
             policy: POLICY_VERSION.to_owned(),
@@ -67,6 +67,12 @@ impl Team<'_> {
             first_run: traces.first_run,
             leak_contact: begun.leak_contact,
         });
+        let whom =
+            self.vault.owner()?.0.login.map_or_else(|| "whoever opens it".to_owned(), |owner| format!("`{owner}`"));
+        for item in items.iter_mut().filter(|item| item.step == Step::LeakContact && item.done.is_none()) {
+            item.note =
+                format!("a key that may have leaked: tell {whom}, the vault's owner, at once; confirm that you know");
+        }
         Ok(OnboardingInfo {
             account: login.clone(),
             template: begun.template,

@@ -63,6 +63,10 @@ pub fn issue(folder: &Path, names: &[String], use_: Use, days: u32) -> Result<Is
     if !(1..=MOST_DAYS).contains(&days) {
         return Err(Failure::usage(format!("a certificate lasts 1 to {MOST_DAYS} days")));
     }
+    if let Some(bad) = names.iter().find(|name| !can_be_reached(name)) {
+        return Err(Failure::usage(format!("`{}` is neither a host name nor an address", bad.escape_debug()))
+            .hint("a name is like `keyward.example`, `*.example` or `10.0.0.7`"));
+    }
     let stem: String =
         first.chars().map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '_' }).collect();
     let files = Issued { certificate: folder.join(format!("{stem}.pem")), key: folder.join(format!("{stem}.key")) };
@@ -74,6 +78,20 @@ pub fn issue(folder: &Path, names: &[String], use_: Use, days: u32) -> Result<Is
     write(&files.key, &Zeroizing::new(key.serialize_pem()), 0o600)?;
     write(&files.certificate, &certificate.pem(), 0o644)?;
     Ok(files)
+}
+
+/// A name by which a host is reached: an address, or labels of letters, digits and hyphens, the first
+/// of which may be `*` (RFC 1123, RFC 6125).
+fn can_be_reached(name: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
+    let host = name.strip_prefix("*.").unwrap_or(name);
+    name.parse::<std::net::IpAddr>().is_ok() || host.len() <= 253 && host.split('.').all(label)
 }
 
 fn authority(name: &str) -> Result<CertificateParams> {

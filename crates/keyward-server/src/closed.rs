@@ -15,7 +15,7 @@ use crate::follow::Freshness;
 use crate::gate::Gate;
 use crate::problem::Problem;
 use crate::routes::seal;
-use crate::{health, request};
+use crate::{health, request, web};
 
 /// Why it answers nothing else.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,23 @@ impl Closed {
 /// The routes of a server that has no vault.
 pub(crate) fn closed(edge: &Edge, why: Closed) -> Router {
     let refuse = move || async move { why.problem() };
+    let page = move || async move {
+        match why {
+            Closed::Sealed => web::closed(
+                "This server is sealed",
+                "It has no key: nobody can sign in, and nothing is answered.",
+                "Whoever holds shares opens it with `keyward unseal` on its machine, or over the API.",
+            ),
+            Closed::Stale => web::closed(
+                "This server does not reach its database",
+                "What it knows may be out of date, so that it answers nothing.",
+                "It goes on by itself when the database answers; other nodes may reach it.",
+            ),
+        }
+    };
     Router::new()
+        .route("/", get(page))
+        .route("/style.css", get(web::style))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(refuse))
         .route("/metrics", get(metrics))

@@ -298,7 +298,7 @@ impl Gate {
     fn keyhole(&self) -> Result<&dyn Keyhole> {
         self.keyhole.as_deref().ok_or_else(|| {
             Failure::new(Code::Conflict, "this server can be neither sealed nor unsealed")
-                .hint("`keyward serve` runs one that can; this one is ended by `keyward lock`")
+                .hint("`keyward serve` runs one that can; Ctrl-C ends this one")
         })
     }
 

@@ -68,7 +68,11 @@ impl<T: DeserializeOwned> Input<T> {
 
     /// What the body says.
     pub(crate) fn parse(&self) -> Result<T> {
-        serde_json::from_slice(&self.bytes).map(|Object(body)| body).map_err(|error| wrong_json(&error))
+        let mut json = serde_json::Deserializer::from_slice(&self.bytes);
+        let Object(body) = serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| wrong_json(&error.path().to_string(), error.inner()))?;
+        json.end().map_err(|error| wrong_json("", &error))?;
+        Ok(body)
     }
 }
 
@@ -103,17 +107,35 @@ pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializ
     Ok(objects.into_iter().map(|Object(one)| one).collect())
 }
 
-/// The parser quotes what it stumbles over, which may be a value.
-fn wrong_json(error: &serde_json::Error) -> Problem {
+/// The parser quotes what it stumbles over, which may be a value: of what it says, only what it expected
+/// is told, and in which field.
+fn wrong_json(path: &str, error: &serde_json::Error) -> Problem {
     let place = format!("line {}, column {}", error.line(), error.column());
     if !error.is_data() {
         return Problem::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the body is no JSON at {place}"));
     }
     let said = error.to_string();
     let harmless = ["missing field", "unknown field", "duplicate field"].iter().any(|start| said.starts_with(start));
-    let detail =
-        if harmless { said } else { format!("the body does not have the form that this call takes, at {place}") };
+    let field: String = path.chars().filter(|c| !c.is_control()).take(LONGEST_PATH).collect();
+    let whose = if field.is_empty() || field == "." { "the body".to_owned() } else { format!("`{field}`") };
+    let detail = match expected(&said) {
+        _ if harmless => said,
+        Some(expected) => format!("{whose} does not have the form that this call takes: {expected} at {place}"),
+        None => format!("{whose} does not have the form that this call takes, at {place}"),
+    };
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong_form", detail).hint("`/api/v1/openapi.json` shows the form")
+}
+
+/// Of a field's path as much as is told.
+const LONGEST_PATH: usize = 200;
+
+/// What the parser expected: the end of its sentence, behind all that it quotes.
+fn expected(said: &str) -> Option<&str> {
+    let own = ["unknown variant", "invalid type", "invalid value", "invalid length"];
+    own.iter().any(|start| said.starts_with(start)).then_some(())?;
+    let (said, _) = said.rsplit_once(" at line ").unwrap_or((said, ""));
+    let at = said.rfind(", expected ")?;
+    Some(&said[at + ", ".len()..])
 }
 
 impl<T> FromRequest<Arc<App>> for Input<T> {
@@ -169,7 +191,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
         match Query::<T>::try_from_uri(&parts.uri) {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(rejection) => Err(Problem::wrong(rejection.body_text())),
+            Err(rejection) => {
+                let said = rejection.body_text();
+                let why = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(&said);
+                Err(Problem::wrong(format!("the query does not have the form that this call takes: {why}"))
+                    .hint("`/api/v1/openapi.json` shows the form"))
+            }
         }
     }
 }
@@ -284,6 +311,36 @@ mod tests {
         for wrong in [r#"{}"#, r#"{"value":"a","value_base64":"YQ=="}"#, r#"{"value_base64":"?"}"#] {
             assert!(serde_json::from_str::<Value>(wrong).unwrap().bytes().is_err(), "{wrong}");
         }
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    struct Form {
+        #[expect(dead_code, reason = "only read")]
+        uses: u64,
+        #[expect(dead_code, reason = "only read")]
+        sort: Sort,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Sort {
+        Browser,
+        Device,
+    }
+
+    #[test]
+    fn the_field_and_its_choices_are_named() {
+        let said = |text: &str| {
+            let input = Input::<Form> { bytes: Zeroizing::new(text.into()), shape: PhantomData };
+            input.parse().unwrap_err().in_words()
+        };
+        let wrong = said(r#"{"uses": "marker, expected marker", "sort": "device"}"#);
+        assert!(wrong.contains("`uses`") && wrong.contains("u64") && !wrong.contains("marker"), "{wrong}");
+        let wrong = said(r#"{"uses": 1, "sort": "marker"}"#);
+        assert!(wrong.contains("`sort`") && wrong.contains("`browser` or `device`"), "{wrong}");
+        assert!(!wrong.contains("marker"), "{wrong}");
+        assert!(said(r#"{"uses": 1, "sort": "device"} x"#).contains("no JSON"));
     }
 
     #[test]

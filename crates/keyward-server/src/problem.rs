@@ -184,7 +184,8 @@ impl From<Failure> for Problem {
         let (status, code) = match failure.code {
             // What exists and what does not is answered alike to those who may know neither.
             Code::Denied if failure.hint.is_none() => {
-                return Self::new(StatusCode::FORBIDDEN, "denied", "you may not do this here, or it does not exist");
+                return Self::new(StatusCode::FORBIDDEN, "denied", "you may not do this here, or it does not exist")
+                    .hint("`keyward project list` shows where you may list; `keyward elevate request` asks for a role for a while");
             }
             Code::Usage => (StatusCode::BAD_REQUEST, "bad_request"),
             Code::Denied => (StatusCode::FORBIDDEN, "denied"),

@@ -14,7 +14,7 @@ use crate::address::{self, Peer};
 use crate::app::Edge;
 use crate::origin::{Encrypted, Origin};
 use crate::problem::Problem;
-use crate::scim;
+use crate::{scim, web};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -43,7 +43,8 @@ pub(crate) async fn account(State(edge): State<Edge>, mut request: Request, next
     };
     let status = response.status();
     let mut code = "";
-    if status.is_client_error() || status.is_server_error() {
+    let is_page = response.extensions().get::<web::Page>().is_some();
+    if (status.is_client_error() || status.is_server_error()) && !is_page {
         let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| Problem::of_status(status));
         let allow = response.headers_mut().remove(header::ALLOW);
         code = problem.code();

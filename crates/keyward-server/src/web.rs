@@ -61,6 +61,23 @@ fn sentence(text: &str) -> String {
     format!("{first}{}.", letters.as_str().trim_end_matches('.'))
 }
 
+/// Marks an answer that is a page although it tells of a failure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page;
+
+/// What people see at `/` while the server has no vault.
+pub(crate) fn closed(title: &str, why: &str, remedy: &str) -> Response {
+    let page = include_str!("web/closed.html")
+        .replace("<!-- title -->", &escaped(title))
+        .replace("<!-- why -->", &escaped(why))
+        .replace("<!-- remedy -->", &escaped(remedy));
+    let mut response = answer(page, "text/html; charset=utf-8");
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.extensions_mut().insert(Page);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
 fn answer(text: String, kind: &'static str) -> Response {
     let mut response = text.into_response();
     let headers = response.headers_mut();
@@ -83,7 +100,7 @@ fn render(document: &Value) -> String {
             let said = operation["summary"].as_str().or(operation["description"].as_str()).unwrap_or_default();
             let _ = writeln!(
                 calls,
-                "<tr><td><code>{}</code></td><td><code>/api/v1{}</code></td><td>{}</td></tr>",
+                "<tr><td><code>{}</code></td><td><code>{}</code></td><td>{}</td></tr>",
                 method.to_ascii_uppercase(),
                 escaped(path),
                 escaped(said)

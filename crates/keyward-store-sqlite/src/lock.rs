@@ -27,19 +27,20 @@ impl Lock {
         }
         let mut lock = Self { file };
         // On a full disk the lock holds nevertheless; it only does not say whose it is.
-        let _ = lock.write(None);
+        let _ = lock.write(None, None);
         Ok(lock)
     }
 
-    /// Tells others the socket on which this process answers for the store.
+    /// Tells others the socket on which this process answers for the store, and, of a server, where it
+    /// answers everybody else.
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be written or the path cannot be a line of text.
-    pub fn announce(&mut self, socket: &Path) -> Result<(), Error> {
+    pub fn announce(&mut self, socket: &Path, server: Option<&str>) -> Result<(), Error> {
         let failed = |e: io::Error| Error::Io { path: socket.display().to_string(), detail: e.to_string() };
         let line = socket.to_str().filter(|text| !text.contains('\n'));
         let line = line.ok_or_else(|| failed(io::Error::other("not a line of text")))?;
-        self.write(Some(line)).map_err(failed)
+        self.write(Some(line), server.filter(|text| !text.contains('\n'))).map_err(failed)
     }
 
     /// Who owns the store in `folder`, if anybody does.
@@ -59,9 +60,10 @@ impl Lock {
     }
 
     /// One write, so that a reader sees all of it or nothing; what an earlier, longer text left behind
-    /// its second line is not read.
-    fn write(&mut self, socket: Option<&str>) -> io::Result<()> {
-        let text = format!("{}\n{}\n", std::process::id(), socket.unwrap_or_default());
+    /// its third line is not read.
+    fn write(&mut self, socket: Option<&str>, server: Option<&str>) -> io::Result<()> {
+        let (socket, server) = (socket.unwrap_or_default(), server.unwrap_or_default());
+        let text = format!("{}\n{socket}\n{server}\n", std::process::id());
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(text.as_bytes())?;
         self.file.set_len(text.len() as u64)
@@ -75,6 +77,8 @@ pub struct Owner {
     pub pid: Option<u32>,
     /// The Unix socket on which it answers, once it has announced one.
     pub socket: Option<PathBuf>,
+    /// Where it answers everybody else, when it is a server.
+    pub server: Option<String>,
 }
 
 /// Why the lock was not taken or read.
@@ -122,7 +126,8 @@ fn read_owner(file: &mut File) -> Owner {
     let mut lines = text.lines();
     let pid = lines.next().and_then(|line| line.parse().ok());
     let socket = lines.next().filter(|line| !line.is_empty()).map(PathBuf::from);
-    Owner { pid, socket }
+    let server = lines.next().filter(|line| !line.is_empty()).map(str::to_owned);
+    Owner { pid, socket, server }
 }
 
 fn of(owner: &Owner) -> String {
@@ -149,10 +154,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Lock::owner(folder.path()), Ok(None), "no file, no owner");
         let mut lock = Lock::acquire(folder.path(), Duration::ZERO).unwrap();
-        let mut me = Owner { pid: Some(std::process::id()), socket: None };
+        let mut me = Owner { pid: Some(std::process::id()), socket: None, server: None };
         assert_eq!(Lock::owner(folder.path()), Ok(Some(me.clone())));
-        lock.announce(Path::new("/run/user/1/keyward.sock")).unwrap();
+        lock.announce(Path::new("/run/user/1/keyward.sock"), Some("http://127.0.0.1:8200")).unwrap();
         me.socket = Some("/run/user/1/keyward.sock".into());
+        me.server = Some("http://127.0.0.1:8200".into());
         assert_eq!(Lock::owner(folder.path()), Ok(Some(me.clone())));
         let refused = Lock::acquire(folder.path(), Duration::ZERO).unwrap_err();
         assert_eq!(refused, Error::Held { owner: me });
@@ -178,10 +184,11 @@ mod tests {
     fn an_announcement_leaves_nothing_of_a_longer_one() {
         let folder = tempfile::tempdir().unwrap();
         let mut lock = Lock::acquire(folder.path(), Duration::ZERO).unwrap();
-        lock.announce(Path::new("/a/very/long/path/to/a.sock")).unwrap();
-        lock.announce(Path::new("/b.sock")).unwrap();
-        assert_eq!(Lock::owner(folder.path()).unwrap().unwrap().socket, Some("/b.sock".into()));
-        assert!(lock.announce(Path::new("/a\nb")).is_err());
+        lock.announce(Path::new("/a/very/long/path/to/a.sock"), Some("unix:/b")).unwrap();
+        lock.announce(Path::new("/b.sock"), None).unwrap();
+        let owner = Lock::owner(folder.path()).unwrap().unwrap();
+        assert_eq!((owner.socket, owner.server), (Some("/b.sock".into()), None));
+        assert!(lock.announce(Path::new("/a\nb"), None).is_err());
     }
 
     #[cfg(unix)]

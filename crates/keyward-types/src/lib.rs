@@ -21,6 +21,7 @@ mod record;
 mod secret;
 pub mod token;
 mod version;
+mod visible;
 
 pub use action::{Action, Administer, List, Match, Operation, Read, Sign, Use, Write};
 pub use clock::{Clock, Random, RandomError, Timestamp};
@@ -40,3 +41,4 @@ pub use reach::{Reach, Unreachable, reachable};
 pub use record::Record;
 pub use secret::Secret;
 pub use version::{Label, Version, VersionState};
+pub use visible::{is_plain, is_treacherous, visible};

@@ -21,6 +21,9 @@ impl Vault {
     /// # Errors
     /// [`Error::Denied`], or when the store refuses.
     pub fn add_slot(&self, actor: &Actor, new: &NewSlot<'_>, label: String) -> Result<Slot, Error> {
+        if !keyward_types::is_plain(&label, false) {
+            return Err(Error::Refused("a slot's label has no control characters".into()));
+        }
         let (header, root) = {
             let header = self.header_lock();
             (header.clone(), self.ring.root())

@@ -241,5 +241,8 @@ fn check(seconds: u32, longest: u32, reason: &str) -> Result<(), Error> {
     if reason.trim().is_empty() || reason.len() > MAX_REASON {
         return Err(Error::Refused(format!("it needs a reason, of at most {MAX_REASON} bytes")));
     }
+    if !keyward_types::is_plain(reason, true) {
+        return Err(Error::Refused("a reason has no control characters, and no marks that turn the direction".into()));
+    }
     Ok(())
 }

@@ -95,7 +95,7 @@ pub enum Error {
         why: &'static str,
     },
     /// Something of this name is there already.
-    #[error("there is a {noun} `{name}` already")]
+    #[error("there is {} {noun} `{name}` already", article(.noun))]
     Exists {
         /// What it is.
         noun: &'static str,
@@ -105,6 +105,12 @@ pub enum Error {
     /// Something is in the way of a change.
     #[error("{0}")]
     Refused(String),
+    /// What a log is to be compared with is no checkpoint of it; nothing is said of the store.
+    #[error("this is no checkpoint of this vault's log: {0}")]
+    NoCheckpoint(String),
+    /// A token that would live too long.
+    #[error("a token lives at most {} days", crate::tokens::LONGEST_DAYS)]
+    TooLong,
     /// Whoever sets these networks comes from none of them.
     #[error("{} in none of these networks: you would keep yourself out", from_where(.0))]
     Outside(Option<std::net::IpAddr>),
@@ -141,6 +147,11 @@ pub enum Error {
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
+}
+
+/// `a` or `an`.
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" }
 }
 
 fn from_where(address: &Option<std::net::IpAddr>) -> String {

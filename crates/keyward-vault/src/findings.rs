@@ -214,7 +214,8 @@ impl Vault {
             .ok_or(Error::Missing { noun: "finding", name: shown })?;
         let finding = ReportedFinding {
             state,
-            note,
+            // Why it was decided so stays, until somebody gives another reason.
+            note: note.or_else(|| row.record.note.clone()),
             resolved_by: Some(actor.principal().clone()),
             resolved_at: Some(self.tools.clock.now()),
             ..row.record.clone()

@@ -1,6 +1,6 @@
 //! Loading heads, and opening what a proof allows.
 
-use keyward_access::{Facts, Object, Permit, Protected, SecretFacts, authorize};
+use keyward_access::{Denial, Facts, Object, Permit, Protected, SecretFacts, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
     Clock, EnvironmentName, Head, ProjectName, Read, Secret, SecretName, Timestamp, Use, Version, VersionState,
@@ -334,12 +334,14 @@ impl Vault {
     /// Opens what was loaded: authorize each, record all in one commit, then open.
     ///
     /// # Errors
-    /// [`Error::Denied`] for the first that the caller may not read; nothing is opened then.
+    /// [`Error::Denied`] for the first that the caller may not read, which names the others as well;
+    /// nothing is opened then.
     pub fn read(&self, actor: &Actor, loaded: Vec<Loaded>, via: Via) -> Result<Vec<Opened>, Error> {
         let mut permits = Vec::with_capacity(loaded.len());
         for one in &loaded {
             let permit = authorize::<Read>(&actor.caller, one)
-                .map_err(|denial| self.denied(actor, denial, ActionName::SecretRead, one.names()))?;
+                .map_err(|denial| self.denied(actor, denial, ActionName::SecretRead, one.names()))
+                .map_err(|error| self.with_others(actor, error, &loaded))?;
             permits.push((permit, one));
         }
         let proofs = self.record(actor, permits, via)?;
@@ -353,6 +355,14 @@ impl Vault {
                 Ok(Opened { loaded, value, holding, offline_until })
             })
             .collect()
+    }
+
+    /// A denial that says of all that was asked for what the caller may list and not read.
+    fn with_others(&self, actor: &Actor, error: Error, asked: &[Loaded]) -> Error {
+        let Error::Denied(denial) = error else { return error };
+        let denied = asked.iter().filter(|one| authorize::<Read>(&actor.caller, *one).is_err());
+        let known = denied.filter_map(|one| self.known_name(actor, &one.names())).collect();
+        Error::Denied(Denial { known, ..denial })
     }
 
     /// The sealed row of what was loaded.

@@ -290,6 +290,7 @@ impl Vault {
 
     /// Records a denial, and hands it back as the error it is.
     pub(crate) fn denied(&self, actor: &Actor, denial: Denial, action: ActionName, names: Names) -> Error {
+        let denial = Denial { known: self.known_name(actor, &names).into_iter().collect(), ..denial };
         let names = match &denial.cause {
             Cause::Rights => names,
             Cause::Network(_) => names.with("why", "not from the project's networks"),

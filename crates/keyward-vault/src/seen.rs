@@ -129,7 +129,17 @@ impl Vault {
 
     /// A denial in the place of what is not there, for who may not know that.
     pub(crate) fn denial(&self, actor: &Actor, operation: Operation, object: Object) -> Denial {
-        Denial { principal: actor.principal().clone(), operation, object, cause: Cause::Rights }
+        Denial { principal: actor.principal().clone(), operation, object, known: Vec::new(), cause: Cause::Rights }
+    }
+
+    /// What a secret is called that the caller may list; nothing of any other.
+    pub(crate) fn known_name(&self, actor: &Actor, names: &Names) -> Option<String> {
+        let (project, environment) = (names.project.as_ref()?, names.environment.as_ref()?);
+        let name = names.secret.as_ref()?;
+        let scope = self.scope(project, environment).ok()?;
+        authorize::<List>(&actor.caller, &scope.about(self.id())).ok()?;
+        let head = self.head_row(&scope, name).ok()??.record;
+        self.sees(actor, &scope, &head).then(|| format!("{project}/{environment}/{name}"))
     }
 
     /// The project of this name as the caller sees it: one that he would see from its own networks is

@@ -175,7 +175,10 @@ impl Vault {
         let permit = self.permit_administer(actor, object, action, &names)?;
         if let Some(open) = self.all_reviews()?.iter().find(|other| other.closed_at.is_none() && other.id != review.id)
         {
-            return Err(Error::Refused(format!("the review `{}` is still open: close it first", open.id)));
+            return Err(Error::Refused(format!(
+                "the review `{}` is open until its deadline on {}: answer its lines with `keyward review decide`",
+                open.id, open.deadline
+            )));
         }
         let telling = Telling::new(action, object).count(lines.len() as u64).names(names);
         let mut change = Change::permitted(self, actor, permit, telling);

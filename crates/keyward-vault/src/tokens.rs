@@ -34,9 +34,14 @@ pub struct NewToken {
     pub networks: Vec<Network>,
     /// How often it may be used; `None`: without limit.
     pub uses: Option<u64>,
-    /// From when on it is dead.
+    /// From when on it is dead; `None`: in an hour, or with the token that makes it.
     pub expires_at: Option<Timestamp>,
 }
+
+/// How long a token lives at most.
+pub(crate) const LONGEST_DAYS: i64 = 366;
+/// How far the clock of whoever names a token's end may be ahead.
+const SKEW: i64 = 5 * 60 * 1000;
 
 /// How exactly the last use is known.
 const HOUR: i64 = 60 * 60 * 1000;
@@ -52,7 +57,7 @@ impl Vault {
     /// Makes a token: for oneself, or for a program whose roles one could give.
     ///
     /// # Errors
-    /// [`Error::Refused`] when it would be wider than its maker; [`Error::Denied`],
+    /// [`Error::Refused`] when it would be wider than its maker; [`Error::TooLong`]; [`Error::Denied`],
     /// [`Error::NoProject`], [`Error::NoEnvironment`].
     pub fn create_token(&self, actor: &Actor, new: NewToken) -> Result<(PlainToken, TokenRecord), Error> {
         let owner = new.owner.clone().unwrap_or_else(|| actor.principal().clone());
@@ -62,7 +67,12 @@ impl Vault {
         check_sizes(&new)?;
         self.refuse_foreign(actor, &account)?;
         let now = self.tools.clock.now();
-        if new.expires_at.is_some_and(|end| end <= now) || new.uses == Some(0) {
+        let expires_at = match new.expires_at {
+            Some(end) if end.0 > now.0 + LONGEST_DAYS * 24 * HOUR + SKEW => return Err(Error::TooLong),
+            Some(end) => end,
+            None => self.default_end(actor, now)?,
+        };
+        if expires_at <= now || new.uses == Some(0) {
             return Err(Error::Refused("a token that is dead from the beginning serves nobody".into()));
         }
         self.refuse_odd_provisioner(actor, &account, &new.scopes)?;
@@ -81,7 +91,7 @@ impl Vault {
             read_only: new.read_only,
             networks: new.networks,
             uses_left: new.uses,
-            expires_at: new.expires_at,
+            expires_at: Some(expires_at),
             revoked_at: None,
             created_by: actor.principal().clone(),
             made_with: actor.caller.restriction().and_then(|restriction| restriction.token.clone()),
@@ -308,6 +318,14 @@ impl Vault {
         }
     }
 
+    /// When a token ends for which nothing was said.
+    fn default_end(&self, actor: &Actor, now: Timestamp) -> Result<Timestamp, Error> {
+        let end = Timestamp(now.0 + HOUR);
+        let Some(Restriction { token: Some(id), .. }) = actor.caller.restriction() else { return Ok(end) };
+        let maker = self.token_record(id)?.ok_or(Error::NotIdentified)?;
+        Ok(maker.expires_at.map_or(end, |makers| makers.min(end)))
+    }
+
     /// What is made with a token is within that token, and ends no later.
     fn refuse_wider(&self, actor: &Actor, new: &TokenRecord) -> Result<(), Error> {
         let Some(Restriction { token: Some(id), .. }) = actor.caller.restriction() else { return Ok(()) };
@@ -320,7 +338,9 @@ impl Vault {
                     && new.networks.iter().all(|mine| maker.networks.iter().any(|net| net.includes(mine))));
         match within {
             true => Ok(()),
-            false => Err(Error::Refused("a token that is made with a token cannot be wider, or live longer".into())),
+            false => Err(Error::Refused(
+                "a token that is made with a token cannot be wider in `scopes` or `networks`, or end later in `expires_at`".into(),
+            )),
         }
     }
 

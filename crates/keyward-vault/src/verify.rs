@@ -34,8 +34,10 @@ impl Vault {
     /// it with a checkpoint that was kept outside. Reads a snapshot; nothing is changed.
     ///
     /// # Errors
-    /// When the store cannot be read at all.
+    /// [`Error::NoCheckpoint`] when `against` is none, or of another vault; when the store cannot be
+    /// read at all.
     pub fn verify(&self, against: Option<&str>) -> Result<Verified, Error> {
+        against.map_or(Ok(()), |note| self.is_ours(note))?;
         let reader = self.store.snapshot()?;
         let against: Vec<String> = against.map(str::to_owned).into_iter().collect();
         let counters = read_counters(&reader);
@@ -59,6 +61,17 @@ impl Vault {
         faults.extend(self.store.engine().check()?);
         let checkpoint = Head::decode(&head)?.checkpoint;
         Ok(Verified { entries: report.size, records: report.records, checkpoint, faults })
+    }
+
+    /// Refuses what says nothing of this store: another file, or another vault's checkpoint. One that
+    /// bears this log's name and does not fit is a fault.
+    fn is_ours(&self, note: &str) -> Result<(), Error> {
+        let checkpoint = keyward_audit::Checkpoint::parse_unverified(note)
+            .map_err(|error| Error::NoCheckpoint(error.to_string()))?;
+        match checkpoint.origin == self.verifier().name() {
+            true => Ok(()),
+            false => Err(Error::NoCheckpoint("it is of another vault".into())),
+        }
     }
 
     /// A proof (C2SP tlog-proof) that the entry at `index` is in the log.

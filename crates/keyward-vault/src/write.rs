@@ -7,7 +7,7 @@ use keyward_audit::Action as ActionName;
 use keyward_store::Committed;
 use keyward_types::{
     Access, Content, Head, Kind, Label, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version, VersionHead,
-    VersionState, Write,
+    VersionState, Write, is_plain,
 };
 
 use crate::actor::Actor;
@@ -456,6 +456,7 @@ impl Apply for Head {
         let free =
             [&self.owner, &self.description, &self.provider].into_iter().flatten().map(String::len).sum::<usize>()
                 + self.tags.iter().map(String::len).sum::<usize>();
+        check_texts(edit)?;
         if free > MAX_METADATA {
             return Err(Error::Refused(format!(
                 "owner, description and tags have {free} bytes, {MAX_METADATA} are allowed"
@@ -468,6 +469,23 @@ impl Apply for Head {
             self.versions.iter_mut().for_each(|version| version.secret = true);
         }
         Ok(())
+    }
+}
+
+/// What describes a secret is shown to others, on their terminals.
+fn check_texts(edit: &Edit) -> Result<(), Error> {
+    let given = |text: &Option<Option<String>>| text.clone().flatten().unwrap_or_default();
+    let tags = edit.tags.iter().flatten().map(|tag| ("a tag", tag.clone(), false));
+    let texts = [
+        ("the provider", given(&edit.provider), false),
+        ("the owner", given(&edit.owner), false),
+        ("the description", given(&edit.description), true),
+    ];
+    match texts.into_iter().chain(tags).find(|(_, text, lines)| !is_plain(text, *lines)) {
+        None => Ok(()),
+        Some((what, ..)) => Err(Error::Refused(format!(
+            "{what} has control characters, or marks that turn the direction of writing: leave them out"
+        ))),
     }
 }
 

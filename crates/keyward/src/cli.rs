@@ -161,7 +161,7 @@ impl Command {
 pub(crate) fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return misused(&error),
+        Err(error) => return misused(&error, is_run(std::env::args().skip(1))),
     };
     let as_json = cli.global.json;
     let context = Context {
@@ -182,15 +182,29 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
+/// Whether `run` is meant, whose codes are those of the program that it starts: its own failures have
+/// one that tells them apart.
+fn is_run(mut arguments: impl Iterator<Item = String>) -> bool {
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "-p" | "--project" | "-e" | "--env" | "--reason" | "--server" => drop(arguments.next()),
+            flag if flag.starts_with('-') => {}
+            command => return command == "run",
+        }
+    }
+    false
+}
+
 /// What the parser says, in the form that every error has. Help and version are no errors.
-fn misused(error: &clap::Error) -> ExitCode {
+fn misused(error: &clap::Error, is_run: bool) -> ExitCode {
+    let usage = if is_run { commands::run::FAILED } else { 2 };
     if !error.use_stderr() {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = error.print();
-        return ExitCode::from(2);
+        return ExitCode::from(usage);
     }
     let text = error.render().to_string();
     let mut paragraphs = text.trim().split("\n\n");
@@ -199,7 +213,8 @@ fn misused(error: &clap::Error) -> ExitCode {
     let message: String = message.chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect();
     let rest: Vec<&str> = paragraphs.map(|text| text.trim().trim_end_matches('.')).collect();
     let as_json = std::env::args_os().any(|argument| argument == "--json");
-    fail(&Failure::usage(message).hint(rest.join("; ")), as_json, None)
+    fail(&Failure::usage(message).hint(rest.join("; ")), as_json, None);
+    ExitCode::from(usage)
 }
 
 fn fail(failure: &Failure, as_json: bool, place: Option<&ServerUrl>) -> ExitCode {

@@ -53,7 +53,9 @@ impl Context {
     /// On what occasion the vault is called.
     pub(crate) fn occasion(&self) -> Occasion {
         let agent = format!("keyward/{} {}", env!("CARGO_PKG_VERSION"), self.command);
-        Occasion { agent, reason: self.global.reason.clone() }
+        // It is shown to others, on their terminals.
+        let reason = self.global.reason.as_deref().map(|text| text.chars().filter(|c| !c.is_control()).collect());
+        Occasion { agent, reason }
     }
 
     /// Opens the way to the vault, wherever it is.
@@ -102,8 +104,15 @@ impl Context {
     /// The project and environment to work in. A `keyward.toml` counts only where its folder was
     /// bound to the project.
     pub(crate) fn place(&self, connection: &Connection) -> Result<Place> {
-        let folder = Folder::nearest(&self.current)?;
         let named = self.global.project.clone().or(self.parsed(self.config.project.as_deref())?);
+        let folder = match Folder::nearest(&self.current) {
+            // Whoever names the project does not depend on what the file says.
+            Err(failure) if named.is_some() => {
+                output::note(format!("warning: {failure}"));
+                None
+            }
+            found => found?,
+        };
         let project = match (named, &folder) {
             (Some(project), _) => project,
             (None, Some(folder)) => self.trusted(connection, folder)?,

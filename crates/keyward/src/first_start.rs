@@ -74,6 +74,7 @@ pub(crate) const LABEL_OF_CODES: &str = "written down";
 
 fn make(context: &Context, recovery_file: Option<&Path>) -> Result<Owned> {
     let home = context.home()?;
+    home.not_moved()?;
     let way = choose(context)?;
     let code = match recovery_file {
         Some(path) => {

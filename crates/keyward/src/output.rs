@@ -1,9 +1,12 @@
 //! Results on standard output, all else on standard error.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
 
 use keyward_client::{Code, Failure, Result, ServerUrl};
+use keyward_types::{Timestamp, is_treacherous, visible};
 use serde::Serialize;
+use serde_json::Value;
 
 /// How a command ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +24,48 @@ pub(crate) fn line(text: impl AsRef<str>) -> Result<()> {
     bytes(format!("{}\n", text.as_ref()).as_bytes())
 }
 
+/// Writes lines of the result that may hold what others wrote; each line is made harmless for a terminal.
+pub(crate) fn lines(text: impl AsRef<str>) -> Result<()> {
+    line(harmless(text.as_ref()))
+}
+
+/// Line by line without what a terminal would obey.
+fn harmless(text: &str) -> String {
+    if !text.chars().any(|c| c != '\n' && is_treacherous(c)) {
+        return text.to_owned();
+    }
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
+}
+
 /// Writes the result as JSON.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::internal(error.to_string()))?;
-    line(text)
+    let failed = |error: serde_json::Error| Failure::internal(error.to_string());
+    let mut value = serde_json::to_value(value).map_err(failed)?;
+    moments(&mut value);
+    line(serde_json::to_string_pretty(&value).map_err(failed)?)
+}
+
+/// Moments in the form that the API and the log have (RFC 3339): between processes they are
+/// milliseconds. Only keys of the answer are looked at that are known to hold one.
+fn moments(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field.as_i64() {
+                    Some(millis) if is_moment(name) => *field = Timestamp(millis).to_string().into(),
+                    _ => moments(field),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(moments),
+        _ => {}
+    }
+}
+
+fn is_moment(name: &str) -> bool {
+    const OTHERS: [&str; 9] =
+        ["deadline", "first", "first_seen", "last", "last_seen", "last_used", "next_due", "since", "until"];
+    name.ends_with("_at") || name == "written" || OTHERS.contains(&name)
 }
 
 /// A listing: `{"<noun>s": [...], "next": null}`.
@@ -46,12 +87,12 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<()> {
 
 /// Says something on standard error.
 pub(crate) fn note(text: impl AsRef<str>) {
-    let _ = writeln!(std::io::stderr().lock(), "keyward: {}", text.as_ref());
+    let _ = writeln!(std::io::stderr().lock(), "keyward: {}", harmless(text.as_ref()));
 }
 
 /// Says a remedy on standard error.
 pub(crate) fn hint(text: impl AsRef<str>) {
-    let _ = writeln!(std::io::stderr().lock(), "hint: {}", text.as_ref());
+    let _ = writeln!(std::io::stderr().lock(), "hint: {}", harmless(text.as_ref()));
 }
 
 /// Says what went wrong.
@@ -79,20 +120,29 @@ pub(crate) fn failure_at(failure: &Failure, as_json: bool, place: Option<&Server
     }
 }
 
-/// A table with columns as wide as their widest cell; the last column is not padded.
+/// A table with columns as wide as their widest cell; the last column is not padded. Much of what
+/// stands in tables was written by somebody else.
 pub(crate) fn table<R: AsRef<[C]>, C: AsRef<str>>(head: &[&str], rows: &[R]) -> Result<()> {
+    let rows: Vec<Vec<Cow<'_, str>>> = rows.iter().map(|row| row.as_ref().iter().map(cell).collect()).collect();
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.len()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(columns(cell.as_ref()));
         }
     }
     let mut text = String::with_capacity((widths.iter().sum::<usize>() + 2 * widths.len()) * (rows.len() + 1));
     push_row(&mut text, head, &widths);
-    for row in rows {
-        push_row(&mut text, row.as_ref(), &widths);
+    for row in &rows {
+        push_row(&mut text, row, &widths);
     }
     bytes(text.as_bytes())
+}
+
+fn cell<C: AsRef<str>>(cell: &C) -> Cow<'_, str> {
+    match cell.as_ref() {
+        text if text.chars().any(is_treacherous) => visible(text).into(),
+        text => Cow::Borrowed(text),
+    }
 }
 
 fn push_row<C: AsRef<str>>(text: &mut String, row: &[C], widths: &[usize]) {

@@ -50,10 +50,11 @@ pub(crate) fn run(
 ) -> Result<Exit> {
     write_log(log);
     allow_many_files();
+    // Somebody may be asked something, which Ctrl-C ends as it ends any other command.
+    let Node { owned, keyhole, sealed, is_local } = node(context, &config)?;
     // Before there is anything to clean up.
     let (event, events) = mpsc::channel();
     watch_signals(event.clone())?;
-    let Node { owned, keyhole, sealed, is_local } = node(context, &config)?;
     let server = match keyhole {
         Some(keyhole) => Server::bind_gated(owned.vault().ok(), keyhole, Tokens, config, telemetry(context)?)?,
         None => Server::bind(owned.vault()?, Tokens, config)?,
@@ -67,7 +68,7 @@ pub(crate) fn run(
         output::note(format!("warning: {warning}"));
     }
     let (urls, stop) = (server.urls(), Stop::new());
-    let agent = Agent::bind(owned)?.sealable(server.sealing());
+    let agent = Agent::bind_server(owned, &urls)?.sealable(server.sealing());
     let serving = serve(server, stop.clone(), event.clone());
     let (tell_agent, told) = mpsc::channel();
     let answering = std::thread::spawn(move || {

@@ -19,8 +19,20 @@ struct Access {
 }
 
 impl Context {
-    /// The server that calls go to; none: the vault on this machine.
+    /// The server that calls go to; none: the vault on this machine. A token is for a server: whoever
+    /// gives one and names no server would act as this vault's owner, with all rights.
     pub(crate) fn server(&self) -> Result<Option<ServerUrl>> {
+        let server = self.named_server()?;
+        if server.is_none() && self.config.token.is_some() && !self.global.local {
+            return Err(Failure::usage("`KEYWARD_TOKEN` is set, and no server is named that it is for").hint(
+                "`KEYWARD_ADDR` or `--server URL` names it; `--local` works on this machine's vault without it",
+            ));
+        }
+        Ok(server)
+    }
+
+    /// The same, for what brings no token along.
+    pub(crate) fn named_server(&self) -> Result<Option<ServerUrl>> {
         if self.global.local {
             return Ok(None);
         }
@@ -125,7 +137,7 @@ impl Context {
     /// none where a nearer one has a project of its own. A folder whose `keyward.toml` asks for
     /// another project now is asked about where it was bound, and so is one whose `keyward.toml`
     /// cannot be understood: no file of a working tree chooses where a command goes.
-    fn bound_server(&self) -> Result<Option<ServerUrl>> {
+    pub(crate) fn bound_server(&self) -> Result<Option<ServerUrl>> {
         // Where there is no home, nothing can have been bound.
         let Ok(folders) = self.folders() else { return Ok(None) };
         let Ok(start) = self.current.canonicalize() else { return Ok(None) };

@@ -132,7 +132,31 @@ fn a_folder_belongs_to_the_server_that_a_person_bound_it_to() {
     assert_eq!(refused.code, Some(3), "{refused}");
     client.ok(&["untrust"], b"");
     let unbound = client.run(&["get", "API_SECRET"]);
-    assert_eq!(unbound.code, Some(5), "the vault of this machine, which there is not: {unbound}");
+    assert_eq!(unbound.code, Some(2), "a token is for no vault of this machine: {unbound}");
+    assert!(unbound.err().contains("KEYWARD_TOKEN") && unbound.err().contains("KEYWARD_ADDR"), "{unbound}");
+    let here = client.run(&["get", "API_SECRET", "--local"]);
+    assert_eq!(here.code, Some(5), "the vault of this machine, which there is not: {here}");
+}
+
+#[test]
+fn a_folder_that_is_bound_twice_gets_nothing_once_it_is_not_trusted_any_more() {
+    let server = Server::start();
+    let client = Program::new(env!("CARGO_BIN_EXE_keyward")).with("KEYWARD_TOKEN", server.token(&["--ttl", "1h"]));
+    std::fs::write(client.home.project().join(".env"), format!("API_SECRET={}\n", value(2))).unwrap();
+    client.ok(&["init", "--yes", "--server", &server.url], b"");
+    client.ok(&["init", "--yes", "--local"], b"");
+    let place = client.ok(&["trust", "--server", &server.url], b"");
+    assert!(place.err().contains(&server.url), "{place}");
+    client.ok(&["list"], b"");
+    client.ok(&["untrust"], b"");
+    let here = client.run(&["list", "--local"]);
+    assert_eq!(here.code, Some(3), "{here}");
+    // Trusted here, it has no longer its secrets from there.
+    client.ok(&["trust", "--server", &server.url], b"");
+    let moved = client.ok(&["trust", "--local"], b"");
+    assert!(moved.err().contains("vault of this machine") && moved.err().contains("until now"), "{moved}");
+    client.ok(&["list", "--local"], b"");
+    assert_eq!(client.run(&["list"]).code, Some(2), "the token has no server any more");
 }
 
 #[test]
@@ -149,9 +173,10 @@ fn a_manifest_that_cannot_be_understood_moves_nobody_to_another_vault() {
     let (bound, inner) = (client.home.project(), client.home.project().join("inner"));
     std::fs::create_dir(&inner).unwrap();
     assert_eq!(listed(&inner).code, Some(0), "a folder below belongs there, too");
-    // One with a project of its own was never bound: it is of the vault of this machine, which there is not.
+    // One with a project of its own was never bound: it is of the vault of this machine, which a token is not for.
     std::fs::write(inner.join("keyward.toml"), "project = \"other\"\n").unwrap();
-    assert_eq!(listed(&inner).code, Some(5));
+    let own = listed(&inner);
+    assert!(own.code == Some(2) && own.err().contains("KEYWARD_TOKEN"), "{own}");
     std::fs::write(inner.join("keyward.toml"), "project = \n").unwrap();
     let unclear = listed(&inner);
     assert!(unclear.code == Some(2) && unclear.err().contains("inner/keyward.toml"), "{unclear}");
@@ -199,6 +224,30 @@ fn an_error_names_the_server_that_was_asked_and_no_other() {
     assert!(child.err().contains("http://127.0.0.1:1") && !child.err().contains(elsewhere), "{child}");
     let hidden = client.run(&["list", "--server", "https://ada:hidden@keyward.example"]);
     assert!(hidden.code == Some(2) && !hidden.err().contains("hidden"), "{hidden}");
+}
+
+#[test]
+fn a_denial_names_what_it_is_about_for_who_may_list_it_and_for_nobody_else() {
+    let server = Server::start();
+    let owner = server.client(&server.token(&["--ttl", "1h"]));
+    let at = ["-p", "default", "-e", "production"];
+    owner.ok(&[&["set", "A", "--raw"][..], &at].concat(), b"a value");
+    owner.ok(&[&["set", "PLAIN", "--kind", "config", "--raw"][..], &at].concat(), b"a value in the open");
+    let lists = server.client(&server.token(&["--ttl", "1h", "--scope", "list:default/*"]));
+    let get = [&["get", "A"][..], &at].concat();
+    let denied = lists.run(&get);
+    assert_eq!(denied.code, Some(3), "{denied}");
+    assert!(denied.err().contains("you may not read `default/production/A`"), "{denied}");
+    assert!(denied.err().contains("hint: "), "{denied}");
+    let ran = lists.run(&[&["run"][..], &at, &["--", "true"]].concat());
+    assert_eq!(ran.code, Some(125), "{ran}");
+    assert!(ran.err().contains("production/A`") && ran.err().contains("production/PLAIN`"), "{ran}");
+    let shown = lists.ok(&[&["show", "PLAIN"][..], &at].concat(), b"");
+    assert!(shown.out().contains("hidden: you may not read it") && !shown.out().contains("open"), "{shown}");
+    let blind = server.client(&server.token(&["--ttl", "1h", "--scope", "match:*"]));
+    let denied = blind.run(&get);
+    assert!(denied.code == Some(3) && denied.err().contains("hint: "), "{denied}");
+    assert!(!denied.err().contains("production/A"), "{denied}");
 }
 
 #[test]

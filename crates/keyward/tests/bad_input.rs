@@ -230,3 +230,93 @@ fn a_store_put_back_is_noticed_and_nothing_irreversible_is_done() {
     let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
     assert!(status["vault"]["safe_mode"].is_string(), "{status}");
 }
+
+/// What a terminal would obey: a title, a colour, and writing from right to left.
+const OBEYED: &str = "x\u{1b}]0;owned\u{7}\u{1b}[31mRED\u{202e}";
+
+#[test]
+fn what_others_write_does_nothing_to_a_terminal() {
+    let program = user();
+    for flag in ["--owner", "--tag", "--description", "--provider"] {
+        let ran = program.run(&["edit", "KEPT", flag, OBEYED]);
+        refused(&ran, 2);
+        assert!(ran.err().chars().all(|c| c == '\n' || !c.is_control()), "{ran}");
+    }
+    refused(&program.run(&["slot", "add", "--label", OBEYED, "recovery-code"]), 2);
+    // A value may hold anything; where it is shown among other things, it is harmless.
+    program.ok(&["set", "PLAIN", "--kind", "config"], b"value a\x1b[31mb");
+    program.ok(&["set", "WHY", "--kind", "config", "--reason", OBEYED], b"true");
+    for shown in [&["show", "PLAIN"][..], &["audit", "log"], &["whoami"], &["slot", "list"]] {
+        let out = program.ok(shown, b"").out();
+        assert!(out.chars().all(|c| c == '\n' || !keyward_types::is_treacherous(c)), "{out:?}");
+    }
+    assert_eq!(program.ok(&["get", "PLAIN"], b"").out(), "value a\u{1b}[31mb", "the exact bytes go to a pipe");
+    still_sound(&program);
+}
+
+#[test]
+fn a_file_that_is_no_checkpoint_says_nothing_of_the_store() {
+    let (program, other) = (user(), user());
+    let file = program.home.root().join("c");
+    std::fs::write(&file, "junk\n").unwrap();
+    let compare = ["audit", "verify", "--against", file.to_str().unwrap()];
+    let ran = program.run(&compare);
+    refused(&ran, 2);
+    assert!(ran.err().contains("is no checkpoint") && !ran.err().contains("restore"), "{ran}");
+    std::fs::write(&file, other.ok(&["audit", "checkpoint"], b"").stdout).unwrap();
+    let ran = program.run(&compare);
+    refused(&ran, 2);
+    assert!(ran.err().contains("another vault"), "{ran}");
+}
+
+#[test]
+fn changes_and_moments_are_json_that_programs_read() {
+    let program = user();
+    let json = |arguments: &[&str]| {
+        let ran = program.ok(&[arguments, &["--json"]].concat(), b"");
+        serde_json::from_slice::<serde_json::Value>(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}"))
+    };
+    assert_eq!(json(&["project", "create", "till"])["project"]["name"], "till");
+    assert_eq!(json(&["project", "rename", "till", "store"])["project"]["name"], "store");
+    assert_eq!(json(&["environment", "add", "preview", "-p", "store"])["environment"]["name"], "preview");
+    assert_eq!(json(&["environment", "remove", "preview", "-p", "store", "--yes"])["deleted"], "preview");
+    assert_eq!(json(&["project", "delete", "store", "--yes"])["deleted"], "store");
+    let folder = program.home.root().join("log");
+    assert!(json(&["audit", "export", folder.to_str().unwrap()])["entries"].as_u64().unwrap() > 3);
+    let pages = program.home.root().join("man");
+    assert!(json(&["man", pages.to_str().unwrap()])["pages"].as_u64().unwrap() > 50);
+    let listed = json(&["list"]);
+    let written = listed["secrets"][0]["created_at"].as_str().unwrap();
+    assert!(written.ends_with('Z') && written.contains('T'), "{written}");
+    let entries = json(&["audit", "log"]);
+    let login = entries["entries"][0]["login"].as_str();
+    assert!(login.is_some_and(|login| !login.contains(':')), "{entries}");
+}
+
+#[test]
+fn the_failures_of_run_are_its_own_and_json_where_that_was_asked_for() {
+    let program = user();
+    assert_eq!(program.run(&["run"]).code, Some(125));
+    assert_eq!(program.run(&["run", "--no-such-flag", "--", "true"]).code, Some(125));
+    assert_eq!(program.run(&["-e", "staging", "run"]).code, Some(125));
+    assert_eq!(program.run(&["list", "--no-such-flag"]).code, Some(2));
+    for (arguments, code) in [
+        (&["run", "--json", "--only", "NOT_THERE", "--", "true"][..], 125),
+        (&["run", "--json", "--", "no-such-program-anywhere"], 127),
+    ] {
+        let ran = program.run(arguments);
+        assert_eq!(ran.code, Some(code), "{ran}");
+        let error: serde_json::Value =
+            serde_json::from_str(&ran.err()).unwrap_or_else(|error| panic!("{error}: {ran}"));
+        assert_eq!(error["error"]["code"], "not_found", "{ran}");
+    }
+}
+
+#[test]
+fn a_token_is_for_a_server_and_acts_on_no_vault_of_this_machine() {
+    let program = user().with("KEYWARD_TOKEN", "kwp_x");
+    let ran = program.run(&["list"]);
+    refused(&ran, 2);
+    assert!(ran.err().contains("KEYWARD_ADDR") && ran.err().contains("--local"), "{ran}");
+    program.ok(&["list", "--local"], b"");
+}

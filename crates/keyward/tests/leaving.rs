@@ -69,7 +69,7 @@ fn an_account_ends_and_the_list_is_worked_off() {
     assert!(plan.out().contains("group backend"), "{plan}");
 
     let gone = json(&program.ok(&["offboard", "grace", "--yes", "--json"], b""));
-    assert!(gone["offboarding"]["disabled_at"].is_number(), "{gone}");
+    assert!(gone["offboarding"]["disabled_at"].is_string(), "{gone}");
     assert_eq!(program.run(&["policy", "test", "grace", "read", "shop/development/FOR_WORK"]).code, Some(1));
     let line = "shop/development/FOR_WORK";
     assert!(refused(&program, &["offboard", "grace", "--dismiss", line], 2).contains("reason"));

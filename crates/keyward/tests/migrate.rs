@@ -29,7 +29,14 @@ fn a_vault_moves_to_postgres_and_back() {
     let schema = address.rsplit_once('=').unwrap().1;
     let entries: usize = server.sql(schema, "SELECT count(*) FROM log").parse().unwrap();
     assert!(server.sql(schema, "SELECT count(*) FROM record").parse::<usize>().unwrap() > 5);
-    assert_eq!(program.run(&["get", "KEPT"]).code, Some(5), "the old store is aside");
+    assert!(moved.err().contains("[store]") && !moved.err().contains("warning"), "{moved}");
+    let gone = program.run(&["get", "KEPT"]);
+    assert_eq!(gone.code, Some(5), "the old store is aside: {gone}");
+    assert!(gone.err().contains("was moved to `postgres://") && gone.err().contains("--from"), "{gone}");
+    // Nobody makes a second vault in its place by accident.
+    let second = program.run(&["init", "--yes"]);
+    assert!(second.code == Some(5) && second.err().contains("was moved to"), "{second}");
+    assert!(!program.home.vault().join("vault.db").exists());
     assert!(program.home.vault().join("vault.db.aside-1").exists());
 
     // Into a file that is there already it does not go, nor twice into the same schema.
@@ -39,7 +46,9 @@ fn a_vault_moves_to_postgres_and_back() {
     assert_eq!(other.ok(&["get", "KEPT"], b"").out(), "a value that stays as it is");
 
     let home = program.home.vault().join("vault.db");
-    program.ok(&["store", "migrate", "--from", &address, "--to", home.to_str().unwrap()], b"");
+    let back = program.ok(&["store", "migrate", "--from", &address, "--to", home.to_str().unwrap()], b"");
+    assert!(back.err().contains("warning") && back.err().contains("still holds the vault"), "{back}");
+    assert!(!program.home.vault().join("moved-to").exists());
     assert_eq!(program.ok(&["get", "KEPT"], b"").out(), "a value that stays as it is");
     assert_eq!(program.ok(&["get", "CHANGED", "--version", "1"], b"").out(), "a value that stays as it is");
     assert_eq!(program.ok(&["get", "CHANGED"], b"").out(), "another value, the second");
@@ -60,6 +69,19 @@ fn a_store_that_does_not_verify_is_not_moved() {
     let refused = program.run(&["store", "migrate", "--from", &address, "--to", home.to_str().unwrap()]);
     assert_eq!(refused.code, Some(1), "{refused}");
     assert!(!home.exists(), "nothing was made");
+}
+
+#[test]
+fn a_slip_in_the_address_makes_no_file() {
+    let program = user();
+    let before = program.home.files();
+    for address in ["postgress://keyward@127.0.0.1/vaults", "mysql://h/d", "nonsense", "vault.db", "./here.db"] {
+        let refused = program.run(&["store", "migrate", "--to", address]);
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(refused.err().contains("hint: "), "{refused}");
+    }
+    assert_eq!(program.home.files(), before);
+    program.ok(&["get", "KEPT"], b"");
 }
 
 #[test]

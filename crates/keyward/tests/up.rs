@@ -160,13 +160,24 @@ fn as_long_as_nobody_has_a_password_each_start_shows_a_link_and_the_last_one_ser
 }
 
 #[test]
-fn one_process_serves_a_vault_and_lock_ends_it() {
+fn one_process_serves_a_vault_and_says_so_to_others_and_lock_leaves_it_alone() {
     let program = program();
-    let mut up = Up::start(&program);
+    let up = Up::start(&program);
+    let (url, process) = (format!("http://{}", up.address), format!("process {}", up.child.id()));
     let second = program.run(&["up", "--listen", "127.0.0.1:0"]);
     assert_eq!(second.code, Some(5), "{second}");
-    program.ok(&["lock"], b"");
-    assert_eq!(up.child.wait().unwrap().code(), Some(0));
+    assert!(second.err().contains(&url) && second.err().contains(&process), "{second}");
+    assert!(!second.err().contains("keyward lock"), "{second}");
+    let refused = program.run(&["lock"]);
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.err().contains(&url) && refused.err().contains(&process), "{refused}");
+    // `unlock` with another time would end an agent to start a new one.
+    let open = program.ok(&["unlock", "--for", "1h"], b"");
+    assert!(open.err().contains(&url), "{open}");
+    assert_eq!(up.ask("GET", "/readyz", "", None).0, 200);
+    assert_eq!(up.end(), Some(0));
+    let none = program.ok(&["lock"], b"");
+    assert!(none.err().contains("no agent"), "{none}");
 }
 
 #[test]

@@ -67,7 +67,11 @@ impl Folders {
         Ok(info)
     }
 
-    pub(super) fn unbind(&self, path: &str) -> Result<bool> {
+    /// Ends the binding of exactly this folder; `false` when there was none.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn unbind(&self, path: &str) -> Result<bool> {
         let mut all = self.read()?;
         let was = all.remove(path).is_some();
         if was {

@@ -189,6 +189,11 @@ impl Http {
     }
 
     fn once(&self, ask: &Ask<'_>) -> Result<Answer, Broken> {
+        if ask.token.is_some_and(|token| !token.bytes().all(|b| b.is_ascii_graphic())) {
+            let failure = Failure::usage("the token holds characters that no token has")
+                .hint("copy `KEYWARD_TOKEN` again: a token is one word of letters, digits, `_` and `-`");
+            return Err(Broken { failure, passing: false, unreached: false });
+        }
         let mut request =
             Request::builder().method(ask.method.clone()).uri(self.url.at(&format!("/api/v1{}", ask.path)));
         if let Some(token) = ask.token {
@@ -228,7 +233,7 @@ impl Http {
         let (why, passing) = match error {
             ureq::Error::Io(error) => self.broken_io(error),
             ureq::Error::Timeout(_) => ("it does not answer in time".to_owned(), false),
-            ureq::Error::HostNotFound => ("its name leads nowhere".to_owned(), false),
+            ureq::Error::HostNotFound => (NOWHERE.to_owned(), false),
             ureq::Error::ConnectionFailed => (NOBODY.to_owned(), true),
             ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => (NOT_TRUSTED.to_owned(), false),
             ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
@@ -241,6 +246,7 @@ impl Http {
         let failure = failure.hint(match why.as_str() {
             NOT_TRUSTED => "`KEYWARD_CA`, and `keyward login --ca FILE`, name the certificate of an authority of one's own (`keyward ca init`)",
             NOBODY if self.url.is_plain() => "`keyward up` starts a server on this machine; `--local` works with the vault here without one",
+            NOWHERE => "is it spelled right, and can this machine look names up? `--local` works with the vault here",
             _ => "nothing more is known than that; `--local` works with the vault on this machine",
         });
         Broken { failure, passing, unreached }
@@ -257,13 +263,16 @@ impl Http {
                 (if untrusted { NOT_TRUSTED } else { NO_TLS }.to_owned(), false)
             }
             io::ErrorKind::ConnectionRefused => (NOBODY.to_owned(), true),
-            kind => (format!("the connection failed: {kind}"), true),
+            // Names that do not resolve come as such, under no kind of their own.
+            _ if error.to_string().contains("lookup address") => (NOWHERE.to_owned(), true),
+            _ => (format!("the connection failed: {error}"), true),
         }
     }
 }
 
 const NOT_TRUSTED: &str = "its certificate is not trusted here";
 const NO_TLS: &str = "what answers there speaks no TLS that is understood here";
+const NOWHERE: &str = "its name leads nowhere";
 const NOBODY: &str = "nothing answers there";
 
 impl Answer {

@@ -27,7 +27,9 @@ pub(super) fn of(address: &ServerUrl, status: u16, body: &[u8]) -> Failure {
     let failure = Failure { code: code(status, &problem.code), message: harmless(&problem.detail), hint };
     match problem.code.as_str() {
         "unauthenticated" => Failure::new(Code::Denied, format!("`{address}` does not know you: {}", failure.message))
-            .hint("set `KEYWARD_TOKEN`; a revoked or expired token stays dead"),
+            .hint(format!(
+                "`keyward login {address}` signs you in anew; programs set `KEYWARD_TOKEN`: a revoked or expired one stays dead"
+            )),
         "no_route" | "method" => Failure::internal(format!("`{address}` has no such call"))
             .hint("the server may be another version of keyward than this command"),
         _ => failure,

@@ -51,6 +51,9 @@ impl FromStr for ServerUrl {
             return Err(Failure::usage("an address holds no user and no password")
                 .hint("`keyward login` signs in; no password stands in an address"));
         }
+        if authority.contains(['/', '?', '#']) {
+            return Err(refused("it has a path, and a server has its own host and port"));
+        }
         let (host, port) = split(authority).ok_or_else(|| refused("it has no host"))?;
         let port = port.map(|port| port.parse::<u16>()).transpose().map_err(|_| refused("its port is no number"))?;
         let host = canonical(host).ok_or_else(|| refused("a host is a name or an IP address"))?;

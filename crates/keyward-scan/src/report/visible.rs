@@ -1,12 +1,6 @@
 //! Text of hostile files, made harmless for a terminal.
 
-/// What moves a cursor, changes colours, turns the direction of writing or hides itself becomes visible or goes.
-pub(crate) fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| if c == '\t' { ' ' } else { c })
-        .map(|c| if is_treacherous(c) { '\u{fffd}' } else { c })
-        .collect()
-}
+pub(crate) use keyward_types::{is_treacherous, visible};
 
 /// Columns that a terminal gives to a text: two for East Asian and emoji, none for marks that combine.
 pub(crate) fn width(text: &str) -> usize {
@@ -31,15 +25,6 @@ pub(crate) fn tail(text: &str, limit: usize) -> &str {
         used > limit
     });
     start.map_or(text, |(at, c)| &text[at + c.len_utf8()..])
-}
-
-/// Controls (Unicode Cc), marks of direction (UAX #9), what has no width, breaks of lines and
-/// paragraphs, tags, and private use, which some terminals fill with pictures.
-pub(crate) fn is_treacherous(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// By the blocks of UAX #11 that matter; a marker that is off by one in a rare script misleads nobody.

@@ -77,7 +77,7 @@ struct NewToken {
     /// CIDR; empty: from everywhere.
     networks: Vec<String>,
     uses: Option<u64>,
-    /// RFC 3339.
+    /// RFC 3339, at most 366 days from now; default: an hour from now, or the end of the token that makes it.
     expires_at: Option<String>,
 }
 

@@ -308,7 +308,7 @@ fn tokens(desk: &dyn Desk, told: &mut Vec<String>) {
         scopes: vec![scope.into()],
         networks: vec!["10.0.0.0/8".into()],
         uses: Some(3),
-        expires_at: Some(Timestamp(1_900_000_000_000)),
+        expires_at: Some(*TOMORROW),
         ..NewTokenInfo::default()
     };
     tell(told, "token", desk.create_token(new("read:shop/development/*")).map(|made| made.token));
@@ -460,3 +460,7 @@ fn ends(desk: &dyn Desk, told: &mut Vec<String>) {
     let against = desk.verify(Some("nonsense".into()));
     tell(told, "verify against nonsense", against.map(|verdict| verdict.faults));
 }
+
+/// The same for every form of a desk.
+static TOMORROW: std::sync::LazyLock<Timestamp> =
+    std::sync::LazyLock::new(|| keyward_types::Clock::now(&keyward_client::SystemClock).plus_days(1));

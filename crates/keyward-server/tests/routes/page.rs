@@ -17,6 +17,6 @@ fn the_page_runs_our_script_alone_and_loads_nothing_from_outside() {
     let script = served.raw("GET", "/app.js", &[], b"");
     assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
     assert!(!script.text().contains("http://") && !script.text().contains("https://"));
-    assert!(text.contains("/api/v1/projects/{project}/environments/{environment}/values/{name}"));
+    assert!(text.contains("<code>/projects/{project}/environments/{environment}/values/{name}</code>"));
     assert_eq!(served.raw("GET", "/style.css", &[], b"").header("content-type"), "text/css; charset=utf-8");
 }

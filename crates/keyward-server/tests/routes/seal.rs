@@ -24,7 +24,7 @@ impl Keyhole for Hole {
 
     fn open(&self, shares: &[Share]) -> Result<Arc<Vault>, Failure> {
         let engine = keyward_store_sqlite::Sqlite::open(&self.path, || 0).unwrap();
-        let vault = Vault::unlock(Box::new(engine), &Credential::Shares(shares), keyward_client::tools());
+        let vault = Vault::unlock(Box::new(engine), &Credential::Shares(shares), keyward_testing::vault::tools());
         Ok(Arc::new(vault?))
     }
 
@@ -114,7 +114,11 @@ fn a_sealed_server_says_so_and_nothing_else() {
         }
     }
     assert!(calls > 25);
-    for path in ["/", "/style.css", "/api/v1/openapi.json", "/nothing", "/readyz"] {
+    let page = server.served.raw("GET", "/", &[], b"");
+    assert!(page.status == 503 && page.text().contains("This server is sealed"), "{}", page.text());
+    assert!(page.header("content-type").starts_with("text/html") && page.header("retry-after") == "5");
+    assert_eq!(server.served.raw("GET", "/style.css", &[], b"").status, 200);
+    for path in ["/app.js", "/api/v1/openapi.json", "/nothing", "/readyz"] {
         assert_eq!(server.served.raw("GET", path, &[], b"").problem(503), "sealed", "{path}");
     }
     server.served.raw("GET", "/healthz", &[], b"").is(200);

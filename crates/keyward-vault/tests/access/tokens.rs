@@ -172,6 +172,22 @@ fn a_token_of_a_network_serves_there_alone() {
 }
 
 #[test]
+fn no_token_lives_for_ever() {
+    let team = Team::new(34);
+    let vault = &team.desk.vault;
+    let ada = team.member("ada", Role::Developer, "shop");
+    let now = keyward_types::Clock::now(&*team.desk.clock).0;
+    let made = |expires_at| vault.create_token(&team.acting(&ada), NewToken { expires_at, ..NewToken::default() });
+    let (_, unsaid) = made(None).unwrap();
+    assert_eq!(unsaid.expires_at, Some(Timestamp(now + 3_600_000)));
+    let day = 24 * 3_600_000;
+    assert!(matches!(made(Some(Timestamp(now + 367 * day))), Err(Error::TooLong)));
+    assert!(matches!(made(Some(Timestamp(i64::MAX))), Err(Error::TooLong)));
+    let (_, longest) = made(Some(Timestamp(now + 366 * day))).unwrap();
+    assert_eq!(longest.expires_at, Some(Timestamp(now + 366 * day)));
+}
+
+#[test]
 fn a_token_made_with_a_token_is_within_it_and_dies_with_it() {
     let team = Team::new(29);
     let ada = team.member("ada", Role::Admin, "");
@@ -191,12 +207,15 @@ fn a_token_made_with_a_token_is_within_it_and_dies_with_it() {
         NewToken { scopes: scopes(&["read,write:shop/*"]), ..within.clone() },
         NewToken { networks: vec![], ..within.clone() },
         NewToken { networks: vec!["0.0.0.0/0".parse().unwrap()], ..within.clone() },
-        NewToken { expires_at: None, ..within.clone() },
         NewToken { expires_at: Some(Timestamp(end.0 + 1)), ..within.clone() },
     ];
     for (i, new) in wider.into_iter().enumerate() {
         assert!(is_refused(team.token(&holder, new)), "{i}");
     }
+    // Where nothing is said, it ends with its maker.
+    let unsaid = NewToken { expires_at: None, ..within.clone() };
+    let (_, record) = team.desk.vault.create_token(&holder, unsaid).unwrap();
+    assert_eq!(record.expires_at, Some(end));
     let child = team.token(&holder, within).unwrap();
     let home = Some("10.0.0.2".parse().unwrap());
     assert!(team.desk.vault.caller_of_token(&child, home).is_ok());

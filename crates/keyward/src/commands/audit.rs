@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use keyward_client::{Desk, Failure, LogLineInfo, Result};
 
+use crate::commands::shown::{self, Logins};
 use crate::context::Context;
 use crate::output::{self, Exit};
 
@@ -28,6 +29,9 @@ enum Action {
         /// Only this action, for example secret.read
         #[arg(long, value_name = "ACTION")]
         action: Option<String>,
+        /// What keyward keeps for itself, too: answers to repeated requests
+        #[arg(long)]
+        all: bool,
     },
     /// Check the log and replay it against the store
     #[command(after_help = "Example: keyward audit verify --against kept-elsewhere.checkpoint")]
@@ -63,7 +67,9 @@ impl Args {
         let connection = context.connect()?;
         let desk = connection.desk();
         match self.action {
-            Action::Log { last, about, action } => log(context, desk, last, about.as_deref(), action.as_deref()),
+            Action::Log { last, about, action, all } => {
+                log(context, desk, last, &Wanted { about, action, all: all || context.global.json })
+            }
             Action::Verify { against } => verify(context, desk, against),
             Action::Checkpoint => {
                 output::bytes(desk.checkpoint()?.as_bytes())?;
@@ -72,8 +78,13 @@ impl Args {
             Action::Export { folder, format } => {
                 let absolute = std::path::absolute(&folder).map_err(|error| Failure::file("find", &folder, &error))?;
                 let n = desk.export_log(format, crate::folder::key(&absolute)?)?;
+                let key = desk.status()?.log_key;
+                if context.global.json {
+                    output::json(&serde_json::json!({ "folder": folder, "entries": n, "log_key": key }))?;
+                    return Ok(Exit::Done);
+                }
                 output::note(format!("{n} entries are in `{}`", folder.display()));
-                output::hint(format!("others verify it with the key {}", desk.status()?.log_key));
+                output::hint(format!("others verify it with the key {key}"));
                 Ok(Exit::Done)
             }
             Action::Prove { index } => {
@@ -87,33 +98,58 @@ impl Args {
 /// So many entries are asked for at once.
 const PAGE: u64 = 1000;
 
-fn log(context: &Context, desk: &dyn Desk, last: u64, about: Option<&str>, action: Option<&str>) -> Result<Exit> {
-    let fits = |line: &LogLineInfo| {
-        about.is_none_or(|text| line.about.as_deref().is_some_and(|about| about.contains(text)))
-            && action.is_none_or(|action| line.action == action)
-    };
+/// Which entries are shown.
+struct Wanted {
+    about: Option<String>,
+    action: Option<String>,
+    all: bool,
+}
+
+impl Wanted {
+    fn fits(&self, line: &LogLineInfo) -> bool {
+        let about = |text: &String| line.about.as_deref().is_some_and(|about| about.contains(text));
+        // Each change over HTTP leaves one: what it was answered, for whoever repeats it.
+        let own = line.action == "request.keep" || line.action == "request.sweep";
+        self.about.as_ref().is_none_or(about)
+            && self.action.as_ref().is_none_or(|action| line.action == *action)
+            && (self.all || !own || self.action.is_some())
+    }
+}
+
+/// An entry, and who it was in words.
+#[derive(serde::Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    line: &'a LogLineInfo,
+    login: Option<&'a String>,
+}
+
+fn log(context: &Context, desk: &dyn Desk, last: u64, wanted: &Wanted) -> Result<Exit> {
     let mut lines: Vec<LogLineInfo> = Vec::new();
     let mut end = desk.status()?.log_size;
     // Backwards in pages, so that the newest entries of a long log come at once.
     while end > 0 && (lines.len() as u64) < last {
         let first = end.saturating_sub(PAGE);
         let mut page = desk.log(first, end - first)?;
-        page.retain(fits);
+        page.retain(|line| wanted.fits(line));
         page.append(&mut lines);
         lines = page;
         end = first;
     }
     lines.drain(..lines.len().saturating_sub(usize::try_from(last).unwrap_or(usize::MAX)));
+    let logins = shown::logins(desk)?;
+    let lines: Vec<Line<'_>> = lines.iter().map(|line| Line { line, login: logins.get(&line.principal) }).collect();
     if context.global.json {
         output::listing("entries", &lines)?;
         return Ok(Exit::Done);
     }
-    let rows: Vec<Vec<String>> = lines.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = lines.iter().map(|line| row(line, &logins)).collect();
     output::table(&["SEQ", "TIME", "ACTION", "OUTCOME", "WHO", "ABOUT", "WITH"], &rows)?;
     Ok(Exit::Done)
 }
 
-fn row(line: &LogLineInfo) -> Vec<String> {
+fn row(entry: &Line<'_>, logins: &Logins) -> Vec<String> {
+    let line = entry.line;
     let mut about = line.about.clone().unwrap_or_else(|| "-".into());
     if let Some(version) = line.version {
         about.push_str(&format!("@{version}"));
@@ -122,9 +158,16 @@ fn row(line: &LogLineInfo) -> Vec<String> {
     if let Some(reason) = &line.reason {
         with.push_str(&format!(" ({reason})"));
     }
-    let who = line.principal.chars().take(13).collect();
+    // What was given to whom: ids of accounts by their logins.
+    for (name, value) in line.more.iter().filter(|(name, _)| TOLD.contains(&name.as_str())) {
+        with.push_str(&format!(" {name}={}", logins.get(value).unwrap_or(value)));
+    }
+    let who = entry.login.unwrap_or(&line.principal).clone();
     vec![line.index.to_string(), line.time.clone(), line.action.clone(), line.outcome.clone(), who, about, with]
 }
+
+/// Which of the other things that an entry tells are in the table; `--json` has all.
+const TOLD: [&str; 6] = ["role", "account", "group", "to", "template", "why"];
 
 fn verify(context: &Context, desk: &dyn Desk, against: Option<PathBuf>) -> Result<Exit> {
     let against = against
@@ -136,11 +179,11 @@ fn verify(context: &Context, desk: &dyn Desk, against: Option<PathBuf>) -> Resul
         output::json(&verdict)?;
     } else {
         for fault in &verdict.faults {
-            output::line(format!("fault: {fault}"))?;
+            output::lines(format!("fault: {fault}"))?;
         }
         let scope = if compared { " and agree with the checkpoint" } else { "" };
         if verdict.faults.is_empty() {
-            output::line(format!("{} entries and {} records hold{scope}", verdict.entries, verdict.records))?;
+            output::lines(format!("{} entries and {} records hold{scope}", verdict.entries, verdict.records))?;
         }
     }
     if verdict.faults.is_empty() {
@@ -149,6 +192,9 @@ fn verify(context: &Context, desk: &dyn Desk, against: Option<PathBuf>) -> Resul
         }
         return Ok(Exit::Done);
     }
-    Err(output::no(format!("{} things are wrong", verdict.faults.len()))
-        .hint("do not trust this store; `keyward restore` brings a backup back"))
+    let wrong = match verdict.faults.len() {
+        1 => "1 thing is wrong".to_owned(),
+        n => format!("{n} things are wrong"),
+    };
+    Err(output::no(wrong).hint("do not trust this store; `keyward restore` brings a backup back"))
 }

@@ -27,6 +27,8 @@ pub(crate) struct Args {
 /// What a clipboard's owner says once others can paste.
 const READY: &[u8] = b"ready\n";
 const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// When a clipboard is cleared that nobody said a time for.
+pub(super) const SOON: Duration = Duration::from_secs(30);
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
@@ -43,7 +45,7 @@ impl Args {
 }
 
 /// Starts the process that owns the clipboard, because a clipboard's content goes with its owner.
-fn hand_over(value: &[u8], clear_after: Duration) -> Result<()> {
+pub(super) fn hand_over(value: &[u8], clear_after: Duration) -> Result<()> {
     let failed = |error: std::io::Error| Failure::internal(format!("the clipboard cannot be reached: {error}"));
     let mut child = Command::new(std::env::current_exe().map_err(failed)?)
         .args(["copy", "--serve", "--clear-after", &format!("{}s", clear_after.as_secs())])

@@ -85,6 +85,10 @@ impl Args {
             }
             Action::Add { name, parent } => {
                 let made = desk.add_environment(project, name, parent)?;
+                if context.global.json {
+                    output::json(&serde_json::json!({ "environment": made }))?;
+                    return Ok(Exit::Done);
+                }
                 output::note(format!("environment `{}` is added", made.name));
             }
             Action::Edit { name, offline_for, no_offline: _ } => {
@@ -99,6 +103,10 @@ impl Args {
             Action::Remove { name, yes } => {
                 context.confirm(yes, &format!("remove environment `{project}/{name}` and what it holds for ever?"))?;
                 let n = desk.remove_environment(Where { project, environment: name.clone() }, true)?;
+                if context.global.json {
+                    output::json(&serde_json::json!({ "deleted": name, "secrets": n }))?;
+                    return Ok(Exit::Done);
+                }
                 output::note(format!("environment `{name}` is gone with {}", shown::counted(n, "secret")));
             }
         }

@@ -125,7 +125,7 @@ fn show(context: &Context, finding: &FindingInfo) -> Result<()> {
         format!("secret      {}/{}/{} version {}", known.project, known.environment, known.name, known.version)
     }));
     lines.extend(finding.note.as_ref().map(|note| format!("note        {note}")));
-    output::line(lines.join("\n"))
+    output::lines(lines.join("\n"))
 }
 
 fn word(state: FindingState) -> &'static str {

@@ -4,6 +4,7 @@ use keyward_client::{Failure, Result, SystemRandom};
 use keyward_providers::Profile;
 use keyward_types::Random;
 
+use crate::commands::copy::{SOON, hand_over};
 use crate::context::Context;
 use crate::output::{self, Exit};
 
@@ -20,22 +21,32 @@ pub(crate) struct Args {
     /// Show it on a terminal too
     #[arg(long)]
     reveal: bool,
+    /// Bring it to the clipboard instead, for 30 seconds and past its history
+    #[arg(long, conflicts_with = "reveal")]
+    copy: bool,
 }
 
 impl Args {
     pub(crate) fn run(self, _context: &Context) -> Result<Exit> {
         let to_terminal = std::io::stdout().is_terminal();
-        if to_terminal && !self.reveal {
+        if to_terminal && !self.reveal && !self.copy {
             return Err(Failure::usage("this is a terminal, and the value would be seen")
-                .hint("pipe it, add `--reveal`, or store one at once with `keyward set NAME --generate`"));
+                .hint("pipe it, add `--reveal` or `--copy`, or store one at once with `keyward set NAME --generate`"));
         }
         let made = keyward_providers::generate(self.profile, self.bits, &mut |bytes| SystemRandom.fill(bytes))
             .map_err(|error| Failure::usage(error.to_string()))?;
-        output::bytes(made.value.expose().as_bytes())?;
-        if to_terminal {
-            output::line("")?;
+        let value = made.value.expose().as_bytes();
+        let mut place = String::new();
+        if self.copy {
+            hand_over(value, SOON)?;
+            place = format!(", in the clipboard for {} seconds", SOON.as_secs());
+        } else {
+            output::bytes(value)?;
+            if to_terminal {
+                output::line("")?;
+            }
         }
-        output::note(format!("{} of {:.0} bits", self.profile.as_str(), made.bits));
+        output::note(format!("{} of {:.0} bits{place}", self.profile.as_str(), made.bits));
         Ok(Exit::Done)
     }
 }

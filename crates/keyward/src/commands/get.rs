@@ -8,7 +8,7 @@ use crate::output::{self, Exit};
 
 /// Write a value to a pipe, exactly as it was stored
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: keyward get DATABASE_URL -e staging | pg_dump --dbname \"$(cat)\"")]
+#[command(after_help = "Example: keyward get TLS_KEY -e staging | openssl pkey -noout -text")]
 pub(crate) struct Args {
     /// The secret
     name: SecretName,

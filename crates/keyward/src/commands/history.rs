@@ -17,16 +17,19 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let place = context.place(&connection)?;
-        let detail = connection.desk().show(place.at, self.name)?;
+        let desk = connection.desk();
+        let mut detail = desk.show(place.at, self.name)?;
+        // The newest first, in both forms.
+        detail.secret.versions.reverse();
         if context.global.json {
             output::listing("versions", &detail.secret.versions)?;
             return Ok(Exit::Done);
         }
+        let logins = shown::logins_here(context, desk);
         let rows: Vec<Vec<String>> = detail
             .secret
             .versions
             .iter()
-            .rev()
             .map(|version| {
                 let state = match version.state {
                     VersionState::Live => "live",
@@ -37,7 +40,7 @@ impl Args {
                     version.version.to_string(),
                     state.to_owned(),
                     shown::day(version.created_at),
-                    version.created_by.clone(),
+                    shown::called(&logins, &version.created_by).to_owned(),
                     version.labels.join(", "),
                 ]
             })

@@ -70,6 +70,11 @@ impl Args {
                 // On a server nobody commits: there it is what comes in that counts.
                 let usual: &[Hook] = if place.bare { &[Hook::PreReceive] } else { &[Hook::PreCommit, Hook::PrePush] };
                 for hook in hooks.chosen(usual) {
+                    if place.bare && matches!(hook, Hook::PreCommit | Hook::PrePush) {
+                        let name = hook.name();
+                        output::note(format!("warning: nobody commits in a bare repository: {name} will not run"));
+                        output::hint("`keyward hook install --pre-receive` scans what is pushed here");
+                    }
                     let change = hook::install(&place, hook, &keyward, shared).map_err(|error| failure(&error))?;
                     changes.push((hook, change));
                 }
@@ -115,9 +120,10 @@ fn say(hook: Hook, change: &Change) {
             output::note(format!("{name} is installed: `{}`; the hook that was there runs first", path.display()))
         }
         Change::Updated(path) => output::note(format!("{name} was installed already: `{}`", path.display())),
-        Change::Removed(path) => {
-            output::note(format!("{name} is gone, and what was there before is back: `{}`", path.display()))
-        }
+        Change::Removed(path) => output::note(format!(
+            "{name} is gone; a hook that was there before is in place again: `{}`",
+            path.display()
+        )),
         Change::Nothing => {}
     }
 }

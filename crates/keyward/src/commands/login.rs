@@ -55,7 +55,7 @@ impl Args {
 pub(super) fn server(context: &Context, named: Option<ServerUrl>) -> Result<ServerUrl> {
     match named {
         Some(named) => Ok(named),
-        None => context.server()?.map_or_else(|| LOCAL.parse(), Ok),
+        None => context.named_server()?.map_or_else(|| LOCAL.parse(), Ok),
     }
 }
 

@@ -17,11 +17,15 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    pub(crate) fn run(self, _context: &Context) -> Result<Exit> {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         fs::create_dir_all(&self.folder).map_err(|error| Failure::file("make the folder", &self.folder, &error))?;
         let mut root = Cli::command();
         root.build();
         let n = pages(&root, "keyward", &self.folder)?;
+        if context.global.json {
+            output::json(&serde_json::json!({ "folder": self.folder, "pages": n }))?;
+            return Ok(Exit::Done);
+        }
         output::note(format!("{n} pages are in `{}`", self.folder.display()));
         Ok(Exit::Done)
     }

@@ -3,6 +3,8 @@
 use keyward_client::{EditInfo, Failure, Result};
 use keyward_types::{Access, Clock, Kind, Timestamp};
 
+use crate::output;
+
 /// What can be said of a secret. An empty text clears what was said.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Metadata {
@@ -44,6 +46,15 @@ impl Metadata {
     pub(crate) fn edit(self, now: &dyn Clock) -> Result<EditInfo> {
         let text = |text: Option<String>| text.map(|text| (!text.is_empty()).then_some(text));
         let expires_at = self.expires.map(|when| moment(&when, now)).transpose()?;
+        if expires_at.flatten().is_some_and(|end| end <= now.now()) {
+            output::note("warning: it has expired by then already");
+        }
+        if let Some(id) =
+            self.provider.as_deref().filter(|id| !id.is_empty() && keyward_providers::provider(id).is_none())
+        {
+            output::note(format!("warning: the catalogue knows no service `{id}`"));
+            output::hint("`keyward provider list` shows the ids that it knows");
+        }
         let rotate_every_days = self.rotate_every.map(|days| days_of(&days)).transpose()?;
         Ok(EditInfo {
             looks_like: None,

@@ -28,7 +28,15 @@ impl Args {
         if let Some(template) = self.template {
             // The place of a role is named, not taken from the folder.
             let project = context.global.project.clone();
-            show(context, &desk.onboard(self.login, template, project)?)?;
+            let begun = desk.onboard(self.login, template, project.clone())?;
+            show(context, &begun)?;
+            if !context.global.json {
+                let place = project.map_or_else(String::new, |project| format!(" for project `{project}`"));
+                output::note(format!(
+                    "`{}` has the roles of the template `{}`{place}; `keyward role list` shows them",
+                    begun.account, begun.template
+                ));
+            }
             return Ok(Exit::Done);
         }
         if self.accept_policy {

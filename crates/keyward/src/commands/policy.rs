@@ -100,6 +100,10 @@ impl Args {
                 for warning in &warnings {
                     output::note(format!("warning: {warning}"));
                 }
+                if context.global.json {
+                    output::json(&serde_json::json!({ "policy": name, "counts": !disabled, "warnings": warnings }))?;
+                    return Ok(Exit::Done);
+                }
                 let counts = if disabled { "is kept and does not count" } else { "counts from now on" };
                 output::note(format!("policy `{name}` {counts}"));
             }
@@ -111,7 +115,11 @@ impl Args {
             }
             Verb::Delete { name, yes } => {
                 context.confirm(yes, &format!("delete policy `{name}`?"))?;
-                output::note(format!("policy `{}` is gone", desk.delete_policy(name)?.name));
+                let gone = desk.delete_policy(name)?;
+                match context.global.json {
+                    true => output::json(&serde_json::json!({ "deleted": gone.name }))?,
+                    false => output::note(format!("policy `{}` is gone", gone.name)),
+                }
             }
             Verb::Schema { .. } => {}
         }
@@ -151,7 +159,7 @@ fn verdict(context: &Context, verdict: &VerdictInfo) -> Result<Exit> {
             true => "nothing permits it".to_owned(),
             false => format!("decided by {}", by.join(", ")),
         };
-        output::line(format!("{}: {why}", if verdict.allowed { "allowed" } else { "denied" }))?;
+        output::lines(format!("{}: {why}", if verdict.allowed { "allowed" } else { "denied" }))?;
     }
     Ok(if verdict.allowed { Exit::Done } else { Exit::No })
 }

@@ -1,5 +1,5 @@
 use clap::Subcommand;
-use keyward_client::{Connection, Desk, Failure, Network, ProjectInfo, Result, ServerUrl};
+use keyward_client::{Code, Connection, Desk, Failure, Network, ProjectInfo, Result, ServerUrl};
 use keyward_types::{EnvironmentName, ProjectName};
 
 use crate::address::Address;
@@ -120,10 +120,18 @@ impl Args {
             }
             Action::Create { name } => {
                 let project = desk.create_project(name, default_environments())?;
+                if context.global.json {
+                    output::json(&serde_json::json!({ "project": project }))?;
+                    return Ok(Exit::Done);
+                }
                 output::note(format!("project `{}` is made", project.name));
             }
             Action::Rename { from, to } => {
                 let project = desk.rename_project(from.clone(), to)?;
+                if context.global.json {
+                    output::json(&serde_json::json!({ "project": project }))?;
+                    return Ok(Exit::Done);
+                }
                 output::note(format!("project `{from}` is now `{}`", project.name));
                 output::hint("change `project` in the `keyward.toml` of its folders, then `keyward trust`");
             }
@@ -138,6 +146,10 @@ impl Args {
             Action::Delete { name, yes } => {
                 context.confirm(yes, &format!("delete project `{name}` and shred its values for ever?"))?;
                 let n = desk.delete_project(name.clone())?;
+                if context.global.json {
+                    output::json(&serde_json::json!({ "deleted": name, "secrets": n }))?;
+                    return Ok(Exit::Done);
+                }
                 output::note(format!("project `{name}` is gone with {}", shown::counted(n, "secret")));
             }
         }
@@ -169,7 +181,7 @@ fn networks_of(project: &ProjectInfo) -> String {
 fn push(context: &Context, to: Option<ServerUrl>) -> Result<Exit> {
     let server = named(context, to, "push")?;
     let local = context.local_connection()?;
-    let project = context.place(&local)?.at.project;
+    let project = context.place(&local).map_err(|failure| is_there(context, failure))?.at.project;
     let words = transfer::provenance(local.desk(), "push")?;
     let remote = context.desk_at_for(server.clone(), words)?;
     let moved = transfer::copy(local.desk(), &remote, &project)?;
@@ -183,6 +195,17 @@ fn push(context: &Context, to: Option<ServerUrl>) -> Result<Exit> {
     }
     output::hint(format!("the copy on this machine stays until `keyward project delete {project} --local`"));
     Ok(Exit::Done)
+}
+
+/// A folder that has gone to a server is trusted there, and not here.
+fn is_there(context: &Context, failure: Failure) -> Failure {
+    match context.bound_server() {
+        Ok(Some(server)) if failure.code == Code::Denied => {
+            Failure::new(Code::Conflict, format!("the project of this folder is at {server} already"))
+                .hint("`-p NAME` names a project of the vault on this machine")
+        }
+        _ => failure,
+    }
 }
 
 fn pull(context: &Context, from: Option<ServerUrl>) -> Result<Exit> {

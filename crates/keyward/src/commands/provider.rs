@@ -123,7 +123,7 @@ fn show(context: &Context, id: &str) -> Result<Exit> {
         output::json(&serde_json::json!({ "provider": service }))?;
         return Ok(Exit::Done);
     }
-    output::line(format!("{} ({})", service.name, service.id))?;
+    output::lines(format!("{} ({})", service.name, service.id))?;
     let mut facts: Vec<(&str, String)> = vec![("homepage", service.homepage.to_owned())];
     let mut fact = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
     fact("console", service.console.map(str::to_owned));
@@ -141,24 +141,24 @@ fn show(context: &Context, id: &str) -> Result<Exit> {
     fact("rotation", Some(rotation(found)));
     fact("note", service.note.map(str::to_owned));
     for (name, value) in facts {
-        output::line(format!("  {name:<11} {value}"))?;
+        output::lines(format!("  {name:<11} {value}"))?;
     }
     for format in service.formats {
-        output::line(format!("\n  {} ({})", format.rule, format.description))?;
-        output::line(format!("    {}", format.form))?;
+        output::lines(format!("\n  {} ({})", format.rule, format.description))?;
+        output::lines(format!("    {}", format.form))?;
         let near =
             if format.context.is_empty() { String::new() } else { format!(", near {}", format.context.join(", ")) };
         let sum = if format.checksum { ", with a checksum" } else { "" };
         let sure = if format.confirmed { "" } else { ", unconfirmed" };
-        output::line(format!("    {}, {} confidence{sure}{sum}{near}", format.kind, format.confidence))?;
+        output::lines(format!("    {}, {} confidence{sure}{sum}{near}", format.kind, format.confidence))?;
         if let Some(advice) = format.advice {
-            output::line(format!("    {advice}"))?;
+            output::lines(format!("    {advice}"))?;
         }
     }
     if !service.variables.is_empty() {
-        output::line("\n  usual variables")?;
+        output::lines("\n  usual variables")?;
         for variable in service.variables {
-            output::line(format!("    {} ({})", variable.name, variable.kind))?;
+            output::lines(format!("    {} ({})", variable.name, variable.kind))?;
         }
     }
     Ok(Exit::Done)

@@ -44,7 +44,7 @@ struct Prepared {
 }
 
 /// `run`'s own failures.
-const FAILED: u8 = 125;
+pub(crate) const FAILED: u8 = 125;
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
@@ -59,6 +59,14 @@ impl Args {
     }
 
     fn start(self, context: &Context) -> Result<Exit> {
+        // A mistyped flag would be taken for the program.
+        if let Some(flag) = self.command.first().filter(|first| first.to_string_lossy().starts_with('-')) {
+            return Err(Failure::usage(format!(
+                "`{}` is neither a flag of `run` nor a program",
+                flag.to_string_lossy()
+            ))
+            .hint("`keyward run --help` lists the flags; the program and its own flags stand behind `--`"));
+        }
         let connection = context.connect_keeping(true)?;
         let prepared = self.prepare(context, &connection, true)?;
         if prepared.run.stays() && !prepared.holdings.is_empty() {
@@ -85,8 +93,10 @@ impl Args {
                 signal @ Status::Signal(_) => signal.leave(),
             },
             Err(error) => {
-                output::note(error.to_string());
-                Ok(Exit::Code(error.exit_code()))
+                let exit = error.exit_code();
+                let code = if exit == 127 { Code::NotFound } else { Code::Internal };
+                output::failure(&Failure::new(code, error.to_string()), context.global.json);
+                Ok(Exit::Code(exit))
             }
         }
     }

@@ -1,7 +1,7 @@
-use keyward_client::{Detail, Purpose, Result, Selection};
-use keyward_types::SecretName;
+use keyward_client::{Code, Detail, Purpose, Result, Selection};
+use keyward_types::{SecretName, visible};
 
-use crate::commands::shown;
+use crate::commands::shown::{self, Logins};
 use crate::context::Context;
 use crate::output::{self, Exit};
 
@@ -27,20 +27,29 @@ impl Args {
             "hidden".to_owned()
         } else {
             let selection = Selection::Names(vec![detail.secret.name.clone()]);
-            let values = desk.read(place.at.clone(), selection, Purpose::Read)?;
-            values.first().map_or_else(String::new, |one| String::from_utf8_lossy(one.value.expose()).into_owned())
+            match desk.read(place.at.clone(), selection, Purpose::Read) {
+                Ok(values) => values
+                    .first()
+                    .map_or_else(String::new, |one| String::from_utf8_lossy(one.value.expose()).into_owned()),
+                // Who may list it sees the rest.
+                Err(failure) if failure.code == Code::Denied => "hidden: you may not read it".to_owned(),
+                Err(failure) => return Err(failure),
+            }
         };
         let title = format!("{}/{}/{}", place.at.project, place.at.environment, detail.secret.name);
-        output::line(text(&title, &value, &detail))?;
+        let logins = shown::logins_here(context, desk);
+        output::line(text(&title, &value, &detail, &logins))?;
         Ok(Exit::Done)
     }
 }
 
-fn text(title: &str, value: &str, detail: &Detail) -> String {
+fn text(title: &str, value: &str, detail: &Detail, logins: &Logins) -> String {
+    let called = |principal| shown::called(logins, principal);
     let secret = &detail.secret;
     let none = || "-".to_owned();
     let mut lines = vec![title.to_owned()];
-    let mut add = |label: &str, value: String| lines.push(format!("  {label:<12} {value}"));
+    // What others wrote is no line of ours.
+    let mut add = |label: &str, value: String| lines.push(format!("  {label:<12} {}", visible(&value)));
     add("value", value.to_owned());
     add("kind", secret.kind.to_string());
     add("version", format!("{} of {}", shown::version(secret), secret.versions.len()));
@@ -61,12 +70,18 @@ fn text(title: &str, value: &str, detail: &Detail) -> String {
     }
     for reads in &detail.reads {
         let times = shown::counted(reads.n, "time");
-        add("read", format!("version {} by {}, {times}, last {}", reads.version, reads.principal, reads.last));
+        add("read", format!("version {} by {}, {times}, last {}", reads.version, called(&reads.principal), reads.last));
     }
     for holding in detail.holdings.iter().filter(|holding| holding.until.is_none()) {
         add(
             "held",
-            format!("version {} by {} ({}) since {}", holding.version, holding.principal, holding.kind, holding.since),
+            format!(
+                "version {} by {} ({}) since {}",
+                holding.version,
+                called(&holding.principal),
+                holding.kind,
+                holding.since
+            ),
         );
     }
     lines.join("\n")

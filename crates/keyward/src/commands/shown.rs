@@ -1,7 +1,11 @@
 //! How things look in more than one command.
 
-use keyward_client::{AccountInfo, Code, Failure, Result, SecretInfo};
+use std::collections::BTreeMap;
+
+use keyward_client::{AccountInfo, Code, Desk, Failure, Result, SecretInfo};
 use keyward_types::Timestamp;
+
+use crate::context::Context;
 
 /// A day, without the time of day.
 pub(super) fn day(moment: Timestamp) -> String {
@@ -30,6 +34,29 @@ pub(super) fn moment(moment: Timestamp) -> String {
 /// How an account is called.
 pub(super) fn login(account: &AccountInfo) -> String {
     account.login.as_ref().map_or_else(|| account.principal.clone(), ToString::to_string)
+}
+
+/// Logins by the ids that the log knows accounts by.
+pub(super) type Logins = BTreeMap<String, String>;
+
+/// How accounts are called, for who may list them.
+pub(super) fn logins(desk: &dyn Desk) -> Result<Logins> {
+    let called = |account: AccountInfo| Some((account.principal, account.login?.to_string()));
+    Ok(desk.accounts()?.into_iter().filter_map(called).collect())
+}
+
+/// The same where the vault is on this machine; elsewhere it may be denied, and that would be on
+/// record: there ids are shown.
+pub(super) fn logins_here(context: &Context, desk: &dyn Desk) -> Logins {
+    match context.server() {
+        Ok(None) => logins(desk).unwrap_or_default(),
+        _ => Logins::new(),
+    }
+}
+
+/// The login, where it is known.
+pub(super) fn called<'a>(logins: &'a Logins, principal: &'a str) -> &'a str {
+    logins.get(principal).map_or(principal, String::as_str)
 }
 
 /// The one whose id begins like this.

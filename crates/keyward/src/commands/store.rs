@@ -20,7 +20,7 @@ enum Verb {
     /// Move the vault to another engine, with its whole log, and verify both sides
     #[command(after_help = "Example: keyward store migrate --to 'postgres://keyward@db.example/vaults'")]
     Migrate {
-        /// An empty store: a file that does not exist, or postgres://USER@HOST/DATABASE?schema=NAME
+        /// An empty store: the whole path of a file that does not exist, or postgres://USER@HOST/DATABASE?schema=NAME
         #[arg(long, value_name = "ADDRESS")]
         to: String,
         /// Where the vault is, if it is not the local one
@@ -54,9 +54,10 @@ fn accept(context: &Context) -> Result<Exit> {
 }
 
 fn migrate(context: &Context, from: Option<&str>, to: &str) -> Result<Exit> {
-    let address = |text| StoreAddress::parse(text, context.config.database_password());
-    let (from, to) = (from.map(address).transpose()?, address(to)?);
-    let moved = context.home()?.migrate(from.as_ref(), &to, context, &context.occasion()).map_err(local_hint)?;
+    let (home, password) = (context.home()?, context.config.database_password());
+    let from = from.map(|text| StoreAddress::parse(text, password)).transpose()?;
+    let to = StoreAddress::parse_new(to, password, &home)?;
+    let moved = home.migrate(from.as_ref(), &to, context, &context.occasion()).map_err(local_hint)?;
     if context.global.json {
         output::json(&serde_json::json!({
             "vault": moved.vault, "entries": moved.entries, "records": moved.records,
@@ -72,6 +73,18 @@ fn migrate(context: &Context, from: Option<&str>, to: &str) -> Result<Exit> {
     ));
     if let Some(aside) = &moved.aside {
         output::note(format!("the old store is now `{}`; keep it until you trust the new one", aside.display()));
+    }
+    if let Some(from) = &from {
+        output::note(format!("warning: `{from}` still holds the vault as it was: nothing may use it any more"));
+        output::hint("stop its servers now; take it away once you trust the new one");
+    }
+    match &to {
+        StoreAddress::File(path) if *path == home.database() => {
+            output::note("the commands of this machine use it from now on");
+        }
+        _ => output::hint(
+            "a server uses it by the same `address` in the `[store]` of its configuration; the commands of this machine reach it through that server",
+        ),
     }
     Ok(Exit::Done)
 }

@@ -24,7 +24,21 @@ impl Args {
         let connection = context.connect()?;
         let (path, origin) = (folder.key()?, folder::git_origin(&folder.path));
         let binding = connection.desk().trust(path, origin, folder.manifest.project)?;
-        output::note(format!("`{}` may have the secrets of project `{}`", binding.path, binding.project));
+        let place = match context.server()? {
+            Some(server) => format!("at {server}"),
+            None => {
+                // A folder belongs to one place: the server's binding would win.
+                if context.folders()?.unbind(&binding.path)? {
+                    output::note("it had its secrets from a server until now");
+                }
+                "in the vault of this machine".to_owned()
+            }
+        };
+        if context.global.json {
+            output::json(&serde_json::json!({ "folder": binding }))?;
+            return Ok(Exit::Done);
+        }
+        output::note(format!("`{}` may have the secrets of project `{}` {place}", binding.path, binding.project));
         Ok(Exit::Done)
     }
 }

@@ -35,7 +35,12 @@ const TRIES: u32 = 3;
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let home = context.home()?;
-        if home.agent()?.is_some() {
+        if let Some(running) = home.agent()? {
+            if let Some(server) = &running.server {
+                let process = running.process();
+                output::note(format!("the server at {server} ({process}) keeps the vault open for your commands"));
+                return Ok(Exit::Done);
+            }
             if self.lasts.is_none() {
                 output::note("the vault is open already");
                 output::hint("`keyward unlock --for 8h` changes how long, `keyward lock` closes it");

@@ -109,7 +109,11 @@ impl Args {
                 context.confirm(yes, &format!("end the rights of `{login}` at once, and its tokens for ever?"))?;
                 said(context, &desk.disable_account(login)?, "may do nothing any more")?;
             }
-            Verb::Enable { login } => said(context, &desk.enable_account(login)?, "may act again")?,
+            Verb::Enable { login } => said(
+                context,
+                &desk.enable_account(login)?,
+                "may act again, with every role that it still has (`keyward role list`)",
+            )?,
             Verb::Identities { login } => identities(context, &desk.identities(login)?)?,
             Verb::Unlink { login, id, yes } => {
                 let all = desk.identities(login.clone())?;

@@ -1,4 +1,4 @@
-use keyward_client::{Failure, Result, Signed};
+use keyward_client::{Failure, Result, Running, Signed};
 
 use crate::commands::{logout, shown};
 use crate::context::Context;
@@ -33,7 +33,7 @@ impl Args {
             format!("you      {} ({})", status.name, status.principal),
             match &server {
                 Some(server) => format!("place    vault {} at {server}", status.vault),
-                None => format!("place    local vault {} in {}", status.vault, folder.display()),
+                None => format!("place    {}", at_home(context, &status.vault.to_string())?),
             },
             format!("log      {}", shown::counted(status.log_size, "entry").replace("entrys", "entries")),
         ];
@@ -55,9 +55,21 @@ impl Args {
                 shown::day(one.expires_at)
             ));
         }
-        output::line(lines.join("\n"))?;
+        output::lines(lines.join("\n"))?;
         Ok(Exit::Done)
     }
+}
+
+/// The vault that commands of this machine reach: the one here, or one that a server here keeps elsewhere.
+fn at_home(context: &Context, vault: &str) -> Result<String> {
+    let home = context.home()?;
+    let folder = home.folder.display();
+    Ok(match home.agent()? {
+        Some(Running { server: Some(server), .. }) if !home.exists() => {
+            format!("vault {vault} in another store, which the server at {server} keeps open here")
+        }
+        _ => format!("local vault {vault} in {folder}"),
+    })
 }
 
 /// Who has no vault here may be signed in elsewhere.

@@ -42,6 +42,10 @@ impl Knowledge {
         // Without a home there is no vault to know anything.
         let Ok(home) = context.home() else { return Ok(nothing) };
         if !home.exists() {
+            if let Some(to) = home.moved_to() {
+                output::note(format!("note: the vault was moved to `{to}`, so that stored secrets are not recognised"));
+                output::hint("`--server URL` asks the server that has it");
+            }
             return Ok(nothing);
         }
         let connection = match home.connect(&Silent(context), &context.occasion()) {

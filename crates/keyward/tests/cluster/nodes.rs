@@ -47,8 +47,7 @@ impl Vault {
         let made = owner.ok(&["token", "create", "--ttl", "24h", "--json"], b"").out();
         let made: Value = serde_json::from_str(&made).unwrap();
         let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
-        let (token, expires_at) = (text(&made["text"]), made["token"]["expires_at"].as_i64().unwrap());
-        let expires_at = keyward_types::Timestamp(expires_at).to_string();
+        let (token, expires_at) = (text(&made["text"]), text(&made["token"]["expires_at"]));
         let address = server.fresh();
         owner.ok(&["store", "migrate", "--to", &address], b"");
         let schema = address.rsplit_once('=').unwrap().1.to_owned();

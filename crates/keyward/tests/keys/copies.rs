@@ -91,7 +91,7 @@ fn a_backup_through_an_agent_lands_where_the_caller_is() {
     user.run_env(&["unlock"], OPENED).ok();
     user.run(&["backup", "copy.db"]).ok();
     assert!(user.path("work/copy.db").exists());
-    user.run_env(&["restore", "copy.db", "--force"], OPENED).failed(5, "in use");
+    user.run_env(&["restore", "copy.db", "--force"], OPENED).failed(5, "keeps the vault open");
 }
 
 #[test]

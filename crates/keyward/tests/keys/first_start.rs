@@ -53,3 +53,16 @@ fn a_terminal_asks_twice_and_shows_a_recovery_code_once() {
     assert_eq!(slot_kinds(&user, &[("KEYWARD_PASSPHRASE", code)]), ["passphrase", "recovery-code"]);
     assert_eq!(slot_kinds(&user, &[("KEYWARD_PASSPHRASE", PASSPHRASE)]).len(), 2);
 }
+
+#[test]
+fn ctrl_c_ends_the_first_start_of_a_server_at_each_of_its_questions() {
+    let up = ["up", "--listen", "127.0.0.1:0"];
+    let user = User::new();
+    assert_eq!(user.terminal(&up, &[("New passphrase", "orbit\u{3}")]).code, 130);
+    assert!(!user.database().exists());
+    let steps = [("New passphrase", PASSPHRASE), ("The same again", PASSPHRASE), ("type its last group", "\u{3}")];
+    let ended = user.terminal(&up, &steps);
+    assert_eq!(ended.code, -2, "the signal ends it: {ended:?}");
+    // What was made stands, and is free.
+    assert_eq!(slot_kinds(&user, &[("KEYWARD_PASSPHRASE", PASSPHRASE)])[0], "passphrase");
+}

@@ -160,10 +160,11 @@ pub(crate) fn mode(path: &Path) -> u32 {
 pub(crate) const PASSPHRASE: &str = "orbit plaster heron gravel";
 
 const PTY: &str = r#"
-import json, os, pty, re, select, sys, time
+import json, os, pty, re, select, signal, sys, time
 spec = json.load(sys.stdin)
 pid, fd = pty.fork()
 if pid == 0:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # shells ignore it for what runs in the background
     os.execve(spec["argv"][0], spec["argv"], spec["env"])
 shown, seen, steps, deadline = "", 0, list(spec["steps"]), time.time() + 120
 while True:

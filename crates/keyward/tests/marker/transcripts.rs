@@ -143,6 +143,7 @@ pub(crate) fn all() -> Vec<Step> {
         Step { may_fail: true, ..shows(&["export", "--format", "dotenv", "-e", "staging"]) },
         fails(&["copy", "TYPED", "--clear-after", "1s"]),
         step(&["generate"]),
+        fails(&["generate", "--copy"]),
         // Versions.
         step(&["rollback", "TYPED", "1"]),
         step(&["delete", "TYPED", "-e", "development"]),
@@ -341,6 +342,7 @@ pub(crate) fn all() -> Vec<Step> {
         fails(&["service-account", "trust", "remove", "shop-ci", "nothing", "--yes"]),
         // On record.
         step(&["audit", "log", "--last", "500"]),
+        step(&["audit", "log", "--all"]),
         step(&["audit", "log", "--json"]),
         step(&["audit", "verify"]),
         step(&["audit", "checkpoint"]),

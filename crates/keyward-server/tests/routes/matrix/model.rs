@@ -119,6 +119,11 @@ pub(super) fn reads_foreign(actor: &Actor) -> bool {
     may(actor, Op::Read, Object::Environment("blog", "development"))
 }
 
+/// Whether he may know what there is in an environment.
+pub(super) fn lists(actor: &Actor, (project, environment): (&str, &str)) -> bool {
+    may(actor, Op::List, Object::Environment(project, environment))
+}
+
 fn sees(actor: &Actor, project: &str) -> bool {
     may(actor, Op::List, Object::Project(project))
         || ["development", "staging", "production"]
