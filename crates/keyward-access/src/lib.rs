@@ -23,6 +23,7 @@ mod invite;
 pub mod lockout;
 mod login;
 mod network;
+pub mod passkey;
 mod permit;
 mod policy;
 mod restriction;

@@ -140,6 +140,7 @@ impl From<VaultError> for Failure {
                 .hint("wait; who may administer the vault can make a link for a new password, which lifts it at once"),
             VaultError::SecondFactor => Self::new(Code::Denied, message),
             VaultError::Busy => Self::internal(message).hint("try again in a few seconds"),
+            VaultError::Passkey(_) => Self::usage(message),
             VaultError::WeakPassword(_) | VaultError::Proof(keyward_access::credential::CredentialError::Code) => {
                 Self::new(Code::Usage, message)
             }

@@ -13,6 +13,8 @@ pub enum Purpose {
     Credential,
     /// Sealed credentials of alert sinks.
     Alert,
+    /// Sealed secrets that OpenID providers know us by, and sign-ins that are under way there.
+    Provider,
     /// Sealed answers to requests that may be asked again.
     Answer,
     /// MACs of records.

@@ -159,6 +159,7 @@ impl KeyRing {
                 kept.or_else(|| lock(&self.trials).get(subject).cloned()).ok_or(KeyError::Missing)
             }
             Purpose::Alert => Ok(self.token.derive(b"keyward/alert/1")),
+            Purpose::Provider => Ok(self.token.derive(b"keyward/provider/1")),
             Purpose::Answer => Ok(self.token.derive(b"keyward/answer/1")),
             Purpose::HeadMac | Purpose::LogSign => Err(KeyError::WrongUse),
         }

@@ -214,6 +214,7 @@ impl Vault {
             self.sweep::<keyward_access::Invite>(lead, |invite| !invite.serves(now)),
             self.sweep::<keyward_access::DeviceLogin>(lead, |device| !device.serves(now)),
             self.sweep::<keyward_access::lockout::AttemptsRecord>(lead, |record| record.is_stale(now)),
+            self.sweep::<crate::spent::Spent>(lead, |spent| spent.is_stale(now)),
         ];
         over.into_iter().sum()
     }

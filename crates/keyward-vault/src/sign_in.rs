@@ -139,7 +139,7 @@ impl Vault {
         }
     }
 
-    fn account_in_question(&self, who: &Who<'_>) -> Result<Option<Identity>, Error> {
+    pub(crate) fn account_in_question(&self, who: &Who<'_>) -> Result<Option<Identity>, Error> {
         let roster = self.roster()?;
         Ok(match who {
             Who::Login(text) => text.parse::<Login>().ok().and_then(|login| roster.by_login(&login)).cloned(),
@@ -189,22 +189,30 @@ impl Vault {
 
     /// Counts a wrong try, durably, and gives the answer to it.
     pub(crate) fn count_wrong(&self, tally: &Tally, account: Option<&Identity>, from: &Visitor<'_>) -> Error {
-        match self.try_count_wrong(tally, account, from) {
+        match self.count_failed(tally, account, Names::default(), "wrong", from) {
             Ok(()) => Error::NotIdentified,
             Err(error) => error,
         }
     }
 
-    fn try_count_wrong(&self, tally: &Tally, account: Option<&Identity>, from: &Visitor<'_>) -> Result<(), Error> {
+    /// Counts a wrong try, durably; `why`, and what else is known of it, is for the log.
+    pub(crate) fn count_failed(
+        &self,
+        tally: &Tally,
+        account: Option<&Identity>,
+        names: Names,
+        why: &'static str,
+        from: &Visitor<'_>,
+    ) -> Result<(), Error> {
         let actor = at_the_door(from.agent);
         let account = account.map_or(UNKNOWN, |account| account.principal.as_str());
         let network = from.address.map(neighbourhood).unwrap_or_default();
-        let names = Names::default().with("account", account).with("network", network);
+        let names = names.with("account", account).with("network", network);
         loop {
             let tally = self.tally_again(tally)?;
             let now = self.tools.clock.now();
             let telling = self.about_vault(ActionName::SignIn).outcome(Outcome::Denied);
-            let mut change = Change::told(self, &actor, telling.names(names.clone().with("why", "wrong")).count(1));
+            let mut change = Change::told(self, &actor, telling.names(names.clone().with("why", why)).count(1));
             let locked = tally.put(&mut change, Attempt::Wrong, now);
             for what in locked {
                 let names = names.clone().with("locked", what);
@@ -265,7 +273,7 @@ impl Proven<'_> {
     }
 }
 
-fn may_sign_in(identity: &Row<Identity>) -> bool {
+pub(crate) fn may_sign_in(identity: &Row<Identity>) -> bool {
     identity.record.kind == IdentityKind::Person && identity.record.is_enabled()
 }
 

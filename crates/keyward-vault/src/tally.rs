@@ -1,16 +1,17 @@
 //! Counts of wrong tries in the store: one of an account, one of a network.
 
-use keyward_access::lockout::{Attempt, Attempts, AttemptsRecord, Limits};
+use keyward_access::lockout::{Attempt, Attempts, AttemptsRecord, Limits, neighbourhood};
 use keyward_types::{Keys, Purpose, Timestamp};
 
 use crate::change::Change;
 use crate::records::{self, Row};
+use crate::sign_in::Visitor;
 use crate::value::hex;
 use crate::{Error, Vault};
 
 /// How things stand for one try.
 pub(crate) struct Tally {
-    account: Count,
+    account: Option<Count>,
     network: Option<Count>,
 }
 
@@ -31,15 +32,27 @@ impl Vault {
     pub(crate) fn tally(&self, account: &str, network: Option<&str>) -> Result<Tally, Error> {
         let network = network.map(|network| self.tally_key(AttemptsRecord::NETWORK, network)).transpose()?;
         Ok(Tally {
-            account: self.count(account.to_owned(), Limits::ACCOUNT)?,
+            account: Some(self.count(account.to_owned(), Limits::ACCOUNT)?),
             network: network.map(|network| self.count(network, Limits::NETWORK)).transpose()?,
         })
+    }
+
+    /// How things stand for a network alone: where no account is known yet, or where whoever knows
+    /// its name must not make it wait.
+    pub(crate) fn tally_of_network(&self, from: &Visitor<'_>) -> Result<Tally, Error> {
+        let network = from.address.map(neighbourhood);
+        let network = network.map(|network| self.tally_key(AttemptsRecord::NETWORK, &network)).transpose()?;
+        let network = network.map(|network| self.count(network, Limits::NETWORK)).transpose()?;
+        Ok(Tally { account: None, network })
     }
 
     /// The same as it is now.
     pub(crate) fn tally_again(&self, tally: &Tally) -> Result<Tally, Error> {
         let again = |count: &Count| self.count(count.of.clone(), count.limits);
-        Ok(Tally { account: again(&tally.account)?, network: tally.network.as_ref().map(again).transpose()? })
+        Ok(Tally {
+            account: tally.account.as_ref().map(again).transpose()?,
+            network: tally.network.as_ref().map(again).transpose()?,
+        })
     }
 
     fn count(&self, of: String, limits: Limits) -> Result<Count, Error> {
@@ -89,7 +102,7 @@ impl Tally {
     }
 
     fn counts(&self) -> impl Iterator<Item = &Count> {
-        std::iter::once(&self.account).chain(&self.network)
+        self.account.iter().chain(&self.network)
     }
 }
 

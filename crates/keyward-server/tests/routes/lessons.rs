@@ -110,6 +110,8 @@ fn nothing_powerful_is_open_to_strangers() {
         "/auth/device/token",
         "/auth/links/look",
         "/auth/links/use",
+        "/auth/passkeys/sign-in",
+        "/auth/passkeys/sign-in/begin",
         "/auth/sign-in",
         "/seal",
         "/unseal",

@@ -23,11 +23,13 @@ fn the_document_in_the_tree_is_the_one_that_is_served() {
 }
 
 /// What somebody calls who is nobody yet.
-const OPEN: [&str; 7] = [
+const OPEN: [&str; 9] = [
     "POST /auth/device/authorization",
     "POST /auth/device/token",
     "POST /auth/links/look",
     "POST /auth/links/use",
+    "POST /auth/passkeys/sign-in",
+    "POST /auth/passkeys/sign-in/begin",
     "POST /auth/sign-in",
     "GET /seal",
     "POST /unseal",

@@ -1,12 +1,13 @@
 //! Signing in and all around it: passwords, second factors, sessions, links, devices.
 //!
-//! What is open to everybody are five calls: to sign in, to look at a link and to use it, and the
-//! two of a device that waits. All others are for a person who is signed in, and links are made by
+//! What is open to everybody are seven calls: to sign in, with a password or in two steps with a
+//! passkey, to look at a link and to use it, and the two of a device that waits. All others are for a person who is signed in, and links are made by
 //! who administers accounts. Nothing of this is kept for a repeated request: answers hold what is
 //! shown once.
 
 mod devices;
 mod links;
+mod passkeys;
 mod passwords;
 mod second_factor;
 mod sessions;
@@ -33,6 +34,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(second_factor::router())
         .merge(links::router())
         .merge(devices::router())
+        .merge(passkeys::router())
 }
 
 /// Most bytes of a password, a code or a link; what is chosen is shorter.
