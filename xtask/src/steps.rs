@@ -50,7 +50,16 @@ pub(crate) const ALL: &[Step] = &[
     Step {
         name: "tests",
         about: "unit, integration and documentation tests",
-        tools: &[tools::GIT, tools::PYTHON, tools::AGE, tools::DBUS, tools::KEYRING, Tool::Postgres, Tool::ScanTests],
+        tools: &[
+            tools::GIT,
+            tools::PYTHON,
+            tools::AGE,
+            tools::DBUS,
+            tools::KEYRING,
+            tools::CHROMIUM,
+            Tool::Postgres,
+            Tool::ScanTests,
+        ],
         run: tests,
     },
     Step { name: "scan", about: "our own scanner finds no key in our own tree", tools: &[tools::GIT], run: own_tree },

@@ -5,7 +5,7 @@
 use keyward_access::passkey::{self, Handle, Passkey, PasskeyError, Site};
 use keyward_access::{Object, Session};
 use keyward_audit::Action as ActionName;
-use keyward_types::{PrincipalId, Record};
+use keyward_types::{PrincipalId, Record, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -161,6 +161,11 @@ impl Vault {
     /// When the store refuses.
     pub fn passkey_count(&self, principal: &PrincipalId) -> Result<u64, Error> {
         Ok(self.passkey_rows(principal)?.len() as u64)
+    }
+
+    /// Since when somebody has a passkey, which is a second factor by itself.
+    pub(crate) fn passkey_since(&self, principal: &PrincipalId) -> Result<Option<Timestamp>, Error> {
+        Ok(self.passkey_rows(principal)?.into_iter().map(|row| row.record.created_at).min())
     }
 
     /// Takes all passkeys of an account away within another change.

@@ -9,9 +9,9 @@ use serde_json::Value;
 use webauthn_rp::bin::{Decode, Encode};
 use webauthn_rp::request::auth::AuthenticationVerificationOptions;
 use webauthn_rp::request::register::{
-    Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle, Username,
+    CredProtect, Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle, Username,
 };
-use webauthn_rp::request::PublicKeyCredentialDescriptor;
+use webauthn_rp::request::{ExtensionInfo, PublicKeyCredentialDescriptor};
 use webauthn_rp::response::auth::error::AuthCeremonyErr;
 use webauthn_rp::response::register::error::RegCeremonyErr;
 use webauthn_rp::response::register::{CompressedPubKey, DynamicState, StaticState};
@@ -75,6 +75,9 @@ pub fn begin_registration(
     let known = known.iter().filter(|passkey| passkey.site == site.domain()).map(descriptor);
     let mut options = PublicKeyCredentialCreationOptions::passkey(&site.id, user, known.collect::<Result<_, _>>()?);
     options.timeout = STANDS;
+    // Where an authenticator has it: it shows the passkey to nobody whom it has not recognised. Were it
+    // enforced, browsers would take no other authenticator.
+    options.extensions.cred_protect = CredProtect::UserVerificationRequired(ExtensionInfo::AllowDontEnforceValue);
     let (state, options) = options.start_ceremony().map_err(|error| PasskeyError::Refused(error.to_string()))?;
     Ok(Asked {
         options: serde_json::to_value(&options).map_err(|_| PasskeyError::Damaged)?,
