@@ -171,7 +171,7 @@ async function ended(path, then) {
 async function passkey(way, options) {
   const parse = { create: "parseCreationOptionsFromJSON", get: "parseRequestOptionsFromJSON" }[way];
   if (!globalThis.PublicKeyCredential?.[parse]) {
-    throw new Error("this browser has no passkeys here: they need a newer one, and `https://` or `http://localhost`");
+    throw new Error("this browser gives no passkeys here: they need a newer one, and a page with TLS or at localhost");
   }
   const publicKey = PublicKeyCredential[parse](options);
   const credential = await navigator.credentials[way]({ publicKey }).catch((error) => {
