@@ -35,6 +35,9 @@ pub struct PasskeySignIn<'a> {
     pub from: Visitor<'a>,
 }
 
+/// A passkey, and whose it is.
+type Found = (Row<Identity>, Row<Passkey>);
+
 impl Vault {
     /// Asks for any passkey of the site.
     ///
@@ -105,7 +108,7 @@ impl Vault {
     }
 
     /// The passkey that somebody claims to show, and whose it is.
-    fn shown_passkey(&self, presented: &Presented) -> Result<Option<(Row<Identity>, Row<Passkey>)>, Error> {
+    fn shown_passkey(&self, presented: &Presented) -> Result<Option<Found>, Error> {
         let Some(row) = records::load::<Passkey>(&self.store, presented.id().as_bytes())? else { return Ok(None) };
         let identity = records::load::<Identity>(&self.store, row.record.principal.as_str().as_bytes())?;
         debug_assert_eq!(row.record.key(), presented.id().into_bytes(), "a record lies where its key says");
