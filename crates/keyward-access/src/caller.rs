@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cedar_policy::Entity;
@@ -6,8 +7,9 @@ use keyward_types::{EnvironmentId, GroupId, Operation, PrincipalId, ProjectId, T
 
 use crate::decide::{self, Verdict};
 use crate::decided::Decided;
+use crate::permit::Cause;
 use crate::role::Roles;
-use crate::{Facts, Grant, Identity, Login, Object, Policies, Protected, Restriction, Role, RoleBinding};
+use crate::{Bounds, Facts, Grant, Identity, Login, Object, Policies, Protected, Restriction, Role, RoleBinding};
 
 /// Somebody who has been identified, with the rights he has at this moment.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct Caller {
     principal: PrincipalId,
     rights: Rights,
     restriction: Option<Arc<Restriction>>,
+    /// From where, as far as that is known: projects may be bound to networks.
+    from: Option<IpAddr>,
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +45,8 @@ pub struct Standing {
     pub bindings: Vec<RoleBinding>,
     /// What roles and one's own policies allow.
     pub policies: Arc<Policies>,
+    /// The projects that are for some networks alone.
+    bounds: Arc<Bounds>,
     /// The principal as policies see him in some roles, made when it is first needed.
     principals: RwLock<HashMap<Roles, Entity>>,
     /// What was decided about him.
@@ -62,6 +68,8 @@ pub enum SystemTask {
     Review,
     /// Clears away answers that nobody asks for again.
     Requests,
+    /// Makes known to the scanner what becomes a secret.
+    Match,
     /// Opens the vault on a node for whoever gave enough shares.
     Seal,
 }
@@ -76,6 +84,7 @@ impl SystemTask {
             Self::Expiry => "expiry",
             Self::Review => "review",
             Self::Requests => "requests",
+            Self::Match => "match",
             Self::Seal => "seal",
         })
     }
@@ -86,7 +95,7 @@ impl Caller {
     /// nothing; its denials are recorded like any other.
     pub fn identified(identity: &Identity) -> Self {
         let grants = if identity.disabled_at.is_some() { Vec::new() } else { identity.grants.clone() };
-        Self { principal: identity.principal.clone(), rights: Rights::Granted(grants), restriction: None }
+        Self { principal: identity.principal.clone(), rights: Rights::Granted(grants), restriction: None, from: None }
     }
 
     /// Whoever opened a slot of the vault, in the name of the owner whose record this is: every
@@ -98,14 +107,33 @@ impl Caller {
 
     /// A member of the organisation, as his roles and the policies stand at this moment.
     pub fn member(standing: Arc<Standing>, at: Timestamp) -> Self {
-        Self { principal: standing.principal.clone(), rights: Rights::Member { standing, at }, restriction: None }
+        let principal = standing.principal.clone();
+        Self { principal, rights: Rights::Member { standing, at }, restriction: None, from: None }
+    }
+
+    /// The same, from there. Who is not known to come from anywhere is in no network.
+    #[must_use]
+    pub fn coming_from(mut self, address: Option<IpAddr>) -> Self {
+        self.from = address;
+        self
+    }
+
+    /// From where he comes, as far as that is known.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.from
+    }
+
+    /// Whether lists of networks hold him: not who holds the root key, who is on no network, nor
+    /// keyward at its own work.
+    pub fn is_bound_to_networks(&self) -> bool {
+        matches!(self.rights, Rights::Member { .. })
     }
 
     /// A program that keeps accounts and groups as an identity provider has them. That its token
     /// changes nothing is all that is left of what narrows it.
     pub fn provisioner(principal: PrincipalId, by: &Restriction) -> Self {
         let restriction = Restriction { token: by.token.clone(), scopes: Vec::new(), read_only: by.read_only };
-        Self { principal, rights: Rights::Provisioner, restriction: Some(Arc::new(restriction)) }
+        Self { principal, rights: Rights::Provisioner, restriction: Some(Arc::new(restriction)), from: None }
     }
 
     /// Whether he keeps accounts and groups, and may do nothing else.
@@ -123,14 +151,14 @@ impl Caller {
     /// keyward itself, at one task.
     pub fn system(task: SystemTask) -> Self {
         let operations = match task {
-            SystemTask::Rekey => vec![Operation::Use],
+            SystemTask::Rekey | SystemTask::Match => vec![Operation::Use],
             SystemTask::Door | SystemTask::Requests | SystemTask::Seal => vec![],
             SystemTask::Alert => vec![Operation::Use],
             SystemTask::Expiry => vec![Operation::List],
             SystemTask::Review => vec![Operation::List, Operation::Administer],
         };
         let grants = vec![Grant { operations, project: None, environment: None }];
-        Self { principal: task.principal(), rights: Rights::Granted(grants), restriction: None }
+        Self { principal: task.principal(), rights: Rights::Granted(grants), restriction: None, from: None }
     }
 
     /// Who it is.
@@ -198,7 +226,25 @@ impl Caller {
         }
     }
 
-    pub(crate) fn may(&self, operation: Operation, object: &Object, facts: &Facts<'_>) -> bool {
+    /// Whether he may: by his rights, and then by where he comes from. Who has no right is not told
+    /// that it would not be from here either.
+    pub(crate) fn judge(&self, operation: Operation, object: &Object, facts: &Facts<'_>) -> Result<(), Cause> {
+        if !self.may(operation, object, facts) {
+            return Err(Cause::Rights);
+        }
+        if self.is_admitted(object) { Ok(()) } else { Err(Cause::Network(Box::new(self.from))) }
+    }
+
+    /// Whether he comes from where this may be used from. No right by itself: for who has one to all of
+    /// the vault, and takes a part of it.
+    pub fn is_admitted(&self, object: &Object) -> bool {
+        match &self.rights {
+            Rights::Member { standing, .. } => standing.bounds.admit(object, self.from),
+            _ => true,
+        }
+    }
+
+    fn may(&self, operation: Operation, object: &Object, facts: &Facts<'_>) -> bool {
         if self.restriction.as_ref().is_some_and(|restriction| !restriction.allows(operation, object, facts)) {
             return false;
         }
@@ -212,7 +258,7 @@ impl Caller {
     }
 
     /// What the policies say to an operation, and which of them; `None` for who is not under them.
-    /// Asking decides nothing.
+    /// Asking decides nothing, and comes from nowhere: networks of projects are left out.
     pub fn explain(&self, operation: Operation, about: &impl Protected) -> Option<Verdict> {
         let (object, facts) = (about.object(), about.facts());
         let Rights::Member { standing, at } = &self.rights else { return None };
@@ -237,9 +283,17 @@ impl Standing {
             groups,
             bindings,
             policies,
+            bounds: Arc::default(),
             principals: RwLock::default(),
             decided: Decided::default(),
         }
+    }
+
+    /// The same where these projects are for some networks alone.
+    #[must_use]
+    pub fn within(mut self, bounds: Arc<Bounds>) -> Self {
+        self.bounds = bounds;
+        self
     }
 
     /// The principal in these roles; `make` makes him the first time.

@@ -8,8 +8,10 @@
 //! Who is a member has *roles*: policies in Cedar (`data/roles.cedar`), given by bindings in the
 //! vault, a project or an environment. One's own policies stand beside them; what one of them
 //! forbids is forbidden. A token takes a part of its owner's present rights: its scopes are
-//! compared outside Cedar, in ids and whole segments, and both have to allow.
+//! compared outside Cedar, in ids and whole segments, and both have to allow. A project may be for
+//! some networks alone ([`Bounds`]): then a member's rights in it count from there.
 
+mod bounds;
 mod caller;
 pub mod credential;
 mod decide;
@@ -32,6 +34,7 @@ mod scope;
 mod session;
 mod token;
 
+pub use bounds::Bounds;
 pub use caller::{Caller, Standing, SystemTask};
 pub use decide::{Verdict, tier};
 pub use device::{DeviceLogin, DeviceState};
@@ -42,7 +45,7 @@ pub use identity::{Grant, Identity, IdentityKind};
 pub use invite::Invite;
 pub use login::{Login, LoginError};
 pub use network::{Network, NetworkError};
-pub use permit::{Denial, Object, Permit, authorize};
+pub use permit::{Cause, Denial, Object, Permit, authorize};
 pub use policy::{Deciding, MAX_POLICY, Policies, PolicyError, PolicyRecord, ROLES_TEXT, SCHEMA_TEXT};
 pub use restriction::Restriction;
 pub use role::{Role, RoleBinding, Subject};

@@ -1,4 +1,6 @@
+use std::fmt;
 use std::marker::PhantomData;
+use std::net::IpAddr;
 
 use keyward_types::{Action, EnvironmentId, Operation, Place, PrincipalId, ProjectId, VaultId, Version};
 use thiserror::Error;
@@ -31,7 +33,6 @@ pub struct Permit<A: Action> {
 
 /// The policy says no. Who may not `list` gets the same answer for what does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{principal}` may not {operation:?} this")]
 pub struct Denial {
     /// Who asked.
     pub principal: PrincipalId,
@@ -39,6 +40,18 @@ pub struct Denial {
     pub operation: Operation,
     /// About what.
     pub object: Object,
+    /// Why not.
+    pub cause: Cause,
+}
+
+/// What keeps a caller from something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// He has no right to it.
+    Rights,
+    /// He has it, and the project is for other networks than the one he comes from. Boxed, as every
+    /// check hands one back.
+    Network(Box<Option<IpAddr>>),
 }
 
 /// Turns a caller, an action and what it is about into a permit.
@@ -47,10 +60,22 @@ pub struct Denial {
 /// A [`Denial`], which the caller has to record.
 pub fn authorize<A: Action>(caller: &Caller, about: &impl Protected) -> Result<Permit<A>, Denial> {
     let (principal, object) = (caller.principal().clone(), about.object());
-    if caller.may(A::OPERATION, &object, &about.facts()) {
-        Ok(Permit { principal, object, action: PhantomData })
-    } else {
-        Err(Denial { principal, operation: A::OPERATION, object })
+    match caller.judge(A::OPERATION, &object, &about.facts()) {
+        Ok(()) => Ok(Permit { principal, object, action: PhantomData }),
+        Err(cause) => Err(Denial { principal, operation: A::OPERATION, object, cause }),
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cause::Network(from) = &self.cause else {
+            return write!(f, "`{}` may not {:?} this", self.principal, self.operation);
+        };
+        f.write_str("this project may be used from its own networks alone, and ")?;
+        match **from {
+            Some(from) => write!(f, "`{from}` is in none of them"),
+            None => f.write_str("this connection is from no network"),
+        }
     }
 }
 

@@ -76,6 +76,8 @@ names! {
         SecretRun = "secret.run",
         /// A value was written to a file or stream.
         SecretExport = "secret.export",
+        /// Values that a client had kept were used without the server, as it says.
+        SecretOffline = "secret.offline",
         /// A value was copied to another name or environment.
         SecretCopy = "secret.copy",
         /// Values were read from a file into the vault.
@@ -84,6 +86,8 @@ names! {
         ProjectCreate = "project.create",
         /// A project was given another name.
         ProjectRename = "project.rename",
+        /// The networks were set from which a project may be used.
+        ProjectNetworks = "project.networks",
         /// A project was deleted with its keys.
         ProjectDelete = "project.delete",
         /// An environment was added.

@@ -168,7 +168,8 @@ impl Entry {
     }
 
     /// Cuts an entry whose records do not fit one into several that do; all other fields are the
-    /// same in each, only `count` stands in the first alone.
+    /// same in each, only `count` stands in the first alone: it is 0 in the others, as what they tell
+    /// happened once.
     pub fn into_parts(mut self) -> Vec<Entry> {
         let records = std::mem::take(&mut self.records);
         let base = self.to_bytes().map_or(0, |bytes| bytes.len()) + RECORDS_SYNTAX;
@@ -178,7 +179,7 @@ impl Entry {
             let size = record.collection.len() * 6 + record.key.len() * 2 + RECORD_SYNTAX;
             if length + size > MAX_LENGTH {
                 let mut next = parts[0].clone();
-                next.count = None;
+                next.count = Some(0);
                 next.records.clear();
                 parts.push(next);
                 length = base;
@@ -255,7 +256,7 @@ pub(crate) fn is_time(text: &str) -> bool {
     (1..=12).contains(&two(5)) && (1..=31).contains(&two(8)) && two(11) < 24 && two(14) < 60 && two(17) < 61
 }
 
-/// `,"records":[]` and room for a `count` that goes with the first part only.
+/// `,"records":[]` and room for the `count` of a later part.
 const RECORDS_SYNTAX: usize = 64;
 /// A record without its collection and key: names, quotes, a hash of 64 digits.
 const RECORD_SYNTAX: usize = 96;

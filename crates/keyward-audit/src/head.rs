@@ -66,7 +66,9 @@ impl Head {
 ///
 /// It continues from a stored head only when the log's own key has signed it (which it remembers
 /// for the head it wrote last, so that the check costs nothing in the long run), and never from
-/// one that lies before a head it has already seen.
+/// one that lies before a head that the store gave it. Whether what it wrote since was committed it
+/// is not told: the store's writer knows, and refuses what lies before that
+/// ([`keyward_store::Head::must_follow`]).
 #[derive(Debug)]
 pub struct Integrator<S> {
     signer: S,

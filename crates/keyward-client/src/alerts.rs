@@ -51,7 +51,14 @@ impl Alerts<'_> {
         let now = SystemClock.now();
         let parcel = Parcel { id: id.clone(), alert: Alert::test(subject, now) };
         let sent = send_once(ready.channel, parcel, now, TRY);
-        Ok(AlertTestInfo { sink: info(&sink)?, fault: sent.err().map(|fault| fault.why), id })
+        Ok(AlertTestInfo {
+            sink: info(&sink)?,
+            fault: sent.map_or_else(
+                |fault| Some(fault.why),
+                |sent| sent.but.map(|who| format!("not everybody got it: {who}")),
+            ),
+            id,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every call, listed once.
 
-use keyward_access::Login;
+use keyward_access::{Login, Network};
 use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotId, Version};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::team_wire::{
 };
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
-    NewSlotInfo, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
+    NewSlotInfo, OfflineUse, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
 };
 use crate::{Bytes, Failure, FindingInfo, FindingReport, FindingState, Result};
 
@@ -82,14 +82,21 @@ desk! {
     status / Status () -> Status;
     /// Every project with its environments.
     projects / Projects () -> Vec<ProjectInfo>;
+    /// One project with its environments.
+    project / Project (name: ProjectName) -> ProjectInfo;
     /// Makes a project with these environments.
     create_project / CreateProject (name: ProjectName, environments: Vec<EnvironmentName>) -> ProjectInfo;
     /// Gives a project another name.
     rename_project / RenameProject (from: ProjectName, to: ProjectName) -> ProjectInfo;
+    /// Sets the networks from which a project may be used, none: from everywhere; `force`: also where
+    /// the caller would keep himself out.
+    limit_project / LimitProject (name: ProjectName, networks: Vec<Network>, force: bool) -> ProjectInfo;
     /// Deletes a project and shreds its values; answers how many secrets it had.
     delete_project / DeleteProject (name: ProjectName) -> u64;
     /// Adds an environment.
     add_environment / AddEnvironment (project: ProjectName, name: EnvironmentName, parent: Option<EnvironmentName>) -> EnvironmentInfo;
+    /// Sets for how many seconds clients may keep what they read of an environment; `None`: not at all.
+    keep_offline / KeepOffline (at: Where, seconds: Option<u32>) -> EnvironmentInfo;
     /// Removes an environment; answers how many secrets it had.
     remove_environment / RemoveEnvironment (at: Where, with_secrets: bool) -> u64;
 
@@ -115,6 +122,8 @@ desk! {
     rollback / Rollback (at: Where, name: SecretName, version: Version) -> SecretInfo;
     /// Destroys one version's value for ever.
     destroy / Destroy (at: Where, name: SecretName, version: Version) -> SecretInfo;
+    /// Puts on record what the caller used of what it had kept, without the server.
+    report_offline / ReportOffline (uses: Vec<OfflineUse>) -> ();
     /// Closes holdings whose holder has the value no longer.
     close_holdings / CloseHoldings (ids: Vec<String>) -> u64;
 

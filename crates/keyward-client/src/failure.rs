@@ -107,7 +107,15 @@ impl From<VaultError> for Failure {
     fn from(error: VaultError) -> Self {
         let message = error.to_string();
         match error {
+            VaultError::Denied(denial) if matches!(denial.cause, keyward_access::Cause::Network(_)) => {
+                Self::new(Code::Denied, message).hint(
+                    "work from one of the project's networks; who may administer it changes them from there: \
+                     `keyward project edit NAME --network CIDR`",
+                )
+            }
             VaultError::Denied(_) => Self::new(Code::Denied, message),
+            VaultError::Outside(_) => Self::new(Code::Conflict, message)
+                .hint("add a network that you are in, or say `--force` (`force` in a request)"),
             VaultError::NoProject(_) => {
                 Self::new(Code::NotFound, message).hint("`keyward project list` shows what there is")
             }

@@ -19,7 +19,8 @@ pub struct Examined {
 /// Looks at a value. What the caller chose in `edit` counts more than what is recognised.
 pub fn examine(name: SecretName, value: Bytes, mut edit: EditInfo) -> Examined {
     let recognition = recognise(name.as_str(), value.expose());
-    let kind = *edit.kind.get_or_insert(recognition.kind);
+    edit.looks_like = Some(recognition.kind);
+    let kind = edit.kind.unwrap_or(recognition.kind);
     if kind.is_secret() {
         if edit.provider.is_none() {
             edit.provider = recognition.provider.map(|id| Some(id.to_owned()));
@@ -41,6 +42,17 @@ pub fn examine(name: SecretName, value: Bytes, mut edit: EditInfo) -> Examined {
         }
     }
     Examined { secret: NewSecret { name, value, bits, edit }, recognition, advice }
+}
+
+/// Whether a value is a setting by its form: a number, a switch, an address without a password.
+pub fn is_plainly_none(value: &[u8]) -> bool {
+    const SWITCHES: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "null", "none"];
+    let Ok(text) = std::str::from_utf8(value) else { return false };
+    let address = text.split_once("://").is_some_and(|(_, rest)| !rest.contains(['@', '?']));
+    text.is_empty()
+        || address
+        || text.parse::<f64>().is_ok() && text.len() < 8
+        || SWITCHES.iter().any(|one| text.eq_ignore_ascii_case(one))
 }
 
 /// Estimated entropy of a value in bits. Bytes that are no text count as random.

@@ -22,6 +22,7 @@ mod jobs;
 mod later;
 mod local;
 mod migrate;
+mod offline;
 mod remote;
 mod restore;
 mod signed;
@@ -45,13 +46,14 @@ pub use failure::{Code, Failure, Result};
 pub use findings::FindingInfo;
 pub use held::{Held, SealInfo, Sealable};
 pub use home::{Ask, Connection, Home, Owned};
-pub use intake::{Examined, bits, can_be_masked, examine};
+pub use intake::{Examined, bits, can_be_masked, examine, is_plainly_none};
 pub use jobs::{close_due_reviews, warn_of_expiry};
 pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
 pub use keyward_monitor::{Attribute, Span, SpanKind, Telemetry, TelemetrySettings};
 pub use later::{Begun, Written};
 pub use local::LocalDesk;
 pub use migrate::Migrated;
+pub use offline::{KeptPlace, Offline, OfflineHost};
 pub use remote::{Authority, Folders, RemoteDesk, ServedFolder, ServerAccess};
 pub use restore::Restored;
 pub use signed::{DeviceCode, Front, Polled, ServerUrl, Signed};
@@ -62,7 +64,7 @@ pub use team_wire::*;
 pub use watch::Watch;
 pub use wire::*;
 
-pub use keyward_access::{Login, ROLES_TEXT, Role, SCHEMA_TEXT};
+pub use keyward_access::{Login, Network, ROLES_TEXT, Role, SCHEMA_TEXT};
 pub use keyward_vault::{
     AgeIdentity, AgeRecipient, Cost, Expected, FindingReport, FindingState, KeyFile, NewSlot, NewVault, RecoveryCode,
     Share, Vault,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use keyward_access::{Caller, Identity, Login};
+use keyward_access::{Caller, Identity, Login, Network};
 use keyward_types::{EnvironmentName, Head, KnownSecret, Operation, ProjectName, Secret, SecretName, SlotId, Version};
 use keyward_vault::{
     Actor, AgeRecipient, Edit, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Once,
@@ -23,8 +23,8 @@ use crate::team_wire::{
 };
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LineInfo, LogLineInfo, NamedVersion,
-    NewSecret, NewSlotInfo, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status, Stored,
-    StoredChange, Verdict, VersionInfo, Where,
+    NewSecret, NewSlotInfo, OfflineUse, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status,
+    Stored, StoredChange, Verdict, VersionInfo, Where,
 };
 use crate::{Bytes, Desk, Failure, FindingInfo, FindingReport, FindingState, Occasion, Result};
 
@@ -64,6 +64,13 @@ impl LocalDesk {
         self
     }
 
+    /// The same, for a caller who keeps what it reads for when it cannot ask, where that is allowed.
+    #[must_use]
+    pub fn keeping(mut self, keeps: bool) -> Self {
+        self.actor.keeps = keeps;
+        self
+    }
+
     /// The same, for a request that is carried out once however often it is asked.
     #[must_use]
     pub fn once(mut self, once: Option<Once>) -> Self {
@@ -96,11 +103,14 @@ impl LocalDesk {
     fn project_info(&self, project: &Project) -> Result<ProjectInfo> {
         let environments = self.vault.environments_seen(&self.actor, project)?;
         let names: HashMap<_, _> = environments.iter().map(|e| (e.id, e.name.clone())).collect();
-        let environments = environments
-            .iter()
-            .map(|e| EnvironmentInfo { name: e.name.clone(), parent: e.parent.and_then(|id| names.get(&id).cloned()) });
+        let environments = environments.iter().map(|e| EnvironmentInfo {
+            name: e.name.clone(),
+            parent: e.parent.and_then(|id| names.get(&id).cloned()),
+            offline_seconds: e.offline_seconds,
+        });
         let environments = environments.collect();
-        Ok(ProjectInfo { name: project.name.clone(), created_at: project.created_at, environments })
+        let (name, created_at) = (project.name.clone(), project.created_at);
+        Ok(ProjectInfo { name, created_at, environments, networks: project.networks.clone() })
     }
 }
 
@@ -175,6 +185,10 @@ impl Desk for LocalDesk {
         self.vault.projects_seen(&self.actor)?.iter().map(|project| self.project_info(project)).collect()
     }
 
+    fn project(&self, name: ProjectName) -> Result<ProjectInfo> {
+        self.project_info(&self.vault.project_seen(&self.actor, &name)?)
+    }
+
     fn create_project(&self, name: ProjectName, environments: Vec<EnvironmentName>) -> Result<ProjectInfo> {
         let project = self.vault.create_project(&self.actor, &name, &environments)?;
         self.project_info(&project)
@@ -182,6 +196,12 @@ impl Desk for LocalDesk {
 
     fn rename_project(&self, from: ProjectName, to: ProjectName) -> Result<ProjectInfo> {
         let project = self.vault.rename_project(&self.actor, &from, &to)?;
+        self.project_info(&project)
+    }
+
+    fn limit_project(&self, name: ProjectName, networks: Vec<Network>, force: bool) -> Result<ProjectInfo> {
+        let project = self.vault.set_networks(&self.actor, &name, &networks, force)?;
+        // Who kept himself out sees no environment of it from now on.
         self.project_info(&project)
     }
 
@@ -196,7 +216,20 @@ impl Desk for LocalDesk {
         parent: Option<EnvironmentName>,
     ) -> Result<EnvironmentInfo> {
         let made = self.vault.add_environment(&self.actor, &project, &name, parent.as_ref())?;
-        Ok(EnvironmentInfo { name: made.name, parent })
+        Ok(EnvironmentInfo { name: made.name, parent, offline_seconds: made.offline_seconds })
+    }
+
+    fn keep_offline(&self, at: Where, seconds: Option<u32>) -> Result<EnvironmentInfo> {
+        let scope = self.scope(&at, Operation::Administer)?;
+        let changed = self.vault.set_offline(&self.actor, &scope, seconds)?;
+        let info = self.project_info(&scope.project)?;
+        let parent = info.environments.into_iter().find(|one| one.name == changed.name).and_then(|one| one.parent);
+        Ok(EnvironmentInfo { name: changed.name, parent, offline_seconds: changed.offline_seconds })
+    }
+
+    fn report_offline(&self, uses: Vec<OfflineUse>) -> Result<()> {
+        let uses: Vec<_> = uses.into_iter().map(offline_use).collect();
+        Ok(self.vault.record_offline(&self.actor, &uses)?)
     }
 
     fn remove_environment(&self, at: Where, with_secrets: bool) -> Result<u64> {
@@ -656,6 +689,7 @@ pub(crate) fn new_value(secret: NewSecret) -> NewValue {
 fn edit_of(edit: EditInfo) -> Edit {
     Edit {
         kind: edit.kind,
+        looks_like: edit.looks_like,
         provider: edit.provider,
         owner: edit.owner,
         description: edit.description,
@@ -680,7 +714,14 @@ pub(crate) fn disclosed(opened: Opened) -> Disclosed {
         environment: opened.loaded.environment().clone(),
         as_file: head.as_file,
         holding: opened.holding,
+        offline_until: opened.offline_until,
     }
+}
+
+fn offline_use(one: OfflineUse) -> keyward_vault::OfflineUse {
+    let Where { project, environment } = one.at;
+    let OfflineUse { count, first, last, .. } = one;
+    keyward_vault::OfflineUse { project, environment, via: via(one.purpose), count, first, last }
 }
 
 fn secret_info(head: &Head, environment: &EnvironmentName) -> SecretInfo {

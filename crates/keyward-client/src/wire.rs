@@ -1,5 +1,6 @@
 //! What calls take and give.
 
+use keyward_access::Network;
 use keyward_types::{
     Access, EnvironmentName, Kind, ProjectName, SecretName, SlotId, Timestamp, VaultId, Version, VersionState,
 };
@@ -64,6 +65,9 @@ pub struct ProjectInfo {
     pub created_at: Timestamp,
     /// Its environments, in the order in which they were made.
     pub environments: Vec<EnvironmentInfo>,
+    /// From where it may be used; empty: from everywhere.
+    #[serde(default)]
+    pub networks: Vec<Network>,
 }
 
 /// An environment.
@@ -73,6 +77,9 @@ pub struct EnvironmentInfo {
     pub name: EnvironmentName,
     /// Where a missing name is read instead.
     pub parent: Option<EnvironmentName>,
+    /// For how many seconds clients may keep what they read of it; `None`: not at all.
+    #[serde(default)]
+    pub offline_seconds: Option<u32>,
 }
 
 /// A value to be stored.
@@ -94,6 +101,10 @@ pub struct EditInfo {
     /// What it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// What its value looks like. Counts for a name that is new, and where a secret comes into what
+    /// was none; what was once said of a secret stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<Kind>,
     /// The service it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "double")]
     pub provider: Option<Option<String>>,
@@ -216,6 +227,25 @@ pub struct Disclosed {
     pub as_file: bool,
     /// The holding that was opened for it.
     pub holding: Option<String>,
+    /// Until when its reader may keep it for when he cannot ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline_until: Option<Timestamp>,
+}
+
+/// Values that a client gave out of what it had kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfflineUse {
+    /// Of which environment.
+    pub at: Where,
+    /// What for.
+    pub purpose: Purpose,
+    /// How many values, each as often as it was given out.
+    pub count: u64,
+    /// The first time, by the client's clock.
+    pub first: Timestamp,
+    /// The last time.
+    pub last: Timestamp,
 }
 
 /// A name that can be read, and the version that answers.

@@ -12,7 +12,7 @@ mod worklist;
 
 use std::collections::HashMap;
 
-use keyward_types::{Access, Head, Label, PrincipalId, SecretId, Timestamp, Version, VersionHead, VersionState};
+use keyward_types::{Head, Label, PrincipalId, SecretId, Timestamp, Version, VersionHead, VersionState};
 use keyward_vault::{Footprint, Stored};
 use serde::{Deserialize, Serialize};
 
@@ -65,11 +65,13 @@ pub fn plan(facts: &Facts, leaver: &PrincipalId, now: Timestamp) -> Plan {
     let mut rotate = Vec::new();
     let mut not_secret = 0;
     for stored in &facts.footprint.secrets {
-        if !is_secret(&stored.head) {
+        let head = &stored.head;
+        if !head.is_secret() && !in_use(head).any(|version| head.was_secret(version)) {
             not_secret += u64::from(knowledge.touched(stored));
             continue;
         }
-        rotate.extend(in_use(&stored.head).filter_map(|version| knowledge.line(stored, version)));
+        let secret = in_use(head).filter(|version| head.was_secret(version));
+        rotate.extend(secret.filter_map(|version| knowledge.line(stored, version)));
     }
     rank::sort(&mut rotate, now);
     Plan {
@@ -92,9 +94,4 @@ fn in_use(head: &Head) -> impl Iterator<Item = &VersionHead> {
     let pending = labelled("pending").filter(|pending| Some(*pending) != active);
     let versions = active.into_iter().chain(pending);
     versions.filter_map(|version| head.version(version)).filter(|version| version.state == VersionState::Live)
-}
-
-/// Whether its values have to be kept from anybody.
-fn is_secret(head: &Head) -> bool {
-    head.kind.is_secret() && head.access != Some(Access::Public)
 }

@@ -1,3 +1,5 @@
+//! What people are alerted to.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;

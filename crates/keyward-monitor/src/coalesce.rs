@@ -1,3 +1,5 @@
+//! Many alerts of one kind about one subject, made into one.
+
 use std::collections::BTreeMap;
 
 use keyward_types::Timestamp;

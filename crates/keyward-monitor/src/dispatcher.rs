@@ -1,6 +1,8 @@
+//! The threads: one that keeps the outbox, one for each sink.
+
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -8,13 +10,14 @@ use std::time::{Duration, Instant};
 use keyward_types::{AlertSinkId, Clock, Random, RandomError, Timestamp};
 
 use crate::outbox::{Event, Outbox, Parcel, SinkState, Step};
-use crate::{Alert, Channel, Error, Fault, Retry, Sink};
+use crate::{Alert, Channel, Delivered, Error, Fault, Retry, Sink};
 
 /// Sends alerts: one thread keeps the [`Outbox`], and each sink has one of its own, so that a sink
 /// that hangs holds up nobody.
 pub struct Dispatcher {
     desk: SyncSender<Message>,
     overrun: Arc<AtomicU64>,
+    abandoned: Arc<AtomicBool>,
     thread: Option<JoinHandle<Vec<SinkState>>>,
 }
 
@@ -33,7 +36,7 @@ pub struct Tools {
 
 enum Message {
     Raised(Alert),
-    Done(AlertSinkId, Result<(), Fault>),
+    Done(AlertSinkId, Result<Delivered, Fault>),
     Sinks(Vec<Sink>),
     States(SyncSender<Vec<SinkState>>),
     Close(Instant),
@@ -55,15 +58,22 @@ impl Dispatcher {
         let outbox = Outbox::new(data_encoding::HEXLOWER.encode(&bytes), tools.log.clone(), tools.retry);
         let (desk, inbox) = sync_channel(MOST_RAISED);
         let overrun = Arc::new(AtomicU64::new(0));
-        let mut post =
-            PostOffice { outbox, tools, desk: desk.clone(), overrun: Arc::clone(&overrun), workers: HashMap::new() };
+        let abandoned = Arc::<AtomicBool>::default();
+        let mut post = PostOffice {
+            outbox,
+            tools,
+            desk: desk.clone(),
+            overrun: Arc::clone(&overrun),
+            abandoned: Arc::clone(&abandoned),
+            workers: HashMap::new(),
+        };
         let run = move || {
             post.replace(sinks);
             post.run(&inbox)
         };
         let thread = std::thread::Builder::new().name("alerts".into()).spawn(run);
         let thread = thread.map_err(|error| Error::Thread(error.to_string()))?;
-        Ok(Self { desk, overrun, thread: Some(thread) })
+        Ok(Self { desk, overrun, abandoned, thread: Some(thread) })
     }
 
     /// Takes an alert in; never waits. Where too many come at once, they are counted, and the
@@ -112,6 +122,8 @@ impl Drop for Dispatcher {
     /// Without [`Dispatcher::close`] nothing is waited for.
     fn drop(&mut self) {
         if self.thread.is_some() {
+            self.abandoned.store(true, Ordering::Relaxed);
+            // Wakes it; where the desk is full, what lies there does.
             let _ = self.desk.try_send(Message::Close(Instant::now()));
         }
     }
@@ -123,6 +135,7 @@ struct PostOffice {
     tools: Tools,
     desk: SyncSender<Message>,
     overrun: Arc<AtomicU64>,
+    abandoned: Arc<AtomicBool>,
     workers: HashMap<AlertSinkId, Sender<(Parcel, Timestamp)>>,
 }
 
@@ -130,12 +143,14 @@ impl PostOffice {
     fn run(&mut self, inbox: &Receiver<Message>) -> Vec<SinkState> {
         let mut until: Option<Instant> = None;
         loop {
-            if until.is_some_and(|until| self.outbox.is_idle() || Instant::now() >= until) {
+            let is_over = until.is_some_and(|until| self.outbox.is_idle() || Instant::now() >= until);
+            if is_over || self.abandoned.load(Ordering::Relaxed) {
                 return self.outbox.states();
             }
             match inbox.recv_timeout(self.wait(until)) {
                 Ok(Message::Raised(alert)) => self.step(Event::Raised(alert)),
-                Ok(Message::Done(sink, Ok(()))) => self.step(Event::Sent(sink)),
+                Ok(Message::Done(sink, Ok(Delivered { but: None }))) => self.step(Event::Sent(sink)),
+                Ok(Message::Done(sink, Ok(Delivered { but: Some(who) }))) => self.step(Event::SentBut(sink, who)),
                 Ok(Message::Done(sink, Err(fault))) => {
                     // Without randomness the wait is the longest.
                     let roll = roll(&*self.tools.random).unwrap_or(u32::MAX);
@@ -150,8 +165,8 @@ impl PostOffice {
                     until = Some(at);
                     self.step(Event::Closing);
                 }
-                Err(RecvTimeoutError::Timeout) => self.step(Event::Tick),
-                Err(RecvTimeoutError::Disconnected) => return self.outbox.states(),
+                // Not that nobody can send any more: it holds a sender itself.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.step(Event::Tick),
             }
             let overrun = self.overrun.swap(0, Ordering::Relaxed);
             if overrun > 0 {

@@ -1,3 +1,5 @@
+//! Where a sink posts to.
+
 use std::fmt;
 use std::net::IpAddr;
 

@@ -1,3 +1,5 @@
+//! Secrets that expire, and when to warn of them.
+
 use std::collections::BTreeMap;
 
 use keyward_types::{EnvironmentName, Head, ProjectName, SecretName, Timestamp};
@@ -108,6 +110,7 @@ mod tests {
             size: 1,
             bits: 128,
             fingerprint: String::new(),
+            secret: false,
         };
         let json = serde_json::json!({
             "place": place, "name": name, "kind": Kind::ApiKey, "labels": { Label::active().to_string(): 1 },

@@ -1,3 +1,5 @@
+//! What can go wrong: with making a sink, and with delivering to one.
+
 use std::time::Duration;
 
 use thiserror::Error;

@@ -49,10 +49,10 @@ impl Poster {
     }
 
     /// Posts JSON; the answer's body is not read.
-    pub(crate) fn post(&self, headers: &[(&str, String)], body: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn post(&self, headers: &[(&str, &str)], body: &[u8]) -> Result<(), Fault> {
         let mut request = self.agent.post(self.endpoint.expose()).header("content-type", "application/json");
         for (name, value) in headers {
-            request = request.header(*name, value);
+            request = request.header(*name, *value);
         }
         let answer = request.send(body).map_err(|error| fault(&error))?;
         judge(answer.status().as_u16(), answer.headers().get("retry-after").and_then(|value| value.to_str().ok()))

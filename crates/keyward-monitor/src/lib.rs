@@ -38,5 +38,5 @@ pub use fault::{Error, Fault};
 pub use outbox::{Event, Outbox, Parcel, SinkState, Step};
 pub use retry::Retry;
 pub use signature::SigningSecret;
-pub use sink::{Channel, Credentials, MailTls, NewEmail, Settings, Sink, send_once};
+pub use sink::{Channel, Credentials, Delivered, MailTls, NewEmail, Settings, Sink, send_once};
 pub use telemetry::{Attribute, Parent, Span, SpanKind, Telemetry, TelemetrySettings};

@@ -41,6 +41,8 @@ pub enum Event {
     Overrun(u64),
     /// A sink took its parcel.
     Sent(AlertSinkId),
+    /// A sink took its parcel, but some of those it goes on to did not get it: who, and why.
+    SentBut(AlertSinkId, String),
     /// A sink did not; `roll` is uniform over `u32`.
     Failed(AlertSinkId, Fault, u32),
     /// These are the sinks from now on: each with its name, its kinds, and the entry of the log
@@ -75,11 +77,13 @@ impl Outbox {
                 }
             }
             Event::Overrun(count) => self.post(&overrun(count, now), None),
-            Event::Sent(sink) => self.sent(sink, now),
+            Event::Sent(sink) => self.sent(sink, None, now),
+            Event::SentBut(sink, who) => self.sent(sink, Some(who), now),
             Event::Failed(sink, fault, roll) => {
                 let retry = self.retry;
                 let died = self.line(sink).and_then(|line| line.failed(&fault, &retry, roll, now));
                 self.raise_dead(sink, died, now);
+                self.tell_lost(sink, now);
             }
             Event::Sinks(sinks) => self.replace(sinks),
             Event::Tick => {}
@@ -140,19 +144,29 @@ impl Outbox {
         }
     }
 
-    fn sent(&mut self, sink: AlertSinkId, now: Timestamp) {
+    /// Whoever is left out is told of to every sink: this one reaches others, too.
+    fn sent(&mut self, sink: AlertSinkId, but: Option<String>, now: Timestamp) {
         let Some(line) = self.line(sink) else { return };
-        let lost = line.sent();
-        if lost == 0 {
-            return;
+        if line.sent(but.clone())
+            && let Some(who) = but
+        {
+            let subject = Subject::new("alert sink", sink.to_string()).named(line.name.clone());
+            let text = format!("not everybody gets the alerts to `{}`: {who}", line.name);
+            self.post(&Alert::new(AlertKind::ChannelDead, Severity::Warning, now, subject, text), None);
         }
-        // It keeps up again: it is told what it missed.
+        self.tell_lost(sink, now);
+    }
+
+    /// A sink that keeps up again is told what it missed.
+    fn tell_lost(&mut self, sink: AlertSinkId, now: Timestamp) {
+        let Some(line) = self.line(sink) else { return };
+        let Some((lost, from)) = line.take_lost() else { return };
         let subject = Subject::new("alert sink", sink.to_string()).named(line.name.clone());
-        let text = format!("alerts to `{}` were dropped, because too many waited for it", line.name);
+        let text = format!("alerts to `{}` were dropped, because too many waited for it or it refused them", line.name);
         let alert = Alert::new(AlertKind::ChannelDead, Severity::Warning, now, subject, text);
         let parcel = self.parcel(Alert { count: lost, ..alert });
         if let Some(line) = self.line(sink) {
-            line.push(parcel);
+            line.push_owed(parcel, from);
         }
     }
 

@@ -1,3 +1,5 @@
+//! When a sink that failed is tried again.
+
 use std::time::Duration;
 
 /// When a sink that failed is tried again: exponential back-off with full jitter (Brooker,

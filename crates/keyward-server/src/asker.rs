@@ -12,7 +12,7 @@ use keyward_client::{
     Begun, Desk, Disclosed, Examined, Expected, LocalDesk, Occasion, Purpose, Selection, Stored, Where, Written,
 };
 use keyward_types::token::PlainToken;
-use keyward_types::{SecretName, Version};
+use keyward_types::{SecretName, Timestamp, Version};
 use keyward_vault::{Once, Visitor};
 use tokio::sync::oneshot;
 
@@ -33,6 +33,8 @@ pub(crate) struct Asker {
     occasion: Occasion,
     expected: Expected,
     once: Option<Once>,
+    /// Whether it keeps what it reads, where that is allowed.
+    keeps: bool,
 }
 
 /// Whoever holds the token of a request, for whom comes after.
@@ -53,6 +55,17 @@ const SMALL: usize = 4096;
 const MAX_WORDS: usize = 200;
 
 impl Asker {
+    /// The same, which keeps what it reads for when it cannot ask, where that is allowed.
+    pub(crate) fn keeping(mut self, keeps: bool) -> Self {
+        self.keeps = keeps;
+        self
+    }
+
+    /// The moment, by the clock that reads are told by.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.app.vault.now()
+    }
+
     /// Looks the holder up and carries `call` out for him. Both happen on one thread of the
     /// blocking pool, so that a request costs one change of threads.
     pub(crate) async fn ask<T: Send + 'static>(
@@ -152,7 +165,7 @@ impl Asker {
     fn desk_for(&self, caller: Caller) -> LocalDesk {
         let (vault, occasion) = (Arc::clone(&self.app.vault), self.occasion.clone());
         let desk = LocalDesk::acting(vault, caller, occasion).expecting(self.expected.clone());
-        let desk = desk.once(self.once.clone());
+        let desk = desk.once(self.once.clone()).keeping(self.keeps);
         match self.from {
             Some(address) => desk.from_address(address.to_string()),
             None => desk,
@@ -171,7 +184,8 @@ impl FromRequestParts<Arc<App>> for Asker {
         let expected = etag::expected(&parts.method, &parts.headers)?;
         let identified = parts.extensions.get::<Identified>().map(|Identified(caller)| caller.clone());
         let once = parts.extensions.get::<Once>().cloned();
-        Ok(Self { app: Arc::clone(app), token, identified, from, occasion: Occasion { agent, reason }, expected, once })
+        let (app, occasion) = (Arc::clone(app), Occasion { agent, reason });
+        Ok(Self { app, token, identified, from, occasion, expected, once, keeps: false })
     }
 }
 

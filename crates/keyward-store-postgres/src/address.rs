@@ -31,7 +31,7 @@ pub(crate) enum Tls {
     /// Not at all: it does not leave the machine.
     Plain,
     /// Against who listens, not against who answers.
-    Unverified,
+    Unverified(Files),
     /// By a certificate for the host's name.
     Verified(Files),
 }
@@ -155,7 +155,7 @@ impl Parameters {
             None | Some("verify-full") => Ok(Tls::Verified(self.files.clone())),
             // Whoever names roots wants to know with whom he speaks.
             Some("require") if self.files.roots.is_some() => Ok(Tls::Verified(self.files.clone())),
-            Some("require") => Ok(Tls::Unverified),
+            Some("require") => Ok(Tls::Unverified(self.files.clone())),
             Some("disable") if local => Ok(Tls::Plain),
             Some("disable") => Err(refused("plaintext to another machine is refused; use `sslmode=verify-full`")),
             Some("allow" | "prefer") => {
@@ -211,7 +211,8 @@ mod tests {
         let verified = Some(Tls::Verified(Files::default()));
         for far in ["db.example", "10.0.0.7", "[2001:db8::1]", "localhost.example", "localhost,db.example"] {
             assert_eq!(tls(&format!("postgres://u@{far}/d")), verified, "{far}");
-            assert_eq!(tls(&format!("postgres://u@{far}/d?sslmode=require")), Some(Tls::Unverified), "{far}");
+            let unverified = Some(Tls::Unverified(Files::default()));
+            assert_eq!(tls(&format!("postgres://u@{far}/d?sslmode=require")), unverified, "{far}");
             for mode in ["disable", "allow", "prefer", "", "verify-none"] {
                 assert_eq!(tls(&format!("postgres://u@{far}/d?sslmode={mode}")), None, "{far} {mode}");
             }
@@ -236,6 +237,12 @@ mod tests {
             Some(Tls::Verified(roots))
         );
         assert_eq!(tls("postgres://u@db.example/d?sslcert=/c.pem"), None, "a certificate without its key");
+        let ours = Files { certificate: Some("/c.pem".into()), key: Some("/k.pem".into()), ..Files::default() };
+        assert_eq!(
+            tls("postgres://u@db.example/d?sslmode=require&sslcert=/c.pem&sslkey=/k.pem"),
+            Some(Tls::Unverified(ours)),
+            "who we are is shown to whoever asks"
+        );
     }
 
     #[test]

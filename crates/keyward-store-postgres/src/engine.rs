@@ -45,12 +45,11 @@ impl Postgres {
     /// Opens the store in the address's schema.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Foreign`], [`Error::FutureFormat`]: each its own; [`Error::Io`]
-    /// when the database cannot be reached or is not to be relied on.
+    /// [`Error::NotFound`], [`Error::Foreign`], [`Error::FutureFormat`], [`Error::Damaged`] when the
+    /// tables are not as keyward makes them: each its own; [`Error::Io`] when the database cannot be
+    /// reached or is not to be relied on.
     pub fn open(address: &Address, clock: impl Clock) -> Result<Self> {
         let connector = Arc::new(Connector::new(address.clone())?);
-        let checked = connector.connect().and_then(|session| schema::check(&session, &address.to_string()));
-        checked.map_err(|failed| failed.into_error("open the store"))?;
         Ok(Self {
             writer: Mutex::new(Writer::open(Arc::clone(&connector))?),
             readers: Pool::new(Arc::clone(&connector)),

@@ -28,9 +28,12 @@ impl Failed {
             &SqlState::LOCK_NOT_AVAILABLE => Self::Refused(Error::Busy),
             &SqlState::INVALID_CATALOG_NAME => Self::Refused(Error::NotFound { path: answer.message().into() }),
             code if is_passing(code) => Self::Lost(detail),
+            &SqlState::DIVISION_BY_ZERO => Self::Refused(Error::Damaged { detail: UNWRITTEN.into() }),
             &SqlState::UNDEFINED_TABLE
             | &SqlState::UNDEFINED_COLUMN
             | &SqlState::DATATYPE_MISMATCH
+            // A statement that was prepared before a table was altered, or that a rule rewrites.
+            | &SqlState::FEATURE_NOT_SUPPORTED
             | &SqlState::UNIQUE_VIOLATION
             | &SqlState::NOT_NULL_VIOLATION
             | &SqlState::CHECK_VIOLATION
@@ -69,6 +72,9 @@ fn is_passing(code: &SqlState) -> bool {
     ];
     passing.contains(&code) || code.code().starts_with("08")
 }
+
+/// Only `transaction` divides, by whether all rows were written.
+const UNWRITTEN: &str = "the database did not write all it was given: a trigger or a rule drops rows";
 
 fn is_lost(error: &tokio_postgres::Error) -> bool {
     let system = error.source().and_then(|source| source.downcast_ref::<io::Error>());

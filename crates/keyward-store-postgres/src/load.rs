@@ -49,8 +49,8 @@ fn write(session: &Session, page: &Page) -> Result<(), Failed> {
         Page::Tombstones(rows) => tombstones(session, rows),
         Page::Log(rows) => log(session, rows),
         Page::Head(head) => {
-            let sql = "UPDATE log_head SET size = $1, state = $2 WHERE id = 0";
-            session.run(session.query(sql, &[&number(head.size)?, &head.state])).map(drop)
+            let size = number(head.size)?;
+            session.run(session.query(transaction::MOVE_HEAD, &[&size, &head.state])).map(drop)
         }
         other => Err(Failed::Refused(Error::Damaged { detail: format!("no place for {other:?}") })),
     }

@@ -9,6 +9,7 @@ use keyward_store::{Lease, Nodes, Result, Watch};
 
 use crate::engine::Postgres;
 use crate::questions::Questions;
+use crate::rows;
 use crate::transaction::LOCK_HEAD;
 use crate::watch::Watching;
 
@@ -20,7 +21,7 @@ impl Nodes for Postgres {
             questions.ask(LOCK_HEAD, []);
             questions.ask(CLAIM, [Box::new(job), Box::new(holder), Box::new(milliseconds(time))]);
             questions.ask("COMMIT", []);
-            Ok(questions.answers()?[2].first().map(|row| row.get::<_, i64>(0).unsigned_abs()))
+            questions.answers()?[2].first().map(|row| Ok(rows::column::<i64>(row, 0)?.unsigned_abs())).transpose()
         })?;
         Ok(epoch.map(|epoch| Lease { job: job.into(), holder: holder.into(), epoch }))
     }

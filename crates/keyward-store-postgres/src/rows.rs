@@ -1,10 +1,11 @@
-//! Reading rows. What cannot be decoded is handed on as such: the store names it as tampered.
+//! Reading rows. What cannot be decoded is handed on as such: the store names it as tampered. Where
+//! there is no record to name, it is an error.
 
 use keyward_store::{
     Error, Head, IndexHit, IndexRow, KeyRange, LogRow, Record, StoredRecord, Tombstone, decode_indexes,
 };
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{FromSql, ToSql};
 
 use crate::error::Failed;
 use crate::session::Session;
@@ -25,12 +26,12 @@ type Result<T> = std::result::Result<T, Failed>;
 
 pub(crate) fn header(session: &Session) -> Result<Option<Vec<u8>>> {
     let rows = all(session, "SELECT bytes FROM header WHERE id = 0", &[])?;
-    Ok(rows.first().map(|row| row.get(0)))
+    rows.first().map(|row| column(row, 0)).transpose()
 }
 
 pub(crate) fn meta(session: &Session, name: &str) -> Result<Option<Vec<u8>>> {
     let rows = all(session, "SELECT value FROM meta WHERE name = 'copy/' || $1", &[&name])?;
-    Ok(rows.first().map(|row| row.get(0)))
+    rows.first().map(|row| column(row, 0)).transpose()
 }
 
 pub(crate) fn get(session: &Session, collection: &str, key: &[u8]) -> Result<Option<StoredRecord>> {
@@ -44,10 +45,10 @@ pub(crate) fn by_index(session: &Session, collection: &str, index: &str, value: 
         LEFT JOIN record r ON r.collection = i.collection AND r.key = i.key \
         WHERE i.collection = $1 AND i.name = $2 AND i.value = $3 ORDER BY i.key";
     let hit = |row: &Row| {
-        let there = row.get::<_, Option<&[u8]>>(1).is_some();
-        IndexHit { key: row.get(0), stored: there.then(|| stored(row, 1)) }
+        let there = column::<Option<&[u8]>>(row, 1)?.is_some();
+        Ok(IndexHit { key: column(row, 0)?, stored: there.then(|| stored(row, 1)) })
     };
-    Ok(all(session, sql, &[&collection, &index, &value])?.iter().map(hit).collect())
+    all(session, sql, &[&collection, &index, &value])?.iter().map(hit).collect()
 }
 
 pub(crate) fn scan(
@@ -87,7 +88,7 @@ pub(crate) fn rows(
             all(session, sql, &[&limit, &collection, &key])
         }
     };
-    Ok(rows?.iter().map(|row| (row.get(0), stored(row, 1))).collect())
+    rows?.iter().map(|row| Ok((column(row, 0)?, stored(row, 1)))).collect()
 }
 
 pub(crate) fn index_rows(session: &Session, after: Option<&IndexRow>, limit: usize) -> Result<Vec<IndexRow>> {
@@ -105,8 +106,11 @@ pub(crate) fn index_rows(session: &Session, after: Option<&IndexRow>, limit: usi
             all(session, sql, &[&limit, collection, index, value, key])
         }
     };
-    let to_row = |row: &Row| IndexRow { collection: row.get(0), index: row.get(1), value: row.get(2), key: row.get(3) };
-    Ok(rows?.iter().map(to_row).collect())
+    let to_row = |row: &Row| {
+        let (collection, index) = (column(row, 0)?, column(row, 1)?);
+        Ok(IndexRow { collection, index, value: column(row, 2)?, key: column(row, 3)? })
+    };
+    rows?.iter().map(to_row).collect()
 }
 
 pub(crate) fn log_head(session: &Session) -> Result<Head> {
@@ -118,8 +122,8 @@ pub(crate) fn log_head(session: &Session) -> Result<Head> {
 pub(crate) fn head_of(row: Option<&Row>) -> Result<Head> {
     let damaged = |detail: &str| Failed::Refused(Error::Damaged { detail: detail.into() });
     let row = row.ok_or_else(|| damaged("the log has no head"))?;
-    let size = u64::try_from(row.get::<_, i64>(0)).map_err(|_| damaged("the log's head is out of range"))?;
-    Ok(Head { size, state: row.get(1) })
+    let size = u64::try_from(column::<i64>(row, 0)?).map_err(|_| damaged("the log's head is out of range"))?;
+    Ok(Head { size, state: column(row, 1)? })
 }
 
 pub(crate) fn log(session: &Session, first: u64, limit: usize) -> Result<Vec<LogRow>> {
@@ -127,10 +131,10 @@ pub(crate) fn log(session: &Session, first: u64, limit: usize) -> Result<Vec<Log
     let sql = "SELECT idx, public, private FROM log WHERE idx >= $1 ORDER BY idx LIMIT $2";
     let to_row = |row: &Row| {
         // From `first`, which is not negative, upwards.
-        let index = row.get::<_, i64>(0).unsigned_abs();
-        LogRow { index, public: row.get(1), private: row.get(2) }
+        let index = column::<i64>(row, 0)?.unsigned_abs();
+        Ok(LogRow { index, public: column(row, 1)?, private: column(row, 2)? })
     };
-    Ok(all(session, sql, &[&first, &limit_of(limit)])?.iter().map(to_row).collect())
+    all(session, sql, &[&first, &limit_of(limit)])?.iter().map(to_row).collect()
 }
 
 pub(crate) fn tombstones(session: &Session, after: Option<(&str, &[u8])>, limit: usize) -> Result<Vec<Tombstone>> {
@@ -148,10 +152,10 @@ pub(crate) fn tombstones(session: &Session, after: Option<(&str, &[u8])>, limit:
     };
     let to_row = |row: &Row| {
         // A generation that is none is not taken for a low one: the key comes back to no old row.
-        let generation = u64::try_from(row.get::<_, i64>(2)).unwrap_or(u64::MAX);
-        Tombstone { collection: row.get(0), key: row.get(1), generation }
+        let generation = readable::<i64>(row, 2).and_then(|found| u64::try_from(found).ok()).unwrap_or(u64::MAX);
+        Ok(Tombstone { collection: column(row, 0)?, key: column(row, 1)?, generation })
     };
-    Ok(rows?.iter().map(to_row).collect())
+    rows?.iter().map(to_row).collect()
 }
 
 fn all(session: &Session, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
@@ -160,17 +164,28 @@ fn all(session: &Session, sql: &'static str, parameters: &[&(dyn ToSql + Sync)])
 
 /// The record in the columns key, generation, value, indexes, mac from `first` on.
 fn stored(row: &Row, first: usize) -> StoredRecord {
-    let generation = u64::try_from(row.get::<_, i64>(first + 1)).ok();
-    let indexes = decode_indexes(row.get(first + 3)).ok();
-    let mac = row.get::<_, &[u8]>(first + 4).try_into().ok();
-    let legible = generation.is_some() && indexes.is_some();
+    let (key, value) = (readable(row, first), readable(row, first + 2));
+    let generation = readable::<i64>(row, first + 1).and_then(|found| u64::try_from(found).ok());
+    let indexes = readable(row, first + 3).and_then(|encoded| decode_indexes(encoded).ok());
+    let mac = readable::<&[u8]>(row, first + 4).and_then(|mac| mac.try_into().ok());
+    let legible = key.is_some() && value.is_some() && generation.is_some() && indexes.is_some();
     let record = Record {
-        key: row.get(first),
+        key: key.unwrap_or_default(),
         generation: generation.unwrap_or_default(),
-        value: row.get(first + 2),
+        value: value.unwrap_or_default(),
         indexes: indexes.unwrap_or_default(),
     };
     StoredRecord { record, mac: mac.filter(|_| legible) }
+}
+
+/// A column of a row that cannot be done without.
+pub(crate) fn column<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T> {
+    row.try_get(at).map_err(|error| Failed::of("read a row", &error))
+}
+
+/// The same where the store can name what is altered: none for NULL, or a value of another type.
+pub(crate) fn readable<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Option<T> {
+    row.try_get(at).ok()
 }
 
 fn limit_of(limit: usize) -> i64 {

@@ -4,6 +4,7 @@ use keyward_store::{Error, Result};
 
 use crate::error::Failed;
 use crate::session::Session;
+use crate::{check, rows};
 
 /// Format of the tables (`meta` row `format`, in text).
 pub(crate) const FORMAT: u32 = 1;
@@ -39,6 +40,51 @@ pub(crate) const TABLES: &str = "\
 pub(crate) const NAMES: &[&str] =
     &["change", "deleted", "header", "lease", "log", "log_head", "meta", "record", "record_index"];
 
+/// What the tables consist of, as the database's catalogue has it.
+pub(crate) const PARTS: &[&str] = &[
+    "change PRIMARY KEY (collection)",
+    "change.collection text collate C not null",
+    "change.size bigint not null",
+    "deleted PRIMARY KEY (collection, key)",
+    "deleted.collection text collate C not null",
+    "deleted.generation bigint not null",
+    "deleted.key bytea not null",
+    "header CHECK ((id = 0))",
+    "header PRIMARY KEY (id)",
+    "header.bytes bytea not null",
+    "header.id integer not null",
+    "lease PRIMARY KEY (job)",
+    "lease.epoch bigint not null",
+    "lease.holder text not null",
+    "lease.job text collate C not null",
+    "lease.until timestamp with time zone not null",
+    "log PRIMARY KEY (idx)",
+    "log.idx bigint not null",
+    "log.mark bytea",
+    "log.private bytea not null",
+    "log.public bytea not null",
+    "log_head CHECK ((id = 0))",
+    "log_head PRIMARY KEY (id)",
+    "log_head.id integer not null",
+    "log_head.size bigint not null",
+    "log_head.state bytea",
+    "meta PRIMARY KEY (name)",
+    "meta.name text collate C not null",
+    "meta.value bytea not null",
+    "record PRIMARY KEY (collection, key)",
+    "record.collection text collate C not null",
+    "record.generation bigint not null",
+    "record.indexes bytea not null",
+    "record.key bytea not null",
+    "record.mac bytea not null",
+    "record.value bytea not null",
+    "record_index PRIMARY KEY (collection, name, value, key)",
+    "record_index.collection text collate C not null",
+    "record_index.key bytea not null",
+    "record_index.name text collate C not null",
+    "record_index.value bytea not null",
+];
+
 /// Makes the schema and its tables, which must not be there.
 pub(crate) fn create(session: &Session, schema: &str, shown: &str) -> Result<(), Failed> {
     if found_tables(session)? > 0 {
@@ -46,14 +92,14 @@ pub(crate) fn create(session: &Session, schema: &str, shown: &str) -> Result<(),
     }
     check_server(session)?;
     let sql = format!(
-        "BEGIN; CREATE SCHEMA IF NOT EXISTS {schema}; {TABLES} \
+        "BEGIN; CREATE SCHEMA IF NOT EXISTS \"{schema}\"; {TABLES} \
          INSERT INTO meta (name, value) VALUES ('format', '{FORMAT}'); COMMIT;"
     );
     session.run(session.client.batch_execute(&sql))
 }
 
-/// Refuses schemas that are not ours or from the future, and servers that do not keep what they
-/// acknowledge.
+/// Refuses schemas that are not ours, from the future or altered, and servers that do not keep what
+/// they acknowledge.
 pub(crate) fn check(session: &Session, shown: &str) -> Result<(), Failed> {
     match found_tables(session)? {
         0 => return Err(Failed::Refused(Error::NotFound { path: shown.into() })),
@@ -62,18 +108,22 @@ pub(crate) fn check(session: &Session, shown: &str) -> Result<(), Failed> {
     }
     check_server(session)?;
     let rows = session.run(session.query("SELECT value FROM meta WHERE name = 'format'", &[]))?;
-    let text = rows.first().map(|row| row.get::<_, Vec<u8>>(0));
+    let text = rows.first().and_then(|row| rows::readable::<Vec<u8>>(row, 0));
     let format = text.and_then(|text| String::from_utf8(text).ok()?.parse::<u32>().ok());
     match format {
-        Some(format) if format <= FORMAT => Ok(()),
-        Some(found) => Err(Failed::Refused(Error::FutureFormat { found, known: FORMAT })),
-        None => Err(Failed::Refused(Error::Foreign { path: shown.into() })),
+        Some(format) if format <= FORMAT => {}
+        Some(found) => return Err(Failed::Refused(Error::FutureFormat { found, known: FORMAT })),
+        None => return Err(Failed::Refused(Error::Foreign { path: shown.into() })),
+    }
+    match check::structure(session)?.join("; ") {
+        sound if sound.is_empty() => Ok(()),
+        detail => Err(Failed::Refused(Error::Damaged { detail })),
     }
 }
 
 fn found_tables(session: &Session) -> Result<i64, Failed> {
     let sql = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-        WHERE n.nspname = current_setting('search_path') AND c.relkind = 'r' AND c.relname = ANY ($1)";
+        WHERE n.nspname = (parse_ident(current_setting('search_path')))[1] AND c.relkind = 'r' AND c.relname = ANY ($1)";
     let rows = session.run(session.query(sql, &[&NAMES]))?;
     Ok(rows.first().map_or(0, |row| row.get(0)))
 }

@@ -52,7 +52,7 @@ impl Connector {
 
     /// What every session must have, whatever the server's or the user's defaults are.
     fn settings(&self) -> String {
-        format!("SET search_path = {}; {SETTINGS}", self.address.schema)
+        format!("SET search_path = \"{}\"; {SETTINGS}", self.address.schema)
     }
 }
 

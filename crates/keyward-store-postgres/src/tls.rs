@@ -16,15 +16,15 @@ use crate::address::{Files, Tls};
 /// What wraps the connections of an address. Of a plain one it is never asked.
 pub(crate) fn connector(tls: &Tls) -> Result<MakeRustlsConnect> {
     let files = match tls {
-        Tls::Verified(files) => files.clone(),
-        Tls::Plain | Tls::Unverified => Files::default(),
+        Tls::Verified(files) | Tls::Unverified(files) => files.clone(),
+        Tls::Plain => Files::default(),
     };
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder.with_safe_default_protocol_versions().map_err(|e| failed("begin TLS", e))?;
     let builder = match tls {
         Tls::Verified(_) => builder.with_root_certificates(roots(files.roots.as_deref())?),
-        Tls::Plain | Tls::Unverified => {
+        Tls::Plain | Tls::Unverified(_) => {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
         }
     };

@@ -33,16 +33,18 @@ pub(crate) fn begin(session: &Session, needs: &Needs<'_>) -> Result<Found, Faile
     let answers = questions.answers()?;
     let [_, head, header, records, deleted, listed, epochs] =
         <[Vec<Row>; 7]>::try_from(answers).expect("seven questions have seven answers");
+    let epoch = |row| Ok((rows::column(row, 0)?, rows::column(row, 1)?));
     Ok(Found {
         head: rows::head_of(head.first())?,
-        header: header.first().map(|row| row.get(0)),
+        header: header.first().map(|row| rows::column(row, 0)).transpose()?,
         records: before(needs.places.len(), &deleted, &records),
-        listed: keys_of(needs.listings.len(), &listed),
-        epochs: epochs.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        listed: keys_of(needs.listings.len(), &listed)?,
+        epochs: epochs.iter().map(epoch).collect::<Result<_, Failed>>()?,
     })
 }
 
-/// Writes all, and commits. `mark` stays with the first entry.
+/// Writes all, and commits. `mark` stays with the first entry. A statement that writes fewer rows than
+/// it was given is an error of its own, and nothing is committed.
 pub(crate) fn finish(session: &Session, writes: &Writes<'_>, mark: &[u8]) -> Result<(), Failed> {
     let mut questions = Questions::new(session);
     for part in parts(&writes.put, |row| row.value.len() + row.indexes.len() + row.place.1.len()) {
@@ -63,10 +65,7 @@ pub(crate) fn finish(session: &Session, writes: &Writes<'_>, mark: &[u8]) -> Res
     for part in parts(&writes.entries, |entry| entry.public.len() + entry.private.len()) {
         append(&mut questions, part, mark.take());
     }
-    questions.ask(
-        "UPDATE log_head SET size = $1, state = $2 WHERE id = 0",
-        [Box::new(writes.size), Box::new(&writes.state)],
-    );
+    questions.ask(MOVE_HEAD, [Box::new(writes.size), Box::new(Some(&writes.state))]);
     // After a failed statement the server takes this for a rollback; the failure is among the answers.
     questions.ask("COMMIT", []);
     questions.answers().map(drop)
@@ -84,7 +83,7 @@ pub(crate) fn mark_at(session: &Session, first: i64) -> Result<Option<Vec<u8>>, 
     questions.ask(LOCK_HEAD, []);
     questions.ask("SELECT mark FROM log WHERE idx = $1", [Box::new(first)]);
     questions.ask("ROLLBACK", []);
-    Ok(questions.answers()?[2].first().and_then(|row| row.get(0)))
+    Ok(questions.answers()?[2].first().map(|row| rows::column(row, 0)).transpose()?.flatten())
 }
 
 pub(crate) fn put<'a>(questions: &mut Questions<'a>, rows: &'a [NewRow<'a>]) {
@@ -137,24 +136,28 @@ pub(crate) fn append<'a>(questions: &mut Questions<'a>, entries: &'a [Entry<'a>]
 
 fn before(places: usize, deleted: &[Row], records: &[Row]) -> Vec<Before> {
     let mut found = vec![Before::Nothing; places];
+    // What cannot be read is nothing to count on from: the group refuses what would.
+    let generation = |row| rows::readable(row, 1).unwrap_or(-1);
     for row in deleted {
-        found[place_number(row)] = Before::Deleted(row.get(1));
+        found[place_number(row)] = Before::Deleted(generation(row));
     }
     for row in records {
-        found[place_number(row)] = Before::Live { generation: row.get(1), indexes: row.get(2) };
+        let indexes: Option<Vec<u8>> = rows::readable(row, 2);
+        let generation = if indexes.is_some() { generation(row) } else { -1 };
+        found[place_number(row)] = Before::Live { generation, indexes: indexes.unwrap_or_default() };
     }
     found
 }
 
-fn keys_of(listings: usize, rows: &[Row]) -> Vec<BTreeSet<Vec<u8>>> {
+fn keys_of(listings: usize, listed: &[Row]) -> Result<Vec<BTreeSet<Vec<u8>>>, Failed> {
     let mut found = vec![BTreeSet::new(); listings];
-    for row in rows {
-        found[place_number(row)].insert(row.get(1));
+    for row in listed {
+        found[place_number(row)].insert(rows::column(row, 1)?);
     }
-    found
+    Ok(found)
 }
 
-/// `WITH ORDINALITY` counts from 1, and what it counts is what we asked for.
+/// `WITH ORDINALITY` counts from 1, and what it counts is what we asked for, whatever lies in the tables.
 fn place_number(row: &Row) -> usize {
     usize::try_from(row.get::<_, i64>(0) - 1).expect("an ordinality is positive")
 }
@@ -198,23 +201,43 @@ const FIND_LISTED: &str = "SELECT q.n, r.key \
 
 const FIND_EPOCHS: &str = "SELECT job, epoch FROM lease WHERE job = ANY ($1)";
 
-const PUT: &str = "INSERT INTO record (collection, key, generation, value, indexes, mac) \
+/// A statement that writes, and fails where other rows are written than `$rows` of them, by a division
+/// by zero: so a trigger or a rule that drops rows keeps the `COMMIT` behind it from doing anything,
+/// without a round trip of its own.
+macro_rules! exactly {
+    ($rows:literal, $($sql:literal)+) => {
+        concat!("WITH done AS (", $($sql,)+ " RETURNING 1) SELECT 1 / (count(*) = ", $rows, ")::int FROM done")
+    };
+}
+
+const PUT: &str = exactly!(
+    "cardinality($1::text[])",
+    "INSERT INTO record (collection, key, generation, value, indexes, mac) \
     SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[]) \
     ON CONFLICT (collection, key) DO UPDATE SET generation = excluded.generation, value = excluded.value, \
-    indexes = excluded.indexes, mac = excluded.mac";
+    indexes = excluded.indexes, mac = excluded.mac"
+);
 
-const REMOVE_RECORDS: &str = "DELETE FROM record r \
-    USING unnest($1::text[], $2::bytea[]) AS q (collection, key) \
-    WHERE r.collection = q.collection AND r.key = q.key";
+const REMOVE_RECORDS: &str = exactly!(
+    "cardinality($1::text[])",
+    "DELETE FROM record r USING unnest($1::text[], $2::bytea[]) AS q (collection, key) \
+    WHERE r.collection = q.collection AND r.key = q.key"
+);
 
-const REMOVE_DELETED: &str = "DELETE FROM deleted r \
-    USING unnest($1::text[], $2::bytea[]) AS q (collection, key) \
-    WHERE r.collection = q.collection AND r.key = q.key";
+const REMOVE_DELETED: &str = exactly!(
+    "cardinality($1::text[])",
+    "DELETE FROM deleted r USING unnest($1::text[], $2::bytea[]) AS q (collection, key) \
+    WHERE r.collection = q.collection AND r.key = q.key"
+);
 
-const BURY: &str = "INSERT INTO deleted (collection, key, generation) \
+const BURY: &str = exactly!(
+    "cardinality($1::text[])",
+    "INSERT INTO deleted (collection, key, generation) \
     SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[]) \
-    ON CONFLICT (collection, key) DO UPDATE SET generation = excluded.generation";
+    ON CONFLICT (collection, key) DO UPDATE SET generation = excluded.generation"
+);
 
+/// Of index rows some may be missing, or there already: verification lists them.
 const UNLIST: &str = "DELETE FROM record_index r \
     USING unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[]) AS q (collection, name, value, key) \
     WHERE r.collection = q.collection AND r.name = q.name AND r.value = q.value AND r.key = q.key";
@@ -222,14 +245,24 @@ const UNLIST: &str = "DELETE FROM record_index r \
 pub(crate) const LIST: &str = "INSERT INTO record_index (collection, name, value, key) \
     SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[]) ON CONFLICT DO NOTHING";
 
-const PUT_HEADER: &str =
-    "INSERT INTO header (id, bytes) VALUES (0, $1) ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes";
+const PUT_HEADER: &str = exactly!(
+    "1",
+    "INSERT INTO header (id, bytes) VALUES (0, $1) ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes"
+);
 
-const CHANGE: &str = "INSERT INTO change (collection, size) SELECT c, $2 FROM unnest($1::text[]) AS c \
-    ON CONFLICT (collection) DO UPDATE SET size = excluded.size";
+const CHANGE: &str = exactly!(
+    "cardinality($1::text[])",
+    "INSERT INTO change (collection, size) SELECT c, $2 FROM unnest($1::text[]) AS c \
+    ON CONFLICT (collection) DO UPDATE SET size = excluded.size"
+);
 
-pub(crate) const APPEND: &str = "INSERT INTO log (idx, public, private, mark) \
-    SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[])";
+const APPEND: &str = exactly!(
+    "cardinality($1::bigint[])",
+    "INSERT INTO log (idx, public, private, mark) \
+    SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[])"
+);
+
+pub(crate) const MOVE_HEAD: &str = exactly!("1", "UPDATE log_head SET size = $1, state = $2 WHERE id = 0");
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use keyward_store::{Changes, Error, Result, Watch};
 
 use crate::error::Failed;
+use crate::rows;
 use crate::session::{Connector, Session};
 use crate::transaction::HEADER;
 
@@ -34,12 +35,13 @@ impl Watching {
             None => self.listen()?,
         };
         let as_of = Instant::now();
-        let rows = session.run(session.query(POLL, &[&self.seen]))?;
-        let size: i64 = match rows.first() {
-            Some(row) => row.get(0),
+        let found = session.run(session.query(POLL, &[&self.seen]))?;
+        let size: i64 = match found.first() {
+            Some(row) => rows::column(row, 0)?,
             None => return Err(Error::Damaged { detail: "the log has no head".into() }.into()),
         };
-        let names = rows.iter().filter_map(|row| row.get::<_, Option<String>>(1));
+        let names = found.iter().filter_map(|row| rows::column::<Option<String>>(row, 1).transpose());
+        let names = names.collect::<Result<Vec<_>, _>>()?.into_iter();
         let (header, collections): (Vec<String>, Vec<String>) = names.partition(|name| name == HEADER);
         self.seen = size;
         self.session = Some(session);
@@ -154,7 +156,7 @@ fn notify(session: Option<Session>, connector: &Connector) -> Result<Session, Fa
     Ok(session)
 }
 
-/// Schemas are plain names.
+/// With its prefix a schema's name is no word of the language.
 fn channel(connector: &Connector) -> String {
     format!("keyward_{}", connector.address.schema)
 }

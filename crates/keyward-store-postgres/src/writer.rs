@@ -3,18 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keyward_store::{Batch, Clock, Committed, Error, LogHead, RecordMac, Result};
+use keyward_store::{Batch, Clock, Committed, Error, Head, LogHead, RecordMac, Result};
 
 use crate::error::Failed;
 use crate::group::Group;
 use crate::needs::Needs;
 use crate::session::{Connector, Session};
-use crate::transaction;
+use crate::{schema, transaction};
 
 pub(crate) struct Writer {
     connector: Arc<Connector>,
     /// None while it is in use, so that a panic or a failure closes it: the server rolls back.
     session: Option<Session>,
+    /// The head of the log after the last group that was acknowledged here: no later one lies before it.
+    acknowledged: Option<Head>,
     /// Tells this node's groups from all others.
     node: [u8; 16],
     groups: u64,
@@ -27,7 +29,7 @@ enum Outcome {
     /// Nothing was written; it is worth another attempt.
     Again(String),
     /// The connection broke while the commit was under way.
-    Unknown { first: i64, mark: Vec<u8>, answers: Vec<Result<Committed>>, detail: String },
+    Unknown { first: i64, mark: Vec<u8>, head: Head, answers: Vec<Result<Committed>>, detail: String },
 }
 
 impl Writer {
@@ -36,7 +38,7 @@ impl Writer {
         let session = connect(&connector).map_err(|failed| failed.into_error(REACH))?;
         let mut node = [0; 16];
         getrandom::fill(&mut node).map_err(|e| Error::Io { action: "draw a mark".into(), detail: e.to_string() })?;
-        Ok(Self { connector, session: Some(session), node, groups: 0 })
+        Ok(Self { connector, session: Some(session), acknowledged: None, node, groups: 0 })
     }
 
     pub(crate) fn apply(
@@ -52,8 +54,11 @@ impl Writer {
             let detail = match self.attempt(batches, mac, head, clock) {
                 Ok(Outcome::Done(answers)) => return answers,
                 Ok(Outcome::Again(detail)) => detail,
-                Ok(Outcome::Unknown { first, mark, answers, detail }) => match self.look_up(first, &mark) {
-                    Some(true) => return answers,
+                Ok(Outcome::Unknown { first, mark, head, answers, detail }) => match self.look_up(first, &mark) {
+                    Some(true) => {
+                        self.acknowledged = Some(head);
+                        return answers;
+                    }
                     Some(false) => detail,
                     None => return all(&Error::Interrupted),
                 },
@@ -110,6 +115,9 @@ impl Writer {
             Err(Failed::Lost(detail)) => return Ok(Outcome::Again(detail)),
             Err(Failed::Refused(error)) => return Err(error),
         };
+        if let Some(acknowledged) = &self.acknowledged {
+            found.head.must_follow(acknowledged)?;
+        }
         let first = i64::try_from(found.head.size).unwrap_or(i64::MAX);
         let mut group = Group::begin(&needs, found, clock.now_ms());
         let answers = batches.iter().map(|batch| group.make(batch)).collect();
@@ -121,12 +129,15 @@ impl Writer {
         }
         let writes = group.finish(mac, head)?;
         let mark = self.next_mark();
-        match transaction::finish(&session, &writes, &mark) {
+        let done = transaction::finish(&session, &writes, &mark);
+        let head = Head { size: writes.size.unsigned_abs(), state: Some(writes.state) };
+        match done {
             Ok(()) => {
                 self.session = Some(session);
+                self.acknowledged = Some(head);
                 Ok(Outcome::Done(answers))
             }
-            Err(Failed::Lost(detail)) => Ok(Outcome::Unknown { first, mark, answers, detail }),
+            Err(Failed::Lost(detail)) => Ok(Outcome::Unknown { first, mark, head, answers, detail }),
             Err(Failed::Refused(error)) => Err(error),
         }
     }
@@ -184,9 +195,12 @@ impl Patience {
     }
 }
 
+/// A session that may write: to tables that are as we make them, or the database might drop what it
+/// acknowledges.
 fn connect(connector: &Connector) -> Result<Session, Failed> {
     let session = connector.connect()?;
     session.run(session.client.batch_execute(SETTINGS))?;
+    schema::check(&session, &connector.address.to_string())?;
     Ok(session)
 }
 

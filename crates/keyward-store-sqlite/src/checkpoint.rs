@@ -51,9 +51,14 @@ impl Progress {
     pub(crate) fn take_nearly_done(&self) -> bool {
         let done = self.nearly_done.load(Ordering::Relaxed) && self.nearly_done.swap(false, Ordering::Relaxed);
         if done {
-            self.many.store(self.frames.load(Ordering::Relaxed) + DUE_FRAMES, Ordering::Relaxed);
+            self.put_off();
         }
         done
+    }
+
+    /// From now on the log is long only when it has grown a good deal more.
+    fn put_off(&self) {
+        self.many.store(self.frames.load(Ordering::Relaxed) + DUE_FRAMES, Ordering::Relaxed);
     }
 
     /// Has the log grown far beyond that?
@@ -142,17 +147,33 @@ pub(crate) fn catch_up(connection: &Connection, progress: &Progress) {
 fn run(path: &Path, progress: &Progress) {
     let Ok(connection) = connection::writer(path) else { return };
     while wait(progress) {
-        // A failure leaves the log as it is: nothing is lost, and the next commit wakes us again.
-        while let Ok((_, left)) = copy_frames(&connection) {
-            if left <= FEW_FRAMES {
-                progress.nearly_done.store(true, Ordering::Relaxed);
-                break;
-            }
-            if progress.state().stopped {
-                return;
-            }
+        copy_most(&connection, progress);
+    }
+}
+
+/// Copies while commits go on, until few frames are left or somebody's long read keeps the others in the
+/// log. Gives how often it went over the log.
+fn copy_most(connection: &Connection, progress: &Progress) -> usize {
+    let (mut passes, mut copied_before) = (0, None);
+    // A failure leaves the log as it is: nothing is lost, and the next commit wakes us again.
+    while let Ok((frames, left)) = copy_frames(connection) {
+        passes += 1;
+        if left <= FEW_FRAMES {
+            progress.nearly_done.store(true, Ordering::Relaxed);
+            break;
+        }
+        let copied = Some(frames - left);
+        if copied == copied_before {
+            // Nothing is to be had until the reader ends, which may be minutes.
+            progress.put_off();
+            break;
+        }
+        copied_before = copied;
+        if progress.state().stopped {
+            break;
         }
     }
+    passes
 }
 
 /// Until there is work; no more when stopped.
@@ -176,3 +197,35 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Few enough to be copied between two commits.
 const FEW_FRAMES: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::create;
+
+    #[test]
+    fn a_long_read_does_not_keep_the_thread_busy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        create::create(&path).unwrap();
+        let (writer, checkpointer) = (connection::writer(&path).unwrap(), connection::writer(&path).unwrap());
+        let reader = connection::reader(&path, false).unwrap();
+        let put = |name: usize| {
+            let value = vec![7_u8; 5_000 * FEW_FRAMES];
+            writer.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", (name.to_string(), value)).unwrap();
+        };
+        put(1);
+        reader.execute_batch("BEGIN; SELECT * FROM meta").unwrap();
+        put(2);
+        let progress = Progress::default();
+        let (frames, left) = copy_frames(&checkpointer).unwrap();
+        assert!(left > FEW_FRAMES && left < frames, "the reader keeps some: {left} of {frames}");
+        progress.committed(frames.max(DUE_FRAMES));
+        assert!(progress.is_due());
+        assert!(copy_most(&checkpointer, &progress) <= 2);
+        assert!(!progress.is_due() && !progress.take_nearly_done(), "it waits for the log to grow");
+        reader.execute_batch("ROLLBACK").unwrap();
+        assert!(copy_most(&checkpointer, &progress) <= 2);
+        assert!(progress.take_nearly_done(), "now all is copied");
+    }
+}

@@ -1,6 +1,7 @@
 //! Files: a new database, one put back from a backup, one set aside.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use keyward_store::{Error, Result};
@@ -43,6 +44,7 @@ pub fn restore(backup: &Path, path: &Path) -> Result<()> {
 pub fn set_aside(path: &Path) -> Result<PathBuf> {
     let aside = (1..).map(|n| with_suffix(path, &format!(".aside-{n}"))).find(|aside| !aside.exists());
     let aside = aside.expect("some number is free");
+    empty_log(path);
     // The database first: without its log it would be an older one, and must not be taken for ours.
     for suffix in ["", "-wal", "-shm"] {
         let from = with_suffix(path, suffix);
@@ -53,6 +55,17 @@ pub fn set_aside(path: &Path) -> Result<PathBuf> {
     }
     sync_folder(path)?;
     Ok(aside)
+}
+
+/// Empties what a killed process left in the log into the database, so that a power failure between two
+/// renames cannot part them. Where it fails, the database is damaged, and goes aside as it is.
+fn empty_log(path: &Path) {
+    if fs::metadata(with_suffix(path, "-wal")).is_ok_and(|log| log.len() > 0)
+        && let Ok(connection) = connection::open(path)
+        && connection::check_format(&connection, path).is_ok()
+    {
+        let _ = connection.wal_checkpoint_v2(Some(rusqlite::MAIN_DB), CheckpointMode::TRUNCATE);
+    }
 }
 
 /// Makes a file that only its owner can read; it must not exist.
@@ -71,12 +84,32 @@ pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     synced.map_err(|e| error::system(folder, "flush", &e))
 }
 
-/// Takes rights of others from a database that was copied here with them.
-pub(crate) fn make_private(path: &Path) -> Result<()> {
+/// Takes rights of others from a database of ours that was copied here with them, before it is opened:
+/// SQLite makes the files beside it with the same rights.
+pub(crate) fn take_back_rights(path: &Path) -> Result<()> {
+    // What is not ours is refused later, and stays as it is.
+    if is_like_ours(path).map_err(|e| error::system(path, "read", &e))? {
+        ["", "-wal", "-shm"].iter().try_for_each(|suffix| make_private(&with_suffix(path, suffix)))
+    } else {
+        Ok(())
+    }
+}
+
+/// By the first bytes, as SQLite's file format has them.
+fn is_like_ours(path: &Path) -> std::io::Result<bool> {
+    let mut head = Vec::with_capacity(72);
+    File::open(path)?.take(72).read_to_end(&mut head)?;
+    Ok(head.starts_with(b"SQLite format 3\0") && head.ends_with(&schema::APPLICATION_ID.to_be_bytes()))
+}
+
+fn make_private(path: &Path) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let metadata = fs::metadata(path).map_err(|e| error::system(path, "read", &e))?;
+        let metadata = match fs::metadata(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            found => found.map_err(|e| error::system(path, "read", &e))?,
+        };
         if metadata.permissions().mode() & 0o077 != 0 {
             let private = fs::Permissions::from_mode(0o600);
             fs::set_permissions(path, private).map_err(|e| error::system(path, "protect", &e))?;

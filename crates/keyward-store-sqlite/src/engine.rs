@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use keyward_store::{Batch, Clock, Committed, Engine, Error, LogHead, Reads, RecordMac, Result};
 use rusqlite::Connection;
 
-use crate::create::{self, folder_of, make_private, private_file, sync_folder};
+use crate::create::{self, folder_of, private_file, sync_folder, take_back_rights};
 use crate::readers::{Readers, Reading};
 use crate::writer::Writer;
 use crate::{connection, error, filesystem, rows};
@@ -47,8 +47,8 @@ impl Sqlite {
             return Err(Error::Damaged { detail: format!("`{}` is empty", path.display()) });
         }
         filesystem::refuse_network(folder_of(path))?;
+        take_back_rights(path)?;
         let writer = Writer::open(path)?;
-        make_private(path)?;
         let (path, clock) = (path.to_owned(), Box::new(clock));
         let readers = Readers::new(path.clone());
         Ok(Self { writer: Mutex::new(writer), readers, clock, path, briefly: AtomicBool::new(false) })

@@ -2,28 +2,28 @@
 
 use std::path::Path;
 
-use keyward_store::{Error, Page, Reads, Result, StoredRecord, encode_indexes, transfer};
+use keyward_store::{Error, Head, Page, Reads, Result, StoredRecord, encode_indexes, transfer};
 use rusqlite::{Connection, Params, params};
 
 use crate::error;
 use crate::transaction::Failure;
 
-/// Writes all that `source` holds, inside an open transaction, and says how long the log is.
-pub(crate) fn fill(connection: &Connection, source: &dyn Reads, path: &Path) -> Result<u64, Failure> {
+/// Writes all that `source` holds, inside an open transaction, and gives the head of the log.
+pub(crate) fn fill(connection: &Connection, source: &dyn Reads, path: &Path) -> Result<Head, Failure> {
     let sql = "SELECT EXISTS (SELECT 1 FROM record) OR EXISTS (SELECT 1 FROM deleted) OR EXISTS (SELECT 1 FROM log) \
         OR EXISTS (SELECT 1 FROM header)";
     if connection.query_row(sql, [], |row| row.get(0))? {
         return Err(Failure::Group(Error::Exists { path: error::show(path) }));
     }
-    let mut size = 0;
+    let mut filled = Head::default();
     let loading = Loading { connection, path };
     let done = transfer(source, |page| {
         if let Page::Head(head) = &page {
-            size = head.size;
+            filled = head.clone();
         }
         loading.write(page)
     });
-    done.map(|()| size).map_err(Failure::Group)
+    done.map(|()| filled).map_err(Failure::Group)
 }
 
 struct Loading<'a> {

@@ -61,8 +61,16 @@ pub(crate) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    pub(crate) fn begin(connection: &'a Connection, mac: &'a dyn RecordMac, at: i64) -> Result<Self, Failure> {
-        Ok(Self { connection, mac, at, head: rows::log_head(connection)?, public: Vec::new() })
+    /// `acknowledged` is the head that the writer knows to have been there.
+    pub(crate) fn begin(
+        connection: &'a Connection,
+        mac: &'a dyn RecordMac,
+        at: i64,
+        acknowledged: &Head,
+    ) -> Result<Self, Failure> {
+        let head = rows::log_head(connection)?;
+        head.must_follow(acknowledged).map_err(Failure::Group)?;
+        Ok(Self { connection, mac, at, head, public: Vec::new() })
     }
 
     /// Makes one batch, or refuses it alone: the inner error.
@@ -90,14 +98,14 @@ impl<'a> Group<'a> {
         Ok(Ok(committed))
     }
 
-    /// Extends the log's head over what was appended, and says how long the log is now.
-    pub(crate) fn finish(self, head: &dyn LogHead) -> Result<u64, Failure> {
+    /// Extends the log's head over what was appended, and gives the new one.
+    pub(crate) fn finish(self, head: &dyn LogHead) -> Result<Head, Failure> {
         let Head { size, state } = &self.head;
         let first = size - self.public.len() as u64;
         let extended = head.extend(state.as_deref(), first, &self.public);
         let state = extended.map_err(|reason| Failure::Group(Error::LogHead(reason)))?;
         self.execute("UPDATE log_head SET size = ?1, state = ?2 WHERE id = 0", params![stored_size(*size)?, state])?;
-        Ok(*size)
+        Ok(Head { size: *size, state: Some(state) })
     }
 
     /// Has every batch been refused?

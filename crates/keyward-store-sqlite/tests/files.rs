@@ -90,6 +90,24 @@ fn files_are_their_owners_alone() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     drop(Sqlite::open(&path, || 0).unwrap());
     assert_eq!(mode("new/folder/store.db"), 0o600, "rights of others are taken back");
+    // A copy that came with them, once with a write-ahead log and once without.
+    for (copy, with_log) in [("one.db", false), ("two.db", true)] {
+        fs::copy(&path, home.file(copy)).unwrap();
+        if with_log {
+            fs::write(home.file("two.db-wal"), "").unwrap();
+            fs::set_permissions(home.file("two.db-wal"), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        fs::set_permissions(home.file(copy), fs::Permissions::from_mode(0o644)).unwrap();
+        let engine = Sqlite::open(&home.file(copy), || 0).unwrap();
+        engine.put_meta("some", Some(b"fact")).unwrap();
+        for suffix in ["", "-wal", "-shm"] {
+            assert_eq!(mode(&format!("{copy}{suffix}")), 0o600, "{copy}{suffix}");
+        }
+    }
+    fs::write(home.file("other"), "not a database of ours").unwrap();
+    fs::set_permissions(home.file("other"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(Sqlite::open(&home.file("other"), || 0).is_err());
+    assert_eq!(mode("other"), 0o644, "somebody else's file stays as it is");
 }
 
 #[test]
@@ -131,6 +149,31 @@ fn a_restore_overwrites_nothing() {
     assert_eq!(keys(&home.open()).unwrap(), ["a", "b", "c"]);
     let before = kit::store(Sqlite::open(&aside, || 0).unwrap());
     assert_eq!(keys(&before).unwrap(), ["a", "b", "c", "later"], "what was replaced is still there");
+}
+
+/// A process was killed before, and power fails between the renames: the log is not where the database is.
+#[test]
+fn what_is_set_aside_is_whole_without_its_log() {
+    let home = Home::with_records();
+    let store = home.open();
+    store.engine().closes_briefly();
+    store.commit(put("later", b"")).unwrap();
+    drop(store);
+    assert!(fs::metadata(home.file("store.db-wal")).unwrap().len() > 0);
+    let aside = set_aside(&home.path()).unwrap();
+    fs::copy(&aside, home.file("alone.db")).unwrap();
+    let alone = kit::store(Sqlite::open(&home.file("alone.db"), || 0).unwrap());
+    assert_eq!(keys(&alone).unwrap(), ["a", "b", "c", "later"]);
+}
+
+#[test]
+fn a_damaged_database_is_set_aside_as_it_is() {
+    let home = Home::with_records();
+    fs::write(home.path(), "no database any more").unwrap();
+    fs::write(home.file("store.db-wal"), "nor a log").unwrap();
+    let aside = set_aside(&home.path()).unwrap();
+    assert_eq!(fs::read_to_string(&aside).unwrap(), "no database any more");
+    assert_eq!(fs::read_to_string(format!("{}-wal", aside.display())).unwrap(), "nor a log");
 }
 
 #[test]

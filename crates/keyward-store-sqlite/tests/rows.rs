@@ -94,3 +94,26 @@ fn a_head_that_was_put_back_stops_the_log() {
     assert!(matches!(refused, Err(Error::Damaged { .. })), "{refused:?}");
     assert_eq!(store.get("secret", b"d"), Ok(None));
 }
+
+#[test]
+fn a_log_that_was_put_back_by_its_last_group_is_not_continued() {
+    let home = Home::with_records();
+    let store = home.open();
+    store.commit(put("c", b"new")).unwrap();
+    home.alter("CREATE TABLE before AS SELECT * FROM log_head");
+    store.commit(put("d", b"")).unwrap();
+    for put_back in [
+        "DELETE FROM log WHERE idx = 4",
+        "DELETE FROM record WHERE key = X'64'",
+        "DELETE FROM record_index WHERE key = X'64'",
+        "REPLACE INTO log_head SELECT * FROM before",
+        "DROP TABLE before",
+    ] {
+        home.alter(put_back);
+    }
+    for put_back in ["UPDATE log_head SET size = 4", "UPDATE log_head SET size = 5"] {
+        home.alter(put_back);
+        let refused = store.commit(put("e", b""));
+        assert!(matches!(refused, Err(Error::Damaged { .. })), "{put_back}: {refused:?}");
+    }
+}

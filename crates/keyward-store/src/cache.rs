@@ -88,10 +88,26 @@ impl Cache {
 
     /// Takes over what a batch did.
     pub(crate) fn committed(&self, batch: &Batch) {
+        let mut made = HashMap::new();
         for change in batch.changes() {
             match change {
-                Change::Put(put) => self.take_put(put, batch.expectations()),
-                Change::Delete(delete) => self.forget(&delete.collection, &delete.key),
+                Change::Put(put) => self.take_put(put, batch.expectations(), &mut made),
+                Change::Delete(delete) => {
+                    made.insert(record_place(&delete.collection, &delete.key), None);
+                    self.forget(&delete.collection, &delete.key);
+                }
+            }
+        }
+    }
+
+    /// Forgets what a batch expected that was refused for it: whoever tries again asks the engine.
+    pub(crate) fn refused(&self, batch: &Batch) {
+        for expect in batch.expectations() {
+            match expect {
+                Expect::Absent { collection, key } | Expect::Generation { collection, key, .. } => {
+                    self.forget(collection, key);
+                }
+                Expect::AbsentIndex { .. } | Expect::Header { .. } | Expect::Lease { .. } => {}
             }
         }
     }
@@ -109,12 +125,15 @@ impl Cache {
         }
     }
 
-    fn take_put(&self, put: &Put, expected: &[Expect]) {
+    /// `made` are the generations that earlier changes of the batch left, where they are known. What a
+    /// reader has put here meanwhile says nothing: he may have seen this very commit already.
+    fn take_put(&self, put: &Put, expected: &[Expect], made: &mut HashMap<Vec<u8>, Option<u64>>) {
         let place = record_place(&put.collection, &put.key);
         let mut part = self.part(&place);
         part.changes += 1;
-        let known = part.records.get(&place).map(|record| record.generation);
-        match known.or_else(|| expected_generation(put, expected)) {
+        let before = made.get(&place).copied().unwrap_or_else(|| expected_generation(put, expected));
+        made.insert(place.clone(), before.map(|before| before + 1));
+        match before {
             // An engine counts a generation on with each put.
             Some(before) => {
                 let record = Record {
@@ -252,6 +271,10 @@ mod tests {
         Batch::record(LogEntry { public: vec![1], private: vec![] })
     }
 
+    fn at(generation: u64) -> Expect {
+        Expect::Generation { collection: "c".into(), key: b"k".to_vec(), generation }
+    }
+
     fn keep(cache: &Cache, record: &Record) {
         let moment = cache.record("c", &record.key).expect_err("it is not there");
         cache.keep_record("c", record, moment);
@@ -261,8 +284,13 @@ mod tests {
     fn a_put_takes_the_place_of_what_was_kept() {
         let cache = Cache::new(1 << 20);
         keep(&cache, &record("k", 3, "a"));
-        cache.committed(&batch().put(put(&record("k", 4, "a"))));
+        cache.committed(&batch().expect(at(3)).put(put(&record("k", 4, "a"))));
         assert_eq!(cache.record("c", b"k").ok(), Some(record("k", 4, "a")));
+        cache.committed(&batch().expect(at(4)).put(put(&record("k", 5, "a"))).put(put(&record("k", 6, "a"))));
+        assert_eq!(cache.record("c", b"k").ok(), Some(record("k", 6, "a")), "twice in one batch");
+        cache.committed(&batch().put(put(&record("k", 7, "a"))));
+        assert!(cache.record("c", b"k").is_err(), "nobody knows of which generation it is now");
+        keep(&cache, &record("k", 7, "a"));
         cache.committed(&batch().delete(Delete { collection: "c".into(), key: b"k".to_vec() }));
         assert!(cache.record("c", b"k").is_err());
     }
@@ -270,13 +298,33 @@ mod tests {
     #[test]
     fn a_put_of_an_unknown_record_is_kept_where_its_generation_was_expected() {
         let cache = Cache::new(1 << 20);
-        let expect = Expect::Generation { collection: "c".into(), key: b"k".to_vec(), generation: 6 };
         cache.committed(&batch().put(put(&record("k", 7, "a"))));
         assert!(cache.record("c", b"k").is_err(), "its generation is not known");
-        cache.committed(&batch().expect(expect).put(put(&record("k", 7, "a"))));
+        cache.committed(&batch().expect(at(6)).put(put(&record("k", 7, "a"))));
         assert_eq!(cache.record("c", b"k").ok(), Some(record("k", 7, "a")));
         cache.unknown(&batch().put(put(&record("k", 8, "a"))));
         assert!(cache.record("c", b"k").is_err(), "whether it was written is not known");
+    }
+
+    #[test]
+    fn who_sees_a_commit_before_it_is_acknowledged_makes_it_no_later_one() {
+        let cache = Cache::new(1 << 20);
+        let absent = Expect::Absent { collection: "c".into(), key: b"k".to_vec() };
+        // The engine has made it, and shows it, before the store says so.
+        keep(&cache, &record("k", 1, "a"));
+        cache.committed(&batch().expect(absent).put(put(&record("k", 1, "a"))));
+        assert!(cache.record("c", b"k").is_err(), "a generation that was not told");
+        keep(&cache, &record("k", 2, "a"));
+        cache.committed(&batch().expect(at(1)).put(put(&record("k", 2, "a"))));
+        assert_eq!(cache.record("c", b"k").ok(), Some(record("k", 2, "a")));
+    }
+
+    #[test]
+    fn who_is_refused_asks_anew() {
+        let cache = Cache::new(1 << 20);
+        keep(&cache, &record("k", 3, "a"));
+        cache.refused(&batch().expect(at(3)));
+        assert!(cache.record("c", b"k").is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What an engine does: it keeps bytes, and makes batches durable.
 
+use std::cmp::Ordering;
 use std::path::Path;
 
 use crate::{Batch, KeyRange, LogHead, Nodes, RecordMac, Result, StoredRecord, Tombstone};
@@ -107,6 +108,26 @@ pub struct Head {
     pub size: u64,
     /// What the caller's [`LogHead`] returned last.
     pub state: Option<Vec<u8>>,
+}
+
+impl Head {
+    /// Refuses a head that must not be continued after `acknowledged`, the one after the last group that
+    /// this process acknowledged: it lies before that, or is another of the same size, so somebody put
+    /// the log back or exchanged it. For the engines, inside the transaction.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    ///
+    /// [`Error::Damaged`]: crate::Error::Damaged
+    pub fn must_follow(&self, acknowledged: &Self) -> Result<()> {
+        let detail = match self.size.cmp(&acknowledged.size) {
+            Ordering::Greater => return Ok(()),
+            Ordering::Equal if self.state == acknowledged.state => return Ok(()),
+            Ordering::Equal => "the head of its log is not the one that was written last".into(),
+            Ordering::Less => format!("its log has {} entries, {} were written", self.size, acknowledged.size),
+        };
+        Err(crate::Error::Damaged { detail })
+    }
 }
 
 /// One entry of the log, with its place.

@@ -80,8 +80,9 @@ pub enum Error {
     /// No space left; nothing was written.
     #[error("the disk is full; nothing was written")]
     Full,
-    /// Another process holds the database's write lock for too long.
-    #[error("the database is being written by another process")]
+    /// Others hold the database for too long: another process its write lock, or long reads all places
+    /// there are for them.
+    #[error("the database is busy: another process writes to it, or too many long reads are under way")]
     Busy,
     /// The operating system failed a read, write or flush; nothing was acknowledged.
     #[error("{action}: {detail}")]
@@ -94,7 +95,8 @@ pub enum Error {
     /// The caller's [`LogHead`](crate::LogHead) refused the entries.
     #[error("the log refused the entries: {0}")]
     LogHead(String),
-    /// The thread that committed for this caller panicked before it had an answer.
+    /// There is no answer: the thread that committed for this caller panicked, or the database went away
+    /// while it committed and did not come back.
     #[error("the commit was interrupted; its outcome is unknown")]
     Interrupted,
 }

@@ -203,7 +203,7 @@ impl Unanswered<'_> {
             match answer {
                 Ok(_) => self.cache.committed(batch),
                 // It was refused before anything was written.
-                Err(crate::Error::Conflict(_)) => {}
+                Err(crate::Error::Conflict(_)) => self.cache.refused(batch),
                 Err(_) => self.cache.unknown(batch),
             }
         }

@@ -96,6 +96,9 @@ pub struct VersionHead {
     pub bits: u16,
     /// Keyed hash of the value: equal values have equal fingerprints. 32 bytes in hex.
     pub fingerprint: String,
+    /// Whether it ever counted as a secret. What a head is called afterwards takes nobody's knowledge back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
 }
 
 /// How a value is structured.
@@ -143,6 +146,16 @@ impl Head {
     pub fn version(&self, version: Version) -> Option<&VersionHead> {
         let index = usize::try_from(version.get() - 1).ok()?;
         self.versions.get(index).filter(|v| v.version == version)
+    }
+
+    /// Whether its values have to be kept from anybody, as it is called now.
+    pub fn is_secret(&self) -> bool {
+        self.kind.is_secret() && self.access != Some(Access::Public)
+    }
+
+    /// Whether a version counts as a secret, or ever did.
+    pub fn was_secret(&self, version: &VersionHead) -> bool {
+        version.secret || self.is_secret()
     }
 
     /// The number that the next value gets.

@@ -18,6 +18,8 @@ pub struct Actor {
     pub expects: Expected,
     /// That he does the vault's own work: his changes are refused once somebody else leads.
     pub lead: Option<Lead>,
+    /// That he keeps what he reads, as long as its environment allows, for when he cannot ask.
+    pub keeps: bool,
     /// That what he asks for is carried out once: his first change is marked as done.
     pub once: Option<Once>,
 }
@@ -32,6 +34,7 @@ impl Actor {
             address: None,
             expects: Expected::Anything,
             lead: None,
+            keeps: false,
             once: None,
         }
     }

@@ -1,6 +1,6 @@
 //! How far each place that alerts go to has been told of the log, so that who sends them goes on
-//! where he or another process stopped. A place moves once what is before it has arrived: after a
-//! crash nothing is left out, and what had just arrived comes again.
+//! where he or another process stopped. A place moves once what is before it has arrived, or it is told
+//! how much was dropped for it: after a crash nothing is left out, and what had just arrived comes again.
 
 use std::collections::HashMap;
 

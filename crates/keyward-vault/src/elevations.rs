@@ -1,7 +1,7 @@
 //! Rights for a while: asked for and given by a second person, or taken in an emergency, with a
 //! reason and an alarm. Both end by themselves.
 
-use keyward_access::{Elevation, ElevationState, Object, Role, RoleBinding, Subject};
+use keyward_access::{Cause, Denial, Elevation, ElevationState, Object, Role, RoleBinding, Subject};
 use keyward_audit::Action as ActionName;
 use keyward_types::{BindingId, ElevationId, Operation, PrincipalId, Timestamp};
 
@@ -123,6 +123,13 @@ impl Vault {
         if !actor.caller.works_in(project.id) {
             // Whether there is such a project is not told either.
             let denial = self.denial(actor, Operation::Read, Object::Project(self.id(), project.id));
+            return Err(self.denied(actor, denial, ActionName::BreakGlass, reach.names()));
+        }
+        // An emergency is none of the network's: rights that count nowhere would only raise an alarm.
+        let object = Object::Project(self.id(), project.id);
+        if !actor.caller.is_admitted(&object) {
+            let cause = Cause::Network(Box::new(actor.caller.address()));
+            let denial = Denial { cause, ..self.denial(actor, Operation::Read, object) };
             return Err(self.denied(actor, denial, ActionName::BreakGlass, reach.names()));
         }
         let asked =

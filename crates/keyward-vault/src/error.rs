@@ -102,6 +102,9 @@ pub enum Error {
     /// Something is in the way of a change.
     #[error("{0}")]
     Refused(String),
+    /// Whoever sets these networks comes from none of them.
+    #[error("{} in none of these networks: you would keep yourself out", from_where(.0))]
+    Outside(Option<std::net::IpAddr>),
     /// A value over the limit.
     #[error("the value has {size} bytes, {} are allowed", crate::MAX_VALUE)]
     TooLarge {
@@ -135,4 +138,11 @@ pub enum Error {
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
+}
+
+fn from_where(address: &Option<std::net::IpAddr>) -> String {
+    match address {
+        Some(address) => format!("you come from `{address}`, which is"),
+        None => "this connection is".into(),
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use keyward_access::{Permit, authorize};
 use keyward_store::Committed;
-use keyward_types::{Read, SecretName, Version};
+use keyward_types::{Read, SecretName, Timestamp, Version};
 
 use crate::actor::Actor;
 use crate::record::{Via, proofs};
@@ -21,6 +21,8 @@ use crate::{Error, Loaded, Opened, Scope, Vault};
 pub struct Unopened {
     parts: Vec<(Permit<Read>, Loaded, Sealed)>,
     holdings: Vec<Option<String>>,
+    /// Until when each may be kept.
+    kept: Vec<Option<Timestamp>>,
     committed: keyward_store::Result<Committed>,
 }
 
@@ -53,6 +55,7 @@ impl Vault {
             let sealed = self.sealed(&loaded)?;
             parts.push((permit, loaded, sealed));
         }
+        let kept = parts.iter().map(|(_, loaded, _)| loaded.kept_until(actor)).collect();
         let permits: Vec<_> = parts.iter().map(|(permit, loaded, _)| (permit, loaded)).collect();
         let keys =
             permits.iter().map(|(_, loaded)| reads_key(actor.principal(), &loaded.head().place, loaded.version()));
@@ -62,7 +65,7 @@ impl Vault {
         let (counting, settled) = (Arc::clone(&self.counting), Arc::clone(&counted));
         let submitted = change.submit(move |committed| {
             counting.settle(&settled, committed.is_ok());
-            done(Unopened { parts, holdings, committed });
+            done(Unopened { parts, holdings, kept, committed });
         });
         if !matches!(submitted, Ok(true)) {
             turn.take_back(&counted);
@@ -82,11 +85,12 @@ impl Vault {
         let (permits, rest): (Vec<_>, Vec<_>) =
             unopened.parts.into_iter().map(|(permit, loaded, sealed)| (permit, (loaded, sealed))).unzip();
         let proofs = proofs(permits, unopened.holdings, committed);
-        let opened = proofs.into_iter().zip(rest).map(|(proof, (loaded, sealed))| {
-            let holding = proof.holding().map(str::to_owned);
-            let value = self.open(proof, &sealed)?;
-            Ok(Opened { loaded, value, holding })
-        });
+        let opened =
+            proofs.into_iter().zip(rest).zip(unopened.kept).map(|((proof, (loaded, sealed)), offline_until)| {
+                let holding = proof.holding().map(str::to_owned);
+                let value = self.open(proof, &sealed)?;
+                Ok(Opened { loaded, value, holding, offline_until })
+            });
         opened.collect::<Result<_, Error>>().map(Some)
     }
 }

@@ -115,7 +115,9 @@ impl Vault {
         }
         let keys = std::slice::from_ref(self.verifier());
         let (seen, _) = Head::open(&anchor.state, keys)?;
-        let now = self.store.log_head()?;
+        // Others go on writing: the head and what it is of are read at one moment.
+        let reader = self.store.snapshot()?;
+        let now = reader.log_head()?;
         let state = now.state.ok_or(Error::Damaged("the log has no head"))?;
         let (now, _) = Head::open(&state, keys)?;
         let mut frontier = seen.frontier;
@@ -123,7 +125,8 @@ impl Vault {
             return Ok(Standing::Older);
         }
         while frontier.size() < now.frontier.size() {
-            let rows = self.store.log(frontier.size(), 1024)?;
+            let left = usize::try_from(now.frontier.size() - frontier.size()).unwrap_or(usize::MAX);
+            let rows = reader.log(frontier.size(), left.min(1024))?;
             if rows.is_empty() {
                 return Ok(Standing::Forked);
             }

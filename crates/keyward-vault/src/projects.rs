@@ -29,7 +29,7 @@ impl Vault {
         let permit = self.permit_administer(actor, Object::Vault(self.id()), ActionName::ProjectCreate, &names)?;
         let now = self.tools.clock.now();
         let id = ProjectId::random(&*self.tools.random)?;
-        let project = Project { id, name: name.clone(), created_at: now, key_generation: 1 };
+        let project = Project { id, name: name.clone(), created_at: now, key_generation: 1, networks: Vec::new() };
         let telling = Telling::new(ActionName::ProjectCreate, Object::Project(self.id(), id)).names(names);
         let mut change = Change::permitted(self, actor, permit, telling);
         change.expect_free::<Project>("name", name.as_str().as_bytes().to_vec());
@@ -42,8 +42,7 @@ impl Vault {
             // A millisecond apart, so that they are listed in the order in which they were named.
             let created_at = keyward_types::Timestamp(now.0 + i as i64);
             let id = EnvironmentId::random(&*self.tools.random)?;
-            let environment =
-                Environment { id, project: project.id, name: environment.clone(), parent: None, created_at };
+            let environment = Environment::new(id, project.id, environment.clone(), created_at);
             change.put(&environment);
         }
         change.commit().map_err(|error| exists(error, "project", name.as_str()))?;
@@ -121,13 +120,8 @@ impl Vault {
         let object = Object::Project(self.id(), project.id);
         let permit = self.permit_administer(actor, object, ActionName::EnvironmentAdd, &names)?;
         let id = EnvironmentId::random(&*self.tools.random)?;
-        let environment = Environment {
-            id,
-            project: project.id,
-            name: name.clone(),
-            parent: parent.map(|parent| parent.environment.id),
-            created_at: self.tools.clock.now(),
-        };
+        let made = Environment::new(id, project.id, name.clone(), self.tools.clock.now());
+        let environment = Environment { parent: parent.map(|parent| parent.environment.id), ..made };
         let object = Object::Environment(self.id(), project.id, id);
         let mut change =
             Change::permitted(self, actor, permit, Telling::new(ActionName::EnvironmentAdd, object).names(names));

@@ -3,7 +3,7 @@
 use keyward_access::{Facts, Object, Permit, Protected, SecretFacts, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
-    EnvironmentName, Head, Operation, ProjectName, Read, Secret, SecretName, Timestamp, Use, Version, VersionState,
+    Clock, EnvironmentName, Head, ProjectName, Read, Secret, SecretName, Timestamp, Use, Version, VersionState,
 };
 
 use crate::actor::Actor;
@@ -28,6 +28,7 @@ pub struct Loaded {
     version: Version,
     project: ProjectName,
     environment: EnvironmentName,
+    offline_until: Option<Timestamp>,
 }
 
 /// A value that left, with what it is.
@@ -39,6 +40,8 @@ pub struct Opened {
     pub value: Secret<Vec<u8>>,
     /// The holding that was opened for it.
     pub holding: Option<String>,
+    /// Until when its reader may keep it for when he cannot ask, if he said that he does.
+    pub offline_until: Option<Timestamp>,
 }
 
 /// A value that keyward applies itself, for at most [`Lease::SECONDS`]. It cannot be taken out.
@@ -85,6 +88,11 @@ impl Loaded {
     /// The environment that answered; a parent of the one asked, where that lacks the name.
     pub fn environment(&self) -> &EnvironmentName {
         &self.environment
+    }
+
+    /// Until when this reader keeps it, where he said that he does and its environment lets him.
+    pub(crate) fn kept_until(&self, actor: &Actor) -> Option<Timestamp> {
+        self.offline_until.filter(|_| actor.keeps)
     }
 
     pub(crate) fn names(&self) -> Names {
@@ -241,8 +249,7 @@ impl Vault {
             Err(missing) => missing,
         };
         let (object, names) = (scope.object(self.id()), scope.names(Some(name)));
-        if !self.may_miss(actor, scope, name) {
-            let denial = self.denial(actor, Operation::Read, object);
+        if let Err(denial) = self.may_miss::<Read>(actor, scope, name) {
             return Err(self.denied(actor, denial, ActionName::SecretRead, names));
         }
         Err(self.not_found(actor, object, ActionName::SecretRead, names, missing))
@@ -280,7 +287,7 @@ impl Vault {
         version: Option<Version>,
     ) -> Result<Option<Result<Loaded, Error>>, Error> {
         let row = self.head_row(scope, name)?;
-        Ok(row.map(|row| pick(&row.record, version).map(|version| loaded(row, version, scope))))
+        Ok(row.map(|row| pick(&row.record, version).map(|version| loaded(row, version, scope, &*self.tools.clock))))
     }
 
     /// Before a parent answers in a name's place: the index of names is not authentic by itself,
@@ -316,7 +323,7 @@ impl Vault {
                     continue;
                 }
                 if !all.iter().any(|nearer| nearer.head.name == row.record.name) {
-                    all.push(loaded(row, version, &scope));
+                    all.push(loaded(row, version, &scope, &*self.tools.clock));
                 }
             }
         }
@@ -342,7 +349,8 @@ impl Vault {
             .map(|(loaded, proof)| {
                 let holding = proof.holding().map(str::to_owned);
                 let value = self.open(proof, &self.sealed(&loaded)?)?;
-                Ok(Opened { loaded, value, holding })
+                let offline_until = loaded.kept_until(actor);
+                Ok(Opened { loaded, value, holding, offline_until })
             })
             .collect()
     }
@@ -382,12 +390,14 @@ impl Vault {
     }
 }
 
-pub(crate) fn loaded(row: records::Row<Head>, version: Version, scope: &Scope) -> Loaded {
+pub(crate) fn loaded(row: records::Row<Head>, version: Version, scope: &Scope, clock: &dyn Clock) -> Loaded {
+    let until = |seconds: u32| Timestamp(clock.now().0 + i64::from(seconds) * 1000);
     Loaded {
         head: row.record,
         version,
         project: scope.project.name.clone(),
         environment: scope.environment.name.clone(),
+        offline_until: scope.environment.offline_seconds.map(until),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use keyward_access::{About, Facts, Object, Permit, authorize};
+use keyward_access::{About, Cause, Facts, Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
     EnvironmentId, EnvironmentName, Head, KnownSecret, Match, Place, ProjectName, SecretId, Version, VersionState,
@@ -90,20 +90,27 @@ impl Vault {
     fn permit_match(&self, actor: &Actor) -> Result<(Object, Permit<Match>, Catalogue), Error> {
         let object = Object::Vault(self.id());
         let denial = match authorize::<Match>(&actor.caller, &object) {
-            Ok(permit) => return Ok((object, permit, self.catalogue(|_| true)?)),
+            // A right to the whole vault is none to projects that are for other networks.
+            Ok(permit) => {
+                let catalogue = self.catalogue(|about| actor.caller.is_admitted(&about.object))?;
+                return Ok((object, permit, catalogue));
+            }
             Err(denial) => denial,
         };
-        let mut first = None;
+        let (mut first, mut outside) = (None, None);
         let catalogue = self.catalogue(|about| match authorize::<Match>(&actor.caller, about) {
             Ok(permit) => {
                 first.get_or_insert((about.object, permit));
                 true
             }
-            Err(_) => false,
+            Err(denial) => {
+                outside = outside.take().or_else(|| (denial.cause != Cause::Rights).then_some(denial));
+                false
+            }
         })?;
         match first {
             Some((object, permit)) => Ok((object, permit, catalogue)),
-            None => Err(self.denied(actor, denial, ActionName::SecretMatch, Names::default())),
+            None => Err(self.denied(actor, outside.unwrap_or(denial), ActionName::SecretMatch, Names::default())),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use keyward_access::{Denial, Object, Permit};
+use keyward_access::{Cause, Denial, Object, Permit};
 use keyward_audit::{Action as ActionName, Outcome};
 use keyward_store::Committed;
 use keyward_types::{Action, Operation, Place, Timestamp, Version};
@@ -67,7 +67,7 @@ impl Via {
         }
     }
 
-    fn logged(self) -> keyward_audit::Via {
+    pub(crate) fn logged(self) -> keyward_audit::Via {
         match self {
             Self::Read => keyward_audit::Via::Read,
             Self::Run => keyward_audit::Via::Run,
@@ -201,7 +201,10 @@ impl Vault {
             let telling = Telling::new(via.action(), *permit.object())
                 .version(version, &head.fingerprint)
                 .via(via.logged())
-                .names(loaded.names());
+                .names(match loaded.kept_until(actor) {
+                    Some(until) => loaded.names().with("offline_until", until.to_string()),
+                    None => loaded.names(),
+                });
             let change = match &mut change {
                 Some(change) => {
                     change.also(telling);
@@ -211,6 +214,9 @@ impl Vault {
             };
             holdings.push(match (A::OPERATION, via.holding()) {
                 (Operation::Read, Some(kind)) => {
+                    // What is kept does not end with the child that it was read for.
+                    let kept = loaded.kept_until(actor).is_some() && kind == HoldingKind::Run;
+                    let kind = if kept { HoldingKind::Read } else { kind };
                     let read = Read { place, version, kind, now };
                     Some(self.count_read(change, actor, read, &mut counted, turn.as_deref())?)
                 }
@@ -284,6 +290,10 @@ impl Vault {
 
     /// Records a denial, and hands it back as the error it is.
     pub(crate) fn denied(&self, actor: &Actor, denial: Denial, action: ActionName, names: Names) -> Error {
+        let names = match &denial.cause {
+            Cause::Rights => names,
+            Cause::Network(_) => names.with("why", "not from the project's networks"),
+        };
         let telling = Telling::new(action, denial.object).outcome(Outcome::Denied).names(names);
         match Change::told(self, actor, telling).commit() {
             Ok(_) => Error::Denied(denial),

@@ -1,6 +1,7 @@
 //! What the vault keeps beside heads: projects, environments, wrapped keys, sealed values,
 //! bindings of folders, reads and holdings; and the typed door to the store.
 
+use keyward_access::Network;
 use keyward_store::{Expect, KeyRange, Put, Store};
 use keyward_types::{
     EnvironmentId, EnvironmentName, Place, PrincipalId, ProjectId, ProjectName, Record, Timestamp, Version,
@@ -22,6 +23,9 @@ pub struct Project {
     pub created_at: Timestamp,
     /// The generation of its key that new values are sealed under.
     pub key_generation: u32,
+    /// From where it may be used; empty: from everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Network>,
 }
 
 /// An environment of a project.
@@ -39,6 +43,10 @@ pub struct Environment {
     pub parent: Option<EnvironmentId>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// For how many seconds a client may keep what it read of it, for when it does not reach its server;
+    /// `None`: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline_seconds: Option<u32>,
 }
 
 /// A value as it lies in the store: only the vault's keys open it, and only in its place.
@@ -149,6 +157,13 @@ impl Record for Project {
     }
     fn indexes(&self) -> Vec<(&'static str, Vec<u8>)> {
         vec![("name", self.name.as_str().as_bytes().to_vec())]
+    }
+}
+
+impl Environment {
+    /// One that reads from no other, and of which nothing is kept elsewhere.
+    pub(crate) fn new(id: EnvironmentId, project: ProjectId, name: EnvironmentName, created_at: Timestamp) -> Self {
+        Self { id, project, name, parent: None, created_at, offline_seconds: None }
     }
 }
 
@@ -270,7 +285,7 @@ pub(crate) fn absent_at<R: Record>(key: Vec<u8>) -> Expect {
 }
 
 /// The MAC was checked by the store, so that bytes which do not parse are of another keyward.
-fn parse<R: Record>(row: &keyward_store::Record) -> Result<Row<R>, Error> {
+pub(crate) fn parse<R: Record>(row: &keyward_store::Record) -> Result<Row<R>, Error> {
     let record = serde_json::from_slice(&row.value)
         .map_err(|_| Error::Damaged("a record was written by a newer keyward, or by none"))?;
     Ok(Row { record, generation: row.generation })

@@ -26,7 +26,7 @@ impl Vault {
                 let kept = row.record.versions.iter().filter(|version| version.state != VersionState::Destroyed);
                 for version in kept.map(|version| version.version).collect::<Vec<_>>() {
                     let row = Row { record: row.record.clone(), generation: row.generation };
-                    loaded.push(crate::read::loaded(row, version, &scope));
+                    loaded.push(crate::read::loaded(row, version, &scope, &*self.tools.clock));
                 }
             }
         }

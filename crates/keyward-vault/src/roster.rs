@@ -1,16 +1,17 @@
 //! Who there is and with which roles: people, groups, bindings and policies, read once and kept
-//! until one of them changes. Secrets are not among them.
+//! until one of them changes; and the projects that are for some networks alone. Secrets are not
+//! among them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use keyward_access::{
-    Caller, Group, Identity, Login, Policies, PolicyRecord, Role, RoleBinding, Standing, Subject, TokenRecord,
+    Bounds, Caller, Group, Identity, Login, Policies, PolicyRecord, Role, RoleBinding, Standing, Subject, TokenRecord,
 };
 use keyward_store::Store;
 use keyward_types::{BindingId, PrincipalId, Record};
 
-use crate::records;
+use crate::records::{self, Project};
 use crate::{Error, Vault};
 
 /// Everybody, at one moment.
@@ -19,6 +20,7 @@ pub(crate) struct Roster {
     groups: Vec<Group>,
     bindings: HashMap<Subject, Vec<RoleBinding>>,
     policies: Arc<Policies>,
+    bounds: Arc<Bounds>,
     standings: Mutex<HashMap<PrincipalId, Arc<Standing>>>,
 }
 
@@ -38,8 +40,8 @@ struct Present {
 const TOKENS: usize = 16 * 1024;
 
 /// What the roster is made of.
-const COLLECTIONS: [&str; 4] =
-    [Identity::COLLECTION, Group::COLLECTION, RoleBinding::COLLECTION, PolicyRecord::COLLECTION];
+const COLLECTIONS: [&str; 5] =
+    [Identity::COLLECTION, Group::COLLECTION, RoleBinding::COLLECTION, PolicyRecord::COLLECTION, Project::COLLECTION];
 
 impl Known {
     /// Whether a change in this collection can make anything of it untrue.
@@ -117,7 +119,8 @@ impl Vault {
         self.known.forget_all();
     }
 
-    /// Somebody who has been identified by other means than a token, with his present rights.
+    /// Somebody who has been identified by other means than a token, with his present rights. Where he
+    /// comes from is added by who knows it ([`Caller::coming_from`]).
     ///
     /// # Errors
     /// [`Error::NotIdentified`] when there is no such account or it is disabled.
@@ -136,7 +139,9 @@ impl Roster {
         for binding in with_owner(all(store)?, first_owner) {
             bindings.entry(binding.subject.clone()).or_default().push(binding);
         }
-        Ok(Self { people, groups: all(store)?, bindings, policies, standings: Mutex::default() })
+        let bounds = all::<Project>(store)?.into_iter().map(|project| (project.id, project.networks)).collect();
+        let bounds = Arc::new(bounds);
+        Ok(Self { people, groups: all(store)?, bindings, policies, bounds, standings: Mutex::default() })
     }
 
     /// The account of this principal.
@@ -198,7 +203,8 @@ impl Roster {
         let subjects = std::iter::once(Subject::Principal(principal.clone())).chain(subjects);
         let bindings = subjects.flat_map(|subject| self.bindings_of(&subject).to_vec()).collect();
         let groups = groups.iter().map(|group| (group.id, group.name.clone())).collect();
-        Standing::new(principal, identity.login.clone(), groups, bindings, policies)
+        let standing = Standing::new(principal, identity.login.clone(), groups, bindings, policies);
+        standing.within(Arc::clone(&self.bounds))
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a caller may know of. Who may not list gets the same answer for what is not there as for
 //! what he has no right to.
 
-use keyward_access::{About, Denial, Facts, Object, Permit, SecretFacts, authorize};
+use keyward_access::{About, Cause, Denial, Facts, Object, Permit, SecretFacts, authorize};
 use keyward_audit::Action as ActionName;
-use keyward_types::{EnvironmentName, Head, List, Operation, ProjectName, SecretName};
+use keyward_types::{Action, EnvironmentName, Head, List, Operation, ProjectName, SecretName};
 
 use crate::actor::Actor;
 use crate::change::Names;
@@ -114,29 +114,74 @@ impl Vault {
         !actor.caller.tells_secrets_apart() || authorize::<List>(&actor.caller, &scope.about_head(head)).is_ok()
     }
 
-    /// Whether the caller may know that there is nothing of this name in an environment.
-    pub(crate) fn may_miss(&self, actor: &Actor, scope: &Scope, name: &SecretName) -> bool {
-        authorize::<List>(&actor.caller, &scope.about_name(self.id(), name)).is_ok()
+    /// Lets a caller go on who may know that there is nothing of this name in an environment. All
+    /// others get the denial that `A` would get if it were there.
+    pub(crate) fn may_miss<A: Action>(&self, actor: &Actor, scope: &Scope, name: &SecretName) -> Result<(), Denial> {
+        let about = scope.about_name(self.id(), name);
+        match authorize::<List>(&actor.caller, &about) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(match authorize::<A>(&actor.caller, &about) {
+                Ok(_) => self.denial(actor, A::OPERATION, about.object),
+                Err(denial) => denial,
+            }),
+        }
     }
 
     /// A denial in the place of what is not there, for who may not know that.
     pub(crate) fn denial(&self, actor: &Actor, operation: Operation, object: Object) -> Denial {
-        Denial { principal: actor.principal().clone(), operation, object }
+        Denial { principal: actor.principal().clone(), operation, object, cause: Cause::Rights }
+    }
+
+    /// The project of this name as the caller sees it: one that he would see from its own networks is
+    /// a denial, and on record.
+    ///
+    /// # Errors
+    /// [`Error::NoProject`], [`Error::Denied`].
+    pub fn project_seen(&self, actor: &Actor, name: &ProjectName) -> Result<Project, Error> {
+        let project = self.project(name)?;
+        if self.may_list_project(actor, &project) || !self.environments_seen(actor, &project)?.is_empty() {
+            return Ok(project);
+        }
+        match self.outside(actor, &project)? {
+            Some(denial) => {
+                let names = Names { project: Some(name.clone()), ..Names::default() };
+                Err(self.denied(actor, denial, ActionName::SecretList, names))
+            }
+            None => Err(Error::NoProject(name.clone())),
+        }
+    }
+
+    /// The denial of who would see something of the project, did he not come from elsewhere.
+    fn outside(&self, actor: &Actor, project: &Project) -> Result<Option<Denial>, Error> {
+        let of_network = |about: &About<'_>| {
+            authorize::<List>(&actor.caller, about).err().filter(|denial| denial.cause != Cause::Rights)
+        };
+        let object = Object::Project(self.id(), project.id);
+        if let Some(denial) = of_network(&About { object, facts: Facts::project(&project.name) }) {
+            return Ok(Some(denial));
+        }
+        Ok(self.environments(project)?.iter().find_map(|environment| {
+            let object = Object::Environment(self.id(), project.id, environment.id);
+            of_network(&About { object, facts: Facts::environment(&project.name, &environment.name) })
+        }))
     }
 
     /// What somebody is told who named a project or environment that is not there.
     pub(crate) fn hidden(&self, actor: &Actor, error: Error, project: &ProjectName, operation: Operation) -> Error {
-        let (object, known) = match &error {
-            Error::NoProject(_) => (Object::Vault(self.id()), self.may_list_vault(actor)),
+        let vault = Object::Vault(self.id());
+        let (object, listed) = match &error {
+            Error::NoProject(_) => (vault, authorize::<List>(&actor.caller, &vault)),
             Error::NoEnvironment { .. } => match self.project(project) {
-                Ok(found) => (Object::Project(self.id(), found.id), self.may_list_project(actor, &found)),
-                Err(_) => (Object::Vault(self.id()), false),
+                Ok(found) => {
+                    let object = Object::Project(self.id(), found.id);
+                    let about = About { object, facts: Facts::project(&found.name) };
+                    (object, authorize::<List>(&actor.caller, &about))
+                }
+                Err(_) => (vault, Err(self.denial(actor, operation, vault))),
             },
             _ => return error,
         };
-        if known {
-            return error;
-        }
+        let Err(Denial { cause, .. }) = listed else { return error };
         let action = match operation {
             Operation::Read => ActionName::SecretRead,
             Operation::Use | Operation::Sign => ActionName::SecretUse,
@@ -146,6 +191,6 @@ impl Vault {
             Operation::Administer => ActionName::EnvironmentEdit,
         };
         let names = Names { project: Some(project.clone()), ..Names::default() };
-        self.denied(actor, self.denial(actor, operation, object), action, names)
+        self.denied(actor, Denial { cause, ..self.denial(actor, operation, object) }, action, names)
     }
 }

@@ -60,7 +60,7 @@ impl Vault {
             self.bury(&row, fault, from)?;
             return Err(Error::NotIdentified);
         }
-        let caller = self.caller_of(&row.record.principal)?;
+        let caller = self.caller_of(&row.record.principal)?.coming_from(from.address);
         if row.record.is_to_be_marked(now) {
             self.mark(&row, &caller, now, from)?;
         }

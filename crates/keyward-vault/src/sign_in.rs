@@ -252,7 +252,7 @@ impl Vault {
 
     /// Somebody who is known to be who he is, at this door.
     pub(crate) fn in_person(&self, principal: &PrincipalId, from: &Visitor<'_>) -> Result<Actor, Error> {
-        Ok(Actor::new(self.caller_of(principal)?, shown(from.agent)))
+        Ok(Actor::new(self.caller_of(principal)?.coming_from(from.address), shown(from.agent)))
     }
 
     pub(crate) fn about_vault(&self, action: ActionName) -> Telling {

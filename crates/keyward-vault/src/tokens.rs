@@ -196,7 +196,7 @@ impl Vault {
         let (Some(standing), None) = (standing, fault) else {
             return Ok(Shown::Refused { record, fault: fault.unwrap_or(TokenFault::Revoked) });
         };
-        let caller = Caller::member(standing, now).restricted(record.restriction());
+        let caller = Caller::member(standing, now).restricted(record.restriction()).coming_from(from);
         let stale = record.last_used.is_none_or(|last| now.0 - last.0 >= HOUR);
         let counts = (record.uses_left.is_some() || stale).then_some(record);
         Ok(Shown::Known { caller, counts })

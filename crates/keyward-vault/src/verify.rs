@@ -5,9 +5,11 @@ use std::path::Path;
 use keyward_access::Object;
 use keyward_audit::Action as ActionName;
 use keyward_audit::LogProof;
+use keyward_audit::head::Head;
 use keyward_audit::private::SealPrivate;
 use keyward_audit::verify::{ReadCounter, Verifier};
-use keyward_store::Engine;
+use keyward_store::{Engine, KeyRange, Reader};
+use keyward_types::Record as _;
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
@@ -36,7 +38,8 @@ impl Vault {
     pub fn verify(&self, against: Option<&str>) -> Result<Verified, Error> {
         let reader = self.store.snapshot()?;
         let against: Vec<String> = against.map(str::to_owned).into_iter().collect();
-        let counters = self.read_counters();
+        let counters = read_counters(&reader);
+        let head = reader.log_head()?.state.ok_or(Error::Damaged("the log has no head"))?;
         let open = |entry: &keyward_audit::Entry, sealed: &[u8]| {
             let principal = entry.principal.parse().map_err(|_| "the entry names no principal".to_owned())?;
             self.knows_subject(&principal).map_err(|error| error.to_string())?;
@@ -49,22 +52,13 @@ impl Vault {
         }
         let report = verifier.store(&reader)?;
         let mut faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+        faults.extend(counters.as_ref().err().map(|error| format!("the counts of reads cannot be read: {error}")));
         if report.more > 0 {
             faults.push(format!("and {} more", report.more));
         }
         faults.extend(self.store.engine().check()?);
-        Ok(Verified { entries: report.size, records: report.records, checkpoint: self.checkpoint()?, faults })
-    }
-
-    fn read_counters(&self) -> Result<Vec<ReadCounter>, Error> {
-        let rows = records::scan::<Reads>(&self.store, &[])?;
-        let counters = rows.into_iter().map(|row| ReadCounter {
-            principal: row.record.principal.to_string(),
-            secret: row.record.place.secret.to_string(),
-            version: row.record.version.get(),
-            count: row.record.n,
-        });
-        Ok(counters.collect())
+        let checkpoint = Head::decode(&head)?.checkpoint;
+        Ok(Verified { entries: report.size, records: report.records, checkpoint, faults })
     }
 
     /// A proof (C2SP tlog-proof) that the entry at `index` is in the log.
@@ -78,7 +72,7 @@ impl Vault {
             return Err(Error::Refused(format!("the log has {} entries, beginning with 0", head.size)));
         }
         let state = head.state.ok_or(Error::Damaged("the log has no head"))?;
-        let checkpoint = keyward_audit::head::Head::decode(&state)?.checkpoint;
+        let checkpoint = Head::decode(&state)?.checkpoint;
         let keys = std::slice::from_ref(self.verifier());
         Ok(LogProof::from_log(&reader, index, &checkpoint, keys)?.to_string())
     }
@@ -109,5 +103,27 @@ impl Vault {
         let copy = Self::assemble(reopen(path)?, self.header(), self.ring.root(), self.tools.clone())?;
         copy.keep_slots(actor, portable)?;
         Ok(committed.first_index + 1)
+    }
+}
+
+/// What the store counts of disclosures, as it was when the snapshot was taken.
+fn read_counters(snapshot: &Reader<'_>) -> Result<Vec<ReadCounter>, Error> {
+    const PAGE: usize = 1024;
+    let (mut counters, mut after) = (Vec::new(), None);
+    loop {
+        let rows = snapshot.scan(Reads::COLLECTION, &KeyRange::prefix(&[]), after.as_deref(), PAGE)?;
+        for row in &rows {
+            let reads = records::parse::<Reads>(row)?.record;
+            counters.push(ReadCounter {
+                principal: reads.principal.to_string(),
+                secret: reads.place.secret.to_string(),
+                version: reads.version.get(),
+                count: reads.n,
+            });
+        }
+        match rows.into_iter().last() {
+            Some(last) => after = Some(last.key),
+            None => return Ok(counters),
+        }
     }
 }

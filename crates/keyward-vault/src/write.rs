@@ -6,8 +6,8 @@ use keyward_access::{Denial, Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_store::Committed;
 use keyward_types::{
-    Access, Content, Head, Kind, Label, Operation, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version,
-    VersionHead, VersionState, Write,
+    Access, Content, Head, Kind, Label, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version, VersionHead,
+    VersionState, Write,
 };
 
 use crate::actor::Actor;
@@ -28,7 +28,7 @@ pub struct NewValue {
     pub value: Secret<Vec<u8>>,
     /// Estimated entropy in bits.
     pub bits: u16,
-    /// What it is, for a name that is new or whose kind nobody chose.
+    /// What is known of it.
     pub edit: Edit,
 }
 
@@ -37,6 +37,9 @@ pub struct NewValue {
 pub struct Edit {
     /// What it is.
     pub kind: Option<Kind>,
+    /// What its value looks like. Counts for a name that is new, and where a secret comes into what
+    /// was none: a kind that somebody gave a secret stays until somebody changes it.
+    pub looks_like: Option<Kind>,
     /// The service it belongs to.
     pub provider: Option<Option<String>>,
     /// Who answers for it.
@@ -72,6 +75,8 @@ pub struct Written {
     pub same_as: Vec<String>,
     /// Names the state of its head now.
     pub tag: String,
+    /// It was stored before, and counts as a secret from now on.
+    pub(crate) becomes_secret: bool,
 }
 
 /// How a value relates to the one before.
@@ -95,6 +100,9 @@ impl Vault {
     /// [`Error::Denied`], [`Error::TooLarge`], [`Error::Raced`].
     pub fn write(&self, actor: &Actor, scope: &Scope, values: Vec<NewValue>) -> Result<Vec<Written>, Error> {
         let (written, change) = self.stage_all(actor, scope, values).map_err(|halt| self.told_halt(actor, halt))?;
+        for one in written.iter().filter(|one| one.becomes_secret) {
+            self.make_known(actor, scope, &one.name)?;
+        }
         if let Some(change) = change {
             change.commit().map_err(|error| raced(error, "a secret"))?;
         }
@@ -115,6 +123,7 @@ impl Vault {
         done: impl FnOnce(keyward_store::Result<Committed>) + Send + 'static,
     ) -> Result<Option<Vec<Written>>, Error> {
         match self.stage_all(actor, scope, values) {
+            Ok((written, _)) if written.iter().any(|one| one.becomes_secret) => Ok(None),
             Ok((written, Some(change))) => Ok(change.submit(done)?.then_some(written)),
             // What is there already needs no commit, and what is refused has to be written down.
             Ok((_, None)) | Err(Halt::Refused(_)) => Ok(None),
@@ -201,7 +210,16 @@ impl Vault {
         if same && head == before {
             let version = head.active().map_or(Version::FIRST, |active| active.version);
             let (kind, tag) = (head.kind, tag(&head));
-            return Ok(Written { name: new.name, version, kind, change: value_change, same_as: vec![], tag });
+            let same_as = vec![];
+            return Ok(Written {
+                name: new.name,
+                version,
+                kind,
+                change: value_change,
+                same_as,
+                tag,
+                becomes_secret: false,
+            });
         }
         let telling =
             |action| Telling::new(action, Object::Secret(head.place, None)).names(scope.names(Some(&new.name)));
@@ -210,6 +228,7 @@ impl Vault {
         } else {
             telling(ActionName::SecretWrite).version(head.next_version(), &fingerprint)
         };
+        let object_telling = object_telling.names(rekinded(&before, &head, scope.names(Some(&new.name))));
         let change = match change {
             Some(change) => {
                 drop(permit);
@@ -228,7 +247,9 @@ impl Vault {
         }
         change.put(&head);
         let version = head.active().map_or(Version::FIRST, |active| active.version);
-        Ok(Written { name: new.name, version, kind: head.kind, change: value_change, same_as, tag: tag(&head) })
+        let becomes_secret = becomes_secret(&before, &head);
+        let (kind, tag) = (head.kind, tag(&head));
+        Ok(Written { name: new.name, version, kind, change: value_change, same_as, tag, becomes_secret })
     }
 
     fn add_version(
@@ -255,6 +276,7 @@ impl Vault {
             size: u32::try_from(value.len()).unwrap_or(u32::MAX),
             bits: new.bits,
             fingerprint,
+            secret: head.is_secret(),
         });
         if let Some(active) = head.labels.insert(Label::active(), version) {
             head.labels.insert(Label::previous(), active);
@@ -279,9 +301,12 @@ impl Vault {
         let mut head = row.record.clone();
         head.apply(edit, false)?;
         self.permit_becoming(actor, scope, &row.record, &head).map_err(|halt| self.told_halt(actor, halt))?;
-        let telling =
-            Telling::new(ActionName::SecretEdit, Object::Secret(head.place, None)).names(scope.names(Some(name)));
-        let mut change = Change::permitted(self, actor, permit, telling);
+        if becomes_secret(&row.record, &head) {
+            self.make_known(actor, scope, name)?;
+        }
+        let telling = Telling::new(ActionName::SecretEdit, Object::Secret(head.place, None));
+        let names = rekinded(&row.record, &head, scope.names(Some(name)));
+        let mut change = Change::permitted(self, actor, permit, telling.names(names));
         change.expect(records::unchanged(&row));
         if edit.kind.is_some_and(|kind| !kind.is_secret()) {
             for version in &head.versions {
@@ -310,8 +335,8 @@ impl Vault {
             name: name.clone(),
         };
         let (object, names) = (scope.object(self.id()), scope.names(Some(name)));
-        if !self.may_miss(actor, scope, name) {
-            return Err(self.denied(actor, self.denial(actor, Operation::Write, object), action, names));
+        if let Err(denial) = self.may_miss::<Write>(actor, scope, name) {
+            return Err(self.denied(actor, denial, action, names));
         }
         Err(self.not_found(actor, object, action, names, missing))
     }
@@ -416,7 +441,9 @@ impl Apply for Head {
                 field.clone_from(to);
             }
         }
-        set(&mut self.kind, edit.kind.as_ref());
+        let new = self.versions.is_empty();
+        let looks_like = edit.looks_like.filter(|kind| new || kind.is_secret() && !self.kind.is_secret());
+        set(&mut self.kind, edit.kind.or(looks_like).as_ref());
         set(&mut self.provider, edit.provider.as_ref());
         set(&mut self.owner, edit.owner.as_ref());
         set(&mut self.description, edit.description.as_ref());
@@ -437,8 +464,24 @@ impl Apply for Head {
         if self.max_versions == Some(0) {
             return Err(Error::Refused("at least one version has to be kept".into()));
         }
+        if self.is_secret() {
+            self.versions.iter_mut().for_each(|version| version.secret = true);
+        }
         Ok(())
     }
+}
+
+/// Whether what was stored as no secret counts as one from now on.
+fn becomes_secret(before: &Head, after: &Head) -> bool {
+    !before.versions.is_empty() && !before.kind.is_secret() && after.kind.is_secret()
+}
+
+/// What it was before, where it is called something else now.
+fn rekinded(before: &Head, after: &Head, names: Names) -> Names {
+    if before.versions.is_empty() || before.kind == after.kind {
+        return names;
+    }
+    names.with("kind", format!("{} to {}", before.kind, after.kind))
 }
 
 /// Destroys the oldest values beyond `max_versions`.

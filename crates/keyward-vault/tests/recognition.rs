@@ -111,6 +111,25 @@ fn what_becomes_configuration_is_not_looked_for_any_more() {
 }
 
 #[test]
+fn what_was_taken_for_configuration_is_looked_for_when_that_is_put_right() {
+    let desk = TestVault::new(3);
+    let vault = &desk.vault;
+    let (third, edit) = ("tY7uI9oP2aS4dF6gH8jK", Edit { kind: Some(Kind::Password), ..Edit::default() });
+    write(&desk, value("A", OTHER, 120, Kind::Config));
+    write(&desk, value("A", STRONG, 120, Kind::Config));
+    write(&desk, value("B", third, 120, Kind::Config));
+    assert!(bundle(&desk).is_empty());
+    vault.edit(&desk.actor, &desk.scope, &name("A"), &edit).unwrap();
+    // The same value again, and what it is.
+    write(&desk, value("B", third, 120, Kind::ApiKey));
+    for (value, label) in [(OTHER, "A@1"), (STRONG, "A@2"), (third, "B@1")] {
+        assert_eq!(labels(&bundle(&desk), value), [format!("shop/development/{label}")]);
+        assert!(identified(&desk, value).is_some(), "{label}");
+    }
+    assert!(vault.verify(None).unwrap().faults.is_empty());
+}
+
+#[test]
 fn deleted_versions_are_known_and_destroyed_ones_are_not() {
     let desk = TestVault::new(4);
     desk.set("A", STRONG).unwrap();

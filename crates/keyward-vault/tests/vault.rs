@@ -106,6 +106,30 @@ fn a_value_comes_back_and_every_version_stays() {
 }
 
 #[test]
+fn a_kind_stays_until_somebody_changes_it() {
+    let desk = desk();
+    let looking_like = |value: &str, kind: Kind| NewValue {
+        edit: Edit { looks_like: Some(kind), ..Edit::default() },
+        ..new_value("A", value)
+    };
+    let write = |value| desk.vault.write(&desk.actor, &desk.scope, vec![value]).unwrap().remove(0).kind;
+    assert_eq!(write(looking_like("info", Kind::Config)), Kind::Config);
+    // A secret comes into what was none.
+    assert_eq!(write(looking_like("one-value-of-16+", Kind::ApiKey)), Kind::ApiKey);
+    assert_eq!(write(looking_like("my dog is called rex", Kind::Config)), Kind::ApiKey);
+    assert_eq!(write(looking_like("two-value-of-16+", Kind::Password)), Kind::ApiKey);
+    let edit = Edit { kind: Some(Kind::Config), ..Edit::default() };
+    let head = desk.vault.edit(&desk.actor, &desk.scope, &name("A"), &edit).unwrap();
+    assert_eq!(head.kind, Kind::Config);
+    // Whoever read it then knows a secret.
+    let secret: Vec<bool> = head.versions.iter().map(|version| head.was_secret(version)).collect();
+    assert_eq!(secret, [true, true, true, true]);
+    assert_eq!(write(new_value("B", "three-value-of-16")), Kind::ApiKey);
+    let last = desk.vault.log(desk.vault.log_size().unwrap() - 2, 1).unwrap().remove(0);
+    assert_eq!(last.private.unwrap().more["kind"], "api-key to config");
+}
+
+#[test]
 fn the_vault_opens_again_with_its_key_and_with_no_other() {
     let desk = desk();
     desk.set("A", "value");

@@ -85,7 +85,7 @@ fn run(arguments: &Arguments) -> Result<Vec<String>, String> {
             let options = Options { keys: &keys, against: &against, first: *first };
             let report = verify_export(&dir, &options).map_err(|why| format!("`{}`: {why}", folder.display()))?;
             if let (Some(checkpoint), []) = (&report.checkpoint, &report.faults[..]) {
-                println!("{}: entries {} to {} hold", checkpoint.origin, report.first, checkpoint.size);
+                println!("{}: {}", checkpoint.origin, what_holds(report.first, checkpoint.size));
             }
             Ok(report.faults.iter().map(ToString::to_string).collect())
         }
@@ -108,6 +108,16 @@ fn run(arguments: &Arguments) -> Result<Vec<String>, String> {
             }
             Err(fault) => Ok(vec![fault.to_string()]),
         },
+    }
+}
+
+/// Of an export that holds, from its first entry to the size that was signed.
+fn what_holds(first: u64, size: u64) -> String {
+    match size.checked_sub(1).filter(|last| first <= *last) {
+        Some(last) if last == first => format!("entry {last} holds"),
+        Some(last) => format!("entries {first} to {last} hold"),
+        None if size == 0 => "it holds; the log has no entries yet".into(),
+        None => format!("it holds; none of the {size} entries is in it"),
     }
 }
 

@@ -12,15 +12,20 @@ use keyward_audit::LogProof;
 use keyward_audit::merkle::leaf_hash;
 use tempfile::TempDir;
 
+/// Writes the export of a log of so many entries to a folder.
+fn export(count: u64, to: &Path) {
+    for (path, bytes) in &log(count).export(None).0 {
+        let path = to.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
 /// An export on disk, with a proof of entry 3 and an older checkpoint beside it.
 fn exported() -> TempDir {
     let dir = TempDir::new().unwrap();
     let log = log(300);
-    for (path, bytes) in &log.export(None).0 {
-        let path = dir.path().join("export").join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
+    export(300, &dir.path().join("export"));
     let leaves: Vec<_> = log.rows.iter().map(|row| leaf_hash(&row.public)).collect();
     let note = log.checkpoint_at(300);
     let proof = LogProof::new(leaves.as_slice(), &log.rows[3].public, 3, &note, &keys().0).unwrap();
@@ -43,9 +48,14 @@ fn run(dir: &Path, arguments: &[&str]) -> (i32, String) {
 fn what_holds_ends_with_0() {
     let dir = exported();
     let run = |arguments: &[&str]| run(dir.path(), &[&["--key-file", "key"], arguments].concat());
-    let holds = (0, "keyward.local/v: entries 0 to 300 hold\n".to_owned());
+    let holds = (0, "keyward.local/v: entries 0 to 299 hold\n".to_owned());
     assert_eq!(run(&["export", "export"]), holds);
     assert_eq!(run(&["export", "export", "--against", "older"]), holds);
+    for (count, said) in [(0, "it holds; the log has no entries yet"), (1, "entry 0 holds"), (2, "entries 0 to 1 hold")]
+    {
+        export(count, &dir.path().join(count.to_string()));
+        assert_eq!(run(&["export", &count.to_string()]), (0, format!("keyward.local/v: {said}\n")));
+    }
     let (code, text) = run(&["proof", "3.tlog-proof"]);
     assert_eq!(code, 0);
     assert!(text.starts_with("keyward.local/v: entry 3 of 300 holds\n{\"action\":\"secret.read\""), "{text}");

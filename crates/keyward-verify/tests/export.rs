@@ -168,3 +168,19 @@ fn an_export_without_dropped_epochs_holds_only_when_that_is_known() {
     bytes(&mut files, "tile/1/000.p/5")[3] ^= 1;
     assert!(!verify(&files, 1024).faults.is_empty());
 }
+
+#[test]
+fn a_checkpoint_of_another_history_does_not_hold_whatever_is_given_beside_it() {
+    let good = log(30);
+    let mut public: Vec<Vec<u8>> = good.rows.iter().map(|row| row.public.clone()).collect();
+    let mut other = common::entry(29);
+    other.principal = "other".into();
+    public[29] = other.canonical().unwrap();
+    let mut files = good.export(None);
+    files.0.insert("checkpoint".into(), common::signed(public).checkpoint_at(30).into_bytes());
+    let (keys, against) = (keys().1, [good.checkpoint_at(30).into_bytes()]);
+    for against in [&[][..], &against] {
+        let found = verify_export(&files, &Options { keys: &keys, against, first: 0 }).unwrap().faults;
+        assert_eq!(found, [Fault::Root { what: "the checkpoint".into() }]);
+    }
+}

@@ -110,6 +110,7 @@ commands! {
     Lock => lock,
     Login => login,
     Logout => logout,
+    Cache => cache,
     Up => up,
     Serve => serve,
     Seal => seal,
@@ -142,8 +143,8 @@ commands! {
 impl Command {
     /// Whether it works on this machine alone, whatever server other commands ask.
     fn is_of_this_machine(&self) -> bool {
-        use Command::{Agent, Lock, Restore, Seal, Serve, Store, Unlock, Unseal, Up};
-        matches!(self, Unlock(_) | Lock(_) | Up(_) | Serve(_) | Seal(_) | Unseal(_) | Agent(_) | Restore(_) | Store(_))
+        use Command::{Agent, Lock, Restore, Seal, Serve, Store, Unlock, Up};
+        matches!(self, Unlock(_) | Lock(_) | Up(_) | Serve(_) | Seal(_) | Agent(_) | Restore(_) | Store(_))
     }
 
     /// Who names a server means that one: nothing is done here in its place.

@@ -64,6 +64,15 @@ impl Context {
         Ok(connection)
     }
 
+    /// The same, for a command that takes values to where they are used: what a server lets be kept of
+    /// them is kept, and with `serves` it is given out when the server is not reached.
+    pub(crate) fn connect_keeping(&self, serves: bool) -> Result<Connection> {
+        match self.server()? {
+            Some(server) => Ok(Connection::to_server(self.keeping_desk_at(server, serves)?)),
+            None => self.connect(),
+        }
+    }
+
     /// The same, where somebody else is asked for what opens a vault of this machine.
     pub(crate) fn connect_asking(&self, ask: &dyn Ask) -> Result<Connection> {
         match self.server()? {

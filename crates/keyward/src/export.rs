@@ -139,6 +139,7 @@ mod tests {
             environment: "development".parse().unwrap(),
             as_file: false,
             holding: None,
+            offline_until: None,
         }
     }
 

@@ -40,16 +40,24 @@ impl Keyring {
     /// Keeps the private half of a vault's slot, in the place of an earlier one.
     pub(crate) fn store(&self, vault: VaultId, text: &str) -> Result<()> {
         let id = vault.to_string();
-        let label = format!("keyward vault {id}");
+        self.store_as(&id, &format!("keyward vault {id}"), text)
+    }
+
+    /// Keeps something of keyward's under this name, in the place of an earlier one.
+    pub(crate) fn store_as(&self, name: &str, label: &str, text: &str) -> Result<()> {
         let collection = self.service.get_default_collection().map_err(failed)?;
-        let stored = collection.create_item(&label, attributes(&id), text.as_bytes(), true, "text/plain");
+        let stored = collection.create_item(label, attributes(name), text.as_bytes(), true, "text/plain");
         stored.map(drop).map_err(failed)
     }
 
     /// What was stored for this vault.
     pub(crate) fn load(&self, vault: VaultId) -> Result<Option<Secret<String>>> {
-        let id = vault.to_string();
-        let found = self.service.search_items(attributes(&id)).map_err(failed)?;
+        self.load_as(&vault.to_string())
+    }
+
+    /// What was stored under this name.
+    pub(crate) fn load_as(&self, name: &str) -> Result<Option<Secret<String>>> {
+        let found = self.service.search_items(attributes(name)).map_err(failed)?;
         let item = match (found.unlocked.first(), found.locked.first()) {
             (Some(item), _) => item,
             (None, Some(item)) => {
@@ -106,7 +114,15 @@ impl Keyring {
         Err(Failure::usage("keyward knows no keyring on this system yet"))
     }
 
+    pub(crate) fn store_as(&self, _name: &str, _label: &str, _text: &str) -> Result<()> {
+        Err(Failure::usage("keyward knows no keyring on this system yet"))
+    }
+
     pub(crate) fn load(&self, _vault: VaultId) -> Result<Option<Secret<String>>> {
+        Ok(None)
+    }
+
+    pub(crate) fn load_as(&self, _name: &str) -> Result<Option<Secret<String>>> {
         Ok(None)
     }
 

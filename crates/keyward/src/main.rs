@@ -14,6 +14,7 @@ mod harden;
 mod hook;
 mod intake;
 mod keyring;
+mod machine;
 mod node;
 mod output;
 mod passphrase;

@@ -1,11 +1,22 @@
 //! Where a command's vault is: on this machine, or at a server. What decides, in this order: the
 //! flags, `KEYWARD_ADDR`, the folder that a person bound, else this machine.
 
-use keyward_client::{Authority, Code, Failure, Folders, Occasion, RemoteDesk, Result, ServerAccess, ServerUrl};
+use std::path::PathBuf;
+
+use keyward_client::{
+    Authority, Code, Failure, Folders, Front, Occasion, Offline, RemoteDesk, Result, ServerAccess, ServerUrl,
+};
 use keyward_types::Secret;
 
 use crate::context::Context;
 use crate::folder::Manifest;
+use crate::machine::Machine;
+
+/// A token or session, and who signs the server's certificate.
+struct Access {
+    token: Option<Secret<String>>,
+    ca: Option<PathBuf>,
+}
 
 impl Context {
     /// The server that calls go to; none: the vault on this machine.
@@ -36,20 +47,50 @@ impl Context {
         self.desk_on(server, self.occasion_for(words))
     }
 
+    /// The same, which keeps what it reads and the server lets be kept.
+    pub(crate) fn keeping_desk_at(&self, server: ServerUrl, serves: bool) -> Result<RemoteDesk> {
+        let desk = self.desk_at(server.clone())?;
+        Ok(match self.kept_of(&server, serves)? {
+            Some(kept) => desk.keeping(kept),
+            None => desk,
+        })
+    }
+
+    /// What is kept offline of a server, for whoever `KEYWARD_TOKEN` or `keyward login` says; `None` for
+    /// nobody.
+    pub(crate) fn kept_of(&self, server: &ServerUrl, serves: bool) -> Result<Option<Offline>> {
+        let home = self.home()?;
+        let Access { token: Some(token), .. } = self.access_at(server)? else { return Ok(None) };
+        let machine = Machine { home: home.clone(), session_bus: self.config.session_bus().map(str::to_owned) };
+        Ok(Some(Offline::new(&home, server, token, serves, Box::new(machine))))
+    }
+
+    /// The front of a server, for who is nobody there yet.
+    pub(crate) fn front_of(&self, server: &ServerUrl) -> Result<Front> {
+        let _ = self.asked.set(server.clone());
+        Front::new(server.clone(), self.access_at(server)?.ca.as_deref(), &self.occasion().agent)
+    }
+
+    /// How one gets in at a server.
+    fn access_at(&self, server: &ServerUrl) -> Result<Access> {
+        let signed = self.home()?.signed_at(server)?;
+        let session = signed.as_ref().map(|signed| Secret::new("session", signed.token.expose().to_owned()));
+        let ca = self.config.authority.clone().or(signed.and_then(|signed| signed.ca));
+        Ok(Access { token: self.config.token.clone().or(session), ca })
+    }
+
     fn desk_on(&self, server: ServerUrl, occasion: Occasion) -> Result<RemoteDesk> {
         // A command asks one server.
         let _ = self.asked.set(server.clone());
-        let home = self.home()?;
-        let signed = home.signed_at(&server)?;
-        let session = signed.as_ref().map(|signed| Secret::new("session", signed.token.expose().to_owned()));
-        let token = self.config.token.clone().or(session);
+        let Access { token, ca } = self.access_at(&server)?;
         if token.is_none() {
             return Err(Failure::new(Code::Denied, format!("you are not signed in at `{server}`"))
                 .hint(format!("`keyward login {server}` signs you in; programs set `KEYWARD_TOKEN`")));
         }
-        let named = self.config.authority.clone().or(signed.and_then(|signed| signed.ca));
-        let authority = named.map_or(Authority::System, Authority::File);
-        RemoteDesk::new(ServerAccess { url: server, token, authority }, &occasion, self.folders()?)
+        let authority = ca.map_or(Authority::System, Authority::File);
+        let kept = self.home()?.offline_file(&server);
+        let access = ServerAccess { url: server, token, authority };
+        Ok(RemoteDesk::new(access, &occasion, self.folders()?)?.forgetting(kept))
     }
 
     /// The bindings of folders to servers.

@@ -39,7 +39,21 @@ pub(crate) fn copy(from: &dyn Desk, to: &dyn Desk, name: &ProjectName) -> Result
     }
     begin(to, &project)?;
     let copied = fill(from, to, &project).and_then(|moved| compare(from, to, &project).map(|()| moved));
+    // Last, since it may be somewhere else that it is used from now on.
+    let copied = copied.and_then(|moved| limit(to, &project).map(|()| moved));
     copied.inspect_err(|_| drop(to.delete_project(name.clone())))
+}
+
+/// The networks from which it may be used go along; they are no reason to let whoever moves it lose it.
+fn limit(to: &dyn Desk, project: &ProjectInfo) -> Result<()> {
+    if project.networks.is_empty() {
+        return Ok(());
+    }
+    let limited = to.limit_project(project.name.clone(), project.networks.clone(), false);
+    limited.map(drop).map_err(|failure| Failure {
+        hint: Some("`keyward project edit NAME --no-networks` where it comes from, or come from one of them".into()),
+        ..failure
+    })
 }
 
 fn find(desk: &dyn Desk, name: &ProjectName) -> Result<ProjectInfo> {
@@ -125,6 +139,7 @@ fn arrived(to: &dyn Desk, at: &Where, sent: &Disclosed, version: Version) -> Res
 
 fn new_secret(secret: &SecretInfo, read: &Disclosed) -> NewSecret {
     let edit = EditInfo {
+        looks_like: None,
         kind: Some(secret.kind),
         provider: Some(secret.provider.clone()),
         owner: Some(secret.owner.clone()),

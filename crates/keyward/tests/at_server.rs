@@ -324,6 +324,22 @@ fn a_project_goes_to_a_server_and_back() {
     assert!(log.contains("project push of vault"), "{log}");
     let again = laptop.run(&["project", "push", "-p", "shop"]);
     assert_eq!(again.code, Some(2), "there already: {again}");
+    // From where it may be used is asked there and shown here.
+    let bound = laptop.ok(&["project", "edit", "shop", "--network", "127.0.0.0/8", "--network", "10.0.0.0/8"], b"");
+    assert!(bound.err().contains("127.0.0.0/8, 10.0.0.0/8"), "{bound}");
+    let away = laptop.run(&["project", "edit", "shop", "--network", "192.0.2.0/24"]);
+    assert_eq!(away.code, Some(2), "{away}");
+    assert!(away.err().contains("you come from `127.0.0.1`") && away.err().contains("--force"), "{away}");
+    laptop.ok(&["project", "edit", "shop", "--network", "192.0.2.0/24", "--force"], b"");
+    for asked in [&["get", "API_SECRET"][..], &["list"], &["project", "show", "shop"]] {
+        let refused = laptop.run(asked);
+        assert_eq!(refused.code, Some(3), "{refused}");
+        assert!(refused.err().contains("`127.0.0.1` is in none of them"), "{refused}");
+    }
+    // The user whom the server runs as holds the vault's keys.
+    server.program.ok(&["project", "edit", "shop", "--network", "127.0.0.0/8"], b"");
+    let shown = laptop.ok(&["project", "show", "shop"], b"").out();
+    assert!(shown.contains("NETWORKS") && shown.contains("127.0.0.0/8"), "{shown}");
     // And back, after a change there.
     laptop.ok(&["set", "API_SECRET", "--raw"], value(7).as_bytes());
     let taken = laptop.run(&["project", "pull", "-p", "shop"]);
@@ -331,6 +347,7 @@ fn a_project_goes_to_a_server_and_back() {
     local(&["project", "delete", "shop", "--yes"], b"");
     laptop.ok(&["project", "pull", "-p", "shop"], b"");
     assert_eq!(local(&["get", "API_SECRET"], b"").out(), value(7));
+    assert!(local(&["project", "list"], b"").out().contains("127.0.0.0/8"), "its networks come along");
     local(&["audit", "verify"], b"");
     server.program.ok(&["audit", "verify"], b"");
 }

@@ -160,6 +160,39 @@ fn a_new_root_is_followed_by_whoever_has_a_slot() {
     by_passphrase.run(&["audit", "verify"], b"");
 }
 
+/// Where a project may be used from is set at one node, and counts at the others as soon as a revoked
+/// token is dead there.
+#[test]
+fn networks_of_a_project_count_at_every_node() {
+    let server = Postgres::shared();
+    let vault = Vault::in_database(server);
+    let nodes: Vec<Node> = (0..2).map(|_| Node::start(server, &vault)).collect();
+    nodes.iter().for_each(Node::ready);
+    let names = "/api/v1/projects/shop/environments/development/names";
+    // Both remember what was decided.
+    nodes.iter().for_each(|node| assert_eq!(node.status(names, &vault.token), 200));
+    let limit = |networks: &[&str]| {
+        let body = serde_json::json!({ "networks": networks, "force": true });
+        nodes[0].ask("PATCH", "/api/v1/projects/shop", &vault.token, "", Some(&body)).unwrap()
+    };
+    assert_eq!(limit(&["192.0.2.0/24"]).status, 200);
+    let set = Instant::now();
+    assert_eq!(nodes[0].status(names, &vault.token), 403, "at once where it was set");
+    while nodes[1].status(names, &vault.token) == 200 {
+        assert!(set.elapsed() < nodes::MAX_STALE, "another node goes on for longer than it may");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(nodes[1].status(names, &vault.token), 403);
+    proof("milliseconds until another node kept to a project's networks", set.elapsed().as_millis() as u64);
+    // Who runs a node holds the keys, and lifts it.
+    nodes[1].run(&["project", "edit", "shop", "--no-networks"], b"");
+    let lifted = Instant::now();
+    while nodes[0].status(names, &vault.token) != 200 {
+        assert!(lifted.elapsed() < Duration::from_secs(10), "it is never lifted");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 struct Stop<'a>(&'a Ledger);
 
 impl Drop for Stop<'_> {

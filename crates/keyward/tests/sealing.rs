@@ -13,6 +13,7 @@ struct Server {
     program: Program,
     shares: Vec<String>,
     child: Option<Child>,
+    url: String,
 }
 
 impl Server {
@@ -23,13 +24,19 @@ impl Server {
         let shares = program.ok(&["slot", "add", "shamir", "--shares", "3", "--threshold", "2"], b"").out();
         let shares: Vec<String> = shares.lines().filter(|line| line.starts_with("KWS-")).map(str::to_owned).collect();
         assert_eq!(shares.len(), 3);
-        Self { program, shares, child: None }
+        Self { program, shares, child: None, url: String::new() }
     }
 
     /// Starts it with this slot, and answers whether it is sealed.
     fn start(&mut self, unlock: &str) -> bool {
+        self.start_on("", unlock)
+    }
+
+    /// The same with this in the configuration of where it listens.
+    fn start_on(&mut self, listen: &str, unlock: &str) -> bool {
         let config = self.program.home.root().join("server.toml");
-        std::fs::write(&config, format!("[[listen]]\naddress = '127.0.0.1:0'\n[unlock]\n{unlock}\n")).unwrap();
+        let text = format!("[[listen]]\naddress = '127.0.0.1:0'\n{listen}\n[unlock]\n{unlock}\n");
+        std::fs::write(&config, text).unwrap();
         let mut command = self.program.command(&["serve", "--json", "--config", config.to_str().unwrap()]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let (mut text, mut lines) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
@@ -37,7 +44,9 @@ impl Server {
             assert!(lines.read_line(&mut text).unwrap() > 0, "it ended: {text}");
         }
         self.child = Some(child);
-        serde_json::from_str::<Value>(&text).unwrap()["sealed"].as_bool().unwrap()
+        let said: Value = serde_json::from_str(&text).unwrap();
+        self.url = said["urls"][0].as_str().unwrap().to_owned();
+        said["sealed"].as_bool().unwrap()
     }
 
     fn state(&self) -> (bool, u64) {
@@ -141,4 +150,40 @@ fn a_vault_without_shares_is_not_sealed() {
     assert_eq!(refused.code, Some(2), "{refused}");
     assert!(refused.err().contains("slot add shamir"), "{refused}");
     assert_eq!(server.state(), (false, 0));
+}
+
+#[test]
+fn shares_are_given_from_other_machines_over_tls_by_who_is_nobody_there() {
+    let mut server = Server::of_vault();
+    let folder = server.program.home.root().join("ca");
+    let folder = folder.to_str().unwrap().to_owned();
+    server.program.ok(&["ca", "init", "--folder", &folder], b"");
+    server.program.ok(&["ca", "issue", "localhost", "127.0.0.1", "--folder", &folder], b"");
+    let tls = format!("tls = {{ certificate = '{folder}/localhost.pem', key = '{folder}/localhost.key' }}");
+    assert!(server.start_on(&tls, "shares = true"));
+    assert!(server.url.starts_with("https://"), "{}", server.url);
+    let holder = || Program::new(env!("CARGO_BIN_EXE_keyward")).with("KEYWARD_CA", format!("{folder}/ca.pem"));
+    let give = |holder: &Program, share: &str| holder.run_with(&["unseal", "--server", &server.url], share.as_bytes());
+    // Who does not know the authority gives nothing to whoever answers there.
+    let stranger = Program::new(env!("CARGO_BIN_EXE_keyward"));
+    let refused = give(&stranger, &server.shares[0]);
+    assert_eq!(refused.code, Some(70), "{refused}");
+    assert!(refused.err().contains("certificate"), "{refused}");
+    assert_eq!(server.state(), (true, 0));
+    let (ada, bob) = (holder(), holder());
+    let first = give(&ada, &server.shares[0]);
+    assert!(first.code == Some(0) && first.err().contains("1 of 2 shares are given"), "{first}");
+    let wrong = give(&bob, "KWS-1234");
+    assert_eq!(wrong.code, Some(2), "{wrong}");
+    assert!(wrong.err().contains(&server.url) && !wrong.err().contains("KWS-1234"), "{wrong}");
+    assert_eq!(give(&bob, " \n").code, Some(2));
+    assert_eq!(server.state(), (true, 1), "what others gave is kept");
+    let second = bob.run_with(&["unseal", "--json", "--server", &server.url], server.shares[2].as_bytes());
+    let said: Value = serde_json::from_str(&second.out()).unwrap();
+    assert_eq!(said["sealed"], false, "{second}");
+    assert_eq!(server.program.ok(&["get", "KEPT", "-p", "shop"], b"").out(), "what lies in the vault");
+    let again = give(&ada, &server.shares[0]);
+    assert!(again.code == Some(0) && again.err().contains("the server is open"), "{again}");
+    let log = server.program.ok(&["audit", "log", "--json"], b"").out();
+    assert!(log.contains("vault.unlock") && log.contains(" unseal\""), "with what program it was opened: {log}");
 }

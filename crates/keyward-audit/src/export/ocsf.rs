@@ -134,6 +134,7 @@ fn class(action: Action) -> Class {
         | Action::SecretRun
         | Action::SecretExport
         | Action::SecretCopy
+        | Action::SecretOffline
         | Action::AlertTest
         | Action::AlertUse
         | Action::SecretExpiring
@@ -143,6 +144,7 @@ fn class(action: Action) -> Class {
         | Action::SecretRollback
         | Action::SecretEdit
         | Action::ProjectRename
+        | Action::ProjectNetworks
         | Action::EnvironmentEdit
         | Action::Rekey
         | Action::RekeyData

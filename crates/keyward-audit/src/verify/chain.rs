@@ -192,9 +192,11 @@ impl<'a> Chain<'a> {
                 self.good = self.good.max(size);
                 continue;
             }
-            if let Some(outside) = *outside {
-                report.add(Fault::Forked { outside, signed: size });
-            }
+            // Also where a checkpoint from outside fits: whatever is signed next goes on from the head.
+            report.add(match *outside {
+                Some(outside) => Fault::Forked { outside, signed: size },
+                None => Fault::HeadForked { signed: size },
+            });
             if !matches!(outside, Some(Outside::Given(_))) {
                 self.bad = Some(self.bad.map_or(size, |bad| bad.min(size)));
             }

@@ -63,6 +63,12 @@ pub enum Fault {
         /// What is wrong with it.
         why: Error,
     },
+    /// The stored head is signed over other entries than those that are there.
+    #[error("the head of the log signs another history of {signed} entries")]
+    HeadForked {
+        /// Number of entries in its checkpoint.
+        signed: u64,
+    },
     /// The log ends before its signed head.
     #[error("the log was cut off: {entries} entries, signed are {signed}")]
     Truncated {

@@ -8,16 +8,16 @@ use crate::{Entry, Hash, Outcome};
 /// What the entries say about records, header and disclosures.
 pub(super) struct Replay<'a> {
     verifier: &'a Verifier<'a>,
-    /// The last state of each record, by collection and key.
+    /// The last state of each record that was not deleted since, by collection and key.
     records: HashMap<String, HashMap<Vec<u8>, Last>>,
     header: Option<Last>,
     /// Disclosures by principal, secret and version.
     reads: BTreeMap<(String, String, u64), u64>,
 }
 
-/// The state in which an entry left a record; no hash when it deleted it.
+/// The state in which an entry left a record or the header.
 struct Last {
-    hash: Option<Hash>,
+    hash: Hash,
     index: u64,
     seen: bool,
 }
@@ -27,8 +27,11 @@ struct Suspect {
     /// Collection and key; none for the header.
     record: Option<(String, Vec<u8>)>,
     found: Hash,
-    last: u64,
+    /// The entry that left it otherwise; none for a record that should not be there.
+    last: Option<u64>,
     earlier: Option<u64>,
+    /// The last entry that deleted it.
+    deleted: Option<u64>,
 }
 
 impl<'a> Replay<'a> {
@@ -39,8 +42,14 @@ impl<'a> Replay<'a> {
     /// Takes the next entry.
     pub(super) fn take(&mut self, index: u64, entry: &Entry) {
         for change in &entry.records {
-            let last = Last { hash: change.hash, index, seen: false };
-            match self.records.get_mut(&change.collection) {
+            let keys = self.records.get_mut(&change.collection);
+            let Some(hash) = change.hash else {
+                // Whatever lies there after all is looked for in a second pass.
+                keys.and_then(|keys| keys.remove(&change.key));
+                continue;
+            };
+            let last = Last { hash, index, seen: false };
+            match keys {
                 Some(keys) => drop(keys.insert(change.key.clone(), last)),
                 None => {
                     let keys = HashMap::from([(change.key.clone(), last)]);
@@ -48,8 +57,8 @@ impl<'a> Replay<'a> {
                 }
             }
         }
-        if entry.header.is_some() {
-            self.header = Some(Last { hash: entry.header, index, seen: false });
+        if let Some(hash) = entry.header {
+            self.header = Some(Last { hash, index, seen: false });
         }
         self.count_read(entry);
     }
@@ -70,7 +79,8 @@ impl<'a> Replay<'a> {
             Ok(header) => self.compare_header(header, &mut suspects),
             Err(why) => report.add(Fault::RecordsUnreadable { why }),
         }
-        trace(log, suspects, report);
+        // The last change of a record may lie in a dropped epoch.
+        trace(log, suspects, self.verifier.base.size() > 0, report);
         self.report_missing(report);
         self
     }
@@ -116,29 +126,24 @@ impl<'a> Replay<'a> {
         if self.verifier.unlogged.contains(&collection.as_str()) {
             return;
         }
-        match last {
-            // The last change may lie in a dropped epoch.
-            None if self.verifier.base.size() > 0 => {}
-            None => report.add(Fault::RecordUnlogged { collection, key }),
+        let last = match last {
+            None => None,
             Some(last) => {
                 last.seen = true;
-                match last.hash {
-                    Some(expected) if expected == hash => {}
-                    Some(_) => {
-                        let (record, last) = (Some((collection, key)), last.index);
-                        suspects.push(Suspect { record, found: hash, last, earlier: None });
-                    }
-                    None => report.add(Fault::RecordUndeleted { collection, key, last: last.index }),
+                if last.hash == hash {
+                    return;
                 }
+                Some(last.index)
             }
-        }
+        };
+        suspects.push(Suspect { record: Some((collection, key)), found: hash, last, earlier: None, deleted: None });
     }
 
     fn compare_header(&self, header: Option<Hash>, suspects: &mut Vec<Suspect>) {
         let Some(last) = &self.header else { return };
-        if last.hash != header {
-            let found = header.unwrap_or(Hash::EMPTY);
-            suspects.push(Suspect { record: None, found, last: last.index, earlier: None });
+        if Some(last.hash) != header {
+            let (found, last) = (header.unwrap_or(Hash::EMPTY), Some(last.index));
+            suspects.push(Suspect { record: None, found, last, earlier: None, deleted: None });
         }
     }
 
@@ -148,7 +153,7 @@ impl<'a> Replay<'a> {
             if self.verifier.unlogged.contains(&collection.as_str()) {
                 continue;
             }
-            let lost = keys.iter().filter(|(_, last)| last.hash.is_some() && !last.seen);
+            let lost = keys.iter().filter(|(_, last)| !last.seen);
             missing.extend(lost.map(|(key, last)| (last.index, collection.clone(), key.clone())));
         }
         missing.sort();
@@ -159,7 +164,7 @@ impl<'a> Replay<'a> {
 }
 
 /// A second pass over the log, only where something was found: which earlier state is it?
-fn trace(log: &dyn Log, mut suspects: Vec<Suspect>, report: &mut Report) {
+fn trace(log: &dyn Log, mut suspects: Vec<Suspect>, pruned: bool, report: &mut Report) {
     if suspects.is_empty() {
         return;
     }
@@ -170,19 +175,48 @@ fn trace(log: &dyn Log, mut suspects: Vec<Suspect>, report: &mut Report) {
         let header = entry.header.map(|hash| (None, Some(hash)));
         let changes = entry.records.into_iter().map(|change| (Some((change.collection, change.key)), change.hash));
         for (record, hash) in changes.chain(header) {
-            if let Some(suspect) = by_record.get(&record).map(|n| &mut suspects[*n])
-                && hash == Some(suspect.found)
-            {
-                suspect.earlier = Some(row.index);
+            let Some(suspect) = by_record.get(&record).map(|n| &mut suspects[*n]) else { continue };
+            match hash {
+                Some(hash) if hash == suspect.found => suspect.earlier = Some(row.index),
+                Some(_) => {}
+                None => suspect.deleted = Some(row.index),
             }
         }
     }
-    for Suspect { record, last, earlier, .. } in suspects {
-        report.add(match (record, earlier) {
-            (Some((collection, key)), Some(to)) => Fault::RecordRolledBack { collection, key, to, last },
-            (Some((collection, key)), None) => Fault::RecordAltered { collection, key, last },
-            (None, Some(to)) => Fault::HeaderRolledBack { to, last },
-            (None, None) => Fault::HeaderAltered { last },
+    for Suspect { record, last, earlier, deleted, .. } in suspects {
+        report.add(match (record, last, earlier) {
+            (Some((collection, key)), Some(last), Some(to)) => Fault::RecordRolledBack { collection, key, to, last },
+            (Some((collection, key)), Some(last), None) => Fault::RecordAltered { collection, key, last },
+            (Some((collection, key)), None, _) => match deleted {
+                Some(last) => Fault::RecordUndeleted { collection, key, last },
+                None if pruned => continue,
+                None => Fault::RecordUnlogged { collection, key },
+            },
+            (None, Some(last), Some(to)) => Fault::HeaderRolledBack { to, last },
+            (None, Some(last), None) => Fault::HeaderAltered { last },
+            (None, None, _) => continue,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Action, RecordChange};
+
+    /// Sessions, kept answers and counters come and go by the hundred thousand.
+    #[test]
+    fn what_was_deleted_takes_no_memory() {
+        let verifier = Verifier::new(&[]);
+        let mut replay = Replay::new(&verifier);
+        let change = |n: u64, hash| RecordChange { collection: "session".into(), key: n.to_be_bytes().into(), hash };
+        let time = "2026-11-23T21:43:00.123Z";
+        for n in 0..1000 {
+            let mut entry = Entry::new(Action::SecretWrite, Outcome::Allowed, "owner", "v", time, Hash::EMPTY);
+            entry.records.push(change(n, Some(Hash::of(b"kept"))));
+            entry.records.extend(n.checked_sub(3).map(|gone| change(gone, None)));
+            replay.take(n, &entry);
+        }
+        assert_eq!(replay.records["session"].len(), 3);
     }
 }

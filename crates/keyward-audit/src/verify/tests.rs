@@ -228,6 +228,12 @@ fn a_forked_log_is_found_by_an_outside_checkpoint() {
     fork.append(&integrator, &other);
     let found = fork.verify_against(&[good.checkpoints[29].clone()]).faults;
     assert!(found.contains(&Fault::Forked { outside: Outside::Given(0), signed: 30 }), "{found:?}");
+    let mut head_of_fork = good.clone();
+    head_of_fork.head = fork.head.clone();
+    for outside in [&[][..], &good.checkpoints[29..]] {
+        let found = head_of_fork.verify_against(outside).faults;
+        assert!(found.contains(&Fault::HeadForked { signed: 30 }), "{found:?}");
+    }
     let forged = good.checkpoints[29].replace("\n30\n", "\n29\n");
     let found = good.verify_against(&[forged]).faults;
     assert!(matches!(found[..], [Fault::Checkpoint { outside: Outside::Given(0), .. }]), "{found:?}");
@@ -306,6 +312,20 @@ fn a_deleted_record_that_came_back_is_named() {
     world.records.insert(place("k3"), Present::Authentic(Hash::of(b"43")));
     let (collection, key) = place("k3");
     assert_eq!(world.faults(), [Fault::RecordUndeleted { collection, key, last: 47 }]);
+}
+
+#[test]
+fn a_deleted_record_is_told_from_one_of_a_dropped_epoch() {
+    let mut world = World::new(50);
+    let mut base = Frontier::new();
+    world.rows.iter().take(32).for_each(|row| base.push(crate::merkle::leaf_hash(&row.public)));
+    world.rows.drain(..32);
+    world.records.insert(place("k3"), Present::Authentic(Hash::of(b"3")));
+    world.records.insert(place("k9"), Present::Authentic(Hash::of(b"in a dropped epoch")));
+    let keys = keys();
+    let found = Verifier::new(&keys).base(&base).log_and_records(&world.rows, world.head.as_deref(), &world).faults;
+    let (collection, key) = place("k3");
+    assert_eq!(found, [Fault::RecordUndeleted { collection, key, last: 47 }]);
 }
 
 #[test]

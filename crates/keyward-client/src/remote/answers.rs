@@ -39,6 +39,8 @@ pub(super) struct Opened {
     environment: keyward_types::EnvironmentName,
     as_file: bool,
     holding: Option<String>,
+    #[serde(default)]
+    offline_until: Option<Timestamp>,
     value: Option<String>,
     value_base64: Option<Bytes>,
 }
@@ -47,6 +49,9 @@ pub(super) struct Opened {
 #[derive(Deserialize)]
 pub(super) struct Values {
     pub(super) values: Vec<Opened>,
+    /// The server's clock.
+    #[serde(default)]
+    pub(super) now: Option<Timestamp>,
 }
 
 impl From<Opened> for Disclosed {
@@ -61,6 +66,7 @@ impl From<Opened> for Disclosed {
             environment: opened.environment,
             as_file: opened.as_file,
             holding: opened.holding,
+            offline_until: opened.offline_until,
         }
     }
 }
@@ -141,7 +147,8 @@ pub(super) struct Writing<'a> {
 
 /// Metadata as the API takes it: moments are text.
 pub(super) fn metadata(edit: &EditInfo) -> Result<Value> {
-    let mut value = plain(edit)?;
+    // A server looks at a value itself.
+    let mut value = plain(&EditInfo { looks_like: None, ..edit.clone() })?;
     if let Some(Some(until)) = edit.expires_at {
         value["expires_at"] = Value::String(until.to_string());
     }

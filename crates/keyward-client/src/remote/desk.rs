@@ -1,6 +1,6 @@
 //! Every call of the desk, as requests.
 
-use keyward_access::Login;
+use keyward_access::{Login, Network};
 use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotId, Timestamp, Version};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +22,7 @@ use crate::team_wire::{
 };
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
-    NewSlotInfo, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
+    NewSlotInfo, OfflineUse, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
 };
 use crate::{Bytes, Desk, Failure, FindingInfo, FindingReport, FindingState, Result};
 
@@ -50,6 +50,39 @@ impl RemoteDesk {
         }
     }
 
+    /// Values, and the server's clock where they came as a batch.
+    fn read_there(
+        &self,
+        place: &Where,
+        selection: &Selection,
+        purpose: Purpose,
+    ) -> Result<(Vec<Disclosed>, Option<Timestamp>)> {
+        let purpose = plain(&purpose)?;
+        let purpose = purpose.as_str().unwrap_or("read");
+        let keeps = if self.offline.is_some() { "&offline=true" } else { "" };
+        let (mut opened, mut now) = (Vec::new(), None);
+        let mut take = |values: Values| {
+            opened.extend(values.values);
+            // Of several the last: nothing is kept longer than the server said.
+            now = values.now.max(now);
+        };
+        match selection {
+            Selection::All => take(self.http.get(&at(place, &format!("values?purpose={purpose}{keeps}")))?),
+            Selection::Names(names) => {
+                for some in names.chunks(NAMES) {
+                    let some: Vec<String> = some.iter().map(|name| encoded(name.as_str())).collect();
+                    let path = at(place, &format!("values?purpose={purpose}{keeps}&names={}", some.join(",")));
+                    take(self.http.get(&path)?);
+                }
+            }
+            Selection::Version(name, version) => {
+                let path = format!("{}?version={version}&purpose={purpose}", named(place, "values", name));
+                opened.push(self.http.get::<Opened>(&path)?);
+            }
+        }
+        Ok((opened.into_iter().map(Disclosed::from).collect(), now))
+    }
+
     fn versions(&self, at: &Where, action: &str, name: &SecretName, version: Version) -> Result<SecretInfo> {
         self.http.send(Method::POST, &named(at, action, name), &json!({ "version": version }))
     }
@@ -70,12 +103,21 @@ impl Desk for RemoteDesk {
         self.all("/projects", "projects")
     }
 
+    fn project(&self, name: ProjectName) -> Result<ProjectInfo> {
+        self.http.get(&format!("/projects/{name}"))
+    }
+
     fn create_project(&self, name: ProjectName, environments: Vec<EnvironmentName>) -> Result<ProjectInfo> {
         self.http.send(Method::POST, "/projects", &json!({ "name": name, "environments": environments }))
     }
 
     fn rename_project(&self, from: ProjectName, to: ProjectName) -> Result<ProjectInfo> {
         self.http.send(Method::PATCH, &format!("/projects/{from}"), &json!({ "name": to }))
+    }
+
+    fn limit_project(&self, name: ProjectName, networks: Vec<Network>, force: bool) -> Result<ProjectInfo> {
+        let body = json!({ "networks": networks, "force": force });
+        self.http.send(Method::PATCH, &format!("/projects/{name}"), &body)
     }
 
     fn delete_project(&self, name: ProjectName) -> Result<u64> {
@@ -90,6 +132,22 @@ impl Desk for RemoteDesk {
     ) -> Result<EnvironmentInfo> {
         let path = format!("/projects/{project}/environments");
         self.http.send(Method::POST, &path, &json!({ "name": name, "parent": parent }))
+    }
+
+    fn keep_offline(&self, at: Where, seconds: Option<u32>) -> Result<EnvironmentInfo> {
+        let path = format!("/projects/{}/environments/{}", at.project, at.environment);
+        self.http.send(Method::PATCH, &path, &json!({ "offline_seconds": seconds }))
+    }
+
+    fn report_offline(&self, uses: Vec<OfflineUse>) -> Result<()> {
+        let line = |one: &OfflineUse| {
+            json!({
+                "project": one.at.project, "environment": one.at.environment, "purpose": one.purpose,
+                "count": one.count, "first": one.first.to_string(), "last": one.last.to_string(),
+            })
+        };
+        let uses: Vec<Value> = uses.iter().map(line).collect();
+        self.http.send::<Value>(Method::POST, "/offline-uses", &json!({ "uses": uses })).map(drop)
     }
 
     fn remove_environment(&self, at: Where, with_secrets: bool) -> Result<u64> {
@@ -120,25 +178,26 @@ impl Desk for RemoteDesk {
     }
 
     fn read(&self, place: Where, selection: Selection, purpose: Purpose) -> Result<Vec<Disclosed>> {
-        let purpose = plain(&purpose)?;
-        let purpose = purpose.as_str().unwrap_or("read");
-        let opened = match selection {
-            Selection::All => self.http.get::<Values>(&at(&place, &format!("values?purpose={purpose}")))?.values,
-            Selection::Names(names) => {
-                let mut opened = Vec::with_capacity(names.len());
-                for some in names.chunks(NAMES) {
-                    let some: Vec<String> = some.iter().map(|name| encoded(name.as_str())).collect();
-                    let path = at(&place, &format!("values?purpose={purpose}&names={}", some.join(",")));
-                    opened.append(&mut self.http.get::<Values>(&path)?.values);
+        let there = self.read_there(&place, &selection, purpose);
+        let Some(offline) = &self.offline else { return there.map(|(read, _)| read) };
+        match there {
+            Ok((mut read, now)) => {
+                if matches!(selection, Selection::All) {
+                    let named = |one: &Disclosed| NamedVersion { name: one.name.clone(), version: one.version };
+                    offline.saw(&place, &read.iter().map(named).collect::<Vec<_>>());
                 }
-                opened
+                if let Some(now) = now {
+                    let report = |uses: &[OfflineUse]| self.report_offline(uses.to_vec()).is_ok();
+                    offline.keep(&place, &mut read, now, report);
+                }
+                Ok(read)
             }
-            Selection::Version(name, version) => {
-                let path = format!("{}?version={version}&purpose={purpose}", named(&place, "values", &name));
-                vec![self.http.get::<Opened>(&path)?]
+            Err(failure) if self.http.was_unreached() => offline.read_instead(&place, &selection, purpose, failure),
+            Err(failure) => {
+                offline.refused(&place, &selection, &failure);
+                Err(failure)
             }
-        };
-        Ok(opened.into_iter().map(Disclosed::from).collect())
+        }
     }
 
     fn list(&self, place: Where) -> Result<Vec<SecretInfo>> {
@@ -161,7 +220,19 @@ impl Desk for RemoteDesk {
     }
 
     fn names(&self, place: Where) -> Result<Vec<NamedVersion>> {
-        self.all(&at(&place, "names"), "names")
+        let there = self.all(&at(&place, "names"), "names");
+        let Some(offline) = &self.offline else { return there };
+        match there {
+            Ok(names) => {
+                offline.saw(&place, &names);
+                Ok(names)
+            }
+            Err(failure) if self.http.was_unreached() => offline.names_instead(&place, failure),
+            Err(failure) => {
+                offline.refused(&place, &Selection::All, &failure);
+                Err(failure)
+            }
+        }
     }
 
     fn show(&self, at: Where, name: SecretName) -> Result<Detail> {

@@ -1,13 +1,14 @@
 //! Requests to one server: made, tried again where that changes nothing twice, and read.
 
 use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use keyward_types::{Random as _, Secret};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use ureq::config::Config;
 use ureq::http::{Method, Request, Response, Uri};
 use ureq::tls::TlsConfig;
@@ -25,6 +26,10 @@ pub(crate) struct Http {
     url: ServerUrl,
     token: Option<Secret<String>>,
     occasion: Occasion,
+    /// Whether the last request came to nobody who could have answered.
+    unreached: AtomicBool,
+    /// What is kept of this server, which ends when it knows the token no more.
+    kept: Option<PathBuf>,
 }
 
 /// A request, as often as it is sent.
@@ -43,6 +48,8 @@ struct Broken {
     failure: Failure,
     /// Whether trying again may help.
     passing: bool,
+    /// Whether nobody was reached.
+    unreached: bool,
 }
 
 /// An answer whose body was read.
@@ -80,15 +87,26 @@ impl Http {
             .build();
         let names = Names { names: DefaultResolver::default(), here_alone: url.is_plain() };
         let agent = Agent::with_parts(config, DefaultConnector::default(), names);
-        Ok(Self { agent, url, token, occasion: occasion.clone() })
+        let unreached = AtomicBool::new(false);
+        Ok(Self { agent, url, token, occasion: occasion.clone(), unreached, kept: None })
     }
 
     pub(super) fn url(&self) -> &ServerUrl {
         &self.url
     }
 
+    /// Whether the last request came to nobody who could have answered: no connection, no name, no
+    /// answer in time. A refusal is an answer.
+    pub(super) fn was_unreached(&self) -> bool {
+        self.unreached.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn forget_when_unknown(&mut self, kept: PathBuf) {
+        self.kept = Some(kept);
+    }
+
     /// Reads what lies at a path below `/api/v1`.
-    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.parsed(&self.bytes(path)?)
     }
 
@@ -99,9 +117,7 @@ impl Http {
 
     /// Changes something, or has something worked out that needs a body to say.
     pub(super) fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: &impl Serialize) -> Result<T> {
-        let mut text = Zeroizing::new(Vec::with_capacity(1024));
-        serde_json::to_writer(&mut *text, body)
-            .map_err(|error| Failure::internal(format!("the request cannot be written: {error}")))?;
+        let text = written(body)?;
         self.parsed(&self.ask(&Ask { body: Some(&text), key: Some(key()?), ..self.mine(method, path) })?)
     }
 
@@ -111,8 +127,8 @@ impl Http {
     }
 
     /// Posts JSON once and gives whatever comes back, for who holds this token or is nobody yet.
-    pub(crate) fn exchange(&self, path: &str, token: Option<&str>, body: &Value) -> Result<Answer> {
-        let text = Zeroizing::new(body.to_string().into_bytes());
+    pub(crate) fn exchange(&self, path: &str, token: Option<&str>, body: &impl Serialize) -> Result<Answer> {
+        let text = written(body)?;
         let ask = Ask { method: Method::POST, path, token, body: Some(&text), key: None };
         self.once(&ask).map_err(|broken| broken.failure)
     }
@@ -125,6 +141,18 @@ impl Http {
     /// What the server refused.
     pub(crate) fn refusal(&self, answer: &Answer) -> Failure {
         refusal::of(&self.url, answer.status, &answer.body)
+    }
+
+    fn refused(&self, answer: &Answer) -> Failure {
+        let failure = self.refusal(answer);
+        match (&self.kept, answer.status) {
+            (Some(kept), 401) if kept.exists() && std::fs::remove_file(kept).is_ok() => {
+                let gone = "what was kept offline of it is gone from this machine";
+                let hint = failure.hint.as_ref().map_or_else(|| gone.to_owned(), |hint| format!("{hint}; {gone}"));
+                failure.hint(hint)
+            }
+            _ => failure,
+        }
     }
 
     /// A request of whoever this is, without a body.
@@ -144,11 +172,13 @@ impl Http {
     fn ask(&self, ask: &Ask<'_>) -> Result<Zeroizing<Vec<u8>>> {
         let mut tries = 1;
         loop {
-            let pause = match self.once(ask) {
+            let answer = self.once(ask);
+            self.unreached.store(answer.as_ref().is_err_and(|broken| broken.unreached), Ordering::Relaxed);
+            let pause = match answer {
                 Ok(answer) if (200..300).contains(&answer.status) => return Ok(answer.body),
                 Ok(answer) => match answer.pause(ask) {
                     Some(pause) if tries < TRIES => pause,
-                    _ => return Err(self.refusal(&answer)),
+                    _ => return Err(self.refused(&answer)),
                 },
                 Err(broken) if broken.passing && tries < TRIES => Duration::from_millis(100 << tries),
                 Err(broken) => return Err(broken.failure),
@@ -190,6 +220,11 @@ impl Http {
 
     /// The client's error in our words.
     fn broken(&self, error: &ureq::Error) -> Broken {
+        let unreached = match error {
+            ureq::Error::Timeout(_) | ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+            ureq::Error::Io(error) => self.broken_io(error).1,
+            _ => false,
+        };
         let (why, passing) = match error {
             ureq::Error::Io(error) => self.broken_io(error),
             ureq::Error::Timeout(_) => ("it does not answer in time".to_owned(), false),
@@ -208,7 +243,7 @@ impl Http {
             NOBODY if self.url.is_plain() => "`keyward up` starts a server on this machine; `--local` works with the vault here without one",
             _ => "nothing more is known than that; `--local` works with the vault on this machine",
         });
-        Broken { failure, passing }
+        Broken { failure, passing, unreached }
     }
 
     fn broken_io(&self, error: &io::Error) -> (String, bool) {
@@ -260,6 +295,14 @@ impl Answer {
         let code = format!("\"code\":\"{code}\"");
         self.body.windows(code.len()).any(|window| window == code.as_bytes())
     }
+}
+
+/// A body, which may hold values.
+fn written(body: &impl Serialize) -> Result<Zeroizing<Vec<u8>>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(1024));
+    serde_json::to_writer(&mut *text, body)
+        .map_err(|error| Failure::internal(format!("the request cannot be written: {error}")))?;
+    Ok(text)
 }
 
 /// A whole body. A buffer that grows leaves no copy behind.

@@ -25,13 +25,14 @@ pub use root::Authority;
 
 use keyward_types::Secret;
 
-use crate::{Occasion, Result, ServerUrl};
+use crate::{Occasion, Offline, Result, ServerUrl};
 pub(crate) use http::Http;
 
 /// A desk at a server.
 pub struct RemoteDesk {
     http: Http,
     folders: Folders,
+    offline: Option<Offline>,
 }
 
 /// Where a server is and how one gets in.
@@ -51,7 +52,21 @@ impl RemoteDesk {
     /// # Errors
     /// When the authority's file holds no certificate.
     pub fn new(access: ServerAccess, occasion: &Occasion, folders: Folders) -> Result<Self> {
-        Ok(Self { http: Http::new(access, occasion)?, folders })
+        Ok(Self { http: Http::new(access, occasion)?, folders, offline: None })
+    }
+
+    /// The same, which keeps what it reads for when the server is not reached, where that is allowed.
+    #[must_use]
+    pub fn keeping(mut self, offline: Offline) -> Self {
+        self.offline = Some(offline);
+        self
+    }
+
+    /// The same; where the server knows the token or session no more, this file ends.
+    #[must_use]
+    pub fn forgetting(mut self, kept: std::path::PathBuf) -> Self {
+        self.http.forget_when_unknown(kept);
+        self
     }
 
     /// Where the server is.

@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use keyward_types::Timestamp;
 use keyward_types::token::PlainToken;
-use serde::Deserialize;
+use keyward_types::{Secret, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{ServerUrl, Signed};
 use crate::remote::Http;
-use crate::{Authority, Code, Failure, Occasion, Result, ServerAccess};
+use crate::{Authority, Code, Failure, Occasion, Result, SealInfo, ServerAccess};
 
 /// The front of a server: what it answers to who is not signed in yet.
 pub struct Front {
@@ -121,6 +121,27 @@ impl Front {
         let token: PlainToken = session.parse().map_err(|_| strange())?;
         let expires_at: Timestamp = let_in.expires_at.parse().map_err(|_| strange())?;
         Ok(Signed { url: self.url.clone(), account: shown(&let_in.account), token, ca: self.ca.clone(), expires_at })
+    }
+
+    /// Whether the server is sealed, and how far its unsealing is.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub fn seal_state(&self) -> Result<SealInfo> {
+        self.http.get("/seal")
+    }
+
+    /// Gives a sealed server a share. It is sent once: whether one that got no answer arrived, the
+    /// server's state says.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses it.
+    pub fn give_share(&self, share: &Secret<String>) -> Result<SealInfo> {
+        #[derive(Serialize)]
+        struct Given<'a> {
+            share: &'a str,
+        }
+        self.http.granted(&self.http.exchange("/unseal", None, &Given { share: share.expose() })?)
     }
 
     /// Ends a session; gives whether it still lived.

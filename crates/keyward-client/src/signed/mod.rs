@@ -88,6 +88,8 @@ impl Home {
     /// When the file cannot be written.
     pub fn keep_signed(&self, signed: &Signed) -> Result<()> {
         private_folder(&self.sessions())?;
+        // What another session read is not this one's.
+        self.forget_offline(&signed.url)?;
         let kept = Kept {
             url: signed.url.to_string(),
             account: signed.account.clone(),
@@ -99,11 +101,12 @@ impl Home {
         write(&self.session_file(&signed.url), &Zeroizing::new(text))
     }
 
-    /// Forgets the session at this server; gives whether there was one.
+    /// Forgets the session at this server, and what is kept offline of it; gives whether there was one.
     ///
     /// # Errors
     /// When the file cannot be removed.
     pub fn forget_signed(&self, url: &ServerUrl) -> Result<bool> {
+        self.forget_offline(url)?;
         let path = self.session_file(url);
         match fs::remove_file(&path) {
             Ok(()) => Ok(true),

@@ -25,7 +25,7 @@ impl ServerUrl {
     }
 
     /// The same as a part of a file's name.
-    pub(super) fn file_stem(&self) -> String {
+    pub(crate) fn file_stem(&self) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
         self.0.replacen("://", "_", 1).chars().map(plain).collect()
     }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use keyward_types::{Place, PrincipalId, SecretId, Timestamp, Version, VersionHead, VersionState};
 use keyward_vault::{Footprint, Stored};
 
+use super::in_use;
 use super::line::{Evidence, Fate, Line, Past, Subject, Way};
-use super::{in_use, is_secret};
 
 /// What one person knows.
 pub(super) struct Knowledge<'a> {
@@ -111,10 +111,11 @@ fn by_value<'a>(
 /// Why a version needs no rotation; `None` where it does, or where there is nothing secret.
 fn fate(stored: &Stored, version: Version) -> Option<Fate> {
     let head = &stored.head;
-    if !is_secret(head) {
+    let known = head.version(version);
+    if !known.map_or_else(|| head.is_secret(), |known| head.was_secret(known)) {
         return None;
     }
-    let Some(known) = head.version(version) else { return Some(Fate::Gone) };
+    let Some(known) = known else { return Some(Fate::Gone) };
     if in_use(head).any(|used| used.fingerprint == known.fingerprint) {
         return None;
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::known::Knowledge;
 use super::line::Subject;
-use super::{Facts, in_use, is_secret, rank};
+use super::{Facts, in_use, rank};
 
 /// A time in which somebody had the right to read something.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,8 +62,9 @@ pub struct ReachableLine {
 pub(super) fn beyond(facts: &Facts, knowledge: &Knowledge<'_>, now: Timestamp) -> Vec<ReachableLine> {
     let readable = readable(facts, now);
     let mut lines = Vec::new();
-    for stored in facts.footprint.secrets.iter().filter(|stored| is_secret(&stored.head)) {
-        for version in in_use(&stored.head).filter(|version| !knowledge.knows(&version.fingerprint)) {
+    for stored in &facts.footprint.secrets {
+        let secret = in_use(&stored.head).filter(|version| stored.head.was_secret(version));
+        for version in secret.filter(|version| !knowledge.knows(&version.fingerprint)) {
             let Some(through) = readable.get(version.fingerprint.as_str()) else { continue };
             let through = through.iter().map(|through| (*through).clone()).collect();
             lines.push(ReachableLine { subject: Subject::of(stored, version.version), through });

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashSet};
 
-use keyward_types::{Content, EnvironmentId, Kind, Origin, Place, ProjectId, VaultId};
+use keyward_types::{Access, Content, EnvironmentId, Kind, Origin, Place, ProjectId, VaultId};
 use keyward_vault::{Holding, HoldingKind, Reads, Task, TaskAbout, TaskState};
 use proptest::prelude::*;
 
@@ -40,6 +40,7 @@ fn secret(n: u8, values: &[u8]) -> Stored {
         size: 32,
         bits: 128,
         fingerprint: format!("{value:064x}"),
+        secret: false,
     });
     let head = Head {
         place: place(n),
@@ -141,6 +142,18 @@ fn configuration_and_public_keys_are_counted_and_not_replaced() {
     public.head.access = Some(Access::Public);
     let plan = plan(&facts(vec![config, public], vec![reads(1, 1, 1, 1), reads(1, 2, 1, 1)], vec![]), &person(1), NOW);
     assert_eq!((plan.rotate.len(), plan.past.len(), plan.not_secret), (0, 0, 2));
+}
+
+#[test]
+fn what_was_secret_when_it_was_read_stays_so_whatever_it_is_called_now() {
+    let (mut config, mut public) = (secret(1, &[1]), secret(2, &[2]));
+    config.head.kind = Kind::Config;
+    public.head.access = Some(Access::Public);
+    for head in [&mut config.head, &mut public.head] {
+        head.versions[0].secret = true;
+    }
+    let plan = plan(&facts(vec![config, public], vec![reads(1, 1, 1, 1), reads(1, 2, 1, 1)], vec![]), &person(1), NOW);
+    assert_eq!((names(&plan).len(), plan.not_secret), (2, 0));
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! The line before one sink: what waits for it, and how it does.
+
 use std::collections::VecDeque;
 
 use keyward_types::{AlertSinkId, Timestamp};
@@ -5,7 +7,8 @@ use keyward_types::{AlertSinkId, Timestamp};
 use crate::outbox::Parcel;
 use crate::{Alert, AlertKind, Fault, Retry};
 
-/// What waits for one sink. One parcel at a time is under way, in order.
+/// What waits for one sink. One parcel at a time is under way, in order, but for those that the sink
+/// refuses: they go behind the others, so that they hold up none.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) id: AlertSinkId,
@@ -13,13 +16,40 @@ pub(super) struct Line {
     pub(super) only: Vec<AlertKind>,
     /// The entry of the log from which on it is told: what is before it has been sent already.
     from: u64,
-    waiting: VecDeque<Parcel>,
-    under_way: Option<(Parcel, Timestamp)>,
+    waiting: VecDeque<Waiting>,
+    under_way: Option<(Waiting, Timestamp)>,
+    /// Parcels that it took.
+    taken: u64,
+    /// Failures in a row.
     failures: u32,
     not_before: Option<Timestamp>,
     dead: Option<Timestamp>,
     fault: Option<String>,
     lost: u64,
+    /// The least entry of the log among what was lost.
+    lost_from: Option<u64>,
+}
+
+/// A parcel in line.
+#[derive(Debug)]
+struct Waiting {
+    parcel: Parcel,
+    /// The first entry of the log that the sink is told of by it.
+    owed: Option<u64>,
+    /// How often it failed in its place.
+    failures: u32,
+    /// How many parcels the sink had taken when this one went behind the others, if it did.
+    behind: Option<u64>,
+    /// How often the sink took others and then refused this one again.
+    passed: u32,
+}
+
+/// What became of a parcel that was not taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Kept,
+    Behind,
+    Lost,
 }
 
 /// How a sink does.
@@ -33,11 +63,12 @@ pub struct SinkState {
     pub waiting: usize,
     /// Since when it takes none.
     pub dead_since: Option<Timestamp>,
-    /// Why the last try failed, if it did.
+    /// Why the last try failed, if it did, or who of those behind it did not get it.
     pub fault: Option<String>,
-    /// Alerts that were dropped because too many waited.
+    /// Alerts that were dropped because too many waited, or because it took others and refused them.
     pub lost: u64,
-    /// The first entry of the log of which it has not been told yet, among those that were raised.
+    /// The first entry of the log of which it has not been told yet, among those that were raised; of
+    /// what was dropped, it has been told once it knows that something was.
     pub oldest: Option<u64>,
 }
 
@@ -45,6 +76,12 @@ pub struct SinkState {
 /// each kind and subject and then what was held back of each (`coalesce::MOST_WINDOWS`): a sink loses
 /// nothing by a burst, but by taking less than comes for many minutes.
 pub(super) const MOST_WAITING: usize = 1024;
+
+/// How often a dead sink is tried with the same parcel before it is tried with another.
+const PROBES: u32 = 3;
+
+/// How often a sink may take others and fail at one parcel, though not for good, before that is lost.
+const MOST_PASSED: u32 = 8;
 
 impl Line {
     pub(super) fn new(id: AlertSinkId, name: String, only: Vec<AlertKind>, from: u64) -> Self {
@@ -55,11 +92,13 @@ impl Line {
             from,
             waiting: VecDeque::new(),
             under_way: None,
+            taken: 0,
             failures: 0,
             not_before: None,
             dead: None,
             fault: None,
             lost: 0,
+            lost_from: None,
         }
     }
 
@@ -76,13 +115,19 @@ impl Line {
 
     /// Where too many wait, the least of the oldest goes.
     pub(super) fn push(&mut self, parcel: Parcel) {
-        self.waiting.push_back(parcel);
+        let owed = parcel.alert.entries.map(|(first, _)| first);
+        self.push_owed(parcel, owed);
+    }
+
+    /// With the first entry of the log that it tells of.
+    pub(super) fn push_owed(&mut self, parcel: Parcel, owed: Option<u64>) {
+        self.waiting.push_back(Waiting { parcel, owed, failures: 0, behind: None, passed: 0 });
         if self.waiting.len() > MOST_WAITING {
-            let least = self.waiting.iter().enumerate().min_by_key(|(place, one)| (one.alert.severity, *place));
+            let least = self.waiting.iter().enumerate().min_by_key(|(place, one)| (one.parcel.alert.severity, *place));
             if let Some((place, _)) = least
                 && let Some(dropped) = self.waiting.remove(place)
             {
-                self.lost = self.lost.saturating_add(dropped.alert.count);
+                self.lose(&dropped);
             }
         }
     }
@@ -92,25 +137,44 @@ impl Line {
         if self.under_way.is_some() || self.not_before.is_some_and(|time| time > now) {
             return None;
         }
-        let parcel = self.waiting.pop_front()?;
+        let one = self.waiting.pop_front()?;
+        let parcel = one.parcel.clone();
         self.not_before = None;
-        self.under_way = Some((parcel.clone(), now));
+        self.under_way = Some((one, now));
         Some(parcel)
     }
 
-    /// It took its parcel; answers how many alerts it missed, once nothing waits any more.
-    pub(super) fn sent(&mut self) -> u64 {
-        (self.under_way, self.failures, self.not_before, self.dead, self.fault) = (None, 0, None, None, None);
-        if self.waiting.is_empty() { std::mem::take(&mut self.lost) } else { 0 }
+    /// It took its parcel, `but` for some behind it; answers whether that is news.
+    pub(super) fn sent(&mut self, but: Option<String>) -> bool {
+        let is_news = but.is_some() && self.fault != but;
+        (self.under_way, self.failures, self.not_before, self.dead, self.fault) = (None, 0, None, None, but);
+        self.taken += 1;
+        is_news
     }
 
-    /// It did not take its parcel, which waits on; answers why, if the sink is dead by this.
+    /// How many alerts it missed, and the first entry of the log among them; once, when it lives and
+    /// nothing waits any more.
+    pub(super) fn take_lost(&mut self) -> Option<(u64, Option<u64>)> {
+        let keeps_up = self.waiting.is_empty() && self.under_way.is_none() && self.dead.is_none();
+        (keeps_up && self.lost > 0).then(|| (std::mem::take(&mut self.lost), self.lost_from.take()))
+    }
+
+    /// It did not take its parcel; answers why, if the sink is dead by this.
     pub(super) fn failed(&mut self, fault: &Fault, retry: &Retry, roll: u32, now: Timestamp) -> Option<String> {
-        if let Some((parcel, _)) = self.under_way.take() {
-            self.waiting.push_front(parcel);
+        let place = self.under_way.take().map_or(Place::Kept, |(one, _)| self.put_back(one, fault, retry));
+        self.fault = Some(fault.why.clone());
+        if place == Place::Lost {
+            // By this one nothing is known of the sink that was not.
+            self.not_before = self.dead.map(|_| after(now, retry.wait_dead(fault.retry_after, roll)));
+            return None;
         }
         self.failures = self.failures.saturating_add(1);
-        self.fault = Some(fault.why.clone());
+        if place == Place::Behind && self.failures == 1 && self.waiting.front().is_some_and(|one| one.behind.is_none())
+        {
+            // It may be this one alone; the next will show.
+            self.not_before = Some(after(now, retry.wait(1, fault.retry_after, roll)));
+            return None;
+        }
         let died = (self.dead.is_none() && (fault.permanent || self.failures >= retry.attempts)).then(|| {
             self.dead = Some(now);
             fault.why.clone()
@@ -121,6 +185,32 @@ impl Line {
         };
         self.not_before = Some(after(now, wait));
         died
+    }
+
+    /// What fails waits on in its place. What is refused for good, or fails often, goes behind the others;
+    /// where the sink takes them and refuses it again, it is lost.
+    fn put_back(&mut self, mut one: Waiting, fault: &Fault, retry: &Retry) -> Place {
+        one.failures = one.failures.saturating_add(1);
+        let stays = one.behind.is_none() && one.failures < retry.attempts.saturating_add(PROBES);
+        if stays && !fault.permanent {
+            self.waiting.push_front(one);
+            return Place::Kept;
+        }
+        if one.behind.is_some_and(|taken| taken < self.taken) {
+            one.passed += 1;
+        }
+        if one.passed >= if fault.permanent { 1 } else { MOST_PASSED } {
+            self.lose(&one);
+            return Place::Lost;
+        }
+        one.behind = Some(self.taken);
+        self.waiting.push_back(one);
+        Place::Behind
+    }
+
+    fn lose(&mut self, one: &Waiting) {
+        self.lost = self.lost.saturating_add(one.parcel.alert.count);
+        self.lost_from = self.lost_from.into_iter().chain(one.owed).min();
     }
 
     /// A delivery that neither succeeds nor fails makes a sink dead too; it stays under way, so
@@ -149,9 +239,9 @@ impl Line {
 
     /// `held` are alerts that are on their way to every sink.
     pub(super) fn state<'a>(&'a self, held: impl Iterator<Item = &'a Alert>) -> SinkState {
-        let under_way = self.under_way.iter().map(|(parcel, _)| &parcel.alert);
-        let owed = self.waiting.iter().map(|parcel| &parcel.alert).chain(under_way);
-        let owed = owed.chain(held.filter(|alert| self.takes(alert)));
+        let in_line = self.waiting.iter().chain(self.under_way.iter().map(|(one, _)| one));
+        let held = held.filter(|alert| self.takes(alert)).filter_map(|alert| alert.entries.map(|(first, _)| first));
+        let owed = in_line.filter_map(|one| one.owed).chain(held).chain(self.lost_from);
         SinkState {
             id: self.id,
             name: self.name.clone(),
@@ -159,7 +249,7 @@ impl Line {
             dead_since: self.dead,
             fault: self.fault.clone(),
             lost: self.lost,
-            oldest: owed.filter_map(|alert| alert.entries.map(|(first, _)| first)).min(),
+            oldest: owed.min(),
         }
     }
 }

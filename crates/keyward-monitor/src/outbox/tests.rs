@@ -203,3 +203,104 @@ fn a_sink_is_told_from_its_place_in_the_log_on() {
     let steps = outbox.next(Event::Tick, Timestamp(10 * 60 * 1000));
     assert_eq!(parcels(steps, B)[0].alert.entries, Some((6, 7)), "what it has not had is among these");
 }
+
+#[test]
+fn what_is_refused_for_good_holds_up_no_other() {
+    let mut outbox = outbox(&[A, B]);
+    let refused = || Event::Failed(A, Fault::permanent("it answered 422"), u32::MAX);
+    let bad = parcels(outbox.next(told(7), Timestamp(0)), A);
+    for subject in ["1", "2"] {
+        outbox.next(raised(subject), Timestamp(0));
+    }
+    assert!(parcels(outbox.next(refused(), Timestamp(0)), A).is_empty(), "not at once");
+    assert_eq!(outbox.states()[0].dead_since, None, "it may be that alert alone");
+    let next = parcels(outbox.next(Event::Tick, Timestamp(1_000)), A);
+    assert_eq!(next[0].alert.subject.id, "1");
+    assert_eq!(parcels(outbox.next(Event::Sent(A), Timestamp(1_001)), A)[0].alert.subject.id, "2");
+    assert_eq!(parcels(outbox.next(Event::Sent(A), Timestamp(1_002)), A), bad, "it gets another try");
+    assert_eq!(outbox.states()[0].oldest, Some(7));
+    let dropped = parcels(outbox.next(refused(), Timestamp(1_003)), A);
+    assert_eq!(dropped[0].alert.count, 1);
+    assert!(dropped[0].alert.text.starts_with("alerts to `a` were dropped"), "{dropped:?}");
+    assert_eq!((outbox.states()[0].dead_since, outbox.states()[0].oldest), (None, Some(7)), "it is not told yet");
+    assert!(outbox.next(Event::Sent(A), Timestamp(1_004)).is_empty());
+    assert_eq!((outbox.states()[0].waiting, outbox.states()[0].oldest), (0, None));
+}
+
+#[test]
+fn a_sink_that_refuses_all_for_good_loses_nothing() {
+    let mut outbox = outbox(&[A]);
+    let mut steps = outbox.next(told(7), Timestamp(0));
+    for subject in ["1", "2"] {
+        steps.extend(outbox.next(raised(subject), Timestamp(0)));
+    }
+    let (mut now, mut tried) = (Timestamp(0), Vec::new());
+    for _ in 0..50 {
+        tried.extend(parcels(steps, A).into_iter().map(|parcel| parcel.id));
+        outbox.next(Event::Failed(A, Fault::permanent("it answered 401"), u32::MAX), now);
+        now = outbox.wake().unwrap();
+        steps = outbox.next(Event::Tick, now);
+    }
+    assert_eq!((outbox.states()[0].waiting, outbox.states()[0].lost), (3, 0));
+    assert!(outbox.states()[0].dead_since.is_some() && now > Timestamp(40 * 150_000), "it is tried seldom");
+    tried.sort_unstable();
+    tried.dedup();
+    assert_eq!(tried.len(), 3, "with each in turn");
+}
+
+#[test]
+fn one_alert_that_fails_again_and_again_is_passed_by() {
+    let mut outbox = outbox(&[A]);
+    let bad = parcels(outbox.next(raised("bad"), Timestamp(0)), A).remove(0);
+    let (mut now, mut steps, mut taken) = (Timestamp(0), vec![Step::Send(A, bad.clone())], 0);
+    for n in 0..200 {
+        steps.extend(outbox.next(raised(&n.to_string()), now));
+        let [parcel] = &parcels(steps, A)[..] else { panic!("one is under way") };
+        let answer = if parcel.id == bad.id {
+            Event::Failed(A, Fault::passing("it answered 500"), u32::MAX)
+        } else {
+            taken += 1;
+            Event::Sent(A)
+        };
+        steps = outbox.next(answer, now);
+        while steps.is_empty() {
+            now = outbox.wake().unwrap();
+            steps = outbox.next(Event::Tick, now);
+        }
+    }
+    assert!(taken > 150, "{taken} of 200 went by");
+    assert_eq!(outbox.states()[0].dead_since, None);
+}
+
+#[test]
+fn what_was_dropped_is_owed_until_the_sink_knows_of_it() {
+    let mut outbox = outbox(&[A]);
+    for n in 0..=(MOST_WAITING + 1) as u64 {
+        let subject = Subject::new("account", n.to_string());
+        let alert = Alert::new(AlertKind::NewAdmin, Severity::Warning, Timestamp(0), subject, "x").of_entry(n);
+        outbox.post(&alert, None);
+    }
+    assert_eq!((outbox.states()[0].lost, outbox.states()[0].oldest), (2, Some(0)));
+    let (mut now, mut steps) = (Timestamp(0), outbox.next(Event::Tick, Timestamp(0)));
+    let mut last = None;
+    while let [parcel] = parcels(steps, A).as_slice() {
+        assert_eq!(outbox.states()[0].oldest, Some(0), "entries 0 and 1 are in no parcel");
+        last = Some(parcel.alert.clone());
+        now = Timestamp(now.0 + 1);
+        steps = outbox.next(Event::Sent(A), now);
+    }
+    assert_eq!((last.unwrap().count, outbox.states()[0].oldest), (2, None));
+}
+
+#[test]
+fn whoever_does_not_get_the_mail_is_told_of_once() {
+    let mut outbox = outbox(&[A, B]);
+    let who = || Event::SentBut(A, "at `gone@example.com` the mail server answered 550".into());
+    outbox.next(raised("1"), Timestamp(0));
+    let told = parcels(outbox.next(who(), Timestamp(1)), A);
+    let text = "not everybody gets the alerts to `a`: at `gone@example.com` the mail server answered 550";
+    assert_eq!((told[0].alert.kind, told[0].alert.text.as_str()), (AlertKind::ChannelDead, text));
+    assert_eq!(outbox.states()[1].waiting, 2, "so is the other");
+    assert!(outbox.next(who(), Timestamp(2)).is_empty(), "once");
+    assert_eq!(outbox.states()[0].dead_since, None);
+}

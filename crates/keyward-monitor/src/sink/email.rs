@@ -1,18 +1,22 @@
+//! Mail by SMTP, to several people in one transaction.
+
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, SystemTime};
 
 use keyward_types::{Secret, Timestamp};
+use lettre::Message;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
-use lettre::transport::smtp::authentication::Credentials as Login;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{Message, SmtpTransport, Transport};
+use lettre::transport::smtp::authentication::{Credentials as Login, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::is_this_machine;
 use crate::http::allowed;
 use crate::outbox::Parcel;
-use crate::sink::Channel;
+use crate::sink::{Channel, Delivered};
 use crate::{Alert, Error, Fault};
 
 /// A mail server and what is written on the envelope.
@@ -130,41 +134,76 @@ impl Email {
     }
 
     /// To the address that was judged; the certificate is that of the name.
-    fn transport(&self, address: SocketAddr) -> Result<SmtpTransport, Fault> {
-        let parameters = || {
-            TlsParameters::new(self.mail.host.clone())
-                .map_err(|_| Fault::permanent("TLS cannot be set up on this machine"))
-        };
+    fn connect(&self, address: SocketAddr) -> Result<SmtpConnection, Fault> {
         let tls = match self.mail.tls {
-            MailTls::Implicit => Tls::Wrapper(parameters()?),
-            MailTls::Starttls => Tls::Required(parameters()?),
-            MailTls::None => Tls::None,
+            MailTls::None => None,
+            MailTls::Implicit | MailTls::Starttls => Some(TlsParameters::new(self.mail.host.clone())),
         };
-        let mut smtp = SmtpTransport::builder_dangerous(address.ip().to_string())
-            .port(address.port())
-            .tls(tls)
-            .timeout(Some(STEP));
-        if let (Some(user), Some(password)) = (&self.mail.username, &self.password) {
-            smtp = smtp.credentials(Login::new(user.clone(), password.expose().clone()));
+        let tls = tls.transpose().map_err(|_| Fault::permanent("TLS cannot be set up on this machine"))?;
+        let (wrapper, us) = (tls.as_ref().filter(|_| self.mail.tls == MailTls::Implicit), ClientId::default());
+        let connected = SmtpConnection::connect(address, Some(STEP), &us, wrapper, None).and_then(|mut connection| {
+            if let (MailTls::Starttls, Some(tls)) = (self.mail.tls, &tls) {
+                connection.starttls(tls, &us)?;
+            }
+            if let (Some(user), Some(password)) = (&self.mail.username, &self.password) {
+                connection.auth(DEFAULT_MECHANISMS, &Login::new(user.clone(), password.expose().clone()))?;
+            }
+            Ok(connection)
+        });
+        connected.map_err(|error| fault(&error))
+    }
+
+    /// To all in one transaction. Those whom the server refuses for good are left out: somebody who has
+    /// left must not keep alerts from the others.
+    fn send(&self, connection: &mut SmtpConnection, mail: &[u8]) -> Result<Delivered, Fault> {
+        let server = connection.server_info();
+        let mut parameters = Vec::new();
+        if self.to.iter().chain([&self.from]).any(|mailbox| !mailbox.email.to_string().is_ascii()) {
+            if !server.supports_feature(Extension::SmtpUtfEight) {
+                return Err(Fault::permanent("the mail server takes no addresses with other letters than ASCII"));
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
         }
-        Ok(smtp.build())
+        if !mail.is_ascii() && server.supports_feature(Extension::EightBitMime) {
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        let from = Mail::new(Some(self.from.email.clone()), parameters);
+        connection.command(from).map_err(|error| fault(&error))?;
+        let mut refused = Vec::new();
+        for to in &self.to {
+            match connection.command(Rcpt::new(to.email.clone(), Vec::new())) {
+                Ok(_) => {}
+                Err(error) if error.is_permanent() => refused.push((&to.email, fault(&error))),
+                Err(error) => return Err(fault(&error)),
+            }
+        }
+        if let [(_, first), ..] = &refused[..]
+            && refused.len() == self.to.len()
+        {
+            return Err(first.clone());
+        }
+        connection.command(Data).and_then(|_| connection.message(mail)).map_err(|error| fault(&error))?;
+        let left_out = refused.iter().map(|(address, fault)| format!("at `{address}` {}", fault.why));
+        Ok(Delivered { but: (!refused.is_empty()).then(|| left_out.collect::<Vec<_>>().join(", ")) })
     }
 }
 
 impl Channel for Email {
-    fn deliver(&self, parcel: &Parcel, _at: Timestamp) -> Result<(), Fault> {
-        let message = self.message(parcel)?;
+    fn deliver(&self, parcel: &Parcel, _at: Timestamp) -> Result<Delivered, Fault> {
+        let mail = self.message(parcel)?.formatted();
         let mut last = Fault::passing("its host name leads nowhere");
         for address in self.mail.addresses()? {
-            match self.transport(address)?.send(&message) {
-                Ok(_) => return Ok(()),
-                Err(error) => {
-                    last = fault(&error);
-                    // Another address of the same server would say the same.
-                    if error.status().is_some() {
-                        break;
-                    }
-                }
+            let sent = self.connect(address).and_then(|mut connection| {
+                let sent = self.send(&mut connection, &mail);
+                // It has what it took, whatever it says to the farewell.
+                let _ = connection.quit();
+                sent
+            });
+            match sent {
+                Ok(delivered) => return Ok(delivered),
+                // Another address of the same server would say the same.
+                Err(fault) if fault.why.starts_with(ANSWERED) => return Err(fault),
+                Err(fault) => last = fault,
             }
         }
         Err(last)
@@ -180,11 +219,14 @@ fn text(alert: &Alert) -> String {
     text
 }
 
+/// Begins what the server itself said.
+const ANSWERED: &str = "the mail server answered";
+
 /// An error of the client in our words: what a mail server writes may repeat what it was sent.
 fn fault(error: &lettre::transport::smtp::Error) -> Fault {
     match error.status() {
-        Some(code) if error.is_permanent() => Fault::permanent(format!("the mail server answered {code}")),
-        Some(code) => Fault::passing(format!("the mail server answered {code}")),
+        Some(code) if error.is_permanent() => Fault::permanent(format!("{ANSWERED} {code}")),
+        Some(code) => Fault::passing(format!("{ANSWERED} {code}")),
         None if error.is_tls() => Fault::permanent("TLS failed: the mail server's certificate is not trusted here"),
         None if error.is_timeout() => Fault::passing("the mail server did not answer in time"),
         None if error.is_client() => {

@@ -28,7 +28,14 @@ pub trait Channel: Send + Sync {
     ///
     /// # Errors
     /// A [`Fault`] that says whether trying again helps.
-    fn deliver(&self, parcel: &Parcel, at: Timestamp) -> Result<(), Fault>;
+    fn deliver(&self, parcel: &Parcel, at: Timestamp) -> Result<Delivered, Fault>;
+}
+
+/// A parcel was taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Who of those behind the sink did not get it, and why: lower case, no full stop. In our words.
+    pub but: Option<String>,
 }
 
 /// A sink that is ready to send.
@@ -227,7 +234,12 @@ mod wiped {
 ///
 /// # Errors
 /// A [`Fault`].
-pub fn send_once(channel: Arc<dyn Channel>, parcel: Parcel, at: Timestamp, limit: Duration) -> Result<(), Fault> {
+pub fn send_once(
+    channel: Arc<dyn Channel>,
+    parcel: Parcel,
+    at: Timestamp,
+    limit: Duration,
+) -> Result<Delivered, Fault> {
     let (done, result) = std::sync::mpsc::sync_channel(1);
     let deliver = move || {
         // Whoever waited may have gone.

@@ -1,9 +1,11 @@
+//! Messages to Slack.
+
 use keyward_types::Timestamp;
 use serde_json::json;
 
 use crate::http::Poster;
 use crate::outbox::Parcel;
-use crate::sink::Channel;
+use crate::sink::{Channel, Delivered};
 use crate::{Alert, Fault};
 
 /// An incoming webhook of Slack, or of what is compatible with it. The URL is the credential.
@@ -12,9 +14,9 @@ pub(crate) struct Slack {
 }
 
 impl Channel for Slack {
-    fn deliver(&self, parcel: &Parcel, _at: Timestamp) -> Result<(), Fault> {
+    fn deliver(&self, parcel: &Parcel, _at: Timestamp) -> Result<Delivered, Fault> {
         let body = json!({ "text": text(&parcel.alert) });
-        self.poster.post(&[], body.to_string().as_bytes())
+        self.poster.post(&[], body.to_string().as_bytes()).map(|()| Delivered::default())
     }
 }
 

@@ -1,9 +1,11 @@
+//! Signed posts to a webhook.
+
 use keyward_types::Timestamp;
 use serde_json::{Value, json};
 
 use crate::http::Poster;
 use crate::outbox::Parcel;
-use crate::sink::Channel;
+use crate::sink::{Channel, Delivered};
 use crate::{Alert, Fault, SigningSecret};
 
 /// A signed POST in the form of the Standard Webhooks specification. The id stays the same when a
@@ -15,15 +17,16 @@ pub(crate) struct Webhook {
 }
 
 impl Channel for Webhook {
-    fn deliver(&self, parcel: &Parcel, at: Timestamp) -> Result<(), Fault> {
+    fn deliver(&self, parcel: &Parcel, at: Timestamp) -> Result<Delivered, Fault> {
         let body = serde_json::to_vec(&body(&parcel.alert)).expect("an alert is JSON");
         let seconds = at.0.div_euclid(1000);
+        let signature = self.secret.sign(&parcel.id, seconds, &body);
         let headers = [
-            ("webhook-id", parcel.id.clone()),
-            ("webhook-timestamp", seconds.to_string()),
-            ("webhook-signature", self.secret.sign(&parcel.id, seconds, &body)),
+            ("webhook-id", parcel.id.as_str()),
+            ("webhook-timestamp", &seconds.to_string()),
+            ("webhook-signature", &signature),
         ];
-        self.poster.post(&headers, &body)
+        self.poster.post(&headers, &body).map(|()| Delivered::default())
     }
 }
 

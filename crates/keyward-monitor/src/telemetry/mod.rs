@@ -114,8 +114,8 @@ impl Shared {
 
     fn send(&self) {
         let poster = Poster::patient(self.settings.endpoint.clone(), true, self.patience);
-        let headers: Vec<(&str, String)> =
-            self.settings.headers.iter().map(|(name, value)| (name.as_str(), value.expose().clone())).collect();
+        let headers = self.settings.headers.iter().map(|(name, value)| (name.as_str(), value.expose().as_str()));
+        let headers: Vec<(&str, &str)> = headers.collect();
         loop {
             let (spans, ended) = self.take();
             if !spans.is_empty() {

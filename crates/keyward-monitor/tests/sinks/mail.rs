@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use keyward_monitor::{Fault, MailTls, NewEmail, Settings};
+use keyward_monitor::{Delivered, Fault, MailTls, NewEmail, Settings};
 use keyward_types::Secret;
 
 use crate::kit::{NOW, parcel};
@@ -15,6 +15,15 @@ const PASSWORD: &str = "marker-of-the-password";
 
 /// Everything that one client said. `refusal` is answered to `AUTH`, with what the client sent.
 fn server(offers: &'static str, refusal: Option<&'static str>) -> (u16, Receiver<Vec<String>>) {
+    refusing(offers, refusal, &[])
+}
+
+/// The same; to a `RCPT` of one of `refused` it gives the answer beside it.
+fn refusing(
+    offers: &'static str,
+    refusal: Option<&'static str>,
+    refused: &'static [(&'static str, &'static str)],
+) -> (u16, Receiver<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (tell, told) = channel();
@@ -40,6 +49,10 @@ fn server(offers: &'static str, refusal: Option<&'static str>) -> (u16, Receiver
                     "EHLO" => format!("250-tiny\r\n250 {offers}"),
                     "AUTH" if refusal.is_some() => format!("{} {line}", refusal.unwrap()),
                     "AUTH" => "235 welcome".to_owned(),
+                    "RCPT" => {
+                        let found = refused.iter().find(|(address, _)| line.contains(address));
+                        found.map_or("250 ok", |(_, answer)| answer).to_owned()
+                    }
                     "DATA" => {
                         data = true;
                         "354 go on".to_owned()
@@ -72,6 +85,10 @@ fn mail(port: u16) -> NewEmail {
 }
 
 fn deliver(mail: NewEmail, password: Option<&str>) -> Result<(), Fault> {
+    delivered(mail, password).map(|delivered| assert_eq!(delivered.but, None))
+}
+
+fn delivered(mail: NewEmail, password: Option<&str>) -> Result<Delivered, Fault> {
     let password = password.map(|text| Secret::new("password", text.to_owned()));
     let (settings, credentials) = Settings::email(mail, password.as_ref(), vec![]).unwrap();
     assert!(!serde_json::to_string(&settings).unwrap().contains(PASSWORD));
@@ -94,6 +111,27 @@ fn a_mail_reaches_everybody_on_the_envelope() {
         "account: ada",
     ] {
         assert!(said.iter().any(|one| one.starts_with(line)), "{line} is not in {said:#?}");
+    }
+}
+
+#[test]
+fn whom_the_server_refuses_is_left_out_and_named() {
+    let (port, told) = refusing("8BITMIME", None, &[("ops@example.com", "550 nobody of that name: marker")]);
+    let who = delivered(mail(port), None).unwrap().but.unwrap();
+    assert_eq!(who, "at `ops@example.com` the mail server answered 550");
+    let said = told.recv_timeout(Duration::from_secs(10)).unwrap();
+    let recipients = said.iter().filter(|line| line.starts_with("RCPT")).count();
+    assert_eq!((recipients, said.iter().filter(|line| *line == ".").count()), (2, 1), "{said:#?}");
+    for (answer, permanent) in [("550 no", true), ("450 later", false)] {
+        let all = if permanent {
+            refusing("", None, &[("ops@example.com", "550 no"), ("ada@example.com", "551 no")])
+        } else {
+            refusing("", None, &[("ops@example.com", "450 later")])
+        };
+        let fault = delivered(mail(all.0), None).unwrap_err();
+        let said = all.1.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!((fault.permanent, said.contains(&"DATA".to_owned())), (permanent, false), "{answer}");
+        assert_eq!(fault.why, format!("the mail server answered {}", &answer[..3]));
     }
 }
 

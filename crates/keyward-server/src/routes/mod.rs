@@ -14,6 +14,7 @@ mod holdings;
 mod matching;
 mod names;
 mod offboardings;
+mod offline_uses;
 mod onboardings;
 mod policies;
 mod projects;
@@ -47,6 +48,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(writes::router())
         .merge(names::router())
         .merge(values::router())
+        .merge(offline_uses::router())
         .merge(versions::router())
         .merge(holdings::router())
         .merge(search::router())

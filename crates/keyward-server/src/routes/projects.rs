@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::http::StatusCode;
-use keyward_client::{Code, Desk, Failure, LocalDesk, ProjectInfo};
+use keyward_access::Network;
+use keyward_client::{Desk, ProjectInfo};
 use keyward_types::{EnvironmentName, ProjectName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,12 +17,12 @@ use crate::app::App;
 use crate::asker::Asker;
 use crate::input::{Input, Params, Part};
 use crate::page::Page;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(list_projects, create_project)).routes(routes!(
         show_project,
-        rename_project,
+        change_project,
         delete_project
     ))
 }
@@ -34,6 +35,8 @@ pub(super) struct Project {
     created_at: String,
     /// In the order in which they were made.
     environments: Vec<Environment>,
+    /// From where it may be used (CIDR); empty: from everywhere.
+    networks: Vec<String>,
 }
 
 /// A page of projects.
@@ -56,12 +59,20 @@ struct NewProject {
     environments: Option<Vec<EnvironmentName>>,
 }
 
-/// A project's new name.
+/// What becomes of a project: its new name, or from where it may be used.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Rename {
-    #[schema(value_type = String)]
-    name: ProjectName,
+struct ProjectChange {
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    name: Option<ProjectName>,
+    /// The networks (CIDR) from which alone it may be used; none: from everywhere.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    networks: Option<Vec<Network>>,
+    /// Also where the caller's own address is in none of these networks.
+    #[serde(default)]
+    force: bool,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -105,17 +116,25 @@ async fn create_project(asker: Asker, input: Input<NewProject>) -> Result<(Statu
 /// Show one project.
 #[utoipa::path(get, path = "/projects/{project}", tag = "projects", responses((status = 200, body = Project)))]
 async fn show_project(asker: Asker, Part(name): Part<ProjectName>) -> Result<Json<Project>> {
-    Ok(Json(asker.ask(move |desk| Ok(find(desk, &name)?)).await?.into()))
+    Ok(Json(asker.ask(move |desk| Ok(desk.project(name)?)).await?.into()))
 }
 
-/// Give a project another name.
+/// Give a project another name, or set the networks from which it may be used.
 #[utoipa::path(
     patch, path = "/projects/{project}", tag = "projects",
-    request_body = Rename, responses((status = 200, body = Project))
+    request_body = ProjectChange, responses((status = 200, body = Project))
 )]
-async fn rename_project(asker: Asker, Part(name): Part<ProjectName>, input: Input<Rename>) -> Result<Json<Project>> {
-    let renamed = asker.ask(move |desk| Ok(desk.rename_project(name, input.parse()?.name)?));
-    Ok(Json(renamed.await?.into()))
+async fn change_project(
+    asker: Asker,
+    Part(name): Part<ProjectName>,
+    input: Input<ProjectChange>,
+) -> Result<Json<Project>> {
+    let changed = asker.ask(move |desk| match input.parse()? {
+        ProjectChange { name: Some(to), networks: None, .. } => Ok(desk.rename_project(name, to)?),
+        ProjectChange { name: None, networks: Some(networks), force } => Ok(desk.limit_project(name, networks, force)?),
+        _ => Err(Problem::wrong("this changes `name` or `networks`, one of them at a time")),
+    });
+    Ok(Json(changed.await?.into()))
 }
 
 /// Delete a project with its keys: its values are gone for ever.
@@ -125,21 +144,13 @@ async fn delete_project(asker: Asker, Part(name): Part<ProjectName>) -> Result<J
     Ok(Json(Gone { secrets }))
 }
 
-/// One of the projects that the caller sees.
-pub(super) fn find(desk: &LocalDesk, name: &ProjectName) -> keyward_client::Result<ProjectInfo> {
-    let found = desk.projects()?.into_iter().find(|project| project.name == *name);
-    found.ok_or_else(|| {
-        Failure::new(Code::NotFound, format!("there is no project `{name}`"))
-            .hint("`keyward project list` shows what there is")
-    })
-}
-
 impl From<ProjectInfo> for Project {
     fn from(known: ProjectInfo) -> Self {
         Self {
             name: known.name.to_string(),
             created_at: known.created_at.to_string(),
             environments: known.environments.into_iter().map(Environment::from).collect(),
+            networks: known.networks.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -273,6 +273,7 @@ impl Metadata {
     pub(super) fn edit(self) -> Result<EditInfo> {
         let moment = |text: String| super::moment("expires_at", &text);
         Ok(EditInfo {
+            looks_like: None,
             kind: self.kind,
             provider: self.provider,
             owner: self.owner,

@@ -34,6 +34,10 @@ struct Opened {
     /// The holding that was opened, or that your account has of this version already: `POST
     /// /holdings/close` ends it when none of your programs has the value any more.
     holding: Option<String>,
+    /// Until when it may be kept for when this server is not reached (RFC 3339), where `offline` was
+    /// asked for and its environment allows that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offline_until: Option<String>,
     /// `value` when it is text, else `value_base64`.
     #[serde(flatten)]
     value: Value,
@@ -43,6 +47,8 @@ struct Opened {
 #[derive(Debug, Serialize, ToSchema)]
 struct Values {
     values: Vec<Opened>,
+    /// The server's clock (RFC 3339), by which `offline_until` is meant.
+    now: String,
     next: Option<String>,
 }
 
@@ -68,6 +74,10 @@ struct Batch {
     /// `run` when they go into a child's environment, `export` into a file; default `read`.
     #[param(value_type = Option<String>)]
     purpose: Option<Purpose>,
+    /// That the caller keeps them for when this server is not reached, as long as each one's environment
+    /// allows; it goes on record with the read.
+    #[serde(default)]
+    offline: bool,
 }
 
 /// Names of one batch; each is an entry in the log.
@@ -91,11 +101,12 @@ async fn read_value(asker: Asker, Named(at, name): Named, Params(query): Params<
 )]
 async fn read_environment(asker: Asker, At(at): At, Params(query): Params<Batch>) -> Result<Json<Values>> {
     let purpose = query.purpose.unwrap_or(Purpose::Read);
+    let (now, asker) = (asker.now().to_string(), asker.keeping(query.offline));
     let read = match query.names.as_deref() {
         Some(list) => asker.read(at, names(list)?, purpose).await?,
         None => asker.ask(move |desk| Ok(desk.read(at, Selection::All, purpose)?)).await?,
     };
-    Ok(Json(Values { values: read.into_iter().map(Opened::from).collect(), next: None }))
+    Ok(Json(Values { values: read.into_iter().map(Opened::from).collect(), now, next: None }))
 }
 
 fn names(text: &str) -> Result<Vec<Wanted>> {
@@ -117,6 +128,7 @@ impl From<Disclosed> for Opened {
             as_file: read.as_file,
             value: Value::of(&read.value),
             holding: read.holding,
+            offline_until: read.offline_until.map(|until| until.to_string()),
         }
     }
 }

@@ -76,6 +76,7 @@ function show(view, text = "") {
   for (const form of document.querySelectorAll("form")) clear(form);
   for (const id of ["decision-form", "confirm-form", "recovery"]) at(id).hidden = true;
   at("totp-secret").textContent = "";
+  drawCode(null);
   at("recovery-codes").replaceChildren();
   at("passkey-sign-in-error").textContent = "";
   say(text);
@@ -282,9 +283,19 @@ onSubmit(at("factor-form"), async ({ password, code }, what) => {
   at("factor-form").reset();
   at("totp-secret").textContent = made.secret;
   at("otpauth").href = made.uri;
+  drawCode(made.qr);
   at("confirm-form").hidden = false;
   at("confirm-title").focus();
 });
+
+/** Draws the dark squares of a QR code; without one, the secret is typed. */
+function drawCode(code) {
+  at("qr").hidden = !code;
+  at("qr-squares").removeAttribute("d");
+  if (!code) return;
+  at("qr-code").setAttribute("viewBox", `0 0 ${code.size} ${code.size}`);
+  at("qr-squares").setAttribute("d", code.path);
+}
 
 onSubmit(at("confirm-form"), async ({ code }) => {
   const { recovery_codes: codes } = await call("POST", "second-factor/confirm", { code });

@@ -110,6 +110,15 @@ fn projects(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "rename", desk.rename_project("other".parse().unwrap(), "blog".parse().unwrap()));
     tell(told, "rename nothing", desk.rename_project("nothing".parse().unwrap(), "x".parse().unwrap()));
     tell(told, "rename onto", desk.rename_project("blog".parse().unwrap(), "shop".parse().unwrap()));
+    let limit = |name: &str, networks: &[&str], force| {
+        let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
+        desk.limit_project(name.parse().unwrap(), networks, force)
+    };
+    tell(told, "limit", limit("blog", &["127.0.0.0/8", "::1/128"], false));
+    tell(told, "limit nothing", limit("nothing", &[], false));
+    tell(told, "project", desk.project("blog".parse().unwrap()));
+    tell(told, "no project", desk.project("nothing".parse().unwrap()));
+    tell(told, "no limit", limit("blog", &[], false));
     let add = |name: &str, parent: Option<&str>| {
         let parent = parent.map(|parent| parent.parse().unwrap());
         desk.add_environment("shop".parse().unwrap(), name.parse().unwrap(), parent)
@@ -117,6 +126,23 @@ fn projects(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "environment", add("preview", Some("development")));
     tell(told, "environment again", add("preview", None));
     tell(told, "environment of nothing", add("x", Some("nothing")));
+    let keep = |environment: &str, seconds| desk.keep_offline(at(environment), seconds);
+    tell(told, "keep", keep("preview", Some(3600)));
+    tell(told, "keep too long", keep("preview", Some(u32::MAX)));
+    tell(told, "keep of nothing", keep("nothing", None));
+    let used = keyward_client::OfflineUse {
+        at: at("preview"),
+        purpose: Purpose::Run,
+        count: 2,
+        first: Timestamp(1_700_000_000_000),
+        last: Timestamp(1_700_000_001_000),
+    };
+    tell(told, "used", desk.report_offline(vec![used.clone()]));
+    tell(
+        told,
+        "used in the wrong order",
+        desk.report_offline(vec![keyward_client::OfflineUse { last: Timestamp(0), ..used }]),
+    );
     tell(told, "projects", desk.projects());
     tell(told, "status", desk.status().map(|status| (status.name, status.safe_mode)));
 }

@@ -14,6 +14,8 @@ mod lessons;
 mod limits;
 mod matching;
 mod matrix;
+mod networks;
+mod offline;
 mod openapi;
 mod page;
 mod projects;

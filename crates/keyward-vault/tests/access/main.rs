@@ -4,6 +4,7 @@
 mod alerts;
 mod elevation;
 mod kit;
+mod networks;
 mod people;
 mod policies;
 mod provisioning;

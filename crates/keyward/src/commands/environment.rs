@@ -1,12 +1,14 @@
+use std::time::Duration;
+
 use clap::Subcommand;
-use keyward_client::{Failure, Result, Where};
+use keyward_client::{EnvironmentInfo, Failure, Result, Where};
 use keyward_types::EnvironmentName;
 
-use crate::commands::shown;
+use crate::commands::{lasting, shown};
 use crate::context::Context;
 use crate::output::{self, Exit};
 
-/// List, add and remove environments of a project
+/// List, add, change and remove environments of a project
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: keyward environment add preview --parent staging")]
 pub(crate) struct Args {
@@ -27,6 +29,21 @@ enum Action {
         /// Where a missing name is read instead
         #[arg(long, value_name = "ENV")]
         parent: Option<EnvironmentName>,
+    },
+    /// Set for how long values of an environment may be kept for when its server is not reached
+    ///
+    /// `run` and `get` then work for that time without the server, on machines where they worked with it
+    /// before. What is kept is sealed, belongs to the token or session that read it, and ends by itself.
+    #[command(after_help = "Example: keyward environment edit development --offline-for 8h")]
+    Edit {
+        /// Its name
+        name: EnvironmentName,
+        /// For how long (8h, 1d), counted from each read
+        #[arg(long, value_name = "TIME", value_parser = |text: &str| lasting::time(text, LONGEST), required_unless_present = "no_offline")]
+        offline_for: Option<Duration>,
+        /// Not at all, which is the default
+        #[arg(long, conflicts_with = "offline_for")]
+        no_offline: bool,
     },
     /// Remove an environment
     #[command(after_help = "Example: keyward environment remove preview --yes")]
@@ -54,14 +71,30 @@ impl Args {
                     output::listing("environments", &environments)?;
                 } else {
                     let parent = |name: &Option<EnvironmentName>| name.as_ref().map_or("-".into(), ToString::to_string);
-                    let rows: Vec<Vec<String>> =
-                        environments.iter().map(|e| vec![e.name.to_string(), parent(&e.parent)]).collect();
-                    output::table(&["NAME", "PARENT"], &rows)?;
+                    // A column only where something is to be told in it.
+                    let offline = environments.iter().any(|e| e.offline_seconds.is_some());
+                    let row = |e: &EnvironmentInfo| {
+                        let mut row = vec![e.name.to_string(), parent(&e.parent)];
+                        row.extend(offline.then(|| kept_for(e)));
+                        row
+                    };
+                    let rows: Vec<Vec<String>> = environments.iter().map(row).collect();
+                    let heads = ["NAME", "PARENT", "OFFLINE"];
+                    output::table(if offline { &heads } else { &heads[..2] }, &rows)?;
                 }
             }
             Action::Add { name, parent } => {
                 let made = desk.add_environment(project, name, parent)?;
                 output::note(format!("environment `{}` is added", made.name));
+            }
+            Action::Edit { name, offline_for, no_offline: _ } => {
+                let seconds = offline_for.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
+                let changed = desk.keep_offline(Where { project, environment: name }, seconds)?;
+                let name = &changed.name;
+                output::note(match changed.offline_seconds {
+                    None => format!("nothing of `{name}` is kept offline from now on"),
+                    Some(_) => format!("values of `{name}` may be kept offline for {}", kept_for(&changed)),
+                });
             }
             Action::Remove { name, yes } => {
                 context.confirm(yes, &format!("remove environment `{project}/{name}` and what it holds for ever?"))?;
@@ -71,4 +104,12 @@ impl Args {
         }
         Ok(Exit::Done)
     }
+}
+
+/// As long as a server takes it.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+fn kept_for(environment: &EnvironmentInfo) -> String {
+    let time = environment.offline_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    time.map_or_else(|| "-".into(), lasting::spoken)
 }

@@ -47,7 +47,7 @@ impl Args {
             return Err(Failure::usage("this is a terminal, and the values would be seen")
                 .hint("pipe it to a program or add `--reveal`; `keyward run` needs no export"));
         }
-        let connection = context.connect()?;
+        let connection = context.connect_keeping(false)?;
         let place = context.place(&connection)?;
         let selection = if self.only.is_empty() { Selection::All } else { Selection::Names(self.only) };
         let values: Vec<Disclosed> = connection.desk().read(place.at.clone(), selection, Purpose::Export)?;

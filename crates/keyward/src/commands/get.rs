@@ -22,7 +22,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let connection = context.connect()?;
+        let connection = context.connect_keeping(true)?;
         let place = context.place(&connection)?;
         let desk = connection.desk();
         let to_terminal = std::io::stdout().is_terminal();

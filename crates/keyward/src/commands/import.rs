@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use keyward_client::Result;
+use keyward_client::{Failure, Result};
 use keyward_dotenv::Dialect;
 
 use crate::context::Context;
-use crate::intake::{self, read};
+use crate::intake::{self, files, read};
 use crate::output::{self, Exit};
 
 /// Bring the values of a file into the vault: .env in a dialect, JSON or YAML by its ending
@@ -27,6 +27,10 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        if files::is_template(&self.file) {
+            return Err(Failure::usage(format!("`{}` is a template: its values are no values", self.file.display()))
+                .hint("`keyward init` takes the names from it that a program needs"));
+        }
         let environment = |name: &str| context.config.variable(name);
         let values = read::file(&self.file, self.dialect, &environment)
             .map_err(|failure| intake::in_file(&self.file, failure))?;
@@ -69,7 +73,7 @@ fn preview(context: &Context, sorted: &intake::Sorted) -> Result<Exit> {
             .iter()
             .map(|one| {
                 serde_json::json!({
-                    "name": one.secret.name, "kind": one.secret.edit.kind, "provider": one.recognition.provider,
+                    "name": one.secret.name, "kind": one.recognition.kind, "provider": one.recognition.provider,
                     "advice": one.advice,
                 })
             })
@@ -81,8 +85,11 @@ fn preview(context: &Context, sorted: &intake::Sorted) -> Result<Exit> {
         .examined
         .iter()
         .map(|one| {
-            let kind = one.secret.edit.kind.map_or_else(String::new, |kind| kind.to_string());
-            vec![one.secret.name.to_string(), kind, one.recognition.provider.unwrap_or("-").to_owned()]
+            vec![
+                one.secret.name.to_string(),
+                one.recognition.kind.to_string(),
+                one.recognition.provider.unwrap_or("-").to_owned(),
+            ]
         })
         .collect();
     output::table(&["NAME", "KIND", "PROVIDER"], &rows)?;

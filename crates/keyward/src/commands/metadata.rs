@@ -46,6 +46,7 @@ impl Metadata {
         let expires_at = self.expires.map(|when| moment(&when, now)).transpose()?;
         let rotate_every_days = self.rotate_every.map(|days| days_of(&days)).transpose()?;
         Ok(EditInfo {
+            looks_like: None,
             kind: self.kind,
             provider: text(self.provider),
             owner: text(self.owner),

@@ -10,6 +10,7 @@ pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod break_glass;
 pub(crate) mod ca;
+pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod command_list;
 pub(crate) mod completions;

@@ -1,5 +1,5 @@
 use clap::Subcommand;
-use keyward_client::{Connection, Desk, Failure, Result, ServerUrl};
+use keyward_client::{Connection, Desk, Failure, Network, ProjectInfo, Result, ServerUrl};
 use keyward_types::{EnvironmentName, ProjectName};
 
 use crate::address::Address;
@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::output::{self, Exit};
 use crate::{folder, transfer};
 
-/// List, make, rename and delete projects; take one to a server or from it
+/// List, make, change and delete projects; take one to a server or from it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: keyward project create shop")]
 pub(crate) struct Args {
@@ -21,6 +21,12 @@ enum Action {
     /// List projects and their environments
     #[command(after_help = "Example: keyward project list")]
     List,
+    /// Show one project: its environments, and from where it may be used
+    #[command(after_help = "Example: keyward project show shop")]
+    Show {
+        /// Its name
+        name: ProjectName,
+    },
     /// Make a project with the environments development, staging and production
     #[command(after_help = "Example: keyward project create shop")]
     Create {
@@ -34,6 +40,24 @@ enum Action {
         from: ProjectName,
         /// Its new name
         to: ProjectName,
+    },
+    /// Set from where a project may be used: its values and all that is known of them
+    ///
+    /// Members of a server's vault are held to it, owners too, whatever token or session they come with.
+    /// Whoever opens the vault itself on its machine is not.
+    #[command(after_help = "Example: keyward project edit shop --network 10.0.0.0/8 --network 2001:db8::/32")]
+    Edit {
+        /// Its name
+        name: ProjectName,
+        /// A network from which it may be used; the ones that are named replace those before
+        #[arg(long = "network", value_name = "CIDR", required_unless_present = "no_networks")]
+        networks: Vec<Network>,
+        /// From everywhere again
+        #[arg(long, conflicts_with = "networks")]
+        no_networks: bool,
+        /// Also where you are in none of them yourself
+        #[arg(long)]
+        force: bool,
     },
     /// Take the project of `-p`, or of this folder, from this machine's vault to a server
     ///
@@ -83,14 +107,15 @@ impl Args {
                 if context.global.json {
                     output::listing("projects", &projects)?;
                 } else {
-                    let rows: Vec<Vec<String>> = projects
-                        .iter()
-                        .map(|project| {
-                            let names: Vec<&str> = project.environments.iter().map(|e| e.name.as_str()).collect();
-                            vec![project.name.to_string(), shown::day(project.created_at), names.join(", ")]
-                        })
-                        .collect();
-                    output::table(&["NAME", "MADE", "ENVIRONMENTS"], &rows)?;
+                    table(&projects)?;
+                }
+            }
+            Action::Show { name } => {
+                let project = desk.project(name)?;
+                if context.global.json {
+                    output::json(&project)?;
+                } else {
+                    table(&[project])?;
                 }
             }
             Action::Create { name } => {
@@ -102,6 +127,13 @@ impl Args {
                 output::note(format!("project `{from}` is now `{}`", project.name));
                 output::hint("change `project` in the `keyward.toml` of its folders, then `keyward trust`");
             }
+            Action::Edit { name, networks, no_networks: _, force } => {
+                let project = desk.limit_project(name, networks, force)?;
+                output::note(match project.networks.is_empty() {
+                    true => format!("project `{}` may be used from everywhere", project.name),
+                    false => format!("project `{}` may be used from {} alone", project.name, networks_of(&project)),
+                });
+            }
             Action::Push { .. } | Action::Pull { .. } => {}
             Action::Delete { name, yes } => {
                 context.confirm(yes, &format!("delete project `{name}` and shred its values for ever?"))?;
@@ -110,6 +142,27 @@ impl Args {
             }
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Networks are a column where a project has some.
+fn table(projects: &[ProjectInfo]) -> Result<()> {
+    let bound = projects.iter().any(|project| !project.networks.is_empty());
+    let row = |project: &ProjectInfo| {
+        let names: Vec<&str> = project.environments.iter().map(|e| e.name.as_str()).collect();
+        let mut row = vec![project.name.to_string(), shown::day(project.created_at), names.join(", ")];
+        row.extend(bound.then(|| networks_of(project)));
+        row
+    };
+    let rows: Vec<Vec<String>> = projects.iter().map(row).collect();
+    let heads = ["NAME", "MADE", "ENVIRONMENTS", "NETWORKS"];
+    output::table(if bound { &heads } else { &heads[..3] }, &rows)
+}
+
+fn networks_of(project: &ProjectInfo) -> String {
+    match project.networks.is_empty() {
+        true => "all".into(),
+        false => project.networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     }
 }
 

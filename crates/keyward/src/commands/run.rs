@@ -59,7 +59,7 @@ impl Args {
     }
 
     fn start(self, context: &Context) -> Result<Exit> {
-        let connection = context.connect()?;
+        let connection = context.connect_keeping(true)?;
         let prepared = self.prepare(context, &connection, true)?;
         if prepared.run.stays() && !prepared.holdings.is_empty() {
             connection.closes_briefly();

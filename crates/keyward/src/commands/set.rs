@@ -1,9 +1,11 @@
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
-use keyward_client::{Bytes, Failure, Result, Stored, StoredChange, SystemClock, SystemRandom, Where, examine};
+use keyward_client::{
+    Bytes, Failure, Result, Stored, StoredChange, SystemClock, SystemRandom, Where, examine, is_plainly_none,
+};
 use keyward_providers::Profile;
-use keyward_types::{Random, SecretName};
+use keyward_types::{Kind, Random, SecretName};
 
 use super::metadata::Metadata;
 use crate::context::Context;
@@ -30,6 +32,18 @@ pub(crate) struct Args {
     /// Keep the final line break of standard input
     #[arg(long)]
     raw: bool,
+    /// Store an empty value, where nothing was given
+    #[arg(long)]
+    allow_empty: bool,
+}
+
+/// How a value came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// From a file, a pipe, or made here.
+    Given,
+    /// Typed where it cannot be seen.
+    Hidden,
 }
 
 impl Args {
@@ -38,21 +52,35 @@ impl Args {
         if !self.typed.is_empty() {
             return Err(value_in_argument(name.as_str()));
         }
-        let value = self.value(&name)?;
+        let (value, way) = self.value(&name)?;
+        if value.expose().is_empty() && !self.allow_empty {
+            return Err(Failure::usage("nothing was given, and an empty value is stored by `--allow-empty` alone")
+                .hint("a program that fails in front of a pipe gives nothing"));
+        }
+        let plain = is_plainly_none(value.expose());
         let mut edit = self.metadata.edit(&SystemClock)?;
         if let (Some(profile), None) = (self.generate, edit.kind) {
             // What is made here is a secret, whatever it may look like.
             edit.kind = Some(match profile {
-                Profile::Password => keyward_types::Kind::Password,
-                _ => keyward_types::Kind::SigningKey,
+                Profile::Password => Kind::Password,
+                _ => Kind::SigningKey,
             });
         }
-        let examined = examine(name, value, edit);
+        let guessed = edit.kind.is_none() && !plain;
+        let mut examined = examine(name, value, edit);
+        if guessed && way == Way::Hidden && examined.recognition.kind == Kind::Config {
+            // Nobody is asked for a setting where nothing can be seen.
+            examined.secret.edit.looks_like = Some(Kind::Password);
+        }
         let connection = context.connect()?;
         let place = context.place(&connection)?;
         let stored = connection.desk().write(place.at.clone(), vec![examined.secret])?;
         for one in &stored {
             say(&place.at, one, &examined.advice);
+            if guessed && one.kind == Kind::Config {
+                output::note(format!("warning: `{}` is taken for no secret: it is shown, and never masked", one.name));
+                output::hint("`--kind password` says that it is one");
+            }
         }
         if context.global.json {
             output::listing("secrets", &stored)?;
@@ -60,16 +88,16 @@ impl Args {
         Ok(Exit::Done)
     }
 
-    fn value(&self, name: &SecretName) -> Result<Bytes> {
+    fn value(&self, name: &SecretName) -> Result<(Bytes, Way)> {
         if let Some(profile) = self.generate {
-            return generated(profile);
+            return Ok((generated(profile)?, Way::Given));
         }
         if let Some(path) = &self.file {
-            return from_file(path);
+            return Ok((from_file(path)?, Way::Given));
         }
         if std::io::stdin().is_terminal() {
             let typed = terminal::hidden(&format!("Value of {name}"))?;
-            return Ok(Bytes::new(typed.expose().clone().into_bytes()));
+            return Ok((Bytes::new(typed.expose().clone().into_bytes()), Way::Hidden));
         }
         let mut bytes = Vec::new();
         let read = std::io::stdin().lock().take(keyward_vault::MAX_VALUE as u64 + 3).read_to_end(&mut bytes);
@@ -81,7 +109,7 @@ impl Args {
             }
             output::note("the final line break of standard input was dropped (`--raw` keeps it)");
         }
-        Ok(Bytes::new(bytes))
+        Ok((Bytes::new(bytes), Way::Given))
     }
 }
 

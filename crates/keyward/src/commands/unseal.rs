@@ -1,6 +1,7 @@
 use std::io::Read;
 
-use keyward_client::{Bytes, Failure, Result};
+use keyward_client::{Bytes, Failure, Result, SealInfo, ServerUrl};
+use keyward_types::Secret;
 use zeroize::Zeroizing;
 
 use crate::commands::seal::told;
@@ -8,26 +9,46 @@ use crate::context::Context;
 use crate::output::Exit;
 use crate::terminal;
 
-/// Give the sealed server of this machine a share; enough of them open it
+/// Give a sealed server a share; enough of them open it
 ///
-/// A share is asked for, or read from standard input, one a line. Over the network, POST it to
-/// `/api/v1/unseal`.
+/// The server of this machine, or the one that `--server` names, over TLS and without a token. A share
+/// is asked for, or read from standard input, one a line.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: keyward unseal")]
+#[command(after_help = "Example: keyward unseal --server https://keyward.example")]
 pub(crate) struct Args {}
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let home = context.home()?;
-        let mut state = home.seal_state(&context.occasion())?;
-        for share in shares()?.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            state = home.give_share(Bytes::new(share.as_bytes().to_vec()), &context.occasion())?;
-            if !state.sealed {
-                break;
-            }
+        match &context.global.server {
+            Some(server) => told(context, there(context, server)?),
+            None => told(context, here(context)?),
         }
-        told(context, state)
     }
+}
+
+fn here(context: &Context) -> Result<SealInfo> {
+    let home = context.home()?;
+    let state = home.seal_state(&context.occasion())?;
+    give(state, |share| home.give_share(Bytes::new(share.expose().as_bytes().to_vec()), &context.occasion()))
+}
+
+fn there(context: &Context, server: &ServerUrl) -> Result<SealInfo> {
+    let front = context.front_of(server)?;
+    give(front.seal_state()?, |share| front.give_share(share))
+}
+
+/// One share after the other, until the server is open. One that is open already asks for none.
+fn give(mut state: SealInfo, give: impl Fn(&Secret<String>) -> Result<SealInfo>) -> Result<SealInfo> {
+    if !state.sealed {
+        return Ok(state);
+    }
+    for share in shares()?.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        state = give(&Secret::new("share", share.to_owned()))?;
+        if !state.sealed {
+            break;
+        }
+    }
+    Ok(state)
 }
 
 fn shares() -> Result<Zeroizing<String>> {

@@ -37,6 +37,11 @@ const SKIPPED: [&str; 8] = [".git", "node_modules", "target", ".venv", "venv", "
 /// Deeper than any project; a bound against folders made to be endless.
 const MAX_DEPTH: usize = 16;
 
+/// Whether a file by its name holds no values, but says which there are to be.
+pub(crate) fn is_template(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).and_then(Sort::of) == Some(Sort::Template)
+}
+
 impl Sort {
     /// What a file's name says; `None` for other files.
     pub(crate) fn of(name: &str) -> Option<Self> {

@@ -6,6 +6,8 @@ pub(crate) mod files;
 pub(crate) mod git;
 pub(crate) mod read;
 
+use std::collections::HashSet;
+
 use keyward_client::{Desk, Examined, Failure, Result, Stored, StoredChange, Where, examine};
 use keyward_types::SecretName;
 
@@ -41,7 +43,8 @@ pub(crate) fn sort(values: Values) -> Sorted {
 }
 
 /// Stores what was looked at, and says what became of it.
-pub(crate) fn store(desk: &dyn Desk, at: &Where, source: &str, sorted: Sorted) -> Result<Vec<Stored>> {
+pub(crate) fn store(desk: &dyn Desk, at: &Where, source: &str, mut sorted: Sorted) -> Result<Vec<Stored>> {
+    keep_from_emptying(desk, at, &mut sorted)?;
     let advice: Vec<(SecretName, Vec<String>)> =
         sorted.examined.iter().map(|one| (one.secret.name.clone(), one.advice.clone())).collect();
     let secrets = sorted.examined.into_iter().map(|one| one.secret).collect();
@@ -72,4 +75,20 @@ pub(crate) fn store(desk: &dyn Desk, at: &Where, source: &str, sorted: Sorted) -
 /// A file that cannot be understood, with its name before the reason.
 pub(crate) fn in_file(path: &std::path::Path, failure: Failure) -> Failure {
     Failure { message: format!("`{}`: {}", path.display(), failure.message), ..failure }
+}
+
+/// A file without a value says nothing of one that is stored.
+fn keep_from_emptying(desk: &dyn Desk, at: &Where, sorted: &mut Sorted) -> Result<()> {
+    let empty = |one: &Examined| one.secret.value.expose().is_empty();
+    if !sorted.examined.iter().any(empty) {
+        return Ok(());
+    }
+    let stored: HashSet<SecretName> = desk.names(at.clone())?.into_iter().map(|one| one.name).collect();
+    let (kept, blank) = std::mem::take(&mut sorted.examined)
+        .into_iter()
+        .partition(|one| !empty(one) || !stored.contains(&one.secret.name));
+    sorted.examined = kept;
+    let why = "it is empty, and a value is stored";
+    sorted.left_out.extend(Vec::<Examined>::into_iter(blank).map(|one| (one.secret.name.to_string(), why)));
+    Ok(())
 }

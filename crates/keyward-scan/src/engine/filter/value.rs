@@ -64,12 +64,10 @@ fn is_own(value: &str) -> bool {
         "hunter2", "changeme",
     ];
     let lower = value.to_ascii_lowercase();
-    let letters = lower.bytes().all(|byte| byte.is_ascii_alphabetic());
-    value.bytes().all(|byte| byte.is_ascii_graphic())
-        && !DEFAULTS.iter().any(|word| lower.starts_with(word) || lower.ends_with(word))
-        && !(letters && !looks_random(&lower))
-        && !(names_itself(value) && !value.bytes().any(|byte| byte.is_ascii_digit()))
-        && !is_password_hash(value)
+    let a_default = DEFAULTS.iter().any(|word| lower.starts_with(word) || lower.ends_with(word));
+    let a_word = lower.bytes().all(|byte| byte.is_ascii_alphabetic()) && !looks_random(&lower);
+    let a_name = names_itself(value) && !value.bytes().any(|byte| byte.is_ascii_digit());
+    value.bytes().all(|byte| byte.is_ascii_graphic()) && !(a_default || a_word || a_name || is_password_hash(value))
 }
 
 /// `$6$…`, `$2b$…`, `pbkdf2_sha256$…`, `{SSHA}…`: what is kept instead of a password.

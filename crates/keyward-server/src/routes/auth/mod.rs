@@ -9,6 +9,7 @@ mod devices;
 mod links;
 mod passkeys;
 mod passwords;
+mod qr;
 mod second_factor;
 mod sessions;
 mod sign_in;

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::qr::{self, Drawn};
 use super::{Hidden, Shown};
 use crate::app::App;
 use crate::input::Input;
@@ -30,6 +31,8 @@ struct NewAuthenticator {
     secret: String,
     /// The same as what a QR code holds (`otpauth://totp/…`).
     uri: String,
+    /// That code, to be drawn.
+    qr: Option<Drawn>,
 }
 
 /// The first code of an authenticator.
@@ -99,7 +102,8 @@ impl Shown {
 
 impl From<Enrolment> for NewAuthenticator {
     fn from(begun: Enrolment) -> Self {
-        Self { secret: begun.secret.expose().clone(), uri: begun.uri.expose().clone() }
+        let uri = begun.uri.expose().clone();
+        Self { secret: begun.secret.expose().clone(), qr: qr::drawn(&uri), uri }
     }
 }
 

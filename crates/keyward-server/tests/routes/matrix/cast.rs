@@ -181,7 +181,7 @@ impl Victim {
     }
 }
 
-fn occasion() -> Occasion {
+pub(super) fn occasion() -> Occasion {
     Occasion { agent: "test".into(), reason: None }
 }
 

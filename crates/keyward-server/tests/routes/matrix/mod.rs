@@ -9,6 +9,8 @@ mod table;
 
 use std::collections::BTreeSet;
 
+use keyward_client::Desk;
+
 use crate::kit::Answer;
 use cast::{Actor, MARKER, Stage};
 use model::Expected;
@@ -63,6 +65,36 @@ fn nobody_is_let_through_but_by_his_role_and_scope() {
     println!("{asked} requests, {} mismatches", mismatches.len());
     assert!(mismatches.is_empty(), "{} of {asked}:\n{}", mismatches.len(), mismatches.join("\n"));
     assert!(asked > 2000, "{asked}");
+}
+
+#[test]
+fn no_route_of_a_project_forgets_its_networks() {
+    let stage = Stage::set(0);
+    assert_eq!(stage.actor().name, "owner");
+    let desk = keyward_client::LocalDesk::new(stage.served.vault.clone(), cast::occasion()).unwrap();
+    let elsewhere = vec!["192.0.2.0/24".parse().unwrap()];
+    desk.limit_project("shop".parse().unwrap(), elsewhere, false).unwrap();
+    let (mut asked, mut wrong) = (0, Vec::new());
+    let of_a_project = |route: &&Route| route.path.contains("{project}") || route.body.contains("{project}");
+    for route in ROUTES.iter().filter(of_a_project) {
+        asked += 1;
+        let before = stage.served.log_size();
+        let answer = stage.ask(route, ("shop", "development"));
+        let hint = answer.json()["hint"].as_str().unwrap_or_default().to_owned();
+        let refused = answer.status == 403 && hint.contains("networks");
+        let on_record = stage.served.log_size() > before && stage.served.last_entry().1 == "denied";
+        if !refused || !on_record || answer.text().contains(MARKER) {
+            wrong.push(format!("{} {}: {} {}", route.method, route.path, answer.status, answer.text()));
+        }
+    }
+    // Nor does one that goes over all projects show any of it.
+    for route in ROUTES.iter().filter(|route| !of_a_project(route) && route.method == "GET") {
+        let text = stage.ask(route, ("shop", "development")).text();
+        if text.contains(&format!("{MARKER}-shop")) {
+            wrong.push(format!("GET {}: {text}", route.path));
+        }
+    }
+    assert!(asked > 20 && wrong.is_empty(), "{} of {asked}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// The places that make a difference to a route.

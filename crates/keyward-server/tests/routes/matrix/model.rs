@@ -11,6 +11,8 @@ pub(super) enum Needs {
     Environment(Op),
     /// To do this in the project that is named.
     Project(Op),
+    /// To do this in the project, to an environment of it.
+    ProjectAt(Op),
     /// To do this to the vault itself.
     Vault(Op),
     /// To know of the project that is named: without that, it is not there.
@@ -78,14 +80,19 @@ pub(super) fn expected(actor: &Actor, needs: Needs, (project, environment): (&st
         Needs::Ownership => through(actor.role == Role::Owner && actor.scope == Reach::Everything),
         Needs::Vault(op) => through(may(actor, op, Object::Vault)),
         // Who may know what there is is told what is not.
-        Needs::Project(_) | Needs::Environment(_) | Needs::Work if !there && oversees => Expected::Missing,
-        Needs::Project(_) | Needs::Environment(_) | Needs::Work if !there => Expected::Refused,
+        Needs::Project(_) | Needs::ProjectAt(_) | Needs::Environment(_) | Needs::Work if !there && oversees => {
+            Expected::Missing
+        }
+        Needs::Project(_) | Needs::ProjectAt(_) | Needs::Environment(_) | Needs::Work if !there => Expected::Refused,
         Needs::Foreign(op) => through(may(actor, op, Object::Project("blog"))),
         Needs::Project(op) => through(may(actor, op, Object::Project(project))),
-        Needs::Environment(_) if environment == "nowhere" => match may(actor, Op::List, Object::Project(project)) {
-            true => Expected::Missing,
-            false => Expected::Refused,
-        },
+        Needs::ProjectAt(_) | Needs::Environment(_) if environment == "nowhere" => {
+            match may(actor, Op::List, Object::Project(project)) {
+                true => Expected::Missing,
+                false => Expected::Refused,
+            }
+        }
+        Needs::ProjectAt(op) => through(may(actor, op, Object::Project(project))),
         Needs::Environment(op) => through(may(actor, op, Object::Environment(project, environment))),
         Needs::Work => through(works(actor, project)),
         Needs::Sight => match sees(actor, project) && there {

@@ -1,8 +1,8 @@
 //! What each route of the document needs, in an order in which little is gone before it is asked for.
 
 use super::model::Needs::{
-    self, Environment, Foreign, ForeignToken, Guest, Nothing, Own, Ownership, Project, Recognition, Session, Sight,
-    Vault, Work,
+    self, Environment, Foreign, ForeignToken, Guest, Nothing, Own, Ownership, Project, ProjectAt, Recognition, Session,
+    Sight, Vault, Work,
 };
 use super::model::Op::{Administer, List, Read, Write};
 
@@ -33,6 +33,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/role-bindings", Nothing),
     get("/elevations", Nothing),
     route("POST", "/holdings/close", Nothing, r#"{"ids":["nothing"]}"#),
+    route("POST", "/offline-uses", Nothing, r#"{"uses":[]}"#),
     get("/projects/{project}", Sight),
     get("/projects/{project}/environments", Sight),
     get("/projects/{project}/environments/{environment}/secrets", Environment(List)),
@@ -175,6 +176,12 @@ pub(super) const ROUTES: &[Route] = &[
     route("POST", "/elevations/{id}/approve", Foreign(Administer), ""),
     route("POST", "/elevations/{id}/deny", Foreign(Administer), ""),
     route("PATCH", "/projects/{project}", Project(Administer), r#"{"name":"{project}"}"#),
+    route(
+        "PATCH",
+        "/projects/{project}/environments/{environment}",
+        ProjectAt(Administer),
+        r#"{"offline_seconds":60}"#,
+    ),
     route("POST", "/projects/{project}/environments", Project(Administer), r#"{"name":"new-environment"}"#),
     route("POST", "/offboardings", Vault(Administer), r#"{"login":"victim"}"#),
     route("DELETE", "/groups/{group}", Vault(Administer), ""),
