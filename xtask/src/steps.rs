@@ -56,6 +56,7 @@ pub(crate) const ALL: &[Step] = &[
             tools::AGE,
             tools::DBUS,
             tools::KEYRING,
+            tools::CHROMIUM,
             Tool::Postgres,
             Tool::OidcProvider,
             Tool::ScanTests,

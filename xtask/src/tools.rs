@@ -50,6 +50,8 @@ pub(crate) const GIT_PROGRAM: Program = Program { name: "git", package: "git" };
 pub(crate) const GIT: Tool = Tool::Program(GIT_PROGRAM);
 /// Reads and writes the files of `keyward encrypt`.
 pub(crate) const AGE: Tool = program("age", "age");
+/// Drives the page with a passkey as a person does.
+pub(crate) const CHROMIUM: Tool = program("chromium", "chromium");
 /// A desktop's secret service, started for the tests of the keyring slot.
 pub(crate) const KEYRING: Tool = program("gnome-keyring-daemon", "gnome-keyring");
 pub(crate) const DBUS: Tool = program("dbus-run-session", "dbus");

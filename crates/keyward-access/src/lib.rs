@@ -26,6 +26,7 @@ pub mod lockout;
 mod login;
 mod network;
 pub mod oidc;
+pub mod passkey;
 mod permit;
 mod policy;
 mod restriction;

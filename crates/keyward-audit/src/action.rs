@@ -178,6 +178,12 @@ names! {
         SecondFactorRemove = "second-factor.remove",
         /// Recovery codes were made, and the old ones are dead.
         RecoveryCodesRenew = "recovery-codes.renew",
+        /// Somebody was asked for a new passkey.
+        PasskeyBegin = "passkey.begin",
+        /// A passkey signs its owner in from now on.
+        PasskeyAdd = "passkey.add",
+        /// Passkeys sign nobody in any more.
+        PasskeyRemove = "passkey.remove",
         /// A link was made by which somebody chooses a password.
         InviteCreate = "invite.create",
         /// A device asks to be let in.

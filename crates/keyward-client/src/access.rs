@@ -23,7 +23,9 @@ pub(crate) struct Access<'a> {
 impl Access<'_> {
     pub(crate) fn accounts(&self) -> Result<Vec<AccountInfo>> {
         let accounts = self.vault.accounts(self.actor)?;
-        accounts.iter().map(|account| self.account_info(account)).collect()
+        let counts = self.vault.passkey_counts(self.actor)?;
+        let count = |account: &Identity| counts.get(&account.principal).copied().unwrap_or_default();
+        accounts.iter().map(|account| self.account_with(account, count(account))).collect()
     }
 
     pub(crate) fn add_user(&self, login: &Login, name: &str) -> Result<AccountInfo> {
@@ -58,6 +60,10 @@ impl Access<'_> {
             expires_at: invite.expires_at,
             without_second_factor,
         })
+    }
+
+    pub(crate) fn reset_passkeys(&self, login: &Login) -> Result<u64> {
+        Ok(self.vault.reset_passkeys(self.actor, &self.principal(login)?)?)
     }
 
     pub(crate) fn groups(&self) -> Result<Vec<GroupInfo>> {
@@ -183,6 +189,10 @@ impl Access<'_> {
     }
 
     fn account_info(&self, account: &Identity) -> Result<AccountInfo> {
+        self.account_with(account, self.vault.passkey_count(&account.principal)?)
+    }
+
+    fn account_with(&self, account: &Identity, passkeys: u64) -> Result<AccountInfo> {
         let kind = match account.kind {
             IdentityKind::Person => "person",
             IdentityKind::Service => "service",
@@ -195,6 +205,7 @@ impl Access<'_> {
             owner: account.owner.as_ref().map(|owner| self.login(owner)).transpose()?,
             created_at: account.created_at,
             disabled_at: account.disabled_at,
+            passkeys,
         })
     }
 

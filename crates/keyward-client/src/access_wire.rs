@@ -24,6 +24,9 @@ pub struct AccountInfo {
     pub created_at: Timestamp,
     /// Since when it may do nothing any more.
     pub disabled_at: Option<Timestamp>,
+    /// How many passkeys sign it in.
+    #[serde(default)]
+    pub passkeys: u64,
 }
 
 /// A link by which a person chooses a password, as it is given to that person.

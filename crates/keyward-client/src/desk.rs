@@ -190,6 +190,8 @@ desk! {
     hand_over / HandOver (login: Login) -> ();
     /// Makes a link by which a person chooses a password, once; it is in the answer and nowhere else.
     invite / Invite (login: Login, without_second_factor: bool) -> MadeInvite;
+    /// Takes all passkeys of a person away, and ends his sessions; answers how many there were.
+    reset_passkeys / ResetPasskeys (login: Login) -> u64;
     /// Every group with its members.
     groups / Groups () -> Vec<GroupInfo>;
     /// Makes a group.

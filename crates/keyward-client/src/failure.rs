@@ -163,6 +163,7 @@ impl From<VaultError> for Failure {
                 Self::new(Code::Denied, message)
             }
             VaultError::Busy => Self::internal(message).hint("try again in a few seconds"),
+            VaultError::Passkey(_) => Self::usage(message),
             VaultError::WeakPassword(_) | VaultError::Proof(keyward_access::credential::CredentialError::Code) => {
                 Self::new(Code::Usage, message)
             }

@@ -509,6 +509,10 @@ impl Desk for LocalDesk {
         self.access().hand_over(&login)
     }
 
+    fn reset_passkeys(&self, login: Login) -> Result<u64> {
+        self.access().reset_passkeys(&login)
+    }
+
     fn invite(&self, login: Login, without_second_factor: bool) -> Result<MadeInvite> {
         self.access().invite(&login, without_second_factor)
     }

@@ -14,9 +14,11 @@ use crate::authenticate::Authenticate;
 use crate::config::Config;
 use crate::follow::Freshness;
 use crate::likeness::Likeness;
+use crate::listener::Bound;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::repeat::{self, Repeats};
+use crate::site::Passkeys;
 use crate::{closed, health, openapi, request, routes, scim, web};
 
 /// What a server has whether it is open or sealed.
@@ -24,6 +26,8 @@ use crate::{closed, health, openapi, request, routes, scim, web};
 pub(crate) struct Edge {
     pub(crate) config: Arc<Config>,
     pub(crate) metrics: Arc<Metrics>,
+    /// For what passkeys are.
+    pub(crate) site: Arc<Passkeys>,
     /// Where traces go, if anywhere.
     pub(crate) telemetry: Option<Arc<Telemetry>>,
 }
@@ -38,11 +42,13 @@ pub(crate) struct App {
     pub(crate) likeness: Likeness,
     /// What is known of identity providers.
     pub(crate) providers: Providers,
+    /// For what passkeys are.
+    pub(crate) site: Arc<Passkeys>,
 }
 
 impl App {
     pub(crate) fn new(vault: Arc<Vault>, authenticate: Arc<dyn Authenticate>, edge: &Edge) -> Self {
-        let Edge { config, metrics, .. } = edge.clone();
+        let Edge { config, metrics, site, .. } = edge.clone();
         let likeness = Likeness::new(&vault);
         Self {
             vault,
@@ -52,13 +58,16 @@ impl App {
             repeats: Repeats::default(),
             likeness,
             providers: Providers::default(),
+            site,
         }
     }
 }
 
 impl Edge {
-    pub(crate) fn new(config: Config, telemetry: Option<Arc<Telemetry>>) -> Self {
-        Self { config: Arc::new(config), metrics: Arc::default(), telemetry }
+    /// `bound`: where it listens.
+    pub(crate) fn new(config: Config, bound: &[Bound], telemetry: Option<Arc<Telemetry>>) -> Self {
+        let site = Arc::new(Passkeys::of(&config, bound));
+        Self { config: Arc::new(config), metrics: Arc::default(), site, telemetry }
     }
 }
 

@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use keyward_client::{Failure, Result};
 use serde::Deserialize;
 
+use crate::site;
+
 /// The set-up of one server.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +19,10 @@ pub struct Config {
     /// Names under which it is called, beside loopback's: requests for others are refused.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// Under which address people open its page: where passkeys are asked for. Not given: at
+    /// `http://localhost`, where it listens there in the clear.
+    #[serde(default)]
+    pub public_url: Option<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     #[serde(default)]
     pub trusted_proxies: Vec<IpNet>,
@@ -172,6 +178,7 @@ impl Config {
                 .hint("other nodes' changes are seen every quarter of a second; give at least 1"));
         }
         self.unlock.check()?;
+        site::check(self)?;
         self.listen.iter().try_for_each(Listen::check)
     }
 
@@ -231,6 +238,7 @@ mod tests {
             ("listen = []", "nowhere"),
             ("[[listen]]\naddress = \"127.0.0.1:1\"\n[store]\nmax_stale_seconds = 0", "max_stale_seconds"),
             ("[[listen]]\naddress = \"127.0.0.1:1\"\n[unlock]\nshares = true\nkeyring = true", "more than one"),
+            ("public_url = \"keyward.example\"\n[[listen]]\naddress = \"127.0.0.1:1\"", "public_url"),
             ("[[listen]]\naddress = \"127.0.0.1:1\"\nunix = \"/a\"", "not clear"),
             ("[[listen]]\ninterface = \"wg0\"", "not clear"),
             ("[[listen]]\naddress = \"127.0.0.1:1\"\n[limits]\nbody = 1", "out of range"),

@@ -50,6 +50,7 @@ mod routes;
 mod schemas;
 mod scim;
 mod server;
+mod site;
 mod stop;
 mod tls;
 mod unsealing;

@@ -210,6 +210,7 @@ impl From<Failure> for Problem {
 impl From<keyward_vault::Error> for Problem {
     fn from(error: keyward_vault::Error) -> Self {
         use keyward_access::credential::CredentialError;
+        use keyward_access::passkey::PasskeyError;
         use keyward_vault::Error;
         let message = error.to_string();
         match error {
@@ -228,6 +229,11 @@ impl From<keyward_vault::Error> for Problem {
                     .after(seconds.max(1).unsigned_abs())
             }
             Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).after(5),
+            Error::Passkey(PasskeyError::Damaged) => {
+                tracing::error!(reason = %message, "a passkey cannot be read");
+                Self::internal()
+            }
+            Error::Passkey(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "passkey", message),
             Error::WeakPassword(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "weak_password", message),
             Error::Proof(CredentialError::Code) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "code", message),
             error => Failure::from(error).into(),

@@ -46,6 +46,7 @@ fn form(schema: &str, field: &str) -> Option<Value> {
         ("NewProject", "environments") => json!({ "items": word(128) }),
         ("NamedValue" | "FoundSecret", "name") | ("Question", "secret") => name(),
         ("NewGroup" | "Draft" | "NewSink" | "NewProvider", "name") => login(),
+        ("NewPasskey", "name") => json!({ "minLength": 1, "maxLength": 100, "pattern": "[A-Za-z0-9]" }),
         ("Metadata", "kind") => one_of(Kind::ALL),
         ("Metadata", "access") => one_of([Access::ReadOnly, Access::ReadWrite, Access::Admin, Access::Public]),
         ("Metadata", "rotate_every_days" | "max_versions") | ("NewToken", "uses") => json!({ "minimum": 1 }),

@@ -60,7 +60,8 @@ impl Server {
         telemetry: Option<Arc<Telemetry>>,
     ) -> Result<Self> {
         let bound = bind(&config)?;
-        Ok(Self { bound, gate: Gate::new(Edge::new(config, telemetry), authenticate, keyhole) })
+        let edge = Edge::new(config, &bound, telemetry);
+        Ok(Self { bound, gate: Gate::new(edge, authenticate, keyhole) })
     }
 
     /// The server's seal, for the commands of its own user.

@@ -52,6 +52,9 @@ pub enum Error {
     /// A password or code cannot be worked with.
     #[error(transparent)]
     Proof(#[from] keyward_access::credential::CredentialError),
+    /// A passkey cannot be taken.
+    #[error(transparent)]
+    Passkey(#[from] keyward_access::passkey::PasskeyError),
     /// There is nothing of this name among people, groups, policies, tokens and such.
     #[error("there is no {noun} `{name}`")]
     Missing {

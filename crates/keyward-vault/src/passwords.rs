@@ -7,7 +7,7 @@ use keyward_audit::Action as ActionName;
 use keyward_types::token::PlainToken;
 use keyward_types::{PrincipalId, Record, Secret};
 
-use crate::change::{Change, Names};
+use crate::change::{Change, Names, Telling};
 use crate::people::called;
 use crate::records::{self, Row};
 use crate::sessions::SignedIn;
@@ -102,6 +102,9 @@ impl Vault {
             None => records::absent(&chosen),
         });
         change.put(&chosen);
+        if invite.record.without_second_factor {
+            self.delete_passkeys_in(&mut change, &principal)?;
+        }
         self.end_sessions_in(&mut change, &principal, None)?;
         tally.clear(&mut change);
         match change.commit() {
@@ -121,11 +124,24 @@ impl Vault {
         action: ActionName,
         changed: impl Fn(AccountCredential, &mut Change<'_>) -> Result<AccountCredential, Error>,
     ) -> Result<(), Error> {
-        let names = from_where(Names::default().with("session", who.session().id.as_str()), from);
+        self.reprove_about(who, proof, from, self.about_vault(action), changed)
+    }
+
+    /// The same with more to tell of it.
+    pub(crate) fn reprove_about(
+        &self,
+        who: &SignedIn,
+        proof: &Proof<'_>,
+        from: &Visitor<'_>,
+        telling: Telling,
+        changed: impl Fn(AccountCredential, &mut Change<'_>) -> Result<AccountCredential, Error>,
+    ) -> Result<(), Error> {
+        let names = telling.names.clone().with("session", who.session().id.as_str());
+        let telling = telling.names(from_where(names, from));
         for _ in 0..ROUNDS {
             let mut proven = self.believe(&Who::Known(who.principal()), proof.password, proof.second, from)?;
             let actor = who.actor(from);
-            let mut change = Change::told(self, &actor, self.about_vault(action).names(names.clone()));
+            let mut change = Change::told(self, &actor, telling.clone());
             proven.left = changed(proven.left.clone(), &mut change)?;
             proven.take_into(&mut change);
             match change.commit() {

@@ -273,7 +273,7 @@ impl Proven<'_> {
     }
 }
 
-fn may_sign_in(identity: &Row<Identity>) -> bool {
+pub(crate) fn may_sign_in(identity: &Row<Identity>) -> bool {
     identity.record.kind == IdentityKind::Person && identity.record.is_enabled()
 }
 

@@ -158,7 +158,8 @@ impl Vault {
 
     fn second_factor_since(&self, person: &PrincipalId) -> Result<Option<Timestamp>, Error> {
         let credential = records::load::<AccountCredential>(&self.store, person.as_str().as_bytes())?;
-        Ok(credential.and_then(|row| row.record.totp).map(|totp| totp.since))
+        let authenticator = credential.and_then(|row| row.record.totp).map(|totp| totp.since);
+        Ok(authenticator.into_iter().chain(self.passkey_since(person)?).min())
     }
 
     fn shared_account_used(&self, person: &PrincipalId) -> Result<Option<Timestamp>, Error> {

@@ -7,6 +7,8 @@ mod devices;
 mod guessing;
 #[path = "sign_in/links.rs"]
 mod links;
+#[path = "sign_in/passkeys.rs"]
+mod passkeys;
 #[path = "sign_in/second_factor.rs"]
 mod second_factor;
 #[path = "sign_in/sessions.rs"]

@@ -116,6 +116,8 @@ fn class(action: Action) -> Class {
         | Action::SecondFactorBegin
         | Action::SecondFactorAdd
         | Action::RecoveryCodesRenew
+        | Action::PasskeyBegin
+        | Action::PasskeyAdd
         | Action::InviteCreate
         | Action::DeviceBegin
         | Action::AlertAdd
@@ -189,6 +191,7 @@ fn class(action: Action) -> Class {
         | Action::PolicyDelete
         | Action::TokenRevoke
         | Action::SecondFactorRemove
+        | Action::PasskeyRemove
         | Action::SignInSweep
         | Action::AlertRemove
         | Action::IdentityProviderRemove

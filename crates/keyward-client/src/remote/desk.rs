@@ -444,6 +444,15 @@ impl Desk for RemoteDesk {
         Ok(MadeInvite { text, login, expires_at, without_second_factor })
     }
 
+    fn reset_passkeys(&self, login: Login) -> Result<u64> {
+        #[derive(Deserialize)]
+        struct Removed {
+            removed: u64,
+        }
+        let Removed { removed } = self.http.act(Method::DELETE, &format!("/accounts/{login}/passkeys"))?;
+        Ok(removed)
+    }
+
     fn groups(&self) -> Result<Vec<GroupInfo>> {
         self.all("/groups", "groups")
     }

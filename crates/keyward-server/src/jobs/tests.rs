@@ -11,7 +11,7 @@ use crate::config::Config;
 fn run(perform: Perform, enough: impl Fn(&str) -> bool) -> String {
     let vault = keyward_testing::TestVault::new(21);
     let config = Config::loopback("127.0.0.1:0".parse().unwrap());
-    let app = Arc::new(App::new(Arc::new(vault.vault), Arc::new(Tokens), &Edge::new(config, None)));
+    let app = Arc::new(App::new(Arc::new(vault.vault), Arc::new(Tokens), &Edge::new(config, &[], None)));
     let (stop, metrics) = (Stop::new(), Arc::clone(&app));
     let work = Arc::new(Work::new(app));
     let ends = stop.clone();

@@ -40,6 +40,8 @@ struct Account {
     created_at: String,
     /// Since when it may do nothing any more (RFC 3339).
     disabled_at: Option<String>,
+    /// How many passkeys sign it in.
+    passkeys: u64,
 }
 
 /// A page of accounts, disabled ones too.
@@ -143,6 +145,7 @@ impl From<AccountInfo> for Account {
             owner: known.owner,
             created_at: known.created_at.to_string(),
             disabled_at: known.disabled_at.map(|at| at.to_string()),
+            passkeys: known.passkeys,
         }
     }
 }

@@ -83,6 +83,7 @@ function show(view, text = "") {
   at("totp-secret").textContent = "";
   drawCode(null);
   at("recovery-codes").replaceChildren();
+  at("passkey-sign-in-error").textContent = "";
   say(text);
   if (view === "sign-in") at("login").focus();
   if (view === "link") at("link-password").focus();
@@ -109,9 +110,9 @@ async function home(text = "") {
   if (text) at("main").focus();
   const login = signed.account.login ?? signed.account.principal;
   at("who-name").textContent = signed.account.name || login;
-  for (const id of ["factor-login", "password-login"]) at(id).defaultValue = login;
+  for (const id of ["factor-login", "passkey-login", "password-login"]) at(id).defaultValue = login;
   showFactor(signed.second_factor);
-  await Promise.all([showSessions(), showIdentities()]);
+  await Promise.all([showPasskeys(), showSessions(), showIdentities()]);
   if (device !== null) {
     at("user-code").value = device;
     at("user-code").focus();
@@ -128,6 +129,7 @@ function showFactor({ authenticator, recovery_codes: left }) {
   for (const button of document.querySelectorAll(".with-factor")) button.hidden = !authenticator;
   at("factor-form").querySelector(".code").hidden = !authenticator;
   at("password-form").querySelector(".code").hidden = !authenticator;
+  at("passkey-form").querySelector(".code").hidden = !authenticator;
 }
 
 async function showSessions() {
@@ -222,6 +224,39 @@ async function ended(path, then) {
     if (problem.code === "unauthenticated") return show("sign-in", "You are signed out: sign in again.");
     at("sessions-error").textContent = sentence(problem.detail);
   }
+}
+
+/** Asks the browser for a passkey; what it answers is for the server alone. */
+async function passkey(way, options) {
+  const parse = { create: "parseCreationOptionsFromJSON", get: "parseRequestOptionsFromJSON" }[way];
+  if (!globalThis.PublicKeyCredential?.[parse]) {
+    throw new Error("this browser gives no passkeys here: they need a newer one, and a page with TLS or at localhost");
+  }
+  const publicKey = PublicKeyCredential[parse](options);
+  const credential = await navigator.credentials[way]({ publicKey }).catch((error) => {
+    if (error.name === "InvalidStateError") throw new Error("this device has a passkey of yours already");
+    if (error.name === "NotAllowedError") throw new Error("the browser gave no passkey: you said no, or it took too long");
+    throw error;
+  });
+  return credential.toJSON();
+}
+
+async function showPasskeys() {
+  const { passkeys } = await call("GET", "passkeys");
+  at("passkeys").replaceChildren(...passkeys.map(passkeyRow));
+}
+
+function passkeyRow({ id, name, site, created_at: since, last_used: last }) {
+  const tr = document.createElement("tr");
+  for (const text of [name, site, moment(since), last === null ? "never" : moment(last)]) {
+    tr.insertCell().textContent = text;
+  }
+  // It sends the form beside, which has the password.
+  const button = Object.assign(document.createElement("button"), { value: id, textContent: "Give it up" });
+  button.setAttribute("form", "passkey-form");
+  button.setAttribute("aria-label", `Give up the passkey ${name}`);
+  tr.insertCell().append(button);
+  return tr;
 }
 
 function showRecovery(codes) {
@@ -337,6 +372,37 @@ onSubmit(at("confirm-form"), async ({ code }) => {
   const { recovery_codes: codes } = await call("POST", "second-factor/confirm", { code });
   await home("The authenticator is in force.");
   showRecovery(codes);
+});
+
+onSubmit(at("passkey-form"), async ({ name, password, code }, id) => {
+  const shown = { password, code };
+  if (id) {
+    await call("POST", `passkeys/${encodeURIComponent(id)}/remove`, shown);
+    return home("The passkey is given up, and your other sessions have ended.");
+  }
+  const { options, ceremony } = await call("POST", "passkeys/begin", shown);
+  const credential = await passkey("create", options);
+  await call("POST", "passkeys", { name: name.trim() || "passkey", ceremony, credential });
+  at("passkey-form").reset();
+  await home("The passkey signs you in from now on.");
+});
+
+at("passkey-sign-in").addEventListener("click", async () => {
+  const [button, error] = [at("passkey-sign-in"), at("passkey-sign-in-error")];
+  error.textContent = "";
+  button.disabled = true;
+  try {
+    const { options, ceremony } = await call("POST", "passkeys/sign-in/begin", {});
+    const credential = await passkey("get", options);
+    await call("POST", "passkeys/sign-in", { ceremony, credential });
+    await home("You are signed in.");
+  } catch (problem) {
+    const { code, detail, hint } = problem.detail ? problem : { detail: String(problem.message ?? problem) };
+    const unknown = "This passkey is not known here, or may not sign you in. Sign in with your password.";
+    error.textContent = code === "not_identified" ? unknown : [detail, hint].filter(Boolean).map(sentence).join(" ");
+  } finally {
+    button.disabled = false;
+  }
 });
 
 onSubmit(at("password-form"), async ({ password, new: chosen, code }) => {

@@ -257,6 +257,8 @@ fn people(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "disable nobody", desk.disable_account("nobody".parse().unwrap()));
     tell(told, "enable", desk.enable_account(bob()));
     tell(told, "accounts", desk.accounts());
+    tell(told, "no passkeys", desk.reset_passkeys(bob()));
+    tell(told, "passkeys of nobody", desk.reset_passkeys("nobody".parse().unwrap()));
     tell(told, "hand over to no owner", desk.hand_over(bob()));
     let team = || "team".parse().unwrap();
     tell(told, "group", desk.create_group(team()));

@@ -92,6 +92,12 @@ impl Served {
         Self::over(Arc::clone(&self.vault), self.token.clone(), None, bind)
     }
 
+    /// The same with another set-up: a second node.
+    pub(crate) fn beside(&self, config: Config) -> Self {
+        let bind = |vault| Server::bind(vault, Tokens, config).unwrap();
+        Self::over(Arc::clone(&self.vault), self.token.clone(), None, bind)
+    }
+
     fn over(
         vault: Arc<Vault>,
         token: String,

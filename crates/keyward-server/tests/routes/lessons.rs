@@ -115,6 +115,8 @@ fn nothing_powerful_is_open_to_strangers() {
         "/auth/oidc/{provider}/callback",
         "/auth/oidc/{provider}/link",
         "/auth/oidc/{provider}/start",
+        "/auth/passkeys/sign-in",
+        "/auth/passkeys/sign-in/begin",
         "/auth/sign-in",
         "/auth/workload",
         "/seal",

@@ -23,7 +23,7 @@ fn the_document_in_the_tree_is_the_one_that_is_served() {
 }
 
 /// What somebody calls who is nobody yet.
-const OPEN: [&str; 13] = [
+const OPEN: [&str; 15] = [
     "POST /auth/device/authorization",
     "POST /auth/device/token",
     "POST /auth/links/look",
@@ -33,6 +33,8 @@ const OPEN: [&str; 13] = [
     "GET /auth/oidc/provider/callback",
     "POST /auth/oidc/provider/link",
     "GET /auth/oidc/provider/start",
+    "POST /auth/passkeys/sign-in",
+    "POST /auth/passkeys/sign-in/begin",
     "POST /auth/sign-in",
     "POST /auth/workload",
     "GET /seal",

@@ -32,13 +32,24 @@ enum Verb {
     Invite {
         /// For whom
         login: Login,
-        /// Take the authenticator away too, for who has lost it and the recovery codes
+        /// Take the authenticator and the passkeys away too, for who has lost them and the recovery codes
         #[arg(long)]
         without_second_factor: bool,
         /// The address under which the person reaches the server; default: the one that is asked,
         /// else http://127.0.0.1:8200
         #[arg(long = "at", value_name = "ADDR", value_parser = Address)]
         at: Option<ServerUrl>,
+    },
+    /// Take all passkeys of a person away, and end his sessions
+    ///
+    /// For a device that is lost or stolen. The password, and an authenticator, stay.
+    #[command(after_help = "Example: keyward user reset-passkeys ada --yes")]
+    ResetPasskeys {
+        /// Whose
+        login: Login,
+        /// Without asking
+        #[arg(long)]
+        yes: bool,
     },
     /// List accounts, of programs too
     #[command(after_help = "Example: keyward user list --json")]
@@ -104,6 +115,10 @@ impl Args {
                 let server = login::server(context, at)?;
                 invited(context, &server, &desk.invite(login, without_second_factor)?)?;
             }
+            Verb::ResetPasskeys { login, yes } => {
+                context.confirm(yes, &format!("take all passkeys of `{login}` away, and end the sessions?"))?;
+                reset(context, &login, desk.reset_passkeys(login.clone())?)?;
+            }
             Verb::List => list(context, &desk.accounts()?)?,
             Verb::Disable { login, yes } => {
                 context.confirm(yes, &format!("end the rights of `{login}` at once, and its tokens for ever?"))?;
@@ -161,6 +176,15 @@ fn identities(context: &Context, identities: &[IdentityInfo]) -> Result<()> {
     output::table(&["ID", "ISSUER", "SUBJECT", "BY", "SINCE"], &rows)
 }
 
+fn reset(context: &Context, login: &Login, removed: u64) -> Result<()> {
+    if context.global.json {
+        return output::json(&serde_json::json!({ "user": login, "removed": removed }));
+    }
+    let passkeys = if removed == 1 { "1 passkey is".to_owned() } else { format!("{removed} passkeys are") };
+    output::note(format!("{passkeys} taken away from `{login}`, whose sessions have ended"));
+    Ok(())
+}
+
 /// What became of an account.
 pub(super) fn said(context: &Context, account: &AccountInfo, what: &str) -> Result<()> {
     if context.global.json {
@@ -176,7 +200,7 @@ pub(super) fn list(context: &Context, accounts: &[AccountInfo]) -> Result<()> {
         return output::listing("users", accounts);
     }
     let rows: Vec<Vec<String>> = accounts.iter().map(row).collect();
-    output::table(&["LOGIN", "KIND", "SINCE", "STATE", "NAME"], &rows)
+    output::table(&["LOGIN", "KIND", "SINCE", "STATE", "PASSKEYS", "NAME"], &rows)
 }
 
 fn row(account: &AccountInfo) -> Vec<String> {
@@ -185,5 +209,12 @@ fn row(account: &AccountInfo) -> Vec<String> {
         Some(owner) => format!("{} ({owner} answers for it)", account.name),
         None => account.name.clone(),
     };
-    vec![shown::login(account), account.kind.clone(), shown::day(account.created_at), state.into(), name]
+    vec![
+        shown::login(account),
+        account.kind.clone(),
+        shown::day(account.created_at),
+        state.into(),
+        account.passkeys.to_string(),
+        name,
+    ]
 }

@@ -216,6 +216,8 @@ pub(crate) fn all() -> Vec<Step> {
         step(&["user", "invite", "grace"]),
         step(&["user", "invite", "grace", "--at", "https://keyward.example", "--without-second-factor", "--json"]),
         fails(&["user", "invite", "nobody"]),
+        step(&["user", "reset-passkeys", "grace", "--yes"]),
+        fails(&["user", "reset-passkeys", "nobody", "--yes", "--json"]),
         step(&["service-account", "add", "shop-ci"]),
         step(&["service-account", "list", "--json"]),
         step(&["group", "create", "backend"]),

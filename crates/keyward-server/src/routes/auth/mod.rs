@@ -1,7 +1,8 @@
 //! Signing in and all around it: passwords, second factors, sessions, links, devices.
 //!
-//! What is open to everybody are few calls: to sign in, to look at a link and to use it, the two of a
-//! device that waits, the way to an identity provider and back, and what workloads show. All others are for a person who is signed in, and links are made by
+//! What is open to everybody are few calls: to sign in, with a password or in two steps with a passkey, to
+//! look at a link and to use it, the two of a device that waits, the way to an identity provider and back, and
+//! what workloads show. All others are for a person who is signed in, and links are made by
 //! who administers accounts. Nothing of this is kept for a repeated request: answers hold what is
 //! shown once.
 
@@ -9,6 +10,7 @@ mod devices;
 mod identities;
 mod links;
 mod oidc;
+mod passkeys;
 mod passwords;
 mod qr;
 mod second_factor;
@@ -40,6 +42,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(oidc::router())
         .merge(identities::router())
         .merge(workloads::router())
+        .merge(passkeys::router())
 }
 
 /// Most bytes of a password, a code or a link; what is chosen is shorter.

@@ -94,7 +94,7 @@ async fn renew_recovery_codes(person: Person, input: Input<Shown>) -> Result<Jso
 }
 
 impl Shown {
-    fn proved<T>(&self, call: impl FnOnce(&Proof<'_>) -> Result<T, Error>) -> Result<T> {
+    pub(super) fn proved<T>(&self, call: impl FnOnce(&Proof<'_>) -> Result<T, Error>) -> Result<T> {
         let second = Hidden::code(self.code.as_ref())?;
         Ok(call(&Proof { password: self.password.expose(), second: second.as_ref() })?)
     }

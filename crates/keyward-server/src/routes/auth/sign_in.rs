@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode, header};
-use keyward_access::SessionKind;
+use keyward_access::{Session, SessionKind};
 use keyward_types::token::PlainToken;
 use keyward_vault::{Error, SignIn, Vault, Visitor};
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ struct Credentials {
 /// Where a session lives.
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+pub(super) enum Kind {
     /// In a cookie that no script can read: an hour idle, twelve in all.
     #[default]
     Browser,
@@ -69,9 +69,18 @@ async fn sign_in(guest: Guest, input: Input<Credentials>) -> Result<(HeaderMap, 
     let given = input.parse()?;
     let (origin, old) = (guest.origin.clone(), guest.cookie.clone());
     let kind = given.kind;
-    let (token, mut signed) = guest.ask(move |vault, from| open(vault, &given, from, old.as_ref())).await?;
+    let opened = guest.ask(move |vault, from| open(vault, &given, from, old.as_ref())).await?;
+    handed_over(&origin, kind, opened)
+}
+
+/// The session as its kind is kept: in a cookie, or in the answer.
+pub(super) fn handed_over(
+    origin: &Origin,
+    kind: Kind,
+    (token, mut signed): (PlainToken, SignedInNow),
+) -> Result<(HeaderMap, Json<SignedInNow>)> {
     let headers = match kind {
-        Kind::Browser => keep(&origin, &token)?,
+        Kind::Browser => keep(origin, &token)?,
         Kind::Device => {
             signed.token = Some(token.expose().to_owned());
             HeaderMap::new()
@@ -80,7 +89,6 @@ async fn sign_in(guest: Guest, input: Input<Credentials>) -> Result<(HeaderMap, 
     Ok((headers, Json(signed)))
 }
 
-/// A session is made anew whatever the browser brings along, and the one before it ends.
 fn open(
     vault: &Vault,
     given: &Credentials,
@@ -88,13 +96,18 @@ fn open(
     old: Option<&PlainToken>,
 ) -> Result<(PlainToken, SignedInNow)> {
     let second = Hidden::code(given.code.as_ref())?;
-    let kind = match given.kind {
-        Kind::Browser => SessionKind::Browser,
-        Kind::Device => SessionKind::Device,
-    };
     let (login, password) = (given.login.as_str(), given.password.expose());
-    let with = SignIn { login, password, second: second.as_ref(), kind, from: *from };
-    let (token, session) = vault.sign_in(&with)?;
+    let with = SignIn { login, password, second: second.as_ref(), kind: given.kind.into(), from: *from };
+    in_place_of(vault, vault.sign_in(&with)?, from, old)
+}
+
+/// A session is made anew whatever the browser brings along, and the one before it ends.
+pub(super) fn in_place_of(
+    vault: &Vault,
+    (token, session): (PlainToken, Session),
+    from: &Visitor<'_>,
+    old: Option<&PlainToken>,
+) -> Result<(PlainToken, SignedInNow)> {
     if let Some(Ok(old)) = old.map(|old| vault.signed_in(old, from)) {
         vault.sign_out(&old, from)?;
     }
@@ -120,4 +133,13 @@ async fn sign_out(person: Person) -> Result<(StatusCode, HeaderMap)> {
 pub(super) fn forgotten(person: &Person) -> HeaderMap {
     let cookie = person.by_cookie().then(|| credential::no_cookie(person.origin())).flatten();
     cookie.into_iter().map(|cookie| (header::SET_COOKIE, cookie)).collect()
+}
+
+impl From<Kind> for SessionKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Browser => Self::Browser,
+            Kind::Device => Self::Device,
+        }
+    }
 }

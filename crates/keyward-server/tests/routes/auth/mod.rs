@@ -4,6 +4,7 @@ mod devices;
 mod foreign_pages;
 mod guessing;
 mod links;
+mod passkeys;
 mod second_factor;
 mod sessions;
 
