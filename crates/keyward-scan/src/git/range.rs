@@ -100,7 +100,7 @@ fn list(
     }
     let mut trees: Vec<_> = walk.unreadable.into_iter().collect();
     trees.sort_unstable_by_key(|(id, _)| *id);
-    skipped.extend(trees.into_iter().map(|(id, error)| Skipped::new(format!("tree {id}"), error.reason())));
+    skipped.extend(trees.into_iter().map(|(id, error)| Skipped::unreadable(format!("tree {id}"), error.reason())));
     (list, owners)
 }
 
@@ -172,7 +172,7 @@ fn between(
                     Ok(head) => place.insert(head).date,
                     Err(error) => {
                         if !left_out {
-                            skipped.push(Skipped::new(format!("commit {parent}"), error.reason()));
+                            skipped.push(Skipped::unreadable(format!("commit {parent}"), error.reason()));
                         }
                         continue;
                     }

@@ -77,9 +77,12 @@ pub(crate) struct Args {
     /// Own rules: ours, or gitleaks' TOML
     #[arg(long, value_name = "FILE", help_heading = "Silences and rules")]
     pub(crate) rules: Vec<PathBuf>,
-    /// Take configuration, baseline and comments from a revision, so that a change cannot silence its own finding
+    /// Take configuration, rules, baseline and comments from a revision: a change cannot silence its own finding
     #[arg(long, value_name = "REF", help_heading = "Silences and rules")]
     pub(crate) config_from: Option<String>,
+    /// Let no comment silence a finding
+    #[arg(long, help_heading = "Silences and rules")]
+    pub(crate) no_inline: bool,
 
     /// Move found values into the vault and replace them in the source
     #[arg(long, conflicts_with_all = ["history", "staged", "diff", "stdin"], help_heading = "Mend")]

@@ -61,6 +61,7 @@ pub(super) fn body(hook: Hook, keyward: &Path) -> String {
             RANGES
                 .replace("LINE", line(hook))
                 .replace("FRESH", fresh(hook))
+                .replace("SILENCE", silence(hook))
                 .replace("SCAN", scan(hook))
                 .replace("END", end(hook))
         ),
@@ -103,8 +104,27 @@ const fn fresh(hook: Hook) -> &'static str {
 
 const fn scan(hook: Hook) -> &'static str {
     match hook {
-        Hook::PostReceive => "printf '%s' \"$input\" | \"$keyward\" scan --diff \"$old..$new\" --pushed",
+        Hook::PostReceive => "printf '%s' \"$input\" | \"$keyward\" scan --diff \"$old..$new\" --pushed $silence",
+        Hook::PreReceive => "\"$keyward\" scan --diff \"$old..$new\" $silence </dev/null",
         _ => "\"$keyward\" scan --diff \"$old..$new\" </dev/null",
+    }
+}
+
+/// Whose word counts: on a server not that of the push itself. A new branch has the default branch's, which the push
+/// may have set when it is over.
+const fn silence(hook: Hook) -> &'static str {
+    match hook {
+        Hook::PreReceive => {
+            "case $old in
+    *[!0]*) silence=\"--config-from $old\" ;;
+    *) if silence=$(git rev-parse --quiet --verify 'HEAD^{commit}'); then silence=\"--config-from $silence\"; else silence=--no-inline; fi ;;
+    esac
+    "
+        }
+        Hook::PostReceive => {
+            "case $old in *[!0]*) silence=\"--config-from $old\" ;; *) silence=--no-inline ;; esac\n    "
+        }
+        _ => "",
     }
 }
 
@@ -123,7 +143,7 @@ while LINE; do
     *) fresh=FRESH ;;
     esac
     [ -n \"$fresh\" ] || continue
-    SCAN
+    SILENCESCAN
     status=$?
     [ \"$status\" -le \"$worst\" ] || worst=$status
 done <<keyward_lines
@@ -161,6 +181,7 @@ exit 1
 1)
     echo 'keyward: refused: a key is in what was pushed' >&2
     echo 'hint: take it out of the commits, and replace it at its service' >&2
+    echo 'hint: where it is none, its fingerprint goes into `scan.allow` of keyward.toml, by a push before this one' >&2
     ;;
 *) echo 'keyward: refused: what was pushed could not be scanned' >&2 ;;
 esac
