@@ -327,6 +327,36 @@ fn a_server_does_not_take_the_word_of_the_push() {
 }
 
 #[test]
+fn what_one_remote_has_is_new_to_another() {
+    let user = User::new();
+    for server in ["private.git", "public.git"] {
+        user.git(&["init", "-q", "--bare", server]);
+    }
+    user.git(&["init", "-q"]);
+    user.git(&["remote", "add", "origin", "private.git"]);
+    user.git(&["remote", "add", "public", "public.git"]);
+    user.write("a.py", &format!("token = \"{}\"\n", user.gitlab_token()));
+    user.git(&["add", "a.py"]);
+    user.git(&["commit", "-qm", "one"]);
+    user.git(&["push", "-q", "origin", "HEAD:main"]);
+    assert_eq!(user.run(&["hook", "install", "--pre-push"]).code, Some(0));
+    let to = |remote: &str, branch: &str| {
+        let surroundings = user.program.command(&[]);
+        let surroundings = surroundings.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let mut git = Command::new("git");
+        git.current_dir(user.folder()).env_clear().envs(surroundings).args(["push", remote, branch]);
+        let ran = git.output().unwrap();
+        (ran.status.success(), String::from_utf8_lossy(&ran.stderr).into_owned())
+    };
+    let (ok, said) = to("origin", "HEAD:again");
+    assert!(ok, "{said}");
+    for remote in ["public", "./public.git"] {
+        let (ok, said) = to(remote, "HEAD:main");
+        assert!(!ok && said.contains("not pushed: a key"), "{remote}: {said}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said_without_a_value() {
     let user = User::new();
     let value = user.random(24);

@@ -22,6 +22,8 @@ pub struct ChangeOptions {
     pub unpack: Limits,
     /// After a push: the refs that it has set already.
     pub pushed: Vec<PushedRef>,
+    /// Before a push: where it goes. What other remotes have is no secret to them alone. `None`: all count.
+    pub remote: Option<String>,
 }
 
 /// A ref that a push has set.
@@ -35,7 +37,7 @@ pub struct PushedRef {
 
 impl Default for ChangeOptions {
     fn default() -> Self {
-        Self { threads: 0, max_file_size: 1 << 30, unpack: Limits::default(), pushed: Vec::new() }
+        Self { threads: 0, max_file_size: 1 << 30, unpack: Limits::default(), pushed: Vec::new(), remote: None }
     }
 }
 

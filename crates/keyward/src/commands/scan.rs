@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// With --diff, after a push: standard input has git's lines for post-receive, whose refs are not old ones
     #[arg(long, requires = "diff", help_heading = "What")]
     pub(crate) pushed: bool,
+    /// With --diff 000..B, before a push: known is what this remote has, not what any has
+    #[arg(long, value_name = "NAME", requires = "diff", help_heading = "What")]
+    pub(crate) remote: Option<String>,
     /// Standard input
     #[arg(long, help_heading = "What")]
     pub(crate) stdin: bool,

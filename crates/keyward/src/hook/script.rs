@@ -95,7 +95,8 @@ exit 1
 /// A commit that a new branch brings, if it brings any: one that the other side has not.
 const fn fresh(hook: Hook) -> &'static str {
     match hook {
-        Hook::PrePush => "$(git rev-list --max-count=1 \"$new\" --not --remotes)",
+        // Git names the remote, or gives its address: then nothing of it is known.
+        Hook::PrePush => "$(git rev-list --max-count=1 \"$new\" --not --remotes${1:+=\"$1\"})",
         // The refs are set already, so that git cannot tell; keyward can.
         Hook::PostReceive => "unknown",
         _ => "$(git rev-list --max-count=1 \"$new\" --not --all)",
@@ -106,7 +107,7 @@ const fn scan(hook: Hook) -> &'static str {
     match hook {
         Hook::PostReceive => "printf '%s' \"$input\" | \"$keyward\" scan --diff \"$old..$new\" --pushed $silence",
         Hook::PreReceive => "\"$keyward\" scan --diff \"$old..$new\" $silence </dev/null",
-        _ => "\"$keyward\" scan --diff \"$old..$new\" </dev/null",
+        _ => "\"$keyward\" scan --diff \"$old..$new\" ${1:+--remote \"$1\"} </dev/null",
     }
 }
 

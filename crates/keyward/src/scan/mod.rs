@@ -157,7 +157,13 @@ impl Input {
             all.lock().unwrap_or_else(PoisonError::into_inner).merge(outcome);
         };
         let pushed = if args.pushed { pushed()? } else { Vec::new() };
-        let changes = ChangeOptions { threads: args.threads, max_file_size: limit, pushed, ..ChangeOptions::default() };
+        let changes = ChangeOptions {
+            threads: args.threads,
+            max_file_size: limit,
+            pushed,
+            remote: args.remote.clone(),
+            ..ChangeOptions::default()
+        };
         match self {
             Self::Tree(roots) => {
                 let options = TreeOptions {
