@@ -66,8 +66,11 @@ pub struct Silences {
     fingerprints: HashSet<String>,
     counts: [AtomicU64; Kind::ALL.len()],
     /// What only another tool's baseline silences, for those who move over.
-    foreign: Mutex<BTreeMap<(Fingerprint, String), (Finding, bool, &'static str)>>,
+    foreign: Mutex<BTreeMap<(Fingerprint, String), Foreign>>,
 }
+
+/// A finding, whether its line in a baseline would count anywhere, and the reason.
+type Foreign = (Finding, bool, &'static str);
 
 /// A kind of silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
