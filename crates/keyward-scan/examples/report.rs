@@ -35,7 +35,7 @@ fn main() {
     let silences = Arc::new(Silences::new(setup).unwrap());
     let scanner = Scanner { engine, known: None, silence: Box::new(Arc::clone(&silences)) };
     let all = Mutex::new((Summary::default(), Vec::new()));
-    tree::scan(&scanner, &roots, &TreeOptions::default(), &|_| false, &|outcome| {
+    tree::scan(&scanner, &roots, &TreeOptions::default(), &tree::Untracked, &|outcome| {
         let mut all = all.lock().unwrap();
         all.0.merge(outcome.summary);
         all.1.extend(outcome.found);

@@ -32,7 +32,7 @@ fn main() {
     }
     let scanner = Scanner { engine: Engine::new(Vec::new()), known: None, silence: Box::new(Nothing) };
     let all = Mutex::new((Summary::default(), Vec::new()));
-    tree::scan(&scanner, &roots, &options, &|_| false, &|outcome| {
+    tree::scan(&scanner, &roots, &options, &tree::Untracked, &|outcome| {
         let mut all = all.lock().unwrap();
         all.0.merge(outcome.summary);
         all.1.extend(outcome.found);

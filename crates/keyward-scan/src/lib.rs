@@ -22,6 +22,7 @@ pub mod misuse;
 pub mod own_rules;
 mod places;
 mod position;
+mod quiet;
 mod redact;
 pub mod report;
 mod scanner;
@@ -35,3 +36,11 @@ pub use fingerprint::{fingerprint, fingerprint_in_line};
 pub use redact::redact;
 pub use scanner::{Found, Outcome, Scanner, Silence, Source, Verdict};
 pub use seen::SeenBlobs;
+
+/// How many threads to start where `asked` are wanted; 0: as many as there are cores. More than a machine can use only
+/// take its memory.
+fn threads(asked: usize) -> usize {
+    const MOST: usize = 256;
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if asked == 0 { cores() } else { asked.min(MOST) }
+}

@@ -64,6 +64,8 @@ pub struct Found {
     pub line: Zeroizing<String>,
     /// Where in [`Found::line`] the value is, in bytes.
     pub mark: Range<usize>,
+    /// Values on its line that are not reported, silenced or weak, as they stand there: for reports, to hide them.
+    pub beside: Vec<Zeroizing<String>>,
     /// What the rule advises.
     pub advice: Option<String>,
 }
@@ -150,10 +152,6 @@ impl Scanner {
         let candidates = self.engine.scan(text);
         let mut hits: Vec<Hit> = candidates.into_iter().map(|candidate| self.hit(candidate)).collect();
         let mut known: Vec<(Range<usize>, KnownSecret)> = Vec::new();
-        if self.known.is_none() {
-            // Nobody can say that a weak value is a stored one.
-            hits.retain(|hit| !hit.weak);
-        }
         if let Some(secrets) = &self.known {
             secrets.find(text.bytes, &mut |range, secret| known.push((range, secret.clone())));
         }
@@ -249,14 +247,21 @@ impl Scanner {
             let after = &after[..after.len().min(LINE)];
             let ordinal = ordinals.entry((hit.rule, [before, after].concat())).or_default();
             let found = self.found(source, bytes, &hit, span, line.clone(), (before, after, *ordinal));
-            *ordinal += 1;
+            *ordinal += u32::from(!self.is_for_nobody(&found));
             let own = source.added.is_none_or(|added| (span.line..=span.end_line).any(added));
             if own {
                 let verdict = self.silence.judge(&found.finding, &found.value, &bytes[line]);
                 judged.push((found, verdict));
             }
         }
+        hide_neighbours(&mut judged);
+        judged.retain(|(found, _)| !self.is_for_nobody(found));
         judged
+    }
+
+    /// Whether nobody can say that a weak value is a stored one.
+    fn is_for_nobody(&self, found: &Found) -> bool {
+        found.weak && self.known.is_none()
     }
 
     fn found(
@@ -302,6 +307,7 @@ impl Scanner {
             misuse,
             line: text,
             mark,
+            beside: Vec::new(),
             advice: info.and_then(|info| info.advice.clone()),
         }
     }
@@ -340,6 +346,38 @@ impl Hit {
     /// Whether `other` says the same of `range`.
     pub(crate) fn is_same(&self, other: &Self, range: &Range<usize>) -> bool {
         self.range == *range && self.rule == other.rule && self.value == other.value
+    }
+}
+
+/// How many findings on either side of one are looked at: more do not begin within the part of a line that is shown.
+pub(crate) const NEIGHBOURS: usize = 64;
+/// Shorter values are not hidden on the lines of others: they would tear holes into names.
+pub(crate) const SHORTEST: usize = 4;
+
+/// Notes, for each finding that is reported, what is not reported and stands on its line.
+fn hide_neighbours(judged: &mut [(Found, Verdict)]) {
+    let is_hidden = |(found, verdict): &(Found, Verdict)| found.weak || *verdict == Verdict::Silenced;
+    let hidden: Vec<usize> = (0..judged.len()).filter(|at| is_hidden(&judged[*at]) && !judged[*at].0.misuse).collect();
+    if hidden.is_empty() {
+        return;
+    }
+    for at in (0..judged.len()).filter(|at| !is_hidden(&judged[*at])).collect::<Vec<_>>() {
+        let first = hidden.partition_point(|other| other + NEIGHBOURS < at);
+        let near = hidden[first..].iter().take_while(|other| **other <= at + NEIGHBOURS);
+        let own = &judged[at].0.finding;
+        let same = |other: &&Found| other.finding.line <= own.end_line && own.line <= other.finding.end_line;
+        let mut beside = Vec::new();
+        for other in near.map(|other| &judged[*other].0).filter(same) {
+            let shortest = if other.weak { 2 * SHORTEST } else { SHORTEST };
+            let shown = other.line.get(other.mark.clone()).unwrap_or_default().to_owned();
+            let value = String::from_utf8_lossy(&other.value).into_owned();
+            for text in [shown, value].into_iter().filter(|text| text.len() >= shortest) {
+                beside.push(Zeroizing::new(text));
+            }
+        }
+        beside.sort_by(|a: &Zeroizing<String>, b| a.as_str().cmp(b));
+        beside.dedup();
+        judged[at].0.beside = beside;
     }
 }
 

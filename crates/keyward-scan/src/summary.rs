@@ -28,16 +28,29 @@ pub struct Skipped {
     pub path: String,
     /// Why, in a few words: `binary`, `too large`, `unreadable`, `dependencies`.
     pub reason: String,
+    /// It was to be looked at and could not be read: missing, damaged. What is left out on purpose is not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unreadable: bool,
 }
 
 impl Skipped {
     /// `path` was skipped because of `reason`.
     pub fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { path: path.into(), reason: reason.into() }
+        Self { path: path.into(), reason: reason.into(), unreadable: false }
+    }
+
+    /// `path` could not be read because of `reason`.
+    pub fn unreadable(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { unreadable: true, ..Self::new(path, reason) }
     }
 }
 
 impl Summary {
+    /// What was to be looked at and could not be read.
+    pub fn unreadable(&self) -> impl Iterator<Item = &Skipped> {
+        self.skipped.iter().filter(|skipped| skipped.unreadable)
+    }
+
     /// Adds what another part of the same scan counted.
     pub fn merge(&mut self, other: Self) {
         self.files += other.files;

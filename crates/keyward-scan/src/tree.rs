@@ -1,8 +1,8 @@
 //! Files below a folder.
 
-use std::fs::File;
+use std::fs::{File, FileType};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use ignore::{DirEntry, WalkBuilder, WalkState};
@@ -54,21 +54,44 @@ const DEPENDENCIES: [&str; 17] = [
     ".pytest_cache",
 ];
 
-/// Scans everything below `roots`; `done` gets what came of each file, from several threads.
-/// `tracked` says whether git tracks a path; paths in reports begin as the roots do, without a leading `./`.
+/// What version control knows of a tree.
+pub trait Tracks: Sync {
+    /// Whether it has this file.
+    fn contains(&self, path: &Path) -> bool;
+    /// The files that it has below a folder.
+    fn below(&self, folder: &Path) -> Vec<PathBuf>;
+}
+
+/// There is no version control.
+pub struct Untracked;
+
+impl Tracks for Untracked {
+    fn contains(&self, _path: &Path) -> bool {
+        false
+    }
+
+    fn below(&self, _folder: &Path) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+/// Scans everything below `roots`; `done` gets what came of each file, from several threads. In folders of
+/// dependencies and caches that is what `tracks` has: others get it with the repository.
+/// Paths in reports begin as the roots do, without a leading `./`.
 pub fn scan(
     scanner: &Scanner,
     roots: &[PathBuf],
     options: &TreeOptions,
-    tracked: &(dyn Fn(&Path) -> bool + Sync),
+    tracks: &dyn Tracks,
     done: &(dyn Fn(Outcome) + Sync),
 ) {
+    let roots = distinct(roots);
     let Some((first, rest)) = roots.split_first() else { return };
     let mut walk = WalkBuilder::new(first);
     for root in rest {
         walk.add(root);
     }
-    let left_out: Arc<Mutex<Vec<Skipped>>> = Arc::default();
+    let left_out: Arc<Mutex<LeftOut>> = Arc::default();
     let noted = Arc::clone(&left_out);
     let all = options.all;
     walk.standard_filters(false)
@@ -79,27 +102,68 @@ pub fn scan(
         .git_global(options.respect_gitignore)
         .ignore(options.respect_gitignore)
         .parents(options.respect_gitignore)
-        .threads(options.threads)
+        .threads(crate::threads(options.threads))
         .filter_entry(move |entry| enter(entry, all, &noted));
     walk.build_parallel().run(|| {
         let mut buffer = Vec::new();
         Box::new(move |entry| {
             match entry {
-                Ok(entry) => visit(scanner, &entry, options, tracked, &mut buffer, done),
+                Ok(entry) => {
+                    if let Some(kind) = entry.file_type() {
+                        visit(scanner, entry.path(), kind, options, tracks, &mut buffer, done);
+                    }
+                }
                 Err(error) => done(unreadable(&error)),
             }
             WalkState::Continue
         })
     });
-    let mut skipped = std::mem::take(&mut *left_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let folders = std::mem::take(&mut *left_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let mut buffer = Vec::new();
+    for path in folders.iter().flat_map(|(folder, _)| tracks.below(folder)) {
+        // One that is gone from the working tree has nothing to be read.
+        if let Ok(data) = path.symlink_metadata() {
+            visit(scanner, &path, data.file_type(), options, tracks, &mut buffer, done);
+        }
+    }
+    let mut skipped: Vec<Skipped> =
+        folders.iter().map(|(folder, reason)| Skipped::new(shown(folder), *reason)).collect();
     skipped.sort();
     let mut outcome = Outcome::default();
     outcome.summary.skipped = skipped;
     done(outcome);
 }
 
+/// Roots without those that are below others: no file is read twice.
+fn distinct(roots: &[PathBuf]) -> Vec<PathBuf> {
+    let plain = |root: &PathBuf| root.components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
+    let named: Vec<PathBuf> = roots.iter().map(plain).collect();
+    let covered = |at: usize| {
+        let within = |(other, root): (usize, &PathBuf)| {
+            let rooted = named[at].is_absolute() == root.is_absolute();
+            other != at && rooted && named[at].starts_with(root) && (named[at] != *root || other < at)
+        };
+        // `..` may lead out of the other again.
+        let leads_out = named[at].components().any(|part| part == Component::ParentDir);
+        !leads_out && roots[at].is_dir() == named[at].is_dir() && named.iter().enumerate().any(within)
+    };
+    (0..roots.len()).filter(|at| !covered(*at)).map(|at| roots[at].clone()).collect()
+}
+
+/// Folders that are not entered, and why.
+type LeftOut = Vec<(PathBuf, &'static str)>;
+
+/// What the tag of a cache begins with (<https://bford.info/cachedir/>).
+const CACHE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
+
+fn is_cache(folder: &Path) -> bool {
+    let mut begin = Vec::new();
+    let read = File::open(folder.join("CACHEDIR.TAG")).and_then(|tag| tag.take(64).read_to_end(&mut begin));
+    read.is_ok() && begin.starts_with(CACHE)
+}
+
 /// Whether a folder is entered.
-fn enter(entry: &DirEntry, all: bool, left_out: &Mutex<Vec<Skipped>>) -> bool {
+fn enter(entry: &DirEntry, all: bool, left_out: &Mutex<LeftOut>) -> bool {
     if entry.depth() == 0 || !entry.file_type().is_some_and(|kind| kind.is_dir()) {
         return true;
     }
@@ -110,26 +174,26 @@ fn enter(entry: &DirEntry, all: bool, left_out: &Mutex<Vec<Skipped>>) -> bool {
         return true;
     } else if DEPENDENCIES.contains(&name) {
         "dependencies"
-    } else if entry.path().join("CACHEDIR.TAG").exists() {
+    } else if is_cache(entry.path()) {
         "cache"
     } else {
         return true;
     };
-    let skipped = Skipped::new(shown(entry.path()), reason);
-    left_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(skipped);
+    let folder = entry.path().to_owned();
+    left_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((folder, reason));
     false
 }
 
 fn visit(
     scanner: &Scanner,
-    entry: &DirEntry,
+    file: &Path,
+    kind: FileType,
     options: &TreeOptions,
-    tracked: &(dyn Fn(&Path) -> bool + Sync),
+    tracks: &dyn Tracks,
     buffer: &mut Vec<u8>,
     done: &(dyn Fn(Outcome) + Sync),
 ) {
-    let path = shown(entry.path());
-    let Some(kind) = entry.file_type() else { return };
+    let path = shown(file);
     if kind.is_dir() {
         return;
     }
@@ -139,12 +203,12 @@ fn visit(
     if !kind.is_file() {
         return done(Scanner::skipped(&path, "not a file"));
     }
-    match read(entry.path(), options.max_file_size, buffer) {
+    match read(file, options.max_file_size, buffer) {
         Ok(true) => {}
         Ok(false) => return done(Scanner::skipped(&path, "too large")),
         Err(error) => return done(Scanner::skipped(&path, &format!("unreadable: {error}"))),
     }
-    let tracked = tracked(entry.path());
+    let tracked = tracks.contains(file);
     let (mut outcome, mut skipped, mut read) = (Outcome::default(), Vec::new(), false);
     let scan = &mut |path: &str, text: &[u8]| {
         read |= !text.is_empty();

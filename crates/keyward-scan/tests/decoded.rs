@@ -136,7 +136,7 @@ fn a_tree_is_read_into_its_archives_and_counts_stay_those_of_files() {
     std::fs::write(folder.path().join("p.bin"), b"\x7fELF\0\0\0\0").unwrap();
     let all = Mutex::new(Outcome::default());
     let scanner = scanner(None);
-    tree::scan(&scanner, &[folder.path().to_owned()], &TreeOptions::default(), &|_| false, &|outcome| {
+    tree::scan(&scanner, &[folder.path().to_owned()], &TreeOptions::default(), &tree::Untracked, &|outcome| {
         all.lock().unwrap().merge(outcome);
     });
     let all = all.into_inner().unwrap();

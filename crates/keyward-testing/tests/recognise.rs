@@ -80,7 +80,7 @@ fn in_tree(stored: &Stored, scanner: &Scanner, seed: &Seed) -> Planted {
         }
     }
     let found = Mutex::new(Vec::new());
-    tree::scan(scanner, &[folder.path().to_owned()], &TreeOptions::default(), &|_| false, &|outcome| {
+    tree::scan(scanner, &[folder.path().to_owned()], &TreeOptions::default(), &tree::Untracked, &|outcome| {
         assert!(outcome.summary.skipped.is_empty(), "{:?}", outcome.summary.skipped);
         found.lock().unwrap().extend(outcome.found.into_iter().map(|found| found.finding));
     });

@@ -186,16 +186,262 @@ fn a_change_cannot_silence_its_own_finding() {
     assert_eq!((code, report["summary"]["silenced"].as_u64()), (Some(1), Some(0)), "{report}");
 }
 
+#[test]
+fn a_change_cannot_silence_its_own_finding_by_rules() {
+    let user = User::new();
+    user.git(&["init", "-q"]);
+    user.write("rules.toml", "[extend]\nuseDefault = true\n[[rules]]\nid = \"x\"\nregex = 'never-[0-9]{9}'\n");
+    user.write("outside.toml", "[[rule]]\nid = \"y\"\ndescription = \"y\"\nregex = 'never-[a-z]{9}'\n");
+    user.git(&["add", "rules.toml"]);
+    user.git(&["commit", "-qm", "base"]);
+    user.write("b.py", &format!("token = \"{}\"\n", user.gitlab_token()));
+    for rules in [
+        "[extend]\nuseDefault = true\n[allowlist]\npaths = ['.*']\n",
+        "[[rules]]\nid = \"x\"\nregex = 'nope-[0-9]{9}'\n",
+    ] {
+        user.write("rules.toml", rules);
+        user.git(&["add", "b.py", "rules.toml"]);
+        user.git(&["commit", "-qm", "leak"]);
+        let diff = ["scan", "--diff", "main~1..main", "--rules", "rules.toml"];
+        assert_eq!(user.run(&diff).code, Some(0), "as the change has it: {rules}");
+        let ran = user.run(&[&diff[..], &["--config-from", "main~1"]].concat());
+        assert_eq!(ran.code, Some(1), "{rules}: {ran}");
+        user.git(&["reset", "-q", "--soft", "HEAD~1"]);
+    }
+    user.git(&["commit", "-qm", "leak"]);
+    let missing = user.run(&["scan", "--diff", "main~1..main", "--rules", "outside.toml", "--config-from", "main~1"]);
+    assert_eq!(missing.code, Some(2), "{missing}");
+    assert!(missing.err().contains("there is no `outside.toml` in `main~1`"), "{missing}");
+}
+
+#[test]
+fn a_poor_value_is_silenced_in_its_own_file_alone() {
+    let user = User::new();
+    user.git(&["init", "-q"]);
+    let line = |value: &str| format!("DB_PASSWORD={value}\n");
+    user.write("test/.env", &line(&format!("{}-pw-{}", "Test", 2024)));
+    let wrote = user.run(&["scan", "--write-baseline", "bl"]);
+    assert_eq!(wrote.code, Some(0), "{wrote}");
+    user.git(&["add", "."]);
+    user.git(&["commit", "-qm", "base"]);
+    assert_eq!(user.run(&["scan", "--baseline", "bl"]).code, Some(0));
+    user.write("prod/.env", &line(&user.random(11)));
+    user.git(&["add", "."]);
+    user.git(&["commit", "-qm", "leak"]);
+    let ran = user.run(&["scan", "--diff", "HEAD~1..HEAD", "--config-from", "HEAD~1", "--baseline", "bl"]);
+    assert_eq!(ran.code, Some(1), "{ran}");
+    let wrote = user.run(&["scan", "--baseline", "bl", "--write-baseline", "bl"]);
+    assert!(wrote.err().contains("1 lines added, 1 kept"), "{wrote}");
+    assert_eq!(user.run(&["scan", "--baseline", "bl"]).code, Some(0));
+}
+
+#[test]
+fn a_change_that_cannot_be_read_does_not_pass() {
+    let user = User::new();
+    user.git(&["init", "-q"]);
+    let commit = |text: &str| {
+        user.write("a.py", text);
+        user.git(&["add", "a.py"]);
+        user.git(&["commit", "-qm", "x"]);
+    };
+    commit("a = 1\n");
+    commit(&format!("token = \"{}\"\n", user.gitlab_token()));
+    commit("a = 2\n");
+    user.git(&["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", user.folder().display());
+    user.git(&["clone", "-q", "--filter=blob:none", &url, "clone"]);
+    for what in
+        [&["--diff", "HEAD~2..HEAD"][..], &["--diff", "HEAD~2..HEAD", "--config-from", "HEAD~2"], &["--history"]]
+    {
+        let arguments = [&["scan"][..], what].concat();
+        assert_eq!(user.run(&arguments).code, Some(1), "{what:?}");
+        let mut command = user.program.command(&arguments);
+        command.current_dir(user.folder().join("clone"));
+        let ran = user.program.run_command(command, &arguments, b"");
+        assert_eq!(ran.code, Some(2), "{what:?}: {ran}");
+        assert!(ran.err().contains("could be read: a.py (") && ran.err().contains("missing object"), "{ran}");
+    }
+    // A commit that only deletes, or brings a picture, has been read.
+    user.git(&["rm", "-q", "a.py"]);
+    user.git(&["commit", "-qm", "gone"]);
+    assert_eq!(user.run(&["scan", "--diff", "HEAD~1..HEAD"]).code, Some(0));
+    user.write("a.png", "\0\u{1}");
+    user.git(&["add", "a.png"]);
+    assert_eq!(user.run(&["scan", "--staged"]).code, Some(0));
+    user.git(&["commit", "-qm", "picture"]);
+    assert_eq!(user.run(&["scan", "--diff", "HEAD~1..HEAD"]).code, Some(0));
+}
+
+#[test]
+fn one_byte_hides_no_file_from_a_diff() {
+    let user = User::new();
+    user.git(&["init", "-q"]);
+    user.write("a.py", "a = 1\n");
+    user.git(&["add", "."]);
+    user.git(&["commit", "-qm", "base"]);
+    user.write("b.py", &format!("# \0\ntoken = \"{}\"\n", user.gitlab_token()));
+    user.git(&["add", "."]);
+    user.git(&["commit", "-qm", "leak"]);
+    for what in [&["--diff", "HEAD~1..HEAD"][..], &["--history"], &[]] {
+        assert_eq!(user.run(&[&["scan"][..], what].concat()).code, Some(1), "{what:?}");
+    }
+}
+
+#[test]
+fn a_server_does_not_take_the_word_of_the_push() {
+    let user = User::new();
+    user.git(&["init", "-q", "--bare", "server.git"]);
+    user.git(&["init", "-q"]);
+    user.git(&["remote", "add", "origin", "server.git"]);
+    let install = ["hook", "install", "--pre-receive"];
+    let mut command = user.program.command(&install);
+    command.current_dir(user.folder().join("server.git"));
+    assert_eq!(user.program.run_command(command, &install, b"").code, Some(0));
+    let commit = |name: &str, text: &str| {
+        user.write(name, text);
+        user.git(&["add", name]);
+        user.git(&["commit", "-qm", name]);
+    };
+    let key = user.gitlab_token();
+    let leak = format!("token = \"{key}\"  # keyward:allow\n");
+    // There is no branch yet whose word could count.
+    commit("a.py", &leak);
+    let (ok, said) = push(&user, &["HEAD:refs/heads/main"]);
+    assert!(!ok && said.contains("a key is in what was pushed"), "{said}");
+    commit("a.py", "a = 1\n");
+    user.git(&["checkout", "-q", "--orphan", "clean"]);
+    user.git(&["commit", "-qm", "one"]);
+    assert!(push(&user, &["HEAD:refs/heads/main"]).0);
+    commit("b.py", &leak);
+    for branch in ["main", "new"] {
+        let (ok, said) = push(&user, &[&format!("HEAD:refs/heads/{branch}")]);
+        assert!(!ok && said.contains("b.py"), "{branch}: {said}");
+    }
+    // What the branch says already counts: its configuration, in a push before.
+    user.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    commit("keyward.toml", "project = \"shop\"\n[scan]\npaths = [\"b.py\"]\n");
+    assert!(push(&user, &["HEAD:refs/heads/main"]).0);
+    commit("b.py", &leak);
+    let (ok, said) = push(&user, &["HEAD:refs/heads/main"]);
+    assert!(ok, "{said}");
+}
+
+#[test]
+fn what_one_remote_has_is_new_to_another() {
+    let user = User::new();
+    for server in ["private.git", "public.git"] {
+        user.git(&["init", "-q", "--bare", server]);
+    }
+    user.git(&["init", "-q"]);
+    user.git(&["remote", "add", "origin", "private.git"]);
+    user.git(&["remote", "add", "public", "public.git"]);
+    user.write("a.py", &format!("token = \"{}\"\n", user.gitlab_token()));
+    user.git(&["add", "a.py"]);
+    user.git(&["commit", "-qm", "one"]);
+    user.git(&["push", "-q", "origin", "HEAD:main"]);
+    assert_eq!(user.run(&["hook", "install", "--pre-push"]).code, Some(0));
+    let to = |remote: &str, branch: &str| {
+        let surroundings = user.program.command(&[]);
+        let surroundings = surroundings.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let mut git = Command::new("git");
+        git.current_dir(user.folder()).env_clear().envs(surroundings).args(["push", remote, branch]);
+        let ran = git.output().unwrap();
+        (ran.status.success(), String::from_utf8_lossy(&ran.stderr).into_owned())
+    };
+    let (ok, said) = to("origin", "HEAD:again");
+    assert!(ok, "{said}");
+    for remote in ["public", "./public.git"] {
+        let (ok, said) = to(remote, "HEAD:main");
+        assert!(!ok && said.contains("not pushed: a key"), "{remote}: {said}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_without_a_value() {
+    let user = User::new();
+    let value = user.random(24);
+    user.write(".env", &format!("DB_PASSWORD={value}\n"));
+    user.write("report.json", &format!("[{{\"Secret\": {{}}, \"File\": \"{value}\"}}]"));
+    user.write("text.json", &format!("[\"{value}\"]"));
+    for arguments in
+        [["--baseline", ".env"], ["--rules", ".env"], ["--baseline", "report.json"], ["--baseline", "text.json"]]
+    {
+        let ran = user.run(&[&["scan"][..], &arguments].concat());
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {ran}");
+        assert!(!ran.err().contains(&value[..8]) && ran.err().contains("line 1"), "{arguments:?}: {ran}");
+    }
+    user.write("keyward.toml", &format!("project = \"shop\"\n[scan]\nallow = [\"{value}\"]\n"));
+    let ran = user.run(&["scan"]);
+    assert_eq!(ran.code, Some(2), "{ran}");
+    assert!(!ran.err().contains(&value[..8]) && ran.err().contains("scan.allow[0]"), "{ran}");
+}
+
+#[test]
+fn values_that_are_silenced_are_not_shown_beside_others() {
+    let user = User::new();
+    let (password, key) = (user.random(14), user.gitlab_token());
+    let line = |comment: &str| format!("c = {{\"password\": \"{password}\", \"t\": \"{key}\"}}{comment}\n");
+    user.write("a.py", &line("  # keyward:allow generic-password"));
+    for format in ["text", "html", "json", "sarif"] {
+        let ran = user.run(&["scan", "--format", format]);
+        assert_eq!(ran.code, Some(1), "{ran}");
+        assert!(!ran.out().contains(&password), "{format}: {ran}");
+    }
+}
+
+#[test]
+fn folders_that_are_left_out_hide_nothing_that_is_tracked() {
+    let user = User::new();
+    user.git(&["init", "-q"]);
+    let leak = || format!("token = \"{}\"\n", user.gitlab_token());
+    user.write("cache/CACHEDIR.TAG", "");
+    user.write("cache/x/a.py", &leak());
+    user.write("target/b.py", &leak());
+    user.write("real/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n");
+    user.write("real/c.py", &leak());
+    let places = || {
+        let (report, _) = user.json(&["scan"]);
+        let found = report["findings"].as_array().unwrap().iter();
+        found.map(|one| one["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(places(), ["cache/x/a.py"], "a tag without its signature is none");
+    user.git(&["add", "-f", "target/b.py", "real/c.py"]);
+    assert_eq!(places(), ["cache/x/a.py", "real/c.py", "target/b.py"]);
+    let (report, _) = user.json(&["scan", "cache", "cache/x/a.py", "./cache"]);
+    assert_eq!(report["findings"].as_array().unwrap().len(), 1, "no file is read twice: {report}");
+}
+
+#[test]
+fn an_empty_folder_is_not_mended_and_values_are_for_their_owner() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let user = User::new();
+    fs::create_dir(user.folder().join("empty")).unwrap();
+    let ran = user.run(&["scan", "--fix", "empty"]);
+    assert_eq!(ran.code, Some(2), "{ran}");
+    user.write("a.py", &format!("token = \"{}\"\n", user.gitlab_token()));
+    assert_eq!(user.run(&["scan", "--threads", "100000"]).code, Some(1));
+    user.write("report", "");
+    assert_eq!(user.run(&["scan", "--reveal", "--output", "report"]).code, Some(1));
+    let mode = fs::metadata(user.folder().join("report")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
 /// What a server says of a push after the fact.
 fn pushed(user: &User, refs: &[&str]) -> String {
+    let (ok, said) = push(user, refs);
+    assert!(ok, "{said}");
+    said
+}
+
+/// Whether a server took a push, and what it said.
+fn push(user: &User, refs: &[&str]) -> (bool, String) {
     let surroundings = user.program.command(&[]);
     let surroundings = surroundings.get_envs().filter_map(|(name, value)| Some((name, value?)));
     let mut git = Command::new("git");
     let ran = git.current_dir(user.folder()).env_clear().envs(surroundings).args(["push", "origin"]).args(refs);
     let ran = ran.output().unwrap();
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert!(ran.status.success(), "{said}");
-    said
+    (ran.status.success(), said)
 }
 
 #[test]

@@ -15,7 +15,7 @@ impl FromStr for Day {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is no day: days are written like 2027-01-31");
+        let bad = || "what stands behind `until=` is no day: days are written like 2027-01-31".to_owned();
         let digits = text
             .bytes()
             .enumerate()

@@ -51,7 +51,9 @@ impl Tool {
 impl Foreign {
     pub(crate) fn read(text: &str) -> Result<Self, Error> {
         let problem = |tool: Tool| {
-            move |error: serde_json::Error| Error::Foreign(format!("no report of {}: {error}", tool.name()))
+            move |error: serde_json::Error| {
+                Error::Foreign(format!("no report of {}: {}", tool.name(), crate::quiet::json(&error)))
+            }
         };
         if text.trim_start().starts_with('[') {
             let findings = serde_json::from_str(text).map_err(problem(Tool::Gitleaks))?;

@@ -17,7 +17,8 @@ pub struct Line {
     pub fingerprint: Fingerprint,
     /// Its rule, for people.
     pub rule: String,
-    /// Where it was when the line was written, for people.
+    /// Where it was when the line was written: for people, and where a fingerprint is that of a line; see
+    /// [`super::is_named_by_value`]. Empty: wherever it stands.
     pub path: String,
     /// Who answers for it.
     pub owner: Option<String>,
@@ -55,7 +56,8 @@ impl Line {
         let mut words = fields.split_ascii_whitespace();
         let fingerprint = words.next().unwrap_or_default();
         if !is_fingerprint(fingerprint) {
-            return Err(format!("`{fingerprint}` is no fingerprint: they are `kwf1:` and 32 hexadecimal digits"));
+            // Not what it is: somebody may have named the wrong file.
+            return Err("what it begins with is no fingerprint: they are `kwf1:` and 32 hexadecimal digits".to_owned());
         }
         let mut line = Self {
             fingerprint: Fingerprint(fingerprint.to_owned()),
@@ -73,7 +75,7 @@ impl Line {
                 Some(("path", path)) => line.path = decode(path),
                 Some(("owner", owner)) => line.owner = Some(decode(owner)),
                 Some(("until", day)) => line.until = Some(day.parse()?),
-                _ => return Err(format!("`{word}` is none of path=…, owner=…, until=…, reason=…")),
+                _ => return Err("one of its words is none of path=…, owner=…, until=…, reason=…".to_owned()),
             }
         }
         Ok(line)

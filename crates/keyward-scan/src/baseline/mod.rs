@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyward_types::{Finding, Fingerprint};
 
+use crate::fingerprint;
 pub use date::Day;
 use foreign::Foreign;
 pub use foreign::Tool;
@@ -93,6 +94,25 @@ pub struct Writing {
     pub drop_gone: bool,
 }
 
+/// A finding that a baseline is to silence.
+#[derive(Clone, Debug)]
+pub struct New<'a> {
+    /// The finding.
+    pub finding: &'a Finding,
+    /// Its path as the baseline has it.
+    pub path: String,
+    /// Whether its line silences it wherever it stands: see [`is_named_by_value`].
+    pub anywhere: bool,
+    /// Why it is not reported; else that of [`Writing`].
+    pub reason: Option<&'a str>,
+}
+
+/// Whether a finding's fingerprint is that of its value. One of a line says nothing of a poor value in it: another
+/// could stand on the same line of another file, so that there the path counts as well.
+pub fn is_named_by_value(finding: &Finding, value: &[u8]) -> bool {
+    fingerprint(&finding.rule, value).is_some_and(|own| own == finding.fingerprint)
+}
+
 impl Baseline {
     /// Reads a baseline: ours, a JSON report of gitleaks, or a `.secrets.baseline` of detect-secrets.
     pub fn read(text: &str) -> Result<Self, Error> {
@@ -137,7 +157,12 @@ impl Baseline {
     /// Whether a finding is in it. `path` is the finding's path as the baseline has it.
     pub fn answer(&self, finding: &Finding, path: &str, value: &[u8], today: Day) -> Answer {
         let mut answer = Answer::Nobody;
+        let anywhere = is_named_by_value(finding, value);
         for place in self.places.get(&finding.fingerprint).into_iter().flatten() {
+            let line = &self.lines[*place];
+            if !anywhere && !line.path.is_empty() && line.path != path && line.path != finding.path {
+                continue;
+            }
             self.used[*place].store(true, Ordering::Relaxed);
             if self.lines[*place].is_in_force(today) {
                 answer = Answer::Line;
@@ -159,12 +184,7 @@ impl Baseline {
     }
 
     /// The text that silences `findings` too. Lines that exist keep what people wrote in them.
-    pub fn update<'a>(
-        &self,
-        findings: impl IntoIterator<Item = (&'a Finding, Option<&'a str>)>,
-        writing: &Writing,
-        today: Day,
-    ) -> Update {
+    pub fn update<'a>(&self, findings: impl IntoIterator<Item = New<'a>>, writing: &Writing, today: Day) -> Update {
         let mut update = Update::default();
         let mut lines: BTreeMap<Fingerprint, Vec<Line>> = BTreeMap::new();
         for (line, used) in self.lines.iter().zip(&self.used) {
@@ -179,16 +199,20 @@ impl Baseline {
                 all.push(line.clone());
             }
         }
-        for (finding, reason) in findings {
-            match lines.get(&finding.fingerprint) {
-                Some(all) if all.iter().any(|line| line.is_in_force(today)) => {}
-                Some(_) => update.expired += 1,
-                None => {
-                    update.added += 1;
-                    let line = Line::new(finding, reason.unwrap_or(&writing.reason), writing.owner.as_deref());
-                    lines.insert(finding.fingerprint.clone(), vec![line]);
-                }
+        for new in findings {
+            let all = lines.entry(new.finding.fingerprint.clone()).or_default();
+            let covers = |line: &&Line| new.anywhere || line.path.is_empty() || line.path == new.path;
+            if all.iter().filter(covers).any(|line| line.is_in_force(today)) {
+                continue;
             }
+            if all.iter().any(|line| covers(&line)) {
+                update.expired += 1;
+                continue;
+            }
+            update.added += 1;
+            let mut line = Line::new(new.finding, new.reason.unwrap_or(&writing.reason), writing.owner.as_deref());
+            line.path = new.path;
+            all.push(line);
         }
         // The same file whatever the order of what was read.
         lines.values_mut().for_each(|all| all.sort_by_cached_key(Line::to_string));

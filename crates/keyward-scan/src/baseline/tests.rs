@@ -16,8 +16,13 @@ fn findings(seeds: impl IntoIterator<Item = u64>) -> Vec<Found> {
     seeds.into_iter().flat_map(|seed| scan(&format!("src/{seed}.py"), value(seed).as_bytes())).collect()
 }
 
+fn new(found: &Found) -> New<'_> {
+    let anywhere = is_named_by_value(&found.finding, &found.value);
+    New { finding: &found.finding, path: found.finding.path.clone(), anywhere, reason: None }
+}
+
 fn add(baseline: &Baseline, found: &[Found], writing: &Writing) -> Update {
-    baseline.update(found.iter().map(|found| (&found.finding, None)), writing, today())
+    baseline.update(found.iter().map(new), writing, today())
 }
 
 fn with(found: &[Found]) -> String {
@@ -89,7 +94,7 @@ fn a_line_that_has_expired_silences_no_more_and_is_told() {
     assert_eq!(answer(day("2026-11-26")), Answer::Nobody);
     assert!(baseline.notes(day("2026-11-25")).is_empty());
     assert!(baseline.notes(day("2026-11-26"))[0].contains("2026-11-25"));
-    let update = baseline.update([(&found[0].finding, None)], &Writing::default(), day("2026-11-26"));
+    let update = baseline.update([new(&found[0])], &Writing::default(), day("2026-11-26"));
     assert_eq!((update.expired, update.added), (1, 0), "writing the file anew does not renew the line");
     assert!(update.text.contains("until=2026-11-25"));
 }

@@ -12,7 +12,8 @@ mod office;
 mod sqlite;
 
 use crate::archive::{self, Budget, Format, Opened};
-use crate::decode::{utf16_kind, utf16_to_utf8};
+use crate::decode::{is_control, utf16_kind, utf16_to_utf8, utf32_to_utf8};
+use crate::engine::is_source;
 use crate::summary::Skipped;
 use crate::tree::is_binary;
 
@@ -65,7 +66,10 @@ fn look(path: &str, bytes: &[u8], budget: &mut Budget, visit: &mut dyn FnMut(&st
     if let Some(kind) = utf16_kind(bytes) {
         return visit(path, &utf16_to_utf8(bytes, kind).0);
     }
-    if is_binary(bytes) {
+    if let Some(text) = utf32_to_utf8(bytes) {
+        return visit(path, &text);
+    }
+    if is_binary(bytes) && !is_text_all_the_same(path, bytes) {
         // Programs carry archives at their end: self-extracting ones, Python's zipapps.
         return match has_zip_behind(bytes) {
             true => open(path, bytes, Format::Zip, budget, visit, skipped),
@@ -116,6 +120,23 @@ fn database(
     }
     skipped.append(&mut inside);
     budget.leave();
+}
+
+/// Whether a file with a NUL in it is a text: programs run scripts whose comments have one, so that one byte would
+/// hide a whole file. By its name, or because what is not NUL is text.
+fn is_text_all_the_same(path: &str, bytes: &[u8]) -> bool {
+    const SAMPLE: usize = 64 << 10;
+    const LEAST: usize = 16;
+    if is_source(path) {
+        return true;
+    }
+    let sample = &bytes[..bytes.len().min(SAMPLE)];
+    let others = sample.iter().filter(|byte| **byte != 0).count();
+    let text: usize = sample
+        .utf8_chunks()
+        .map(|chunk| chunk.valid().bytes().filter(|byte| *byte != 0 && !is_control(*byte)).count())
+        .sum();
+    others >= LEAST && text * 10 >= others * 9
 }
 
 /// Whether the end record of a zip stands where it would at the end of one.

@@ -60,6 +60,29 @@ fn what_is_no_text_still_has_its_path() {
 }
 
 #[test]
+fn one_nul_hides_no_text() {
+    for (path, text) in [
+        ("a.py", "# \0\nK = 'x'\n".to_owned()),
+        (".env", "\0".repeat(9000) + "K=x\n"),
+        ("Dockerfile", "\0".repeat(400) + "ENV K x\n"),
+        ("no-ending", "#!/bin/sh\n# \0\nK=x ./run\n".to_owned()),
+    ] {
+        assert_eq!(read(path, text.as_bytes()), (vec![pair(path, &text)], vec![]), "{path}");
+    }
+    let noise: Vec<u8> = (0..4096_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    assert_eq!(read("a.bin", &noise), (vec![], vec![Skipped::new("a.bin", "binary")]));
+}
+
+#[test]
+fn utf32_is_transcoded() {
+    let text = "[section]\r\npassword = geheim-ü\r\n";
+    let four = text.chars().flat_map(|c| u32::from(c).to_le_bytes());
+    let bytes: Vec<u8> = [0xff, 0xfe, 0, 0].into_iter().chain(four).collect();
+    assert_eq!(read("a.ini", &bytes), (vec![pair("a.ini", text)], vec![]));
+    assert_eq!(read("notes", &bytes[4..]), (vec![pair("notes", text)], vec![]));
+}
+
+#[test]
 fn utf16_is_transcoded() {
     let text = "[section]\r\npassword = geheim-ü\r\n";
     let bytes: Vec<u8> = [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();

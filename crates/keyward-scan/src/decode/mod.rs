@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use crate::engine::Hint;
 
 use map::Map;
-pub(crate) use text::{Utf16, utf16_kind, utf16_to_utf8};
+pub(crate) use text::{Utf16, is_control, utf16_kind, utf16_to_utf8, utf32_to_utf8};
 
 /// Decodings inside each other that are followed.
 pub const MAX_DEPTH: u8 = 4;

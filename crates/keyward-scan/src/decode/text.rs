@@ -24,7 +24,8 @@ pub(crate) fn is_mostly_text(bytes: &[u8]) -> bool {
     !bytes.is_empty() && odd * 16 <= sample.len()
 }
 
-fn is_control(byte: u8) -> bool {
+/// Control characters that texts do not have.
+pub(crate) fn is_control(byte: u8) -> bool {
     (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x1b | 0x0c)) || byte == 0x7f
 }
 
@@ -86,6 +87,35 @@ pub(crate) fn utf16_to_utf8(bytes: &[u8], kind: Utf16) -> (Zeroizing<Vec<u8>>, M
     (output, Map::Steps(steps.0))
 }
 
+/// A text in UTF-32 as UTF-8: by its mark, or because three of four bytes of its beginning are NUL.
+pub(crate) fn utf32_to_utf8(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (big_endian, mark) = match bytes {
+        [0xff, 0xfe, 0, 0, ..] => (false, 4),
+        [0, 0, 0xfe, 0xff, ..] => (true, 4),
+        [0, 0, 0, first, ..] if *first != 0 => (true, 0),
+        [first, 0, 0, 0, ..] if *first != 0 => (false, 0),
+        _ => return None,
+    };
+    let unit = |four: &[u8]| {
+        let four = [four[0], four[1], four[2], four[3]];
+        char::from_u32(if big_endian { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) })
+    };
+    let units = || bytes[mark..].chunks_exact(4).map(unit);
+    let is_text = |unit: Option<char>| unit.is_some_and(|c| c != '\0' && (!c.is_control() || c.is_whitespace()));
+    // Numbers in a binary file begin so too; texts go on like that.
+    let (count, text) =
+        units().take(128).fold((0, 0), |(all, text), unit| (all + 1, text + usize::from(is_text(unit))));
+    if count < 4 || text * 10 < count * 9 {
+        return None;
+    }
+    let mut output = Zeroizing::new(Vec::with_capacity(bytes.len() / 4));
+    for unit in units() {
+        let character = unit.unwrap_or(char::REPLACEMENT_CHARACTER);
+        output.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    Some(output)
+}
+
 /// Whether bytes begin like a gzip stream or a zlib stream of the usual window.
 pub(crate) fn is_compressed(bytes: &[u8]) -> bool {
     let zlib = matches!(bytes, [0x78, flags, ..] if (0x7800 + u16::from(*flags)) % 31 == 0 && flags & 0x20 == 0);
@@ -108,6 +138,24 @@ pub(crate) fn inflate_into(bytes: &[u8], limit: usize, output: &mut Vec<u8>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn utf32_is_known_with_and_without_its_mark() {
+        let text = "[login]\nuser = müller €😀\npassword = something\n";
+        for big in [false, true] {
+            for mark in [true, false] {
+                let characters = mark.then_some('\u{feff}').into_iter().chain(text.chars());
+                let bytes: Vec<u8> = characters
+                    .flat_map(|c| if big { u32::from(c).to_be_bytes() } else { u32::from(c).to_le_bytes() })
+                    .collect();
+                assert_eq!(utf16_kind(&bytes), None);
+                assert_eq!(utf32_to_utf8(&bytes).as_deref().map(Vec::as_slice), Some(text.as_bytes()));
+            }
+        }
+        assert!(utf32_to_utf8(b"plain text").is_none());
+        let numbers: Vec<u8> = (1..200_u32).flat_map(u32::to_le_bytes).collect();
+        assert!(utf32_to_utf8(&numbers).is_none());
+    }
 
     #[test]
     fn utf16_is_known_with_and_without_its_mark() {

@@ -22,6 +22,7 @@ use self::operator::Way;
 use super::filter::{self, Promise, Setting, Syntax, Worth};
 use super::matcher::{Matcher, RawCandidate, RuleInfo, Text};
 use super::prefilter::Literal;
+use super::yaml;
 
 /// Values given to names of secrets.
 pub(crate) struct Assignments;
@@ -79,7 +80,13 @@ fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCa
     if setting.data {
         return;
     }
-    let Some(value) = literal::read(bytes, start, way, setting.syntax, name.range.start) else { return };
+    let read = |start: usize| literal::read(bytes, start, way, setting.syntax, name.range.start);
+    let value = match below(text, &name.range, start, way) {
+        Some(range) if !matches!(bytes[range.start], b'"' | b'\'') => Some(Value { range, quoted: false }),
+        Some(range) => read(range.start),
+        None => read(start),
+    };
+    let Some(value) = value else { return };
     let Some(promise) = name::promise(bytes, &name, word) else { return };
     let Some(value) = without_scheme(bytes, &name.range, value) else { return };
     let Ok(content) = std::str::from_utf8(&bytes[value.range.clone()]) else { return };
@@ -105,6 +112,13 @@ fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCa
         Worth::Weak => give(Confidence::Low, true),
         Worth::Sure(confidence) => give(confidence, false),
     }
+}
+
+/// A value that YAML has on the line below its key, or in a list.
+fn below(text: &Text<'_>, name: &Range<usize>, start: usize, way: Way) -> Option<Range<usize>> {
+    let may_be = matches!(text.bytes.get(start)?, b'|' | b'>' | b'\n' | b'\r' | b'[');
+    let is_yaml = || matches!(text.hint.extension().as_str(), "yml" | "yaml");
+    (may_be && way == Way::Assigned && is_yaml()).then(|| yaml::below(text.bytes, name.start, start)).flatten()
 }
 
 /// What to expect of a value, given how it stands: what is compared or stands bare in a sentence has to be surer.

@@ -22,6 +22,12 @@ pub trait Matcher: Send + Sync {
     /// Looks at a whole text, once: for rules that cannot name literals, and for files whose name promises
     /// something. Must cost next to nothing for all others.
     fn whole(&self, _text: &Text<'_>, _found: &mut Vec<RawCandidate>) {}
+
+    /// Whether what it finds may depend on text hundreds of bytes away. Then a text is looked at whole where it is new
+    /// only in part.
+    fn looks_far(&self) -> bool {
+        false
+    }
 }
 
 /// What people are told of a rule.

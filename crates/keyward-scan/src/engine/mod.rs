@@ -6,6 +6,7 @@ mod format;
 mod matcher;
 mod prefilter;
 mod shape;
+mod yaml;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::misuse::Misuse;
 pub(crate) use filter::shannon;
+use filter::{Setting, Syntax};
 
 pub use matcher::{Hint, Matcher, RawCandidate, RuleInfo, Text};
 pub use prefilter::{Literal, Prefilter};
@@ -27,6 +29,11 @@ pub struct Engine {
     owners: Vec<Vec<(u32, u32)>>,
     prefilter: Prefilter,
     rules: Vec<RuleInfo>,
+}
+
+/// Whether a path is by its name that of a program, a configuration or a document.
+pub(crate) fn is_source(path: &str) -> bool {
+    Setting::of(&Hint { path, depth: 0 }).syntax != Syntax::Unknown
 }
 
 struct Loaded {
@@ -110,6 +117,11 @@ impl Engine {
             matchers.push(Loaded { matcher, first_rule });
         }
         Self { matchers, owners, prefilter: Prefilter::new(literals), rules }
+    }
+
+    /// Whether a rule looks further than around its anchors.
+    pub(crate) fn looks_far(&self) -> bool {
+        self.matchers.iter().any(|loaded| loaded.matcher.looks_far())
     }
 
     /// Every rule.

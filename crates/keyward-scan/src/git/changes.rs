@@ -7,7 +7,7 @@ use gix::ObjectId;
 use gix::diff::blob::{Algorithm, Diff, InternedInput};
 use gix::objs::Kind;
 
-use super::objects::{Objects, Reader};
+use super::objects::{Objects, Reader, Unreadable};
 use crate::container::{self, Limits};
 use crate::scanner::{Outcome, Scanner, Source};
 
@@ -22,6 +22,8 @@ pub struct ChangeOptions {
     pub unpack: Limits,
     /// After a push: the refs that it has set already.
     pub pushed: Vec<PushedRef>,
+    /// Before a push: where it goes. What other remotes have is no secret to them alone. `None`: all count.
+    pub remote: Option<String>,
 }
 
 /// A ref that a push has set.
@@ -35,7 +37,7 @@ pub struct PushedRef {
 
 impl Default for ChangeOptions {
     fn default() -> Self {
-        Self { threads: 0, max_file_size: 1 << 30, unpack: Limits::default(), pushed: Vec::new() }
+        Self { threads: 0, max_file_size: 1 << 30, unpack: Limits::default(), pushed: Vec::new(), remote: None }
     }
 }
 
@@ -55,10 +57,7 @@ impl PushedRef {
 
 impl ChangeOptions {
     fn threads(&self) -> usize {
-        if self.threads > 0 {
-            return self.threads;
-        }
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        crate::threads(self.threads)
     }
 }
 
@@ -98,8 +97,8 @@ pub(super) fn look(
 fn one(scanner: &Scanner, objects: &Objects, change: &Change, options: &ChangeOptions, reader: &mut Reader) -> Outcome {
     let object = match objects.find(&change.id, reader) {
         Ok(object) if object.kind == Kind::Blob => object,
-        Ok(_) => return Scanner::skipped(&change.path, "damaged object"),
-        Err(error) => return Scanner::skipped(&change.path, error.reason()),
+        Ok(_) => return unread(change, Unreadable::Damaged),
+        Err(error) => return unread(change, error),
     };
     let bytes = object.bytes.as_slice();
     if bytes.len() as u64 > options.max_file_size {
@@ -116,16 +115,25 @@ fn one(scanner: &Scanner, objects: &Objects, change: &Change, options: &ChangeOp
         });
         added.iter().all(|added| added.contains(line))
     };
-    let (mut outcome, mut skipped) = (Outcome::default(), Vec::new());
+    let (mut outcome, mut skipped, mut read) = (Outcome::default(), Vec::new(), false);
     let scan = &mut |path: &str, text: &[u8]| {
+        read |= !text.is_empty();
         // Of what has to be unpacked first, everything counts as added.
         let added: Option<&dyn Fn(u32) -> bool> = if std::ptr::eq(text, bytes) { Some(&is_added) } else { None };
         outcome.merge(scanner.scan(&Source { path, tracked: change.tracked, added }, text));
     };
     container::texts_and_paths(&change.path, bytes, &options.unpack, scan, &mut skipped);
+    // What is binary is not read.
+    outcome.summary.files = u64::from(read || skipped.is_empty());
     outcome.summary.skipped.append(&mut skipped);
-    outcome.summary.files = 1;
     outcome.summary.blobs = 1;
+    outcome
+}
+
+/// The name of a change that could not be looked at.
+fn unread(change: &Change, error: Unreadable) -> Outcome {
+    let mut outcome = Outcome::default();
+    outcome.summary.skipped.push(error.skipped(format!("{} ({})", change.path, change.id)));
     outcome
 }
 

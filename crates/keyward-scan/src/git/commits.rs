@@ -65,7 +65,7 @@ impl Commits {
                         continue;
                     }
                     Err(error) => {
-                        skipped.push(Skipped::new(format!("{name} {id}").trim_start(), error.reason()));
+                        skipped.push(Skipped::unreadable(format!("{name} {id}").trim_start(), error.reason()));
                         continue;
                     }
                 },

@@ -70,11 +70,7 @@ pub fn history(
     let mut outcome = Outcome::default();
     let objects = repository.objects();
     outcome.summary.skipped.extend(objects.damaged.iter().cloned());
-    let threads = if options.threads == 0 {
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-    } else {
-        options.threads
-    };
+    let threads = crate::threads(options.threads);
     let mut run = Run { scanner, repository, options, objects, threads, outcome };
     let (name, version) = (name(repository), seen::version(scanner, options, &repository.boundary()));
     let memory = options.seen.and_then(|seen| Memory::decode(&seen.load(&name)?, &version));
@@ -207,7 +203,7 @@ impl Run<'_> {
             scanner: self.scanner,
             repository: self.repository,
             places,
-            whole: self.options.whole,
+            whole: self.options.whole || self.scanner.engine.looks_far(),
             limits: &self.options.unpack,
             max_size: self.options.max_file_size,
             done: &told,
@@ -328,18 +324,20 @@ fn families(pack: &Pack, number: usize, places: &Places, claimed: &mut [bool]) -
 fn skip(places: &Places, unreadable: &[(u32, Unreadable)], binary: u64, skipped: &mut Vec<Skipped>) {
     let mut trees: Vec<_> = places.unreadable.iter().collect();
     trees.sort_unstable_by_key(|(id, _)| **id);
-    let trees = trees.into_iter().map(|(id, error)| Skipped::new(format!("tree {id}"), error.reason()));
+    let trees = trees.into_iter().map(|(id, error)| Skipped::unreadable(format!("tree {id}"), error.reason()));
     let files = unreadable.iter().map(|(slot, error)| {
         let path = places.paths.bytes(places.of(*slot as usize)[0].path);
         let id = places.blobs[*slot as usize];
-        Skipped::new(format!("{} ({id})", String::from_utf8_lossy(&path)), error.reason())
+        error.skipped(format!("{} ({id})", String::from_utf8_lossy(&path)))
     });
     let all: Vec<_> = trees.chain(files).collect();
-    let more = all.len().saturating_sub(NAMED);
-    skipped.extend(all.into_iter().take(NAMED));
-    if more > 0 {
-        skipped.push(Skipped::new("git objects", format!("{more} more that are missing, damaged or too large")));
+    let more = all.get(NAMED..).unwrap_or_default();
+    if !more.is_empty() {
+        let reason = format!("{} more that are missing, damaged or too large", more.len());
+        let unreadable = more.iter().any(|one| one.unreadable);
+        skipped.push(Skipped { unreadable, ..Skipped::new("git objects", reason) });
     }
+    skipped.extend(all.into_iter().take(NAMED));
     if binary > 0 {
         skipped.push(Skipped::new("git objects", format!("binary: {binary}")));
     }

@@ -66,6 +66,14 @@ impl Unreadable {
             Self::TooLarge => "too large",
         }
     }
+
+    /// What is said of a file's content. What is too large is left out on purpose.
+    pub(super) fn skipped(self, path: String) -> Skipped {
+        match self {
+            Self::TooLarge => Skipped::new(path, self.reason()),
+            Self::Missing | Self::Damaged => Skipped::unreadable(path, self.reason()),
+        }
+    }
 }
 
 impl Objects {

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use gix::ObjectId;
 
 use super::blobs::value;
-use super::changes::{self, Change, ChangeOptions, PushedRef};
+use super::changes::{self, Change, ChangeOptions};
 use super::commits::{Head, head};
 use super::error::Error;
 use super::objects::{Objects, Reader, Unreadable};
@@ -24,7 +24,7 @@ const SLOP: usize = 64;
 
 /// Scans the lines that the commits of a range add: `A..B` and `A...B` are those that B has and A
 /// has not, where a missing end is `HEAD`; a revision alone is that commit. With a null id for A, as git gives
-/// it to hooks for a new branch, they are those that no remote branch has, or, in a bare repository, no ref;
+/// it to hooks for a new branch, they are those that no branch of the remote (of any) has, or, in a bare repository, no ref;
 /// after a push none but those that the push set, and what these had before.
 /// `done` gets the findings, the oldest commit first, and the summary.
 pub fn diff(
@@ -37,7 +37,7 @@ pub fn diff(
     let objects = repository.objects();
     let mut outcome = Outcome::default();
     outcome.summary.skipped.extend(objects.damaged.iter().cloned());
-    let commits = commits(repository, &objects, range, &options.pushed, &mut outcome.summary.skipped)?;
+    let commits = commits(repository, &objects, range, options, &mut outcome.summary.skipped)?;
     outcome.summary.commits = commits.len() as u64;
     let (list, owners) = list(repository, &objects, &commits, &mut outcome.summary.skipped);
     let looked = Mutex::new(Vec::new());
@@ -100,7 +100,7 @@ fn list(
     }
     let mut trees: Vec<_> = walk.unreadable.into_iter().collect();
     trees.sort_unstable_by_key(|(id, _)| *id);
-    skipped.extend(trees.into_iter().map(|(id, error)| Skipped::new(format!("tree {id}"), error.reason())));
+    skipped.extend(trees.into_iter().map(|(id, error)| Skipped::unreadable(format!("tree {id}"), error.reason())));
     (list, owners)
 }
 
@@ -109,7 +109,7 @@ fn commits(
     repository: &Repository,
     objects: &Objects,
     range: &str,
-    pushed: &[PushedRef],
+    options: &ChangeOptions,
     skipped: &mut Vec<Skipped>,
 ) -> Result<Vec<(ObjectId, Head)>, Error> {
     let mut reader = Reader::new();
@@ -124,7 +124,7 @@ fn commits(
     }
     let to = revision(repository, objects, to, &mut reader)?;
     let without = if is_null(from) {
-        published(repository, pushed, skipped)
+        published(repository, options, skipped)
     } else {
         vec![revision(repository, objects, from, &mut reader)?]
     };
@@ -172,7 +172,7 @@ fn between(
                     Ok(head) => place.insert(head).date,
                     Err(error) => {
                         if !left_out {
-                            skipped.push(Skipped::new(format!("commit {parent}"), error.reason()));
+                            skipped.push(Skipped::unreadable(format!("commit {parent}"), error.reason()));
                         }
                         continue;
                     }
@@ -193,11 +193,14 @@ fn between(
 }
 
 /// What others have already.
-fn published(repository: &Repository, pushed: &[PushedRef], skipped: &mut Vec<Skipped>) -> Vec<ObjectId> {
+fn published(repository: &Repository, options: &ChangeOptions, skipped: &mut Vec<Skipped>) -> Vec<ObjectId> {
+    let pushed = options.pushed.as_slice();
     let bare = repository.work_tree().is_none();
+    let remote =
+        options.remote.as_ref().map_or_else(|| "refs/remotes/".to_owned(), |name| format!("refs/remotes/{name}/"));
     let refs = repository.refs(skipped).into_iter();
     let known = |name: &str| match pushed {
-        [] => bare || name.starts_with("refs/remotes/"),
+        [] => bare || name.starts_with(&remote),
         // `HEAD` is the branch that it names, which may be one that was pushed.
         pushed => name.starts_with("refs/") && pushed.iter().all(|one| one.name != name),
     };

@@ -10,6 +10,7 @@ use gix::bstr::ByteSlice;
 use super::error::Error;
 use super::objects::Objects;
 use crate::summary::Skipped;
+use crate::tree::Tracks;
 
 /// What git tells its hooks through the environment. The caller reads it, where a repository is not
 /// that of a stranger.
@@ -85,6 +86,15 @@ impl Repository {
     pub(super) fn entry(&self, path: &[u8]) -> Option<ObjectId> {
         let index = self.index().ok().flatten()?;
         index.entry_by_path(path.as_bstr()).map(|entry| entry.id)
+    }
+
+    /// Paths that the index has behind a prefix, without it.
+    fn entries_below(&self, prefix: &str) -> Vec<String> {
+        let Ok(Some(index)) = self.index() else { return Vec::new() };
+        let entries = index.prefixed_entries(prefix.as_bytes().as_bstr()).unwrap_or_default();
+        let rest =
+            |entry: &gix::index::Entry| entry.path(index).get(prefix.len()..).map(|rest| rest.as_bstr().to_string());
+        entries.iter().filter_map(rest).collect()
     }
 
     /// The index; `None` where nothing was ever added.
@@ -220,14 +230,6 @@ impl Tracked {
         Self { folders: Mutex::default() }
     }
 
-    /// Whether the repository that a file belongs to, the innermost one, tracks it.
-    pub fn contains(&self, path: &Path) -> bool {
-        let Ok(absolute) = std::path::absolute(path) else { return false };
-        let absolute = plain(&absolute);
-        let Some(folder) = absolute.parent() else { return false };
-        self.repository(folder).is_some_and(|repository| repository.tracked(&absolute))
-    }
-
     fn repository(&self, folder: &Path) -> Option<Arc<Repository>> {
         let known = |path: &Path| self.folders.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
         let mut below = Vec::new();
@@ -251,6 +253,25 @@ impl Tracked {
             folders.entry(path).or_insert_with(|| found.clone());
         }
         found
+    }
+}
+
+impl Tracks for Tracked {
+    /// Whether the repository that a file belongs to, the innermost one, tracks it.
+    fn contains(&self, path: &Path) -> bool {
+        let Ok(absolute) = std::path::absolute(path) else { return false };
+        let absolute = plain(&absolute);
+        let Some(folder) = absolute.parent() else { return false };
+        self.repository(folder).is_some_and(|repository| repository.tracked(&absolute))
+    }
+
+    /// The files that the repository around a folder tracks in it.
+    fn below(&self, folder: &Path) -> Vec<PathBuf> {
+        let Ok(absolute) = std::path::absolute(folder) else { return Vec::new() };
+        let absolute = plain(&absolute);
+        let Some(repository) = absolute.parent().and_then(|parent| self.repository(parent)) else { return Vec::new() };
+        let Some(inner) = repository.inside(&absolute) else { return Vec::new() };
+        repository.entries_below(&format!("{inner}/")).iter().map(|rest| folder.join(rest)).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::delta::Copied;
 
-/// What a rule looks at around a value is nearer than this.
+/// What a built-in rule looks at around a value is nearer than this. With rules that look further nothing is moved.
 pub(super) const MARGIN: usize = 512;
 /// How far a window grows along a text without blanks or line breaks: a key in armour, an encoded file.
 const DENSE: usize = 64 << 10;

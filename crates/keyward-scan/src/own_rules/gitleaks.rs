@@ -60,7 +60,7 @@ struct List {
 const RANK: u8 = 15;
 
 pub(crate) fn read(text: &str) -> Result<RuleSet, Error> {
-    let file: File = toml::from_str(text).map_err(|error| Error::Shape(error.to_string().trim_end().to_owned()))?;
+    let file: File = toml::from_str(text).map_err(|error| Error::Shape(crate::quiet::toml(text, &error)))?;
     let mut set = RuleSet {
         rules: Vec::new(),
         allow: Vec::new(),

@@ -54,7 +54,7 @@ pub enum Error {
 impl RuleSet {
     /// Reads rules: ours (`[[rule]]`) or those of gitleaks (`[[rules]]`).
     pub fn read(text: &str) -> Result<Self, Error> {
-        let shape = |error: toml::de::Error| Error::Shape(error.to_string().trim_end().to_owned());
+        let shape = |error: toml::de::Error| Error::Shape(crate::quiet::toml(text, &error));
         let table: toml::Table = text.trim_start_matches('\u{feff}').parse().map_err(shape)?;
         let is_gitleaks = ["rules", "allowlist", "allowlists", "extend"].iter().any(|key| table.contains_key(*key));
         match (table.contains_key("rule"), is_gitleaks) {

@@ -64,7 +64,7 @@ struct AllowEntry {
 const RANK: u8 = 35;
 
 pub(crate) fn read(text: &str) -> Result<RuleSet, Error> {
-    let file: File = toml::from_str(text).map_err(|error| Error::Shape(error.to_string().trim_end().to_owned()))?;
+    let file: File = toml::from_str(text).map_err(|error| Error::Shape(crate::quiet::toml(text, &error)))?;
     let mut ids = HashSet::new();
     let mut rules = Vec::new();
     for entry in file.rule {

@@ -145,6 +145,10 @@ impl Matcher for Rules {
 
     fn confirm(&self, _text: &Text<'_>, _anchor: usize, _at: usize, _found: &mut Vec<RawCandidate>) {}
 
+    fn looks_far(&self) -> bool {
+        self.rules.iter().any(|rule| rule.regex.is_some())
+    }
+
     fn whole(&self, text: &Text<'_>, found: &mut Vec<RawCandidate>) {
         for (index, windows) in self.windows(text.bytes) {
             let rule = &self.rules[index];

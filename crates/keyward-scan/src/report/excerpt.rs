@@ -8,7 +8,7 @@ use keyward_providers::strength;
 use zeroize::Zeroizing;
 
 use crate::redact;
-use crate::scanner::Found;
+use crate::scanner::{Found, NEIGHBOURS, SHORTEST};
 
 /// A line in three parts, redacted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,10 +21,8 @@ pub(crate) struct Excerpt {
     pub(crate) after: String,
 }
 
-/// How many findings on either side are looked at: more do not begin within the part of a line that is shown.
-const NEIGHBOURS: usize = 64;
 /// A value cut off at the edge of the part that is shown is recognised by this many bytes.
-const EDGE: usize = 4;
+const EDGE: usize = SHORTEST;
 /// A run of characters that keys are made of is hidden from this length and estimated entropy on.
 const LONG_RUN: usize = 20;
 const RUN_BITS: f64 = 72.0;
@@ -97,6 +95,7 @@ fn needles(found: &[Found], index: usize) -> Vec<(Zeroizing<String>, String)> {
             }
         }
     }
+    all.extend(found[index].beside.iter().map(|value| (value.clone(), redact(value.as_bytes()))));
     all.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
     all.dedup_by(|a, b| a.0 == b.0);
     all
@@ -126,8 +125,9 @@ fn replace(text: &str, needles: &[(Zeroizing<String>, String)]) -> String {
 }
 
 fn hide_runs(text: &str) -> String {
+    let text = hide_words(text);
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = text.as_str();
     while let Some(start) = rest.find(may_be_in_key) {
         let run = &rest[start..];
         let run = &run[..run.find(|c| !may_be_in_key(c)).unwrap_or(run.len())];
@@ -137,6 +137,35 @@ fn hide_runs(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// A word in quotes from this length on, with letters and digits, may be a password.
+const WORD: usize = 8;
+
+/// Hides words in quotes that no rule took for a value, for want of a name beside them: `login("bob", "…")`.
+fn hide_words(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(open) = rest.find(['"', '\'', '`']) {
+        let inner = &rest[open + 1..];
+        out.push_str(&rest[..=open]);
+        let end = inner.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`')).unwrap_or(inner.len());
+        let closed = inner[end..].starts_with(&rest[open..=open]);
+        out.push_str(if closed && may_be_password(&inner[..end]) { "…" } else { &inner[..end] });
+        // The quote that ends a word opens none.
+        out.push_str(if closed { &inner[end..=end] } else { "" });
+        rest = &inner[end + usize::from(closed)..];
+    }
+    out.push_str(rest);
+    out
+}
+
+fn may_be_password(word: &str) -> bool {
+    let is_url = word.contains("://") && !word.contains('@');
+    word.len() >= WORD
+        && !is_url
+        && word.bytes().any(|byte| byte.is_ascii_digit())
+        && word.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 fn may_be_in_key(c: char) -> bool {

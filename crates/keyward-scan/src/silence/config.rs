@@ -47,8 +47,7 @@ impl Config {
             #[serde(default)]
             scan: Config,
         }
-        let file: File =
-            toml::from_str(text).map_err(|error| ConfigError::Shape(error.to_string().trim_end().to_owned()))?;
+        let file: File = toml::from_str(text).map_err(|error| ConfigError::Shape(crate::quiet::toml(text, &error)))?;
         file.scan.check()?;
         Ok(file.scan)
     }
@@ -58,7 +57,8 @@ impl Config {
         self.globs()?;
         for (index, allowed) in self.allow.iter().enumerate() {
             if !is_fingerprint(allowed) {
-                let problem = format!("`{allowed}` is no fingerprint: they are `kwf1:` and 32 hexadecimal digits");
+                // Not what it is: a value that somebody takes for its own fingerprint is a likely slip.
+                let problem = "this is no fingerprint: they are `kwf1:` and 32 hexadecimal digits".to_owned();
                 return Err(ConfigError::Value { key: format!("allow[{index}]"), problem });
             }
         }
@@ -99,7 +99,7 @@ fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Er
             Ok(bytes)
         }
         fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-            bytes(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            bytes(text).ok_or_else(|| E::invalid_value(de::Unexpected::Other("this text"), &self))
         }
     }
     deserializer.deserialize_any(Size).map(Some)

@@ -20,7 +20,7 @@ use keyward_types::{Finding, Fingerprint};
 pub use config::{Config, ConfigError, bytes};
 pub use inline::{Inline, Revision};
 
-use crate::baseline::{Answer, Baseline, Day, Update, Writing};
+use crate::baseline::{Answer, Baseline, Day, New, Update, Writing, is_named_by_value};
 use crate::own_rules::Allow;
 use crate::report::Report;
 use crate::scanner::{Silence, Verdict};
@@ -66,8 +66,11 @@ pub struct Silences {
     fingerprints: HashSet<String>,
     counts: [AtomicU64; Kind::ALL.len()],
     /// What only another tool's baseline silences, for those who move over.
-    foreign: Mutex<BTreeMap<Fingerprint, (Finding, &'static str)>>,
+    foreign: Mutex<BTreeMap<(Fingerprint, String), Foreign>>,
 }
+
+/// A finding, whether its line in a baseline would count anywhere, and the reason.
+type Foreign = (Finding, bool, &'static str);
 
 /// A kind of silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,8 +142,10 @@ impl Silences {
         let empty = Baseline::default();
         let own = self.setup.baselines.iter().find(|baseline| !baseline.is_foreign()).unwrap_or(&empty);
         let foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner);
-        let moved = foreign.values().map(|(finding, reason)| (finding, Some(*reason)));
-        let found = report.found().iter().map(|found| (&found.finding, None));
+        let new = |finding, anywhere, reason| New { finding, path: self.path(&finding.path), anywhere, reason };
+        let moved = foreign.values().map(|(finding, anywhere, reason)| new(finding, *anywhere, Some(*reason)));
+        let found = report.found().iter();
+        let found = found.map(|one| new(&one.finding, is_named_by_value(&one.finding, &one.value), None));
         own.update(moved.chain(found), writing, self.setup.today)
     }
 
@@ -178,7 +183,8 @@ impl Silences {
             crate::baseline::Tool::DetectSecrets => "in the baseline of detect-secrets",
         };
         let mut foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner);
-        foreign.entry(finding.fingerprint.clone()).or_insert_with(|| (finding.clone(), reason));
+        let anywhere = is_named_by_value(finding, value);
+        foreign.entry((finding.fingerprint.clone(), path)).or_insert_with(|| (finding.clone(), anywhere, reason));
         Some(Kind::Baseline)
     }
 

@@ -53,6 +53,7 @@ pub fn found_at(path: &str, text: &str, at: usize, value: &str) -> Found {
         misuse: false,
         line: Zeroizing::default(),
         mark: 0..0,
+        beside: Vec::new(),
         advice: None,
     }
 }

@@ -178,6 +178,18 @@ fn branches_are_compared_with_what_others_have() {
     // A new branch, as hooks name it: what the remote does not have.
     let null = "0".repeat(40);
     repo.git(&["update-ref", "refs/remotes/origin/main", "main"]);
+    let to = |remote: &str| {
+        let scan = std::cell::RefCell::new(BTreeSet::new());
+        let options = ChangeOptions { remote: Some(remote.to_owned()), ..ChangeOptions::default() };
+        let done = |outcome: keyward_scan::Outcome| {
+            let values = outcome.found.iter().map(|found| String::from_utf8_lossy(&found.value).into_owned());
+            scan.borrow_mut().extend(values);
+        };
+        git::diff(&scanner(), &repo.repository(), &format!("{null}..main"), &options, &done).unwrap();
+        scan.into_inner()
+    };
+    assert_eq!(to("origin"), BTreeSet::new());
+    assert_eq!(to("public"), BTreeSet::from([old.clone(), theirs.clone()]), "what one remote has, another has not");
     assert_eq!(repo.diff(&format!("{null}..feature")).unwrap().values(), [own, evil].into());
     assert!(repo.diff(&format!("feature..{null}")).unwrap().found.is_empty(), "a branch is deleted");
 }

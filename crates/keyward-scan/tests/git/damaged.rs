@@ -100,6 +100,42 @@ fn missing_and_corrupt_loose_objects_are_named() {
     assert_eq!(repo.history().values(), BTreeSet::from([there, gone]));
 }
 
+/// What was to be looked at and could not be read.
+fn unread(scan: &crate::repo::Scan) -> Vec<String> {
+    scan.summary.unreadable().map(|one| one.path.clone()).collect()
+}
+
+#[test]
+fn a_change_that_cannot_be_read_is_told_from_what_is_left_out() {
+    let (repo, mut random) = (Repo::new(), Random::new(63));
+    repo.write("a.txt", "a\n");
+    repo.write("b.bin", b"\0\x01");
+    let base = repo.commit("base");
+    repo.write("a.txt", random.secret());
+    repo.commit("in");
+    let blob = repo.git(&["rev-parse", "HEAD:a.txt"]);
+    repo.write("a.txt", "b\n");
+    repo.commit("out");
+    let range = format!("{base}..HEAD");
+    assert_eq!(unread(&repo.history()), [] as [&str; 0]);
+    assert_eq!(repo.diff(&range).unwrap().values().len(), 1);
+    // Of a clone that leaves out contents, what is checked out is there, and what came and went is not.
+    repo.git(&["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", repo.path.display());
+    let clone = repo.beside("clone", &["clone", "-q", "--filter=blob:none", &url]);
+    let name = format!("a.txt ({blob})");
+    for scan in [clone.diff(&range).unwrap(), clone.history()] {
+        assert!(scan.values().is_empty(), "{:?}", scan.values());
+        assert!(unread(&scan).contains(&name), "{:?}", scan.summary.skipped);
+    }
+    // What is staged.
+    repo.write("c.txt", random.secret());
+    repo.git(&["add", "c.txt"]);
+    let blob = repo.git(&["rev-parse", ":c.txt"]);
+    fs::remove_file(object(&repo, &blob)).unwrap();
+    assert_eq!(unread(&repo.staged()), [format!("c.txt ({blob})")]);
+}
+
 #[test]
 fn a_damaged_index_is_an_error() {
     let repo = Repo::new();

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use keyward_scan::git::HistoryOptions;
+use keyward_scan::git::{self, HistoryOptions};
 
-use crate::repo::{Random, Repo, Scan};
+use crate::repo::{Random, Repo, Scan, scanner};
 
 /// A history with branches, merges, renames, a stash, and a branch that only a log remembers.
 pub(crate) fn busy(repo: &Repo, random: &mut Random, commits: usize) -> Vec<String> {
@@ -108,6 +108,32 @@ pub(crate) fn compare(repo: &Repo, secrets: &[String], options: &HistoryOptions<
         (expected.difference(&places).collect(), places.difference(&expected).collect());
     assert!(missing.is_empty() && more.is_empty(), "missing {missing:#?}, too many {more:#?}");
     scan
+}
+
+#[test]
+fn own_rules_find_the_same_in_packed_and_in_loose_objects() {
+    let rules = "[[rule]]\nid = \"far\"\ndescription = \"far\"\nkeywords = [\"BEGINS\"]\n\
+                 regex = \"BEGINS[\\\\s\\\\S]{0,8000}?VALUE-([a-z0-9]{24})\"\n";
+    let set = || keyward_scan::own_rules::RuleSet::read(rules).unwrap().into_matcher();
+    let scanner = || keyward_scan::Scanner { engine: keyward_scan::Engine::of(vec![set()]), ..scanner() };
+    let (repo, mut random) = (Repo::new(), Random::new(64));
+    let lines: Vec<String> = (0..600).map(|at| format!("line {at} of {}\n", random.below(1000))).collect();
+    let text = |value: &str| format!("BEGINS\n{}{value}{}", lines[..150].concat(), lines[150..].concat());
+    repo.write("a.txt", text(""));
+    repo.commit("one");
+    repo.write("a.txt", text(&format!("VALUE-{}\n", "q7g2k4m9".repeat(3))));
+    repo.commit("in");
+    repo.write("a.txt", text(""));
+    repo.commit("out");
+    let found = || {
+        let found = std::cell::Cell::new(0);
+        let done = |outcome: keyward_scan::Outcome| found.set(found.get() + outcome.found.len());
+        git::history(&scanner(), &repo.repository(), &HistoryOptions::default(), &done).unwrap();
+        found.get()
+    };
+    assert_eq!(found(), 1, "loose");
+    repo.git(&["gc", "-q", "--aggressive", "--prune=now"]);
+    assert_eq!(found(), 1, "packed");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use keyward_scan::git::{Error, HistoryOptions, Repository, Tracked};
+use keyward_scan::tree::Tracks;
 
 use crate::history::{busy, compare};
 use crate::repo::{Random, Repo};

@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// With --diff, after a push: standard input has git's lines for post-receive, whose refs are not old ones
     #[arg(long, requires = "diff", help_heading = "What")]
     pub(crate) pushed: bool,
+    /// With --diff 000..B, before a push: known is what this remote has, not what any has
+    #[arg(long, value_name = "NAME", requires = "diff", help_heading = "What")]
+    pub(crate) remote: Option<String>,
     /// Standard input
     #[arg(long, help_heading = "What")]
     pub(crate) stdin: bool,
@@ -77,9 +80,12 @@ pub(crate) struct Args {
     /// Own rules: ours, or gitleaks' TOML
     #[arg(long, value_name = "FILE", help_heading = "Silences and rules")]
     pub(crate) rules: Vec<PathBuf>,
-    /// Take configuration, baseline and comments from a revision, so that a change cannot silence its own finding
+    /// Take configuration, rules, baseline and comments from a revision: a change cannot silence its own finding
     #[arg(long, value_name = "REF", help_heading = "Silences and rules")]
     pub(crate) config_from: Option<String>,
+    /// Let no comment silence a finding
+    #[arg(long, help_heading = "Silences and rules")]
+    pub(crate) no_inline: bool,
 
     /// Move found values into the vault and replace them in the source
     #[arg(long, conflicts_with_all = ["history", "staged", "diff", "stdin"], help_heading = "Mend")]

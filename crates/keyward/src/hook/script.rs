@@ -61,6 +61,7 @@ pub(super) fn body(hook: Hook, keyward: &Path) -> String {
             RANGES
                 .replace("LINE", line(hook))
                 .replace("FRESH", fresh(hook))
+                .replace("SILENCE", silence(hook))
                 .replace("SCAN", scan(hook))
                 .replace("END", end(hook))
         ),
@@ -94,7 +95,8 @@ exit 1
 /// A commit that a new branch brings, if it brings any: one that the other side has not.
 const fn fresh(hook: Hook) -> &'static str {
     match hook {
-        Hook::PrePush => "$(git rev-list --max-count=1 \"$new\" --not --remotes)",
+        // Git names the remote, or gives its address: then nothing of it is known.
+        Hook::PrePush => "$(git rev-list --max-count=1 \"$new\" --not --remotes${1:+=\"$1\"})",
         // The refs are set already, so that git cannot tell; keyward can.
         Hook::PostReceive => "unknown",
         _ => "$(git rev-list --max-count=1 \"$new\" --not --all)",
@@ -103,8 +105,27 @@ const fn fresh(hook: Hook) -> &'static str {
 
 const fn scan(hook: Hook) -> &'static str {
     match hook {
-        Hook::PostReceive => "printf '%s' \"$input\" | \"$keyward\" scan --diff \"$old..$new\" --pushed",
-        _ => "\"$keyward\" scan --diff \"$old..$new\" </dev/null",
+        Hook::PostReceive => "printf '%s' \"$input\" | \"$keyward\" scan --diff \"$old..$new\" --pushed $silence",
+        Hook::PreReceive => "\"$keyward\" scan --diff \"$old..$new\" $silence </dev/null",
+        _ => "\"$keyward\" scan --diff \"$old..$new\" ${1:+--remote \"$1\"} </dev/null",
+    }
+}
+
+/// Whose word counts: on a server not that of the push itself. A new branch has the default branch's, which the push
+/// may have set when it is over.
+const fn silence(hook: Hook) -> &'static str {
+    match hook {
+        Hook::PreReceive => {
+            "case $old in
+    *[!0]*) silence=\"--config-from $old\" ;;
+    *) if silence=$(git rev-parse --quiet --verify 'HEAD^{commit}'); then silence=\"--config-from $silence\"; else silence=--no-inline; fi ;;
+    esac
+    "
+        }
+        Hook::PostReceive => {
+            "case $old in *[!0]*) silence=\"--config-from $old\" ;; *) silence=--no-inline ;; esac\n    "
+        }
+        _ => "",
     }
 }
 
@@ -123,7 +144,7 @@ while LINE; do
     *) fresh=FRESH ;;
     esac
     [ -n \"$fresh\" ] || continue
-    SCAN
+    SILENCESCAN
     status=$?
     [ \"$status\" -le \"$worst\" ] || worst=$status
 done <<keyward_lines
@@ -161,6 +182,7 @@ exit 1
 1)
     echo 'keyward: refused: a key is in what was pushed' >&2
     echo 'hint: take it out of the commits, and replace it at its service' >&2
+    echo 'hint: where it is none, its fingerprint goes into `scan.allow` of keyward.toml, by a push before this one' >&2
     ;;
 *) echo 'keyward: refused: what was pushed could not be scanned' >&2 ;;
 esac

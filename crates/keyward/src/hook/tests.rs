@@ -233,13 +233,13 @@ fn a_push_is_scanned_from_what_the_other_side_has() {
     yard.push(&repo, &["origin", "main"]).expect("a new branch");
     let one = yard.git(&repo, &["rev-parse", "HEAD"]).trim().to_owned();
     let zeros = "0".repeat(one.len());
-    assert_eq!(yard.calls(), [format!("scan --diff {zeros}..{one}")]);
+    assert_eq!(yard.calls(), [format!("scan --diff {zeros}..{one} --remote origin")]);
     yard.commit(&repo, "KEY").expect("no hook for commits here");
     yard.commit(&repo, "taken out").expect("committed");
     let error = yard.push(&repo, &["origin", "main"]).expect_err("the key is in the history of the push");
     assert!(error.contains("not pushed"), "{error}");
     let two = yard.git(&repo, &["rev-parse", "HEAD"]).trim().to_owned();
-    assert_eq!(yard.calls()[1], format!("scan --diff {one}..{two}"));
+    assert_eq!(yard.calls()[1], format!("scan --diff {one}..{two} --remote origin"));
     yard.push(&repo, &["origin", "main:other"]).expect_err("nor as a new branch");
     yard.push(&repo, &["--no-verify", "origin", "HEAD:other"]).expect("by force of will");
     yard.push(&repo, &["origin", ":other"]).expect("a deleted branch has nothing to scan");

@@ -49,6 +49,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit> {
     outcome.summary.seconds = started.elapsed().as_secs_f64();
     let read = outcome.summary.files + outcome.summary.blobs + outcome.summary.commits;
     let report = Report::new(outcome.found, outcome.summary);
+    if args.fix && read == 0 {
+        return Err(nothing_read(&input));
+    }
     if args.fix {
         return mend::run(args, context, &report, knowledge);
     }
@@ -62,13 +65,20 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit> {
     if let Some(path) = &args.write_baseline {
         silences::write_baseline(path, &prepared.silences, &report)?;
     }
+    if input.is_of_git() {
+        all_was_read(&report)?;
+    }
     // A branch that begins at a known commit brings nothing.
     if read == 0 && !args.pushed {
-        return Err(Failure::usage(format!("nothing was read: {}", input.empty()))
-            .hint("`--show-skipped` lists what was left out, and why"));
+        return Err(nothing_read(&input));
     }
     let clean = report.is_clean() || args.write_baseline.is_some();
     Ok(if clean { Exit::Done } else { Exit::No })
+}
+
+fn nothing_read(input: &Input) -> Failure {
+    Failure::usage(format!("nothing was read: {}", input.empty()))
+        .hint("`--show-skipped` lists what was left out, and why")
 }
 
 /// What is scanned.
@@ -117,6 +127,11 @@ impl Input {
         }
     }
 
+    /// Whether objects of git are read, each of which counts.
+    const fn is_of_git(&self) -> bool {
+        matches!(self, Self::Staged(_) | Self::Diff(..) | Self::History(_))
+    }
+
     fn empty(&self) -> &'static str {
         match self {
             Self::Tree(_) => "there is no file that is text",
@@ -142,7 +157,13 @@ impl Input {
             all.lock().unwrap_or_else(PoisonError::into_inner).merge(outcome);
         };
         let pushed = if args.pushed { pushed()? } else { Vec::new() };
-        let changes = ChangeOptions { threads: args.threads, max_file_size: limit, pushed, ..ChangeOptions::default() };
+        let changes = ChangeOptions {
+            threads: args.threads,
+            max_file_size: limit,
+            pushed,
+            remote: args.remote.clone(),
+            ..ChangeOptions::default()
+        };
         match self {
             Self::Tree(roots) => {
                 let options = TreeOptions {
@@ -153,7 +174,7 @@ impl Input {
                     threads: args.threads,
                 };
                 let tracked = Tracked::new();
-                tree::scan(scanner, roots, &options, &|path| tracked.contains(path), &done);
+                tree::scan(scanner, roots, &options, &tracked, &done);
             }
             Self::Stdin => done(stdin(scanner, limit)?),
             Self::Staged(repository) => git::staged(scanner, repository, &changes, &done).map_err(failed)?,
@@ -221,6 +242,24 @@ fn stdin(scanner: &Scanner, limit: u64) -> Result<Outcome> {
     Ok(outcome)
 }
 
+/// So many objects are named in an error; `--show-skipped` has them all.
+const NAMED: usize = 5;
+
+/// A change that could not be read must not pass for one in which nothing is.
+fn all_was_read(report: &Report) -> Result<()> {
+    let unread: Vec<String> =
+        report.summary().unreadable().map(|one| format!("{}: {}", one.path, one.reason)).collect();
+    if unread.is_empty() {
+        return Ok(());
+    }
+    let more = unread.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let named = unread[..unread.len().min(NAMED)].join("; ");
+    Err(Failure::usage(format!("not everything could be read: {named}{more}")).hint(
+        "a clone that is shallow or filtered lacks objects: `git fetch --unshallow`, `git fetch --refetch --no-filter`, or a full clone gets them; `git fsck` names damage",
+    ))
+}
+
 fn write(args: &Args, context: &Context, report: &Report) -> Result<()> {
     let format = args.format.unwrap_or(if context.global.json { Format::Json } else { Format::Text });
     let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();
@@ -237,8 +276,25 @@ fn write(args: &Args, context: &Context, report: &Report) -> Result<()> {
         return output::bytes(&text);
     };
     let failed = |error: std::io::Error| Failure::file("write", path, &error);
-    let mut file = BufWriter::new(File::create(path).map_err(failed)?);
+    let mut file = BufWriter::new(create(path, args.reveal).map_err(failed)?);
     report::write(format, report, &options, &mut file).and_then(|()| file.flush()).map_err(failed)
+}
+
+/// A file for a report; what shows values is its owner's alone.
+fn create(path: &Path, reveal: bool) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    if reveal {
+        use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+        let file = options.mode(0o600).open(path)?;
+        // One that was there has its own mode; a device has none to change.
+        if file.metadata()?.is_file() {
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+        return Ok(file);
+    }
+    options.open(path)
 }
 
 /// The silences, while others look at what they counted.

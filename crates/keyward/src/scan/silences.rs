@@ -29,13 +29,10 @@ const LARGEST: u64 = 64 << 20;
 pub(crate) fn prepare(args: &Args, context: &Context, input: &Input) -> Result<Prepared> {
     let texts = Texts::of(args, input)?;
     let folder = root(context, input, &texts);
-    let config = match &folder {
-        Some(folder) => match texts.read(&folder.join(FILE))? {
-            Some(text) => Config::from_toml(&utf8(text, FILE)?).map_err(|error| {
-                Failure::usage(error.to_string()).hint("`docs/scanning.md` has every key of the `[scan]` table")
-            })?,
-            None => Config::default(),
-        },
+    let config = match texts.config(folder.as_deref())? {
+        Some(text) => Config::from_toml(&utf8(text, FILE)?).map_err(|error| {
+            Failure::usage(error.to_string()).hint("`docs/scanning.md` has every key of the `[scan]` table")
+        })?,
         None => Config::default(),
     };
     let mut baselines = Vec::new();
@@ -46,7 +43,7 @@ pub(crate) fn prepare(args: &Args, context: &Context, input: &Input) -> Result<P
         let read = Baseline::read(&utf8(text, &path.display().to_string())?);
         baselines.push(read.map_err(|error| Failure::usage(format!("`{}`: {error}", path.display())))?);
     }
-    let Rules { engine, allow, notes, disabled, version } = rules(args)?;
+    let Rules { engine, allow, notes, disabled, version } = rules(args, &texts)?;
     let mut config = config;
     config.rules.extend(disabled.into_iter().map(|rule| (rule, false)));
     let max_file_size = config.max_file_size;
@@ -54,7 +51,7 @@ pub(crate) fn prepare(args: &Args, context: &Context, input: &Input) -> Result<P
     let setup = Setup {
         config,
         baselines,
-        inline: texts.inline(),
+        inline: if args.no_inline { Inline::Ignored } else { texts.inline() },
         rules: ids,
         base: base(context, input, folder.as_deref()),
         allow,
@@ -87,12 +84,12 @@ struct Rules {
     version: Vec<u8>,
 }
 
-fn rules(args: &Args) -> Result<Rules> {
+fn rules(args: &Args, texts: &Texts) -> Result<Rules> {
     let mut rules =
         Rules { engine: Engine::of(Vec::new()), allow: vec![], notes: vec![], disabled: vec![], version: vec![] };
     let (mut extra, mut builtin): (Vec<Box<dyn Matcher>>, bool) = (Vec::new(), true);
     for path in &args.rules {
-        let text = utf8(file(path)?, &path.display().to_string())?;
+        let text = utf8(texts.rules(path)?, &path.display().to_string())?;
         let set = RuleSet::read(&text).map_err(|error| {
             let failure = Failure::usage(format!("`{}`: {error}", path.display()));
             error.hint().into_iter().fold(failure, Failure::hint)
@@ -128,6 +125,25 @@ impl Texts {
             .ok_or_else(|| Failure::usage("`--config-from` names a revision, and this is no git repository"))?;
         repository.file_at(revision, FILE).map_err(super::failed)?;
         Ok(Self::Revision(repository, revision.clone()))
+    }
+
+    /// The configuration; that of a revision stands at its root, in a bare repository too.
+    fn config(&self, folder: Option<&Path>) -> Result<Option<Vec<u8>>> {
+        match (self, folder) {
+            (Self::Revision(repository, revision), _) => repository.file_at(revision, FILE).map_err(super::failed),
+            (Self::Files, Some(folder)) => self.read(&folder.join(FILE)),
+            (Self::Files, None) => Ok(None),
+        }
+    }
+
+    /// Rules; a file outside of the repository is none that a change could touch.
+    fn rules(&self, path: &Path) -> Result<Vec<u8>> {
+        match self {
+            Self::Revision(repository, _) if repository.path_in(path).is_some() => self
+                .read(path)?
+                .ok_or_else(|| Failure::usage(format!("there is no `{}`{}", path.display(), self.place()))),
+            _ => file(path),
+        }
     }
 
     /// The bytes of a path, if it is there.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::operator::Way;
+use super::operator::{Way, is_in_string};
 use crate::engine::filter::Syntax;
 
 /// A value as it stands.
@@ -211,6 +211,11 @@ fn is_embedded(text: &[u8], name_start: usize) -> bool {
 /// A value without quotes.
 fn plain(text: &[u8], at: usize, way: Way, syntax: Syntax, name_start: usize) -> Option<Literal> {
     let option = way == Way::Spaced || text.get(name_start) == Some(&b'-');
+    if !matches!(syntax, Syntax::Code | Syntax::Markup)
+        && let Some(literal) = in_open_quote(text, at, way, name_start)
+    {
+        return Some(literal);
+    }
     match syntax {
         Syntax::Code if way == Way::Spaced && option => word(text, at),
         Syntax::Code => in_string(text, at, name_start),
@@ -231,6 +236,23 @@ fn plain(text: &[u8], at: usize, way: Way, syntax: Syntax, name_start: usize) ->
             (!value.is_empty()).then(|| Literal { range: at..at + value.len(), quoted: false })
         }
     }
+}
+
+/// `curl -H "X-Api-Key: value" https://…` where the quote that opens before the name closes behind the value: in
+/// scripts, and in the settings of those who run them. More than one word is a sentence, but for a scheme before it.
+fn in_open_quote(text: &[u8], at: usize, way: Way, name_start: usize) -> Option<Literal> {
+    if !matches!(way, Way::Assigned | Way::Tight) {
+        return None;
+    }
+    let quote = [b'"', b'\''].into_iter().find(|quote| is_in_string(text, name_start, *quote))?;
+    let literal = bare(text, at, |byte| byte == quote || matches!(byte, b'\n' | b'\r'))?;
+    let value = &text[literal.range.clone()];
+    if text.get(literal.range.end) != Some(&quote) || value.contains(&b'\\') {
+        return None;
+    }
+    let words = value.split(|byte| *byte == b' ').count();
+    let scheme = words == 2 && text[name_start..at].to_ascii_lowercase().trim_ascii_end().ends_with(b"authorization:");
+    (words == 1 || scheme).then_some(literal)
 }
 
 /// `"Authorization: Bearer …"`, `'password: x'` in a string of a program.

@@ -23,7 +23,7 @@ const fn trailed(text: &'static str, promise: Promise, exact: bool, trail: usize
 }
 
 /// Where to look. Frequent words carry what has to follow them, so that the search itself drops the others.
-pub(super) const WORDS: [Word; 54] = [
+pub(super) const WORDS: [Word; 58] = [
     word("password", Promise::Password),
     word("passwd", Promise::Password),
     word("passphrase", Promise::Password),
@@ -52,6 +52,11 @@ pub(super) const WORDS: [Word; 54] = [
     word("accountkey", Promise::Drawn),
     word("_key", Promise::Vague),
     word("-key", Promise::Vague),
+    // Properties of Java; members of objects in programs are followed by other signs for the most part.
+    trailed(".key=", Promise::Vague, false, 1),
+    trailed(".key =", Promise::Vague, false, 2),
+    trailed(".key:", Promise::Vague, false, 1),
+    trailed(".key\"", Promise::Vague, false, 1),
     trailed("Key\":", Promise::Vague, true, 2),
     trailed("Key =", Promise::Vague, true, 2),
     trailed("Key: ", Promise::Vague, true, 2),
@@ -162,6 +167,9 @@ fn promised(head: &[u8], promise: Promise) -> Option<Promise> {
     if ["bypass", "compass", "surpass", "trespass", "encompass"].iter().any(|word| head.ends_with(word)) {
         return None;
     }
+    // `cache.key` is a `cache_key`.
+    let dotted = head.replace('.', "_");
+    let head = if head.contains('.') { dotted.as_str() } else { head };
     if promise != Promise::Password && HARMLESS.split(' ').any(|word| head.contains(word)) {
         return None;
     }
@@ -255,6 +263,12 @@ mod tests {
             ("spring.datasource.password", Some(Promise::Password)),
             ("authToken2", Some(Promise::Drawn)),
             ("SIGNING_KEY", Some(Promise::Drawn)),
+            ("openai.api.key=", Some(Promise::Drawn)),
+            ("my.access.key:", Some(Promise::Drawn)),
+            ("x.client.key =", Some(Promise::Drawn)),
+            ("event.key =", Some(Promise::Vague)),
+            ("cache.key=", None),
+            ("x.public.key=", None),
             ("TWITTER_BEARER", Some(Promise::Drawn)),
             ("password_min_length", None),
             ("passwordField", None),

@@ -185,7 +185,7 @@ fn spaced(text: &[u8], name: &Range<usize>, at: usize) -> Option<(usize, Way)> {
 }
 
 /// Whether an odd number of quotes stands before `at` on its line.
-fn is_in_string(text: &[u8], at: usize, quote: u8) -> bool {
+pub(super) fn is_in_string(text: &[u8], at: usize, quote: u8) -> bool {
     let before = &text[at.saturating_sub(300)..at];
     let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     line.iter().filter(|byte| **byte == quote).count() % 2 == 1

@@ -94,6 +94,22 @@ fn assignments_of_twenty_languages_and_formats_are_read() {
         (".aws/credentials", format!("[default]\nsome_secret = {x}\n")),
         ("readme.md", format!("set `api_key={x}` first")),
         ("", format!("token: {x}")),
+        ("ci.yml", format!("  run: |\n    curl -H \"X-Api-Key: {x}\" https://api.internal.corp/v1")),
+        ("ci.yml", format!("  - curl --header 'PRIVATE-TOKEN: {x}' \"https://api.internal.corp/v1\"")),
+        ("ci.yml", format!("  run: curl -H \"Authorization: ApiKey {x}\" https://api.internal.corp")),
+        ("ci.yml", format!("  run: deploy \"API_TOKEN={x}\" now")),
+        ("Dockerfile", format!("RUN curl -H \"Authorization: ApiKey {x}\" https://api.internal.corp")),
+        ("notes.txt", format!("curl -H 'Authorization: ApiKey {x}' https://api.internal.corp")),
+        ("a.yml", format!("password: |\n  {x}\nother: 1\n")),
+        ("a.yaml", format!("x:\n  token: >-\n    {x}\n")),
+        ("a.yml", format!("password:\n  {x}\n")),
+        ("a.yml", format!("client_secret:\n  - {x}\n")),
+        ("a.yml", format!("api_keys: [{x}, other]\n")),
+        ("k8s.yaml", format!("stringData:\n  anything: |\n    {x}\n")),
+        ("a.properties", format!("openai.api.key={x}\n")),
+        ("a.properties", format!("x.license.key = {x}\n")),
+        ("a.yml", format!("api.key: {x}\n")),
+        ("a.json", format!("{{\"stripe.api.key\": \"{x}\"}}")),
     ] {
         if !found(path, &source).contains(&x) {
             missed.push(format!("{path}: {source}\n    {:?}", found(path, &source)));
@@ -127,6 +143,10 @@ fn code_that_names_a_secret_is_left_alone() {
         ("a.md", "Set your password: it must have 12 characters. The token is sent by mail."),
         ("a.env", "API_KEY=your-api-key\nSECRET=\nTOKEN=xxxxxxxx\n"),
         ("a.java", "@Value(\"${spring.password}\") private String password;"),
+        ("a.yml", "secret:\n  name: app-secrets-v2\n  items:\n    - key: tls4\n"),
+        ("a.yml", "token: |\n  line one of two\n  and the second 2\n"),
+        ("a.js", "if (e.key === 'ArrowDown2') { event.key = 'x9' }"),
+        ("ci.yml", "run: echo \"password: must have 12 characters\" && exit 1\n"),
         ("a.css", ".token.keyword { color: #3f9a1c }"),
     ] {
         if !found(path, source).is_empty() {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::rule;
 use crate::engine::filter::{Promise, Setting, Worth, judge};
 use crate::engine::matcher::{RawCandidate, Text};
+use crate::engine::yaml;
 
 /// Every entry below `stringData:`; they are secrets whatever they are called.
 pub(super) fn secret(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>) {
@@ -47,6 +48,10 @@ fn entry(text: &Text<'_>, range: Range<usize>, made_up: bool, found: &mut Vec<Ra
 /// The value of `key: value` without quotes around it.
 fn value(bytes: &[u8], line: Range<usize>) -> Option<Range<usize>> {
     let colon = line.start + memchr::memmem::find(&bytes[line.clone()], b": ")?;
+    let key = line.start + bytes[line.clone()].iter().take_while(|byte| **byte == b' ').count();
+    if matches!(bytes.get(colon + 2), Some(b'|' | b'>')) {
+        return yaml::below(bytes, key, colon + 2);
+    }
     let mut range = colon + 2..line.end;
     while range.start < range.end && matches!(bytes[range.start], b' ' | b'"' | b'\'') {
         range.start += 1;
