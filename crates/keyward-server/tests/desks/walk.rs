@@ -408,5 +408,5 @@ fn ends(desk: &dyn Desk, told: &mut Vec<String>) {
 }
 
 /// The same for every form of a desk, and before the end of the token that one of them is reached with.
-static SOON: std::sync::LazyLock<Timestamp> =
+pub(crate) static SOON: std::sync::LazyLock<Timestamp> =
     std::sync::LazyLock::new(|| Timestamp(keyward_types::Clock::now(&keyward_client::SystemClock).0 + 30 * 60 * 1000));
