@@ -175,9 +175,11 @@ impl Vault {
         let permit = self.permit_administer(actor, object, action, &names)?;
         if let Some(open) = self.all_reviews()?.iter().find(|other| other.closed_at.is_none() && other.id != review.id)
         {
+            let deadline = open.deadline.to_string();
             return Err(Error::Refused(format!(
                 "the review `{}` is open until its deadline on {}: answer its lines with `keyward review decide`",
-                open.id, open.deadline
+                open.id,
+                deadline.split('T').next().unwrap_or_default()
             )));
         }
         let telling = Telling::new(action, object).count(lines.len() as u64).names(names);

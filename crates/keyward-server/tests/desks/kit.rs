@@ -50,7 +50,14 @@ impl Site {
         let owned = home.create(&new).unwrap();
         let vault = owned.vault().unwrap();
         let local = LocalDesk::new(Arc::clone(&vault), occasion()).unwrap();
-        let made = local.create_token(NewTokenInfo { name: "test".into(), ..NewTokenInfo::default() }).unwrap();
+        let made = local
+            .create_token(NewTokenInfo {
+                name: "test".into(),
+                // Later than that of any token made with it, and the same for every form.
+                expires_at: Some(keyward_types::Timestamp(crate::walk::SOON.0 + 30 * 60 * 1000)),
+                ..NewTokenInfo::default()
+            })
+            .unwrap();
         let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
         let mut site = Self {
             vault: Arc::clone(&vault),

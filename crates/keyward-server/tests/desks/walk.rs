@@ -310,7 +310,7 @@ fn tokens(desk: &dyn Desk, told: &mut Vec<String>) {
         scopes: vec![scope.into()],
         networks: vec!["10.0.0.0/8".into()],
         uses: Some(3),
-        expires_at: Some(*TOMORROW),
+        expires_at: Some(*SOON),
         ..NewTokenInfo::default()
     };
     tell(told, "token", desk.create_token(new("read:shop/development/*")).map(|made| made.token));
@@ -463,6 +463,6 @@ fn ends(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "verify against nonsense", against.map(|verdict| verdict.faults));
 }
 
-/// The same for every form of a desk.
-static TOMORROW: std::sync::LazyLock<Timestamp> =
-    std::sync::LazyLock::new(|| keyward_types::Clock::now(&keyward_client::SystemClock).plus_days(1));
+/// The same for every form of a desk, and before the end of the token that one of them is reached with.
+pub(crate) static SOON: std::sync::LazyLock<Timestamp> =
+    std::sync::LazyLock::new(|| Timestamp(keyward_types::Clock::now(&keyward_client::SystemClock).0 + 30 * 60 * 1000));
