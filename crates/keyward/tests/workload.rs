@@ -113,7 +113,9 @@ fn a_job_of_github_actions_runs_with_values_and_no_secret_is_set() {
     company
         .issuer
         .answer("/request", &json!({ "value": company.signed("repo:acme/shop:ref:refs/heads/main", "job-3") }));
-    assert_eq!(runner.run(&["set", "GREETING", "-p", "default"]).code, Some(3), "it reads alone");
+    let set = ["set", "GREETING", "-p", "default"];
+    let written = runner.run_command(runner.command(&set), &set, b"another");
+    assert_eq!(written.code, Some(3), "it reads alone: {written}");
     let log = company.program.ok(&["audit", "log", "--last", "20", "--json"], b"").out();
     assert!(log.contains("repo:acme/shop:ref:refs/heads/main") && log.contains("job-1"), "{log}");
     company.program.ok(&["audit", "verify"], b"");

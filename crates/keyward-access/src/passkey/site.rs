@@ -61,7 +61,10 @@ impl Site {
     }
 
     fn named(domain: &str, origins: Vec<String>) -> Result<Self, SiteError> {
-        let id = AsciiDomain::try_from(domain.to_owned()).map_err(|_| SiteError::Address(domain.to_owned()))?;
+        // The library takes every printable character; a host name has these alone.
+        let fits = domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+        let id = AsciiDomain::try_from(domain.to_owned()).ok().filter(|_| fits);
+        let id = id.ok_or_else(|| SiteError::Address(domain.to_owned()))?;
         Ok(Self { domain: domain.to_owned(), id: RpId::Domain(id), origins })
     }
 
