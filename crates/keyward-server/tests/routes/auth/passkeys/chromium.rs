@@ -138,7 +138,8 @@ fn a_person_adds_a_passkey_on_the_page_and_signs_in_with_it_in_chromium() {
     browser.click("#passkey-form button");
     browser.says("The passkey signs you in from now on");
     let row = "[...document.querySelectorAll('#passkeys tr')]";
-    assert_eq!(browser.see(&format!("{row}.map((row) => row.cells[0].textContent).join()")), "laptop of a test");
+    // The page says so first, and asks for the list then.
+    browser.wait(&format!("{row}.map((row) => row.cells[0].textContent).join() === 'laptop of a test'"));
     let held = browser.call("WebAuthn.getCredentials", json!({ "authenticatorId": device }));
     assert_eq!(held["credentials"][0]["rpId"], "localhost");
     assert_eq!(held["credentials"][0]["isResidentCredential"], true);
@@ -159,6 +160,7 @@ fn a_person_adds_a_passkey_on_the_page_and_signs_in_with_it_in_chromium() {
     browser.click("#passkey-sign-in");
     browser.says("You are signed in");
 
+    browser.wait(&format!("{row}.length === 1"));
     browser.fill("passkey-password", GOOD);
     browser.click("#passkeys button");
     browser.says("The passkey is given up");
