@@ -4,15 +4,20 @@ use std::collections::BTreeMap;
 
 use keyward_types::Timestamp;
 
-use crate::{Alert, AlertKind, Subject};
+use crate::{Alert, AlertKind, Severity, Subject};
 
 /// Makes one alert of many alike: the first of a kind and subject goes out at once, what follows
-/// within five minutes goes out as one with a count when they are over. What is remembered is
-/// bounded: above that, subjects of a kind are counted together, and none is lost.
+/// within five minutes goes out as one with a count when they are over. Critical ones are alike only
+/// where they say the same: who takes emergency rights in a harmless place first must not hide the
+/// place that matters behind it. What is remembered is bounded: above that, subjects of a kind are
+/// counted together, and none is lost.
 #[derive(Debug, Default)]
 pub(crate) struct Coalescer {
-    windows: BTreeMap<(AlertKind, Option<Subject>), Window>,
+    windows: BTreeMap<(AlertKind, Option<Alike>), Window>,
 }
+
+/// What alerts of one kind have in common: their subject, and for critical ones what they say.
+type Alike = (Subject, Option<String>);
 
 #[derive(Debug)]
 struct Window {
@@ -27,7 +32,8 @@ const MOST_WINDOWS: usize = 256;
 impl Coalescer {
     /// Takes an alert in; gives it back if it is to go out at once.
     pub(crate) fn take(&mut self, alert: Alert, now: Timestamp) -> Option<Alert> {
-        let own = (alert.kind, Some(alert.subject.clone()));
+        let said = (alert.severity == Severity::Critical).then(|| alert.text.clone());
+        let own = (alert.kind, Some((alert.subject.clone(), said)));
         let full = self.windows.len() >= MOST_WINDOWS && !self.windows.contains_key(&own);
         let (key, alert) = match full {
             true => ((alert.kind, None), of_many(alert)),
@@ -103,7 +109,6 @@ fn of_many(alert: Alert) -> Alert {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Severity;
 
     fn alert(subject: &str, at: i64) -> Alert {
         let subject = Subject::new("account", subject);
@@ -126,6 +131,21 @@ mod tests {
         assert_eq!(coalescer.due(Timestamp(2 * WINDOW))[0].count, 1);
         assert!(coalescer.due(Timestamp(3 * WINDOW)).is_empty());
         assert!(coalescer.take(alert("a", 0), Timestamp(3 * WINDOW)).is_some(), "it was quiet");
+    }
+
+    #[test]
+    fn an_emergency_in_one_place_hides_none_in_another() {
+        let mut coalescer = Coalescer::default();
+        let taken = |place: &str| {
+            let text = format!("`ada` took emergency rights in `{place}`");
+            Alert::new(AlertKind::BreakGlass, Severity::Critical, Timestamp(0), Subject::new("account", "ada"), &text)
+        };
+        assert!(coalescer.take(taken("default/staging"), Timestamp(0)).is_some());
+        let production = coalescer.take(taken("shop/production"), Timestamp(1)).unwrap();
+        assert!(production.text.contains("shop/production"));
+        assert!(coalescer.take(taken("shop/production"), Timestamp(2)).is_none(), "the same again");
+        let due = coalescer.due(Timestamp(WINDOW + 1));
+        assert_eq!(due.iter().map(|alert| alert.count).collect::<Vec<_>>(), [1]);
     }
 
     #[test]
