@@ -23,6 +23,7 @@ use keyward_types::{Secret, Timestamp};
 use keyward_vault::{Keeper, KeptKey};
 
 use crate::home::private_folder;
+use crate::signed::json_files;
 use crate::wire::{Disclosed, NamedVersion, OfflineUse, Purpose, Selection, Where};
 use crate::{Code, Failure, Home, Result, ServerUrl, SystemRandom};
 use ledger::{Found, KeptNames, KeptValue, Ledger};
@@ -80,16 +81,9 @@ impl Home {
     /// # Errors
     /// When the folder cannot be read.
     pub fn kept_offline(&self) -> Result<Vec<(String, PathBuf)>> {
-        let folder = self.offline_folder();
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Failure::file("read", &folder, &error)),
-        };
-        let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-        let files = paths.filter(|path| path.extension().is_some_and(|end| end == "json"));
+        let files = json_files(&self.offline_folder())?;
         let server = |path: &Path| ledger::server_of(path).unwrap_or_else(|| path.display().to_string());
-        let mut kept: Vec<_> = files.map(|path| (server(&path), path)).collect();
+        let mut kept: Vec<_> = files.into_iter().map(|path| (server(&path), path)).collect();
         kept.sort();
         Ok(kept)
     }

@@ -55,21 +55,25 @@ impl Drop for Kept {
     }
 }
 
+/// The JSON files of a folder; none where it is missing.
+pub(crate) fn json_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Failure::file("read", folder, &error)),
+    };
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    Ok(paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect())
+}
+
 impl Home {
     /// Everywhere that somebody is signed in from here, in the order of the addresses.
     ///
     /// # Errors
     /// When the folder or one of its files cannot be read.
     pub fn signed(&self) -> Result<Vec<Signed>> {
-        let folder = self.sessions();
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Failure::file("read", &folder, &error)),
-        };
-        let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-        let files = paths.filter(|path| path.extension().is_some_and(|end| end == "json"));
-        let mut signed = files.filter_map(|path| read(&path).transpose()).collect::<Result<Vec<_>>>()?;
+        let files = json_files(&self.sessions())?;
+        let mut signed = files.iter().filter_map(|path| read(path).transpose()).collect::<Result<Vec<_>>>()?;
         signed.sort_by(|a, b| a.url.cmp(&b.url));
         Ok(signed)
     }
