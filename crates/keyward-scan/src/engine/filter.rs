@@ -16,7 +16,7 @@ use super::matcher::Text;
 
 pub(crate) use form::is_nothing;
 pub(crate) use setting::{Setting, Syntax, has};
-pub(crate) use value::{Promise, Worth, is_series, judge, judge_sign_in};
+pub(crate) use value::{Promise, Worth, is_series, judge, judge_sign_in, judge_variable};
 
 /// Whether a value of a format is as dense as its alphabet leads one to expect.
 pub(crate) fn is_dense(detector: &Detector, value: &str) -> bool {
