@@ -1,4 +1,4 @@
-//! Single streams: gzip, xz, zstd. A tar inside is read while it is unpacked.
+//! Single streams: gzip, xz, zstd, bzip2. A tar inside is read while it is unpacked.
 
 use std::io::{self, Read};
 
@@ -8,7 +8,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::budget::{Bounded, is_exhausted};
-use super::{Format, Opened, broken, tar};
+use super::{Format, Opened, broken, bzip2, tar};
 
 /// Memory that an xz or zstd stream may ask for as its window.
 const WINDOW: u64 = 128 << 20;
@@ -18,6 +18,7 @@ pub(crate) fn open(path: &str, bytes: &[u8], format: Format, opened: &mut Opened
     let reader: Box<dyn Read + '_> = match format {
         Format::Xz => Box::new(XzReader::new_mem_limit(bytes, true, (WINDOW >> 10) as u32)),
         Format::Zstd => Box::new(ZstdFrames { rest: bytes, frame: None }),
+        Format::Bzip2 => Box::new(bzip2::Decoder::new(bytes)),
         _ => Box::new(MultiGzDecoder::new(bytes)),
     };
     let mut reader = Bounded { inner: reader, left: opened.budget.left(), read: 0 };

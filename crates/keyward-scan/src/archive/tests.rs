@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{Read, Write};
 
 use proptest::prelude::*;
 
@@ -50,6 +50,24 @@ fn gz(bytes: &[u8]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
+fn bz2(bytes: &[u8]) -> Vec<u8> {
+    bz2_at(bytes, "9")
+}
+
+/// By Python, which has bzip2's own library.
+fn bz2_at(bytes: &[u8], level: &str) -> Vec<u8> {
+    const PROGRAM: &str =
+        "import bz2, sys; sys.stdout.buffer.write(bz2.compress(sys.stdin.buffer.read(), int(sys.argv[1])))";
+    let (mut piped, input) = (std::process::Command::new("python3"), bytes.to_vec());
+    let piped = piped.args(["-c", PROGRAM, level]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn();
+    let mut piped = piped.expect("Python is there");
+    let mut stdin = piped.stdin.take().expect("it is piped");
+    let writer = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, &input));
+    let output = piped.wait_with_output().expect("it ends");
+    writer.join().expect("no panic").expect("it reads all");
+    output.stdout
+}
+
 fn xz(bytes: &[u8]) -> Vec<u8> {
     let mut writer = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(1)).unwrap();
     writer.write_all(bytes).unwrap();
@@ -77,6 +95,7 @@ fn every_format_gives_its_entries() {
     assert_eq!(read("x.tar", &tar), expected("x.tar"));
     assert_eq!(read("no-ending", &gz(&tar)), expected("no-ending"));
     assert_eq!(read("x.tar.xz", &xz(&tar)), expected("x.tar.xz"));
+    assert_eq!(read("x.tar.bz2", &bz2(&tar)), expected("x.tar.bz2"));
     assert_eq!(read("x.tar.zst", &zst(&tar)), expected("x.tar.zst"));
     assert_eq!(read("x.gem", &tar_of(&[("data.tar.gz", &gz(&tar))])), expected("x.gem!data.tar.gz"));
     assert_eq!(read("x.deb", &ar_of("data.tar.xz/", &xz(&tar))), expected("x.deb!data.tar.xz"));
@@ -119,7 +138,7 @@ fn bombs_stop_at_their_bounds() {
     let zeros = vec![b' '; 4 << 20];
     let limits = Limits { floor: 1 << 20, ratio: 2, ..Limits::default() };
     for bomb in
-        [gz(&zeros), xz(&zeros), zst(&zeros), gz(&tar_of(&[("a", &zeros)])), zip_of(&[("a", &zeros), ("b", b"b")])]
+        [gz(&zeros), xz(&zeros), zst(&zeros), bz2(&zeros), gz(&tar_of(&[("a", &zeros)])), zip_of(&[("a", &zeros), ("b", b"b")])]
     {
         assert_eq!(reasons(&bomb, &limits), ["unpacks to too much"]);
     }
@@ -154,14 +173,39 @@ fn encrypted_entries_and_foreign_formats_are_said() {
         bytes[at + flags] |= 1;
     }
     assert_eq!(unpack("a", &bytes, &Limits::default()).1, [Skipped::new("a!secret", "encrypted")]);
-    assert_eq!(reasons(b"BZh91AY&SY\0\0", &Limits::default()), ["bzip2 is not read"]);
+    assert_eq!(reasons(b"Rar!\x1a\x07\x01\0", &Limits::default()), ["rar is not read"]);
     assert_eq!(reasons(b"7z\xbc\xaf\x27\x1c\0\0", &Limits::default()), ["7z is not read"]);
+}
+
+#[test]
+fn bzip2_is_read_as_its_program_writes_it() {
+    let mut state = 1u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(250_000)
+    .collect();
+    let lines: Vec<u8> = (0..60_000u32).flat_map(|i| format!("line {i} of some\n").into_bytes()).collect();
+    let rows: Vec<u8> = (0..300usize).flat_map(|i| std::iter::repeat_n(i as u8, i)).collect();
+    for text in [noise, lines, rows, vec![b'x'; 3_000_000], b"abc".to_vec(), vec![7; 4], vec![7; 5], vec![7; 260]] {
+        for level in ["1", "9"] {
+            let (packed, mut out) = (bz2_at(&text, level), Vec::new());
+            bzip2::Decoder::new(&packed).read_to_end(&mut out).expect("it is whole");
+            assert!(out == text, "{} of {} bytes", out.len(), text.len());
+        }
+    }
+    let two = [bz2(b"one\n"), bz2(b"two\n")].concat();
+    assert_eq!(read("a.bz2", &two), [("a.bz2!a".to_owned(), b"one\ntwo\n".to_vec())]);
+    let mut wrong = bz2(b"some text");
+    wrong[10] ^= 1;
+    assert_eq!(unpack("a", &wrong, &Limits::default()).1, [Skipped::new("a", "broken: a block's sum differs")]);
 }
 
 #[test]
 fn what_is_cut_off_gives_what_is_there() {
     let text: Vec<u8> = (0..20_000u32).flat_map(|i| format!("line {i}\n").into_bytes()).collect();
-    for whole in [gz(&text), xz(&text), zst(&text)] {
+    for whole in [gz(&text), xz(&text), zst(&text), bz2(&text)] {
         let (found, skipped) = unpack("a", &whole[..whole.len() * 3 / 4], &Limits::default());
         assert_eq!(skipped.len(), 1);
         assert!(skipped[0].reason.starts_with("broken: "), "{skipped:?}");
@@ -178,7 +222,7 @@ proptest! {
 
     #[test]
     fn damaged_archives_never_pass_in_silence_or_panic(
-        kind in 0..6usize,
+        kind in 0..7usize,
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         cut in any::<prop::sample::Index>(),
         cuts in any::<bool>(),
@@ -191,6 +235,7 @@ proptest! {
             2 => gz(&tar),
             3 => xz(&tar),
             4 => zst(&tar),
+            5 => bz2(&tar),
             _ => ar_of("data.tar.gz", &gz(&tar)),
         };
         for (at, byte) in damage {
