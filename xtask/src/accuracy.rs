@@ -67,7 +67,9 @@ fn write(workspace: &Workspace, name: &str, section: &str, repeat: &str) -> Resu
     let provenance = Provenance::now(workspace)?;
     if let Some(change) = changed(workspace)? {
         println!("{}", section.trim_end());
-        bail!("{PAGE} is not written: the figures are of no commit, as `{change}` has uncommitted changes; commit, and run it again");
+        bail!(
+            "{PAGE} is not written: the figures are of no commit, as `{change}` has uncommitted changes; commit, and run it again"
+        );
     }
     let section = format!(
         "{}\n\n{}, {}, commit {}. To repeat: `{repeat}`\n",

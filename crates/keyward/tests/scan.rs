@@ -362,7 +362,8 @@ fn a_server_looks_at_what_commits_and_tags_say_and_are_put_on() {
         assert!(!ok && said.contains(place) && said.contains("a key is in what was pushed"), "{what}: {said}");
     }
     let (report, code) = user.json(&["scan", "--history"]);
-    let paths: Vec<&str> = report["findings"].as_array().unwrap().iter().filter_map(|one| one["path"].as_str()).collect();
+    let paths: Vec<&str> =
+        report["findings"].as_array().unwrap().iter().filter_map(|one| one["path"].as_str()).collect();
     assert_eq!(code, Some(1));
     for path in ["commit message", "refs/tags/telling!message", "refs/tags/file", "refs/tags/named"] {
         assert!(paths.contains(&path), "{path}: {paths:?}");

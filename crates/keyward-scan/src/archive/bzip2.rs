@@ -104,7 +104,9 @@ impl Block {
             buffer[filled] = self.last;
             filled += 1;
         }
-        self.sum = !buffer[..filled].iter().fold(!self.sum, |sum, byte| sum << 8 ^ SUMS[(sum >> 24) as usize ^ usize::from(*byte)]);
+        self.sum = !buffer[..filled]
+            .iter()
+            .fold(!self.sum, |sum, byte| sum << 8 ^ SUMS[(sum >> 24) as usize ^ usize::from(*byte)]);
         filled
     }
 
@@ -134,7 +136,8 @@ fn block(bits: &mut Bits<'_>, most: usize) -> io::Result<Block> {
         return Err(broken("no tables"));
     }
     let selectors = selectors(bits, tables_count)?;
-    let tables: Vec<Table> = (0..tables_count).map(|_| Table::read(bits, front.len() + 2)).collect::<io::Result<_>>()?;
+    let tables: Vec<Table> =
+        (0..tables_count).map(|_| Table::read(bits, front.len() + 2)).collect::<io::Result<_>>()?;
     let end = front.len() as u16 + 1;
     let mut text: Vec<u8> = Vec::new();
     let (mut run, mut weight) = (0usize, 1usize);

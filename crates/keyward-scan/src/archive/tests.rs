@@ -59,7 +59,11 @@ fn bz2_at(bytes: &[u8], level: &str) -> Vec<u8> {
     const PROGRAM: &str =
         "import bz2, sys; sys.stdout.buffer.write(bz2.compress(sys.stdin.buffer.read(), int(sys.argv[1])))";
     let (mut piped, input) = (std::process::Command::new("python3"), bytes.to_vec());
-    let piped = piped.args(["-c", PROGRAM, level]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn();
+    let piped = piped
+        .args(["-c", PROGRAM, level])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn();
     let mut piped = piped.expect("Python is there");
     let mut stdin = piped.stdin.take().expect("it is piped");
     let writer = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, &input));
@@ -137,9 +141,14 @@ fn archives_in_archives_end_at_the_depth() {
 fn bombs_stop_at_their_bounds() {
     let zeros = vec![b' '; 4 << 20];
     let limits = Limits { floor: 1 << 20, ratio: 2, ..Limits::default() };
-    for bomb in
-        [gz(&zeros), xz(&zeros), zst(&zeros), bz2(&zeros), gz(&tar_of(&[("a", &zeros)])), zip_of(&[("a", &zeros), ("b", b"b")])]
-    {
+    for bomb in [
+        gz(&zeros),
+        xz(&zeros),
+        zst(&zeros),
+        bz2(&zeros),
+        gz(&tar_of(&[("a", &zeros)])),
+        zip_of(&[("a", &zeros), ("b", b"b")]),
+    ] {
         assert_eq!(reasons(&bomb, &limits), ["unpacks to too much"]);
     }
     let many: Vec<(String, Vec<u8>)> = (0..20).map(|i| (format!("{i}"), gz(&vec![b' '; 1 << 20]))).collect();

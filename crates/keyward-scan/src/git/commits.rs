@@ -56,21 +56,23 @@ impl Commits {
             }
             let commit = match seen(&id) {
                 Some(known) => (None, known.parents, known.date),
-                None => match read(objects, &id, &mut reader).inspect(|(_, object)| told(&id, object)).map(|(tip, _)| tip) {
-                    Ok(Tip::Commit(head)) => (Some(head.tree), head.parents, head.date),
-                    Ok(Tip::Tag(target)) => {
-                        open.push((name, target));
-                        continue;
+                None => {
+                    match read(objects, &id, &mut reader).inspect(|(_, object)| told(&id, object)).map(|(tip, _)| tip) {
+                        Ok(Tip::Commit(head)) => (Some(head.tree), head.parents, head.date),
+                        Ok(Tip::Tag(target)) => {
+                            open.push((name, target));
+                            continue;
+                        }
+                        Ok(Tip::Other(kind)) => {
+                            all.others.push((name, kind, id));
+                            continue;
+                        }
+                        Err(error) => {
+                            skipped.push(Skipped::unreadable(format!("{name} {id}").trim_start(), error.reason()));
+                            continue;
+                        }
                     }
-                    Ok(Tip::Other(kind)) => {
-                        all.others.push((name, kind, id));
-                        continue;
-                    }
-                    Err(error) => {
-                        skipped.push(Skipped::unreadable(format!("{name} {id}").trim_start(), error.reason()));
-                        continue;
-                    }
-                },
+                }
             };
             let (tree, mut parents, date) = commit;
             if boundary(&id) {

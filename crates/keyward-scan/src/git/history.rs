@@ -203,8 +203,12 @@ impl Run<'_> {
     }
 
     fn commits(&self, memory: Option<&Memory>, messages: &mut Messages, skipped: &mut Vec<Skipped>) -> Commits {
-        let said: HashSet<ObjectId> =
-            memory.iter().flat_map(|memory| &memory.places).filter(|place| place.is_message()).map(|place| place.blob).collect();
+        let said: HashSet<ObjectId> = memory
+            .iter()
+            .flat_map(|memory| &memory.places)
+            .filter(|place| place.is_message())
+            .map(|place| place.blob)
+            .collect();
         let mut tips = self.repository.refs(skipped);
         // Logs name what was thrown away long ago: what is not there any more is not missed.
         let mut reader = Reader::new();
@@ -303,7 +307,12 @@ impl Run<'_> {
     }
 
     /// Says of each finding which commit brought it, in the order of commits, which goes along.
-    fn attribute(&self, results: Results, places: &Places, commit_of: &dyn Fn(u32) -> Option<ObjectId>) -> Vec<(u32, Found)> {
+    fn attribute(
+        &self,
+        results: Results,
+        places: &Places,
+        commit_of: &dyn Fn(u32) -> Option<ObjectId>,
+    ) -> Vec<(u32, Found)> {
         let mut all: Vec<_> = results.first.into_iter().filter(|(_, first)| first.verdict == Verdict::Report).collect();
         all.sort_by_cached_key(|((value, path, count), first)| {
             let finding = &first.found.finding;

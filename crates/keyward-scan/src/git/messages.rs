@@ -40,7 +40,8 @@ impl Messages {
         hits.retain(|hit| !scanner.is_misuse(hit));
         if !hits.is_empty() {
             let source = Source { path: &path, ..Source::default() };
-            self.found.extend(scanner.judge(&source, text, hits).into_iter().map(|(found, verdict)| (*id, found, verdict)));
+            self.found
+                .extend(scanner.judge(&source, text, hits).into_iter().map(|(found, verdict)| (*id, found, verdict)));
         }
     }
 

@@ -49,8 +49,7 @@ pub(super) fn call(text: &Text<'_>, call: usize, at: usize, found: &mut Vec<RawC
     let Ok(value) = std::str::from_utf8(&bytes[range.clone()]) else { return };
     let setting = Setting::of(&text.hint);
     let key = call >= PASSWORDS;
-    let worth =
-        if key { judge(Promise::Drawn, value, setting.made_up) } else { judge_sign_in(value, setting.made_up) };
+    let worth = if key { judge(Promise::Drawn, value, setting.made_up) } else { judge_sign_in(value, setting.made_up) };
     let (confidence, weak) = match worth {
         Worth::Nothing => return,
         Worth::Weak => (keyward_types::Confidence::Low, true),

@@ -242,7 +242,8 @@ fn single_quotes_of_yaml_have_escapes_of_their_own() {
 #[test]
 fn a_container_is_given_poor_passwords_too() {
     // As people have them; put together here, so that none stands in the source.
-    for poor in [["Sommer", "2023"], ["admin", "123"], ["Passw", "0rd!"], ["hunter", "22"]].map(|parts| parts.concat()) {
+    for poor in [["Sommer", "2023"], ["admin", "123"], ["Passw", "0rd!"], ["hunter", "22"]].map(|parts| parts.concat())
+    {
         for source in [
             format!("services:\n  db:\n    environment:\n      DB_PASSWORD: {poor}\n"),
             format!("services:\n  db:\n    environment:\n      - DB_PASSWORD={poor}\n"),
@@ -262,7 +263,10 @@ fn a_container_is_given_poor_passwords_too() {
 fn a_password_may_have_blanks() {
     let x = drawn();
     let (first, second) = x.split_at(9);
-    assert_eq!(one("a.py", &format!("password = \"{first} {second}\"")), (format!("{first} {second}"), Confidence::Low));
+    assert_eq!(
+        one("a.py", &format!("password = \"{first} {second}\"")),
+        (format!("{first} {second}"), Confidence::Low)
+    );
     for label in ["Password2 confirm1 again3", "at least 8 characters", "Type your password2"] {
         assert!(found("a.py", &format!("password = \"{label}\"")).is_empty(), "{label}");
     }
