@@ -7,7 +7,6 @@
 //! What was not read is said with a reason: `encrypted`, `too large`, `broken: …`.
 
 mod budget;
-mod bzip2;
 mod stream;
 mod tar;
 mod zip;

@@ -2,13 +2,14 @@
 
 use std::io::{self, Read};
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::budget::{Bounded, is_exhausted};
-use super::{Format, Opened, broken, bzip2, tar};
+use super::{Format, Opened, broken, tar};
 
 /// Memory that an xz or zstd stream may ask for as its window.
 const WINDOW: u64 = 128 << 20;
@@ -18,7 +19,7 @@ pub(crate) fn open(path: &str, bytes: &[u8], format: Format, opened: &mut Opened
     let reader: Box<dyn Read + '_> = match format {
         Format::Xz => Box::new(XzReader::new_mem_limit(bytes, true, (WINDOW >> 10) as u32)),
         Format::Zstd => Box::new(ZstdFrames { rest: bytes, frame: None }),
-        Format::Bzip2 => Box::new(bzip2::Decoder::new(bytes)),
+        Format::Bzip2 => Box::new(MultiBzDecoder::new(bytes)),
         _ => Box::new(MultiGzDecoder::new(bytes)),
     };
     let mut reader = Bounded { inner: reader, left: opened.budget.left(), read: 0 };
