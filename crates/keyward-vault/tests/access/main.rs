@@ -4,9 +4,11 @@
 mod alerts;
 mod elevation;
 mod kit;
+mod leases;
 mod networks;
 mod people;
 mod policies;
 mod provisioning;
 mod seen;
 mod tokens;
+mod virtual_keys;
