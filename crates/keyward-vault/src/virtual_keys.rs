@@ -223,7 +223,7 @@ impl Vault {
         records::load::<VirtualKey>(&self.store, id.as_bytes())?.ok_or_else(|| missing(id))
     }
 
-    fn sees_key(&self, actor: &Actor, key: &VirtualKey) -> Result<bool, Error> {
+    pub(crate) fn sees_key(&self, actor: &Actor, key: &VirtualKey) -> Result<bool, Error> {
         let me = actor.principal();
         Ok(key.owner == *me
             || self.may_list_vault(actor)

@@ -57,6 +57,18 @@ impl Budget {
     }
 }
 
+impl Budget {
+    /// When the window ends that this moment lies in; `None` for a budget that is never renewed.
+    pub fn window_end(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.window {
+            BudgetWindow::Day => Some(now.day_start().plus_days(1)),
+            // 32 days after its first a month is over.
+            BudgetWindow::Month => Some(now.month_start().plus_days(32).month_start()),
+            BudgetWindow::Total => None,
+        }
+    }
+}
+
 impl BudgetUnit {
     /// The word in the text.
     pub const fn as_str(self) -> &'static str {
@@ -195,5 +207,9 @@ mod tests {
         assert_eq!(start("1usd/day"), "2026-11-26T00:00:00.000Z");
         assert_eq!(start("1usd/month"), "2026-11-01T00:00:00.000Z");
         assert_eq!(start("1usd/total"), "1970-01-01T00:00:00.000Z");
+        let end = |text: &str| text.parse::<Budget>().unwrap().window_end(now).map(|end| end.to_string());
+        assert_eq!(end("1usd/day").as_deref(), Some("2026-11-27T00:00:00.000Z"));
+        assert_eq!(end("1usd/month").as_deref(), Some("2026-12-01T00:00:00.000Z"));
+        assert_eq!(end("1usd/total"), None);
     }
 }

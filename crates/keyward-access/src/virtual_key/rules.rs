@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Allow, BrowserOrigin, Budget, ModelGlob, RuleError};
+use super::{Allow, BrowserOrigin, Budget, BudgetUnit, BudgetWindow, ModelGlob, RuleError};
 use crate::Network;
 
 /// The rules of a key. What is empty or absent limits nothing.
@@ -66,6 +66,12 @@ impl KeyRules {
     /// For how many seconds a node that hears nothing goes on, where nothing else is said.
     pub const MAX_STALE: u32 = 30;
 
+    /// Every cap that is counted: the budgets, and the uses as one of requests for ever.
+    pub fn caps(&self) -> impl Iterator<Item = Budget> + '_ {
+        let uses = |amount| Budget { amount, unit: BudgetUnit::Requests, window: BudgetWindow::Total };
+        self.budgets.iter().copied().chain(self.uses.map(uses))
+    }
+
     /// Whether they are rules at all: no list is endless, no limit is nothing.
     ///
     /// # Errors
@@ -100,7 +106,7 @@ impl KeyRules {
         if let Some(tag) = self.tags.iter().find(|tag| tag.is_empty() || tag.len() > LONGEST || !plain(tag)) {
             return fail("tag", tag, "it has 1 to 64 visible characters");
         }
-        let mut windows: Vec<_> = self.budgets.iter().map(|budget| (budget.unit, budget.window)).collect();
+        let mut windows: Vec<_> = self.caps().map(|budget| (budget.unit, budget.window)).collect();
         windows.sort_unstable();
         match windows.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(_) => fail("budgets", "…", "there is one of each unit in each time"),

@@ -11,4 +11,5 @@ mod policies;
 mod provisioning;
 mod seen;
 mod tokens;
+mod usage;
 mod virtual_keys;
