@@ -21,6 +21,7 @@ mod connection;
 mod connection_tls;
 mod detect;
 mod document;
+mod gateway;
 mod generate;
 mod jwt;
 mod letters;
@@ -35,6 +36,7 @@ mod url;
 
 pub use connection::{ConnectionString, Host, Tls};
 pub use detect::public_part;
+pub use gateway::{ErrorShape, Inject, Meter, Price, Reader};
 pub use generate::{GenerateError, Generated, Profile, Source, generate};
 pub use keyward_types::Confidence;
 pub use letters::{bits_after, looks_random};
