@@ -120,10 +120,7 @@ fn inject(file: &File) -> String {
         return String::from("None");
     }
     let errors = file.inject.as_ref().map(|own| own.errors).unwrap_or_default();
-    format!(
-        "Some(Inject {{ base_url: {base_url:?}, forms: &[{}], errors: ErrorShape::{errors:?} }})",
-        forms.join(", ")
-    )
+    format!("Some(Inject {{ base_url: {base_url:?}, forms: &[{}], errors: ErrorShape::{errors:?} }})", forms.join(", "))
 }
 
 fn metered(file: &File, meter: &Meter) -> String {

@@ -93,6 +93,15 @@ impl Meter {
     }
 }
 
+/// What a service's official SDK has in its base URL beyond where the gateway sends requests: `/v1` for
+/// OpenAI, nothing for most.
+pub fn sdk_path(id: &str) -> &'static str {
+    let Some(service) = crate::provider(id) else { return "" };
+    let sent = service.send.and_then(|send| send.base_url);
+    let injected = service.inject.and_then(|inject| inject.base_url);
+    sent.zip(injected).and_then(|(sent, injected)| sent.strip_prefix(injected)).unwrap_or("")
+}
+
 /// Whether a text fits a pattern in which `*` is any run of characters.
 fn fits(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
@@ -122,6 +131,11 @@ mod tests {
         assert_eq!(input("gpt-4o-2024-05-13"), Some(5_000_000), "this one cost more");
         assert_eq!(input("gpt-4o-mini"), Some(150_000));
         assert_eq!(input("gpt-4o-unheard-of"), None);
+    }
+
+    #[test]
+    fn an_sdk_brings_along_what_its_base_url_has_more() {
+        assert_eq!(["openai", "anthropic", "supabase", "nobody"].map(sdk_path), ["/v1", "", "", ""]);
     }
 
     #[test]

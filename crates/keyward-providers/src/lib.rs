@@ -36,7 +36,7 @@ mod url;
 
 pub use connection::{ConnectionString, Host, Tls};
 pub use detect::public_part;
-pub use gateway::{ErrorShape, Inject, Meter, Price, Reader};
+pub use gateway::{ErrorShape, Inject, Meter, Price, Reader, sdk_path};
 pub use generate::{GenerateError, Generated, Profile, Source, generate};
 pub use keyward_types::Confidence;
 pub use letters::{bits_after, looks_random};

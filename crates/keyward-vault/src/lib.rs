@@ -122,7 +122,7 @@ pub use keyward_store::{Changes, Watch};
 pub use later::Unopened;
 pub use lead::Lead;
 pub use line::Line;
-pub use live_keys::{KeyLookup, LiveKey, LiveKeys, LiveRoute};
+pub use live_keys::{KeyLookup, LiveKey, LiveKeys, LiveRoute, SpelledPlace};
 pub use log::{Anchor, LogLine, Standing};
 pub use matching::{Holder, MatchRecord, MatchRow, Window};
 pub use offline::{LONGEST_OFFLINE, OfflineUse};

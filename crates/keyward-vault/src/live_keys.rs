@@ -3,6 +3,7 @@
 //! with each change of who may do what, and never on the way of a request.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyward_access::{
@@ -72,6 +73,23 @@ pub struct LiveRoute {
     pub version: Version,
     /// The one before it, while it is labelled so and lives: for services that still know only that.
     pub previous: Option<Version>,
+}
+
+/// What a secret is called, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpelledPlace {
+    /// Its project.
+    pub project: ProjectName,
+    /// Its environment.
+    pub environment: EnvironmentName,
+    /// Its name.
+    pub name: SecretName,
+}
+
+impl fmt::Display for SpelledPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.project, self.environment, self.name)
+    }
 }
 
 /// Finds out by what a presented text is known, without a store: for the tables of a gateway.
@@ -342,6 +360,28 @@ impl Vault {
     pub(crate) fn scope_of(&self, key: &VirtualKey) -> Result<Scope, Error> {
         let missing = || Error::Refused(format!("the environment of the virtual key `{}` is gone", key.name));
         self.scope_at(key.project, key.environment)?.ok_or_else(missing)
+    }
+
+    /// The same for whoever shows it; `None` when it is gone.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn key_place(&self, key: &VirtualKey) -> Result<Option<Scope>, Error> {
+        self.scope_at(key.project, key.environment)
+    }
+
+    /// What a secret is called that a virtual key stands for, and where it is; `None` when it is gone.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn spelled_place(&self, place: &Place) -> Result<Option<SpelledPlace>, Error> {
+        let Some(row) = records::load::<Head>(&self.store, &place.key())? else { return Ok(None) };
+        let scope = self.scope_at(place.project, place.environment)?;
+        Ok(scope.map(|scope| SpelledPlace {
+            project: scope.project.name,
+            environment: scope.environment.name,
+            name: row.record.name,
+        }))
     }
 
     fn scope_at(

@@ -30,6 +30,8 @@ pub struct NewVirtualKey {
     pub rules: KeyRules,
     /// From when on it is dead; `None`: when it is revoked, or with the token that makes it.
     pub expires_at: Option<Timestamp>,
+    /// Whether gateways know how to send a key to such a service: what is in the way, where they do not.
+    pub service: fn(&KeyRoute) -> Result<(), String>,
 }
 
 /// A secret that a virtual key is to stand for.
@@ -74,6 +76,7 @@ impl Vault {
             let loaded = self.usable(actor, scope, &wanted.secret, action, &told)?;
             self.refuse_unusable(&account, &loaded)?;
             let route = self.route_to(actor, wanted, &loaded, &told)?;
+            (new.service)(&route).map_err(Error::Refused)?;
             told = told.with(&format!("secret {}", route.provider), spelled(&loaded, &route));
             routes.push(route);
         }

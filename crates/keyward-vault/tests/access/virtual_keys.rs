@@ -32,7 +32,14 @@ impl Shop {
     pub(crate) fn wanted(&self, name: &str) -> NewVirtualKey {
         let secrets = vec![NewRoute { secret: SECRET.parse().unwrap(), provider: None, upstream: None }];
         let owner = Some(self.bot.principal.clone());
-        NewVirtualKey { name: login(name), owner, secrets, rules: KeyRules::default(), expires_at: None }
+        NewVirtualKey {
+            name: login(name),
+            owner,
+            secrets,
+            rules: KeyRules::default(),
+            expires_at: None,
+            service: |_| Ok(()),
+        }
     }
 
     pub(crate) fn make(&self, actor: &Actor, new: NewVirtualKey) -> Result<(PlainToken, VirtualKey), Error> {
