@@ -318,3 +318,21 @@ fn each_change_of_a_key_is_one_entry_and_replays() {
     assert_eq!(actions, expected.map(|action| (action, Outcome::Allowed)));
     vault.verify(None).unwrap();
 }
+
+#[test]
+fn records_of_children_are_cleared_away_a_week_after_their_end_and_their_parents_stay() {
+    let shop = Shop::new(85);
+    let vault = &shop.team.desk.vault;
+    let (_, parent) = shop.made("chat");
+    for _ in 0..3 {
+        vault.mint_child_key(&shop.ada(), &parent.id, NewChild::default()).unwrap();
+    }
+    let lead = vault.lead("here", std::time::Duration::from_secs(60)).unwrap().unwrap();
+    assert_eq!(vault.sweep_virtual_keys(&lead).unwrap(), 0);
+    shop.team.desk.clock.advance(8 * DAY);
+    let (kept, _) = vault.mint_child_key(&shop.ada(), &parent.id, NewChild::default()).unwrap();
+    assert_eq!(vault.sweep_virtual_keys(&lead).unwrap(), 3);
+    assert_eq!(vault.virtual_key(&shop.ada(), &parent.id).unwrap().1, 1);
+    assert!(shop.serves(&kept));
+    vault.verify(None).unwrap();
+}
