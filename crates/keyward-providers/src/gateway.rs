@@ -1,5 +1,6 @@
 //! What the gateway takes from the catalogue: where a service's requests go, in which form the key is put
 //! in, what of its answers is read, and what calls cost.
+//! Services that it lacks are described by their operator in the same words ([`OwnService`](crate::OwnService)).
 
 use crate::SendPlace;
 
@@ -103,7 +104,7 @@ pub fn sdk_path(id: &str) -> &'static str {
 }
 
 /// Whether a text fits a pattern in which `*` is any run of characters.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut left) = text.strip_prefix(first) else { return false };
     let mut parts: Vec<&str> = rest.split('*').collect();
