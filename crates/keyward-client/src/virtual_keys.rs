@@ -44,15 +44,10 @@ impl VirtualKeys<'_> {
         new: NewVirtualKeyInfo,
     ) -> Result<MadeVirtualKey> {
         let secrets = new.secrets.into_iter().map(route).collect::<Result<_>>()?;
-        let new = NewVirtualKey {
-            name: new.name,
-            owner,
-            secrets,
-            rules: rules(&new.rules)?,
-            expires_at: new.expires_at,
-            service: reachable,
-        };
-        self.made(self.vault.create_virtual_key(self.actor, scope, new)?)
+        let new =
+            NewVirtualKey { name: new.name, owner, secrets, rules: rules(&new.rules)?, expires_at: new.expires_at };
+        let service = |route: &KeyRoute| self.reachable(route);
+        self.made(self.vault.create_virtual_key(self.actor, scope, new, &service)?)
     }
 
     pub(crate) fn rotate(&self, id: &str, grace_seconds: u32) -> Result<MadeVirtualKey> {
@@ -110,6 +105,26 @@ impl VirtualKeys<'_> {
             .collect()
     }
 
+    /// Whether a gateway knows how to send a key to this service, and where it is.
+    fn reachable(&self, route: &KeyRoute) -> std::result::Result<(), String> {
+        let id = &route.provider;
+        let Some(service) = provider(id) else {
+            return Err(format!(
+                "there is no service `{id}` in the catalogue: `keyward provider list` shows what there is"
+            ));
+        };
+        let Some(inject) = &service.inject else {
+            return Err(format!(
+                "the catalogue does not say how {} takes its key, so that no gateway sends it",
+                service.name
+            ));
+        };
+        match inject.needs_upstream() && route.upstream.is_none() {
+            true => Err(format!("{} has an address for each account: say which (upstream)", service.name)),
+            false => Ok(()),
+        }
+    }
+
     fn made(&self, (token, key): (PlainToken, VirtualKey)) -> Result<MadeVirtualKey> {
         let text = Bytes::new(token.expose().as_bytes().to_vec());
         Ok(MadeVirtualKey { text, virtual_key: self.info(&key)? })
@@ -156,26 +171,6 @@ fn route(secret: KeySecretInfo) -> Result<NewRoute> {
     let upstream = secret.upstream.map(|text| text.parse()).transpose();
     let upstream = upstream.map_err(|error: keyward_access::RuleError| Failure::usage(error.to_string()))?;
     Ok(NewRoute { secret: name, provider: secret.provider, upstream })
-}
-
-/// Whether a gateway knows how to send a key to this service, and where it is.
-fn reachable(route: &KeyRoute) -> std::result::Result<(), String> {
-    let id = &route.provider;
-    let Some(service) = provider(id) else {
-        return Err(format!(
-            "there is no service `{id}` in the catalogue: `keyward provider list` shows what there is"
-        ));
-    };
-    let Some(inject) = &service.inject else {
-        return Err(format!(
-            "the catalogue does not say how {} takes its key, so that no gateway sends it",
-            service.name
-        ));
-    };
-    match inject.needs_upstream() && route.upstream.is_none() {
-        true => Err(format!("{} has an address for each account: say which (upstream)", service.name)),
-        false => Ok(()),
-    }
 }
 
 fn rules(info: &KeyRulesInfo) -> Result<KeyRules> {

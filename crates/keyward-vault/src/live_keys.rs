@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use keyward_access::{
     Caller, Cause, IdentityKind, KeyState, Login, Network, Protected as _, TokenHash, TokenRecord, UpstreamUrl,
@@ -155,6 +155,8 @@ pub(crate) struct KeyTable {
     /// One look at a time.
     looking: Mutex<()>,
     told: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
+    /// Services beside the catalogue's that this process's gateway sends keys to.
+    own_services: OnceLock<BTreeSet<String>>,
 }
 
 #[derive(Default)]
@@ -252,6 +254,18 @@ impl Vault {
     /// By what virtual keys are found in the tables of a gateway.
     pub fn key_lookup(&self) -> KeyLookup {
         KeyLookup(Arc::clone(&self.ring))
+    }
+
+    /// Makes known which services beside the catalogue's this process's gateway sends keys to, once, when it
+    /// starts: virtual keys may be made for them.
+    pub fn also_serve(&self, services: BTreeSet<String>) {
+        // Who starts twice has said it before.
+        let _ = self.keys.own_services.set(services);
+    }
+
+    /// Whether it sends keys to this one.
+    pub fn also_serves(&self, service: &str) -> bool {
+        self.keys.own_services.get().is_some_and(|services| services.contains(service))
     }
 
     /// Calls `tell` after each change that [`Vault::live_keys`] may show, in this process, before whoever

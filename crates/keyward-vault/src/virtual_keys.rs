@@ -30,8 +30,6 @@ pub struct NewVirtualKey {
     pub rules: KeyRules,
     /// From when on it is dead; `None`: when it is revoked, or with the token that makes it.
     pub expires_at: Option<Timestamp>,
-    /// Whether gateways know how to send a key to such a service: what is in the way, where they do not.
-    pub service: fn(&KeyRoute) -> Result<(), String>,
 }
 
 /// A secret that a virtual key is to stand for.
@@ -50,7 +48,8 @@ pub struct NewRoute {
 const LONGEST_GRACE: i64 = 7 * 24 * 60 * 60 * 1000;
 
 impl Vault {
-    /// Makes a virtual key; its text is in the answer and nowhere else.
+    /// Makes a virtual key; its text is in the answer and nowhere else. `service` says what keeps a gateway
+    /// from sending a key to such a service, if anything does.
     ///
     /// # Errors
     /// [`Error::Refused`] for rules that are none, for an owner who may not use the secrets, and when it
@@ -61,6 +60,7 @@ impl Vault {
         actor: &Actor,
         scope: &Scope,
         new: NewVirtualKey,
+        service: &dyn Fn(&KeyRoute) -> Result<(), String>,
     ) -> Result<(PlainToken, VirtualKey), Error> {
         let action = ActionName::VirtualKeyCreate;
         let owner = new.owner.clone().unwrap_or_else(|| actor.principal().clone());
@@ -76,7 +76,7 @@ impl Vault {
             let loaded = self.usable(actor, scope, &wanted.secret, action, &told)?;
             self.refuse_unusable(&account, &loaded)?;
             let route = self.route_to(actor, wanted, &loaded, &told)?;
-            (new.service)(&route).map_err(Error::Refused)?;
+            service(&route).map_err(Error::Refused)?;
             told = told.with(&format!("secret {}", route.provider), spelled(&loaded, &route));
             routes.push(route);
         }

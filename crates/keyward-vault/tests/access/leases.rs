@@ -92,9 +92,8 @@ fn when_nothing_can_be_recorded_there_is_no_lease() {
         secrets: vec![route],
         rules: KeyRules::default(),
         expires_at: None,
-        service: |_| Ok(()),
     };
-    house.vault.create_virtual_key(&house.actor, &house.scope, new).unwrap();
+    house.vault.create_virtual_key(&house.actor, &house.scope, new, &|_| Ok(())).unwrap();
     let live = house.vault.live_keys().unwrap();
     let route = &live.all().next().unwrap().routes[0];
     let wanted = [(route.place, route.version)];

@@ -32,18 +32,11 @@ impl Shop {
     pub(crate) fn wanted(&self, name: &str) -> NewVirtualKey {
         let secrets = vec![NewRoute { secret: SECRET.parse().unwrap(), provider: None, upstream: None }];
         let owner = Some(self.bot.principal.clone());
-        NewVirtualKey {
-            name: login(name),
-            owner,
-            secrets,
-            rules: KeyRules::default(),
-            expires_at: None,
-            service: |_| Ok(()),
-        }
+        NewVirtualKey { name: login(name), owner, secrets, rules: KeyRules::default(), expires_at: None }
     }
 
     pub(crate) fn make(&self, actor: &Actor, new: NewVirtualKey) -> Result<(PlainToken, VirtualKey), Error> {
-        self.team.desk.vault.create_virtual_key(actor, &self.team.scope("production"), new)
+        self.team.desk.vault.create_virtual_key(actor, &self.team.scope("production"), new, &|_| Ok(()))
     }
 
     pub(crate) fn made(&self, name: &str) -> (PlainToken, VirtualKey) {
@@ -267,7 +260,7 @@ fn a_backend_makes_children_with_the_right_to_use_one_secret_and_no_other() {
     let (child, minted) = vault.mint_child_key(&backend, &parent.id, NewChild::default()).unwrap();
     assert!(shop.serves(&child));
     assert!(is_denied(vault.mint_child_key(&scoped("use:shop/production/DB_URL"), &parent.id, NewChild::default())));
-    assert!(vault.create_virtual_key(&backend, &shop.team.scope("production"), shop.wanted("x")).is_err());
+    assert!(vault.create_virtual_key(&backend, &shop.team.scope("production"), shop.wanted("x"), &|_| Ok(())).is_err());
     assert!(vault.rotate_virtual_key(&backend, &parent.id, 0).is_err());
     vault.revoke_token(&shop.ada(), minted.made_with.as_deref().unwrap()).unwrap();
     assert!(!shop.serves(&child), "what a token made ends with it");
@@ -335,4 +328,16 @@ fn records_of_children_are_cleared_away_a_week_after_their_end_and_their_parents
     assert_eq!(vault.virtual_key(&shop.ada(), &parent.id).unwrap().1, 1);
     assert!(shop.serves(&kept));
     vault.verify(None).unwrap();
+}
+
+#[test]
+fn what_a_gateway_cannot_send_is_no_key() {
+    let shop = Shop::new(86);
+    let vault = &shop.team.desk.vault;
+    let refused = |_: &keyward_access::KeyRoute| Err("no gateway sends that".to_owned());
+    let made = vault.create_virtual_key(&shop.ada(), &shop.team.scope("production"), shop.wanted("chat"), &refused);
+    assert!(matches!(made, Err(Error::Refused(why)) if why == "no gateway sends that"));
+    assert!(!vault.also_serves("billing"));
+    vault.also_serve(["billing".to_owned()].into());
+    assert!(vault.also_serves("billing") && !vault.also_serves("other"));
 }
