@@ -61,7 +61,8 @@ impl Vault {
     fn places_of(&self, keys: &crate::LiveKeys, wanted: BTreeSet<(Vec<u8>, Version)>) -> Vec<(Place, Version)> {
         let mut places = Vec::with_capacity(wanted.len());
         let mut left = wanted;
-        for route in keys.all().flat_map(|live| &live.routes) {
+        // A trap serves nobody.
+        for route in keys.all().filter(|live| !live.key.rules.canary).flat_map(|live| &live.routes) {
             for version in std::iter::once(route.version).chain(route.previous) {
                 if left.remove(&(route.place.key(), version)) {
                     places.push((route.place, version));

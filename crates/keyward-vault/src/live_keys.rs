@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use keyward_access::{
-    Caller, Cause, IdentityKind, KeyState, Login, Network, Protected as _, TokenHash, TokenRecord, UpstreamUrl,
+    Budget, Caller, Cause, IdentityKind, KeyState, Login, Network, Protected as _, TokenHash, TokenRecord, UpstreamUrl,
     VirtualKey, authorize,
 };
 use keyward_types::token::{PlainToken, TokenKind};
@@ -106,6 +106,14 @@ impl KeyLookup {
     }
 }
 
+impl LiveKey {
+    /// Every cap that a request is held to, and whose it is: the key's own, and those of its ancestors.
+    pub fn caps(&self) -> impl Iterator<Item = (&VirtualKey, Budget)> {
+        let family = std::iter::once(&self.key).chain(&self.ancestors);
+        family.flat_map(|one| one.rules.caps().map(move |cap| (&**one, cap)))
+    }
+}
+
 impl Default for LiveKeys {
     fn default() -> Self {
         Self { as_of: Timestamp(0), keys: BTreeMap::new(), next_end: None, serial: 0 }
@@ -168,17 +176,13 @@ struct Kept {
 }
 
 /// What has to be looked at anew.
+#[derive(Default)]
 enum Stale {
+    #[default]
     Everything,
     /// Who may do what, or a secret; and these keys.
     Standing(HashSet<String>),
     Keys(HashSet<String>),
-}
-
-impl Default for Stale {
-    fn default() -> Self {
-        Self::Everything
-    }
 }
 
 impl KeyTable {

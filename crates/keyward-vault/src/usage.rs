@@ -100,6 +100,8 @@ pub struct UsageRow {
 const HOUR: i64 = 60 * 60 * 1000;
 /// Models that are told apart, a key, node and hour: whoever makes up names makes no rows.
 const MODELS: usize = 64;
+/// Denials of who has no key that are told apart in one commit.
+const STRANGERS: usize = 64;
 /// Longest name of a model, in bytes.
 const LONGEST: usize = 128;
 /// What all others are called together.
@@ -184,7 +186,7 @@ impl Vault {
             let telling = Telling::new(ActionName::SecretUse, object).via(keyward_audit::Via::Gateway).count(n);
             tell(Telling { version: Some(version), ..telling }.names(self.names_of_key(key)?));
         }
-        for denial in denials {
+        for denial in &bounded(denials) {
             tell(self.told_denial(denial, denial.key.and_then(|id| keys[id].as_ref()))?);
         }
         let Some(mut change) = change else { return Ok(()) };
@@ -311,6 +313,27 @@ fn by_version<'a>(calls: &[UsageCall<'a>]) -> BTreeMap<(&'a str, SecretId, Versi
         *counts.entry((call.key, call.secret, call.version)).or_default() += call.counts.requests;
     }
     counts
+}
+
+/// Denials of strangers from many networks are told of together: whoever has networks makes no entries.
+fn bounded<'a>(denials: &[GatewayDenial<'a>]) -> Vec<GatewayDenial<'a>> {
+    let (known, mut strangers): (Vec<_>, Vec<_>) = denials.iter().cloned().partition(|denial| denial.key.is_some());
+    // Those who knock most are named.
+    strangers.sort_by_key(|denial| std::cmp::Reverse(denial.count));
+    let rest = strangers.split_off(strangers.len().min(STRANGERS));
+    let mut others: BTreeMap<(&str, i64), u64> = BTreeMap::new();
+    for denial in &rest {
+        *others.entry((denial.reason, denial.second)).or_default() += denial.count;
+    }
+    let others = others.into_iter().map(|((reason, second), count)| GatewayDenial {
+        key: None,
+        network: Some(OTHERS.to_owned()),
+        reason,
+        canary: false,
+        second,
+        count,
+    });
+    known.into_iter().chain(strangers).chain(others).collect()
 }
 
 /// A model by its name, or by none once there are too many of them.

@@ -5,7 +5,7 @@
 use keyward_access::{KeyRules, Permit, TokenHash, VirtualKey, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::token::{PlainToken, TokenKind};
-use keyward_types::{PrincipalId, Timestamp, Use, is_plain};
+use keyward_types::{Operation, PrincipalId, Timestamp, Use, is_plain};
 
 use crate::actor::Actor;
 use crate::change::{Change, Telling};
@@ -44,7 +44,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Refused`] where it would be wider than its parent, which names the rule, and for a dead
-    /// parent; [`Error::Missing`], [`Error::Denied`].
+    /// parent; [`Error::Missing`]; [`Error::Denied`], also for a token that changes nothing.
     pub fn mint_child_key(
         &self,
         actor: &Actor,
@@ -60,6 +60,10 @@ impl Vault {
         let names = key_names(&scope, &parent.name, &account).with("parent", &*parent.id);
         let now = self.tools.clock.now();
         self.refuse_dead(&parent, now)?;
+        if actor.caller.restriction().is_some_and(|restriction| restriction.read_only) {
+            let denial = self.denial(actor, Operation::Write, scope.object(self.id()));
+            return Err(self.denied(actor, denial, action, names));
+        }
         if self.lineage_of(&parent)?.len() >= GENERATIONS {
             return Err(Error::Refused(format!("a virtual key has at most {GENERATIONS} generations")));
         }

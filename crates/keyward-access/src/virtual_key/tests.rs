@@ -1,4 +1,5 @@
 use keyward_types::{SecretId, VaultId};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -57,4 +58,39 @@ fn a_key_has_each_service_once() {
 fn a_record_reads_itself_back() {
     let text = serde_json::to_string(&key()).unwrap();
     assert_eq!(serde_json::from_str::<VirtualKey>(&text).unwrap(), key());
+}
+
+/// What one text says is said by one text.
+fn written<T>(text: &str)
+where
+    T: std::str::FromStr<Err = RuleError> + fmt::Display,
+{
+    if let Ok(rule) = text.parse::<T>() {
+        assert_eq!(rule.to_string(), text);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_rule_is_written_as_it_was_read(
+        text in "\\PC{0,40}",
+        rule in "(POST |GET |PUT)?(/[a-z*.%]{0,4}){0,4}",
+        url in "https?://[a-z0-9.:\\[\\]@-]{0,16}(/[a-z.*]{0,3}){0,2}",
+    ) {
+        for text in [&text, &rule, &url] {
+            written::<Allow>(text);
+            written::<PathGlob>(text);
+            written::<ModelGlob>(text);
+            written::<BrowserOrigin>(text);
+            written::<UpstreamUrl>(text);
+        }
+    }
+
+    #[test]
+    fn a_budget_means_what_it_is_written_as(text in "[0-9]{1,12}(\\.[0-9]{1,7})?(usd|tokens|requests|eur)/(day|month|total|week)") {
+        if let Ok(budget) = text.parse::<Budget>() {
+            prop_assert!(budget.amount > 0);
+            prop_assert_eq!(budget.to_string().parse::<Budget>(), Ok(budget));
+        }
+    }
 }

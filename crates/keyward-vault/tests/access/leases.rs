@@ -81,6 +81,16 @@ fn the_version_before_is_leased_as_long_as_it_is_the_previous_one() {
 }
 
 #[test]
+fn a_trap_is_leased_nothing() {
+    let shop = Shop::new(95);
+    let trap = KeyRules { canary: true, ..KeyRules::default() };
+    shop.make(&shop.ada(), NewVirtualKey { rules: trap, ..shop.wanted("bait") }).unwrap();
+    let wanted = wanted(&shop);
+    assert_eq!(wanted.len(), 1, "a gateway has to know it to be alarmed");
+    assert!(shop.team.desk.vault.lease_for_gateway("one", &wanted).unwrap().is_empty());
+}
+
+#[test]
 fn when_nothing_can_be_recorded_there_is_no_lease() {
     let switch = Switch::default();
     let house = TestVault::over(94, |engine| Box::new(Brittle::new(engine, &switch)));

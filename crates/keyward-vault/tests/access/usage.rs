@@ -105,6 +105,27 @@ fn what_was_turned_away_is_told_by_reason_and_a_trap_is_an_alarm() {
 }
 
 #[test]
+fn whoever_knocks_from_everywhere_makes_few_entries_and_none_is_lost() {
+    let shop = Shop::new(109);
+    let vault = &shop.team.desk.vault;
+    let denials: Vec<_> = (0..5_000)
+        .map(|n| GatewayDenial {
+            key: None,
+            network: Some(format!("10.{}.{}.0/24", n / 256, n % 256)),
+            reason: "no key",
+            canary: false,
+            second: 1_700_000_000,
+            count: 1,
+        })
+        .collect();
+    let before = vault.log(0, 1000).unwrap().len();
+    vault.record_usage("one", &[], &denials).unwrap();
+    let told = vault.log(0, 1000).unwrap().split_off(before);
+    assert_eq!(told.len(), 65);
+    assert_eq!(told.iter().filter_map(|line| line.entry.count).sum::<u64>(), 5_000);
+}
+
+#[test]
 fn of_a_thousand_who_ask_at_once_ten_get_what_ten_may_have() {
     let shop = Shop::new(105);
     let key = with_rules(&shop, r#"{"uses":10,"strict":true}"#);

@@ -228,7 +228,8 @@ fn a_child_is_within_its_parent_and_short() {
     assert_eq!((minted.rules.rpm, minted.rules.models.len()), (Some(6), 1), "what it does not name is inherited");
     assert_eq!(minted.expires_at, Some(Timestamp(shop.now().0 + 60 * 60 * 1000)));
     let live = vault.live_keys().unwrap();
-    assert_eq!(live.by_id(&minted.id).unwrap().ancestors[0].rules.budgets.len(), 1, "its parent's budgets are spent");
+    let caps: Vec<_> = live.by_id(&minted.id).unwrap().caps().map(|(whose, cap)| (whose.id.clone(), cap)).collect();
+    assert_eq!(caps, [(parent.id.clone(), "5usd/day".parse().unwrap())], "its parent's budgets are spent");
     assert!(is_refused(vault.mint_child_key(&shop.ada(), &parent.id, child(r#"{"models":["*"]}"#))));
     let long = NewChild { lives: Some(DAY + 1), ..NewChild::default() };
     assert!(is_refused(vault.mint_child_key(&shop.ada(), &parent.id, long)));
@@ -259,6 +260,9 @@ fn a_backend_makes_children_with_the_right_to_use_one_secret_and_no_other() {
     let backend = scoped("use:shop/production/CHAT_KEY");
     let (child, minted) = vault.mint_child_key(&backend, &parent.id, NewChild::default()).unwrap();
     assert!(shop.serves(&child));
+    let read_only = keyward_vault::NewToken { read_only: true, ..keyward_vault::NewToken::default() };
+    let looks_on = shop.team.with_token(&shop.team.token(&shop.ada(), read_only).unwrap()).unwrap();
+    assert!(is_denied(vault.mint_child_key(&looks_on, &parent.id, NewChild::default())), "a key is a change");
     assert!(is_denied(vault.mint_child_key(&scoped("use:shop/production/DB_URL"), &parent.id, NewChild::default())));
     assert!(vault.create_virtual_key(&backend, &shop.team.scope("production"), shop.wanted("x"), &|_| Ok(())).is_err());
     assert!(vault.rotate_virtual_key(&backend, &parent.id, 0).is_err());

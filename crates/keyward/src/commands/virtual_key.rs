@@ -223,7 +223,11 @@ fn found(desk: &dyn Desk, text: &str) -> Result<VirtualKeyInfo> {
     match (live.as_slice(), named.as_slice()) {
         ([one], _) => Ok((**one).clone()),
         ([], [one]) => Ok((*one).clone()),
-        ([], []) => shown::by_id(&keys, text, "virtual key", |key| &key.id).cloned(),
+        // Children are in no list, and have an id.
+        ([], []) => match shown::by_id(&keys, text, "virtual key", |key| &key.id) {
+            Ok(key) => Ok(key.clone()),
+            Err(missing) => desk.virtual_key(text.to_owned()).map(|detail| detail.virtual_key).map_err(|_| missing),
+        },
         _ => Err(Failure::usage(format!("there are several virtual keys `{text}`"))
             .hint("name one by its id: `keyward virtual-key list` shows them")),
     }
