@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use schema::{Detect, File, Send, Verify};
+use schema::{Detect, File, Form, Inject, Meter, Price, Send, Verify};
 
 fn main() {
     println!("cargo::rerun-if-changed=data");
@@ -48,7 +48,7 @@ fn provider(out: &mut String, file: &File) {
     writeln!(
         out,
         "Provider {{ id: {:?}, name: {:?}, homepage: {:?}, console: {:?}, hosts: &{:?}, schemes: &{:?}, \
-         rotation: RotationClass::{:?}, env: &[{}], send: {}, verify: {}, manage: Manage {{ create: {:?}, list: {:?}, \
+         rotation: RotationClass::{:?}, env: &[{}], send: {}, inject: {}, meter: {}, verify: {}, manage: Manage {{ create: {:?}, list: {:?}, \
          disable: {:?}, delete: {:?}, note: {:?} }}, detect: &{} }},",
         file.id,
         file.name,
@@ -59,6 +59,8 @@ fn provider(out: &mut String, file: &File) {
         file.rotation,
         env.join(", "),
         file.send.as_ref().map_or_else(|| String::from("None"), |one| send(file, one)),
+        inject(file),
+        file.meter.as_ref().map_or_else(|| String::from("None"), |meter| metered(file, meter)),
         file.verify.as_ref().map_or_else(|| String::from("None"), verify),
         file.manage.create,
         file.manage.list,
@@ -85,13 +87,78 @@ fn variables(out: &mut String, files: &[File]) {
 }
 
 fn send(file: &File, send: &Send) -> String {
-    let place = match (&send.header, &send.query, send.basic) {
-        (Some(header), None, None) => format!("Header({header:?}, {:?})", send.prefix),
+    format!("Some(Send {{ base_url: {:?}, place: {} }})", send.base_url, place(file, &form_of(send)))
+}
+
+fn form_of(send: &Send) -> Form {
+    let Send { header, prefix, query, basic, .. } = send;
+    Form { header: header.clone(), prefix: prefix.clone(), query: query.clone(), basic: *basic }
+}
+
+fn place(file: &File, form: &Form) -> String {
+    let place = match (&form.header, &form.query, form.basic) {
+        (Some(header), None, None) => format!("Header({header:?}, {:?})", form.prefix),
         (None, Some(query), None) => format!("Query({query:?})"),
         (None, None, Some(basic)) => format!("Basic(Basic::{basic:?})"),
-        _ => panic!("{}: `send` needs exactly one of header, query and basic", file.id),
+        _ => panic!("{}: a key is sent by exactly one of header, query and basic", file.id),
     };
-    format!("Some(Send {{ base_url: {:?}, place: SendPlace::{place} }})", send.base_url)
+    format!("SendPlace::{place}")
+}
+
+/// What `inject` says, and else `send`: whoever knows how a key is sent can send it.
+fn inject(file: &File) -> String {
+    let sent = file.send.as_ref();
+    let base_url = file.inject.as_ref().and_then(|own| own.base_url.as_ref());
+    let base_url = base_url.or_else(|| sent.and_then(|send| send.base_url.as_ref()));
+    let own: &[Form] = file.inject.as_ref().map_or(&[], |Inject { forms, .. }| forms);
+    let forms: Vec<String> = match (own, sent) {
+        ([], Some(send)) => vec![place(file, &form_of(send))],
+        (own, _) => own.iter().map(|form| place(file, form)).collect(),
+    };
+    if forms.is_empty() {
+        assert!(file.inject.is_none(), "{}: `inject` says no place for the key, and `send` neither", file.id);
+        return String::from("None");
+    }
+    let errors = file.inject.as_ref().map(|own| own.errors).unwrap_or_default();
+    format!("Some(Inject {{ base_url: {base_url:?}, forms: &[{}], errors: ErrorShape::{errors:?} }})", forms.join(", "))
+}
+
+fn metered(file: &File, meter: &Meter) -> String {
+    assert!(
+        meter.prices.is_empty() || meter.as_of.is_some() && meter.source.is_some(),
+        "{}: prices have a date and a source",
+        file.id
+    );
+    let all = meter.prices.iter().flat_map(|price| price.models.iter().map(move |model| (model, price)));
+    let mut all: Vec<(&String, &Price)> = all.collect();
+    // A name before a pattern, and a longer pattern before a shorter one.
+    all.sort_by_key(|(model, _)| (model.contains('*'), std::cmp::Reverse(model.len()), (*model).clone()));
+    let prices: Vec<String> = all.iter().map(|(model, one)| format!("({model:?}, {})", price(file, one))).collect();
+    format!(
+        "Some(Meter {{ reader: Reader::{:?}, as_of: {:?}, source: {:?}, prices: &[{}] }})",
+        meter.reader,
+        meter.as_of,
+        meter.source,
+        prices.join(", ")
+    )
+}
+
+fn price(file: &File, price: &Price) -> String {
+    let micro = |dollars: f64| {
+        let micro = (dollars * 1_000_000.0).round();
+        assert!((0.0..1e12).contains(&micro), "{}: {dollars} is no price", file.id);
+        assert!((micro / 1_000_000.0 - dollars).abs() < 1e-9, "{}: {dollars} has more than six places", file.id);
+        micro as u64
+    };
+    format!(
+        "Price {{ input: {}, cached: {}, cache_write: {}, output: {}, call: {}, max_output: {:?} }}",
+        micro(price.input),
+        micro(price.cached.unwrap_or(price.input)),
+        micro(price.cache_write.unwrap_or(price.input)),
+        micro(price.output),
+        micro(price.call),
+        price.max_output,
+    )
 }
 
 fn verify(verify: &Verify) -> String {

@@ -74,6 +74,8 @@ pub enum SystemTask {
     Match,
     /// Opens the vault on a node for whoever gave enough shares.
     Seal,
+    /// Applies secrets to requests of those who hold virtual keys.
+    Gateway,
 }
 
 impl SystemTask {
@@ -89,6 +91,7 @@ impl SystemTask {
             Self::Requests => "requests",
             Self::Match => "match",
             Self::Seal => "seal",
+            Self::Gateway => "gateway",
         })
     }
 }
@@ -156,7 +159,7 @@ impl Caller {
         let operations = match task {
             SystemTask::Rekey | SystemTask::Match => vec![Operation::Use],
             SystemTask::Door | SystemTask::Requests | SystemTask::Seal => vec![],
-            SystemTask::Alert | SystemTask::Provider => vec![Operation::Use],
+            SystemTask::Alert | SystemTask::Provider | SystemTask::Gateway => vec![Operation::Use],
             SystemTask::Expiry => vec![Operation::List],
             SystemTask::Review => vec![Operation::List, Operation::Administer],
         };

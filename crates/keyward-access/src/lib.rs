@@ -34,6 +34,7 @@ mod role;
 mod scope;
 mod session;
 mod token;
+mod virtual_key;
 
 pub use bounds::Bounds;
 pub use caller::{Caller, Standing, SystemTask};
@@ -53,3 +54,7 @@ pub use role::{Role, RoleBinding, Subject};
 pub use scope::{ScopeError, ScopeText, Secrets, TokenScope};
 pub use session::{Session, SessionFault, SessionKind};
 pub use token::{TokenFault, TokenHash, TokenRecord};
+pub use virtual_key::{
+    Allow, BrowserOrigin, Budget, BudgetUnit, BudgetWindow, KeyRoute, KeyRules, KeyState, Method, ModelGlob, PathGlob,
+    PreviousHash, RuleError, UpstreamUrl, VirtualKey,
+};

@@ -89,6 +89,11 @@ impl TokenHash {
         self.0.ct_eq(&presented.0).into()
     }
 
+    /// The bytes, for a table in memory that finds a record by what was presented.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// A hash that no token has, to compare with where there is no record.
     pub const NOBODYS: Self = Self([0; 32]);
 }

@@ -150,6 +150,22 @@ names! {
         TokenRevoke = "token.revoke",
         /// A token was used, or was to be used.
         TokenUse = "token.use",
+        /// A virtual key was made.
+        VirtualKeyCreate = "virtual-key.create",
+        /// A narrower virtual key was made of one.
+        VirtualKeyMint = "virtual-key.mint",
+        /// A virtual key got another text; the old one serves for a while or not at all.
+        VirtualKeyRotate = "virtual-key.rotate",
+        /// A virtual key was revoked, with its children.
+        VirtualKeyRevoke = "virtual-key.revoke",
+        /// A virtual key that is a trap was shown to a gateway.
+        VirtualKeyAlarm = "virtual-key.alarm",
+        /// Virtual keys that died long ago were cleared away.
+        VirtualKeySweep = "virtual-key.sweep",
+        /// A gateway turned requests away.
+        GatewayDeny = "gateway.deny",
+        /// A gateway reserved a part of a budget, or gave back what it did not spend.
+        BudgetReserve = "budget.reserve",
         /// Somebody asked for more rights.
         ElevateRequest = "elevate.request",
         /// A second person gave them.

@@ -177,7 +177,7 @@ impl Access<'_> {
         self.elevation_info(&self.vault.break_glass(self.actor, &reach, ask.seconds, &ask.reason)?)
     }
 
-    fn principal(&self, login: &Login) -> Result<PrincipalId> {
+    pub(crate) fn principal(&self, login: &Login) -> Result<PrincipalId> {
         Ok(self.vault.account_named(self.actor, login)?.principal)
     }
 

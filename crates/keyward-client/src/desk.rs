@@ -1,7 +1,7 @@
 //! Every call, listed once.
 
 use keyward_access::{Login, Network};
-use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotId, Version};
+use keyward_types::{EnvironmentName, KnownSecret, ProjectName, SecretName, SlotId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::access_wire::{
@@ -12,6 +12,9 @@ use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSin
 use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
+};
+use crate::virtual_key_wire::{
+    MadeVirtualKey, NewChildKeyInfo, NewVirtualKeyInfo, UsageInfo, VirtualKeyDetail, VirtualKeyInfo,
 };
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
@@ -280,4 +283,19 @@ desk! {
     add_trust / AddTrust (login: Login, new: NewTrustInfo) -> TrustInfo;
     /// Ends a trust, with every token that was given for it.
     remove_trust / RemoveTrust (login: Login, id: String) -> TrustInfo;
+
+    /// One's own virtual keys and those of one's programs; all of them for who may list the vault.
+    virtual_keys / VirtualKeys () -> Vec<VirtualKeyInfo>;
+    /// One virtual key, with its children and budgets.
+    virtual_key / VirtualKey (id: String) -> VirtualKeyDetail;
+    /// Makes a virtual key; its text is in the answer and nowhere else.
+    create_virtual_key / CreateVirtualKey (at: Where, new: NewVirtualKeyInfo) -> MadeVirtualKey;
+    /// Gives a virtual key another text; the old one serves for so many seconds more.
+    rotate_virtual_key / RotateVirtualKey (id: String, grace_seconds: u32) -> MadeVirtualKey;
+    /// Makes a narrower key of one.
+    mint_virtual_key / MintVirtualKey (id: String, new: NewChildKeyInfo) -> MadeVirtualKey;
+    /// Revokes a virtual key with its children.
+    revoke_virtual_key / RevokeVirtualKey (id: String) -> VirtualKeyInfo;
+    /// What virtual keys were used for, in whole days in UTC.
+    usage / Usage (from: Timestamp, to: Timestamp) -> Vec<UsageInfo>;
 }

@@ -148,6 +148,7 @@ impl From<VaultError> for Failure {
                     "group" => failure.hint("`keyward group list` shows what there is"),
                     "policy" => failure.hint("`keyward policy list` shows what there is"),
                     "token" => failure.hint("`keyward token list` shows what there is"),
+                    "virtual key" => failure.hint("`keyward virtual-key list` shows what there is"),
                     "role binding" => failure.hint("`keyward role list` shows what there is"),
                     "finding" => failure.hint("`keyward finding list` shows what there is"),
                     "identity provider" => failure.hint("`keyward identity-provider list` shows what there is"),

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use keyward_access::{Caller, Identity, Login, Network};
-use keyward_types::{EnvironmentName, Head, KnownSecret, Operation, ProjectName, Secret, SecretName, SlotId, Version};
+use keyward_types::{
+    EnvironmentName, Head, KnownSecret, Operation, ProjectName, Secret, SecretName, SlotId, Timestamp, Version,
+};
 use keyward_vault::{
     Actor, AgeRecipient, Edit, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Once,
     Opened, Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
@@ -23,6 +25,10 @@ use crate::team::Team;
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
+use crate::virtual_key_wire::{
+    MadeVirtualKey, NewChildKeyInfo, NewVirtualKeyInfo, UsageInfo, VirtualKeyDetail, VirtualKeyInfo,
+};
+use crate::virtual_keys::VirtualKeys;
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LineInfo, LogLineInfo, NamedVersion,
     NewSecret, NewSlotInfo, OfflineUse, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status,
@@ -100,6 +106,10 @@ impl LocalDesk {
 
     fn vouched(&self) -> Identities<'_> {
         Identities { vault: &self.vault, actor: &self.actor }
+    }
+
+    fn of_gateways(&self) -> VirtualKeys<'_> {
+        VirtualKeys { vault: &self.vault, actor: &self.actor }
     }
 
     fn access(&self) -> Access<'_> {
@@ -575,6 +585,36 @@ impl Desk for LocalDesk {
 
     fn revoke_token(&self, id: String) -> Result<TokenInfo> {
         self.access().revoke_token(&id)
+    }
+
+    fn virtual_keys(&self) -> Result<Vec<VirtualKeyInfo>> {
+        self.of_gateways().list()
+    }
+
+    fn virtual_key(&self, id: String) -> Result<VirtualKeyDetail> {
+        self.of_gateways().show(&id)
+    }
+
+    fn create_virtual_key(&self, at: Where, new: NewVirtualKeyInfo) -> Result<MadeVirtualKey> {
+        let scope = self.scope(&at, Operation::Use)?;
+        let owner = new.account.as_ref().map(|login| self.access().principal(login)).transpose()?;
+        self.of_gateways().create(&scope, owner, new)
+    }
+
+    fn rotate_virtual_key(&self, id: String, grace_seconds: u32) -> Result<MadeVirtualKey> {
+        self.of_gateways().rotate(&id, grace_seconds)
+    }
+
+    fn mint_virtual_key(&self, id: String, new: NewChildKeyInfo) -> Result<MadeVirtualKey> {
+        self.of_gateways().mint(&id, new)
+    }
+
+    fn revoke_virtual_key(&self, id: String) -> Result<VirtualKeyInfo> {
+        self.of_gateways().revoke(&id)
+    }
+
+    fn usage(&self, from: Timestamp, to: Timestamp) -> Result<Vec<UsageInfo>> {
+        self.of_gateways().usage(from, to)
     }
 
     fn elevations(&self) -> Result<Vec<ElevationInfo>> {

@@ -1,7 +1,7 @@
 //! The local desk's calls about leavers: facts are gathered, a plan is made of them, and what
 //! people do about it goes on record.
 
-use keyward_access::{Identity, Login, Session, TokenRecord};
+use keyward_access::{Identity, Login, Session, TokenRecord, VirtualKey};
 use keyward_lifecycle::offboarding::{self, Credential, CredentialSort, Facts, Part, Reach, Through};
 use keyward_types::{Clock, PrincipalId};
 use keyward_vault::{Actor, Readable, Settlement, Source, Task, TaskAbout, Vault};
@@ -80,11 +80,12 @@ impl Team<'_> {
         Ok(OffboardingInfo { account: login.clone(), disabled_at: account.disabled_at, plan, tasks })
     }
 
-    /// Tokens and, as long as the account lives, sessions: they end with it.
+    /// Tokens, virtual keys and, as long as the account lives, sessions: they end with it.
     fn credentials(&self, leaver: &PrincipalId) -> Result<Vec<Credential>> {
         let tokens = self.vault.tokens_known_to(self.actor, leaver)?.into_iter().map(credential);
         let sessions = self.vault.sessions_seen(self.actor, leaver)?.into_iter().map(session);
-        Ok(tokens.chain(sessions).collect())
+        let keys = self.vault.virtual_keys_known_to(self.actor, leaver)?.into_iter().map(virtual_key);
+        Ok(tokens.chain(sessions).chain(keys).collect())
     }
 }
 
@@ -117,6 +118,20 @@ fn session(session: Session) -> Credential {
         last_used: Some(session.last_seen),
         expires_at: Some(session.expires_at),
         revoked_at: None,
+    }
+}
+
+fn virtual_key(key: VirtualKey) -> Credential {
+    Credential {
+        id: key.id,
+        sort: CredentialSort::VirtualKey,
+        name: key.name.to_string(),
+        owner: key.owner,
+        made_by: key.created_by,
+        created_at: key.created_at,
+        last_used: None,
+        expires_at: key.expires_at,
+        revoked_at: key.revoked_at,
     }
 }
 

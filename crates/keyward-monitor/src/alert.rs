@@ -97,6 +97,8 @@ kinds! {
     ExpiringSecrets = "expiring_secrets",
     /// An alert sink does not take alerts any more.
     ChannelDead = "channel_dead",
+    /// Somebody showed a virtual key that is a trap.
+    TrapSprung = "trap_sprung",
     /// Work that keyward does by itself fails.
     JobFailed = "job_failed",
     /// Somebody tries whether alerts arrive.

@@ -45,6 +45,12 @@ pub fn alert_of(entry: &Entry<'_>) -> Option<Alert> {
             let text = format!("the vault is opened in the name of `{}` now", entry.who().called());
             entry.alert(AlertKind::NewAdmin, Severity::Critical, &text)
         }
+        "virtual-key.alarm" => {
+            let name = entry.more.get("name").map_or("?", String::as_str);
+            let from = entry.more.get("from").map_or("an unknown network", String::as_str);
+            let text = format!("somebody in {from} has the virtual key `{name}`, which is a trap");
+            entry.of_key(entry.alert(AlertKind::TrapSprung, Severity::Critical, &text))
+        }
         "sign-in.lock" => {
             let text = format!("sign-ins of `{}` failed so often that they are locked", entry.who().called());
             entry.alert(AlertKind::FailedSignIns, Severity::Critical, &text)
@@ -91,6 +97,16 @@ impl Entry<'_> {
         }
     }
 
+    /// An alert about the virtual key that the entry names.
+    fn of_key(&self, alert: Alert) -> Alert {
+        let Some(id) = self.more.get("virtual_key") else { return alert };
+        let subject = Subject::new("virtual key", id);
+        match self.more.get("name") {
+            Some(name) => Alert { subject: subject.named(name), ..alert },
+            None => Alert { subject, ..alert },
+        }
+    }
+
     /// The node that an entry names.
     fn node(&self) -> Subject {
         Subject::new("node", self.more.get("node").map_or("keyward", String::as_str))
@@ -121,6 +137,15 @@ mod tests {
         let more = more.iter().map(|(noun, name)| ((*noun).to_owned(), (*name).to_owned())).collect();
         let (time, about) = (Timestamp(0), Some("shop/production"));
         alert_of(&Entry { index: 7, time, action, outcome, principal: "user:a", count, about, more: &more })
+    }
+
+    #[test]
+    fn a_trap_that_is_sprung_is_an_alert_about_its_key() {
+        let more = [("virtual_key", "0123456789ab"), ("name", "bait"), ("from", "192.0.2.0/24")];
+        let alert = told("virtual-key.alarm", "denied", &more).unwrap();
+        assert_eq!((alert.kind, alert.severity), (AlertKind::TrapSprung, Severity::Critical));
+        assert_eq!(alert.subject, Subject::new("virtual key", "0123456789ab").named("bait"));
+        assert_eq!(alert.text, "somebody in 192.0.2.0/24 has the virtual key `bait`, which is a trap");
     }
 
     #[test]

@@ -3,6 +3,8 @@ use std::sync::OnceLock;
 use keyward_types::{Access, Confidence, Kind};
 use regex_lite::Regex;
 
+use crate::gateway::{ErrorShape, Inject, Meter, Price, Reader};
+
 /// A service whose keys we know.
 #[derive(Debug)]
 pub struct Provider {
@@ -24,6 +26,10 @@ pub struct Provider {
     pub env: &'static [(&'static str, Kind)],
     /// How a key is sent with a request.
     pub send: Option<Send>,
+    /// How the gateway sends a key; `None`: it does not.
+    pub inject: Option<Inject>,
+    /// What the gateway reads in answers, and what calls cost.
+    pub meter: Option<Meter>,
     /// How the service is asked whether a key lives.
     pub verify: Option<Verify>,
     /// How keys are made, held back and ended.

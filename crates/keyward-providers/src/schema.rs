@@ -33,6 +33,10 @@ pub struct File {
     pub env: BTreeMap<String, Kind>,
     /// How a key is sent with a request.
     pub send: Option<Send>,
+    /// How the gateway sends a key, where that is not as `send` has it.
+    pub inject: Option<Inject>,
+    /// What the gateway reads in answers, and what calls cost.
+    pub meter: Option<Meter>,
     /// How the service is asked whether a key lives.
     pub verify: Option<Verify>,
     /// How keys are made, held back and ended.
@@ -58,6 +62,88 @@ pub struct Send {
     pub query: Option<String>,
     /// HTTP basic authentication, with the key as this part.
     pub basic: Option<Basic>,
+}
+
+/// How the gateway sends a key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inject {
+    /// What stands before the path of a request: `https://api.example.com`. What an official SDK has
+    /// as its base URL may have a path more, which its requests bring along. Default: that of `send`.
+    pub base_url: Option<String>,
+    /// The places of the key, all of which are filled. Default: that of `send`.
+    #[serde(default)]
+    pub forms: Vec<Form>,
+    /// The shape of errors that its SDKs read.
+    #[serde(default)]
+    pub errors: ErrorShape,
+}
+
+/// One place of a key, by exactly one of `header`, `query` and `basic`, as in [`Send`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Form {
+    pub header: Option<String>,
+    pub prefix: String,
+    pub query: Option<String>,
+    pub basic: Option<Basic>,
+}
+
+/// What the gateway reads in answers, and what calls cost.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meter {
+    /// Whose answers they are like.
+    pub reader: Reader,
+    /// The day on which the prices were read: `2026-11-26`. Needed where there are prices.
+    pub as_of: Option<String>,
+    /// Where they were read.
+    pub source: Option<String>,
+    /// Prices, by model.
+    #[serde(default)]
+    pub prices: Vec<Price>,
+}
+
+/// What calls of some models cost, in US dollars: for a million tokens, or (`call`) for one call or search.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Their names; a `*` is any run of characters. A name that stands as it is goes before a pattern.
+    pub models: Vec<String>,
+    pub input: f64,
+    pub output: f64,
+    /// Tokens of input that the service had in its cache. Default: as `input`.
+    pub cached: Option<f64>,
+    /// Tokens of input that it puts there. Default: as `input`.
+    pub cache_write: Option<f64>,
+    #[serde(default)]
+    pub call: f64,
+    /// The most tokens that an answer has, where a request says nothing.
+    pub max_output: Option<u64>,
+}
+
+/// As `crate::Reader`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Reader {
+    OpenAi,
+    Anthropic,
+    Cohere,
+    Gemini,
+}
+
+/// As `crate::ErrorShape`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum ErrorShape {
+    OpenAi,
+    Anthropic,
+    Cohere,
+    Google,
+    Qdrant,
+    PostgRest,
+    #[default]
+    Plain,
 }
 
 /// As `crate::Basic`.

@@ -89,8 +89,9 @@ fn a_sample_has_one_of_its_anchors() {
 #[test]
 fn requests_are_to_https_addresses_of_the_service() {
     for provider in providers() {
-        let urls = [provider.send.and_then(|send| send.base_url), provider.verify.map(|verify| verify.request)];
-        for url in urls.into_iter().flatten() {
+        let sent = [provider.send.and_then(|send| send.base_url), provider.inject.and_then(|inject| inject.base_url)];
+        let urls = sent.into_iter().chain([provider.verify.map(|verify| verify.request)]);
+        for url in urls.flatten() {
             let url = url.split_once(' ').map_or(url, |(_, url)| url);
             let host = url.strip_prefix("https://").unwrap_or_else(|| panic!("{}: `{url}`", provider.id));
             let host = host.split('/').next().unwrap_or_default().split(':').next().unwrap_or_default();

@@ -136,7 +136,8 @@ fn reused() -> Problem {
 /// Whether an answer to a change here, by its path below `/api/v1`, holds what is shown once: a
 /// token, a signing secret.
 fn shows_once(path: &str) -> bool {
-    matches!(path, "/tokens" | "/alert-sinks")
+    let of_a_key = path.starts_with("/virtual-keys/") && (path.ends_with("/rotate") || path.ends_with("/children"));
+    matches!(path, "/tokens" | "/alert-sinks") || path.ends_with("/virtual-keys") || of_a_key
 }
 
 /// A request whose key is taken. Without an answer the key is free again.

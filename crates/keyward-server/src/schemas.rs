@@ -50,6 +50,28 @@ fn form(schema: &str, field: &str) -> Option<Value> {
         ("Metadata", "kind") => one_of(Kind::ALL),
         ("Metadata", "access") => one_of([Access::ReadOnly, Access::ReadWrite, Access::Admin, Access::Public]),
         ("Metadata", "rotate_every_days" | "max_versions") | ("NewToken", "uses") => json!({ "minimum": 1 }),
+        ("NewVirtualKey", "name") => login(),
+        ("NewKeySecret", "secret") => name(),
+        ("NewKeySecret", "provider") => service(),
+        ("NewKeySecret", "upstream") => {
+            json!({ "maxLength": 512, "pattern": "^https://[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$" })
+        }
+        ("NewChildKey", "providers") => json!({ "maxItems": 16, "items": service() }),
+        ("NewChildKey", "seconds") => json!({ "minimum": 1, "maximum": 86_400 }),
+        ("NewChildKey", "subject") => json!({ "minLength": 1, "maxLength": 100, "pattern": "^[A-Za-z0-9@._-]+$" }),
+        ("KeyRotation", "grace_seconds") => json!({ "maximum": 604_800 }),
+        ("KeyRules", "rpm" | "tpm" | "parallel" | "uses") => json!({ "minimum": 1 }),
+        ("KeyRules", "max_stale") => json!({ "minimum": 1, "maximum": 3600 }),
+        ("KeyRules", "allow") => {
+            some("^((GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) )?/[a-z0-9]+(/[a-z0-9]+)*(/\\*\\*?)?$")
+        }
+        ("KeyRules", "models") => some("^[A-Za-z0-9._-]+\\*?$"),
+        ("KeyRules", "origins") => some("^https://[a-z0-9]([a-z0-9-]*[a-z0-9])?$"),
+        ("KeyRules", "networks") => some("^(10\\.0\\.0\\.0/8|192\\.0\\.2\\.[0-9]|2001:db8::/32)$"),
+        ("KeyRules", "tags") => some("^[A-Za-z0-9._-]+$"),
+        ("KeyRules", "budgets") => {
+            json!({ "maxItems": 1, "items": { "type": "string", "pattern": "^[1-9][0-9]{0,8}(usd|tokens|requests)/(day|month)$" } })
+        }
         ("NewTrust", "seconds") => json!({ "minimum": 60, "maximum": 3600 }),
         ("NewTrust" | "NewProvider", "issuer") => {
             json!({ "minLength": 1, "maxLength": 512, "pattern": "^https://[a-z0-9.-]+(/[A-Za-z0-9._/-]*)?$" })
@@ -81,8 +103,19 @@ fn in_query(name: &str) -> Option<Value> {
         "names" => json!({ "minLength": 1 }),
         "name" => json!({ "minLength": 1, "maxLength": 256 }),
         "state" => states(),
+        "from" | "to" => json!({ "format": "date-time" }),
         _ => return None,
     })
+}
+
+/// A service, by the catalogue's id.
+fn service() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[a-z0-9-]+$" })
+}
+
+/// A list of texts that look like this.
+fn some(pattern: &str) -> Value {
+    json!({ "maxItems": 64, "items": { "type": "string", "minLength": 1, "maxLength": 64, "pattern": pattern } })
 }
 
 /// One segment of a name.

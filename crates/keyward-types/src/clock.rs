@@ -41,6 +41,25 @@ impl Timestamp {
         Self(self.0.saturating_add(days.saturating_mul(Self::DAY)))
     }
 
+    /// Midnight UTC before it.
+    #[must_use]
+    pub fn day_start(self) -> Self {
+        Self(self.0.div_euclid(Self::DAY) * Self::DAY)
+    }
+
+    /// Midnight UTC before the first day of its month; of a moment beyond all calendars that of its day.
+    #[must_use]
+    pub fn month_start(self) -> Self {
+        let day = self.day_start();
+        match jiff::Timestamp::from_millisecond(day.0) {
+            Ok(moment) => {
+                let day_of_month = jiff::tz::TimeZone::UTC.to_datetime(moment).date().day();
+                day.plus_days(1 - i64::from(day_of_month))
+            }
+            Err(_) => day,
+        }
+    }
+
     /// Whole days from `earlier` to this moment; negative when it is later.
     pub fn days_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0).div_euclid(Self::DAY)

@@ -58,9 +58,22 @@ impl PlainToken {
     /// # Errors
     /// When there is no randomness.
     pub fn generate(kind: TokenKind, random: &dyn Random) -> Result<Self, RandomError> {
+        Self::made(kind, "", random)
+    }
+
+    /// One of the same kind and id with another secret.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn renewed(kind: TokenKind, id: &str, random: &dyn Random) -> Result<Self, RandomError> {
+        let fits = id.len() == ID && id.bytes().all(|b| b.is_ascii_alphanumeric());
+        Self::made(kind, if fits { id } else { "" }, random)
+    }
+
+    fn made(kind: TokenKind, id: &str, random: &dyn Random) -> Result<Self, RandomError> {
         let mut text = Zeroizing::new(String::with_capacity(PREFIX + ID + SECRET + CHECKSUM));
-        text.push_str(&format!("kw{}_", kind.letter()));
-        base62(&mut text, ID + SECRET, random)?;
+        text.push_str(&format!("kw{}_{id}", kind.letter()));
+        base62(&mut text, ID - id.len() + SECRET, random)?;
         let sum = checksum(text.as_bytes());
         text.push_str(&sum);
         Ok(Self { text, kind })
@@ -183,6 +196,16 @@ mod tests {
         assert!(again.caveats().is_none());
         let shown = format!("{token:?}");
         assert!(shown.contains(token.id()) && !shown.contains(&token.expose()[16..46]));
+    }
+
+    #[test]
+    fn a_renewed_token_keeps_its_id_alone() {
+        let random = crate::token::tests::Counting;
+        let token = PlainToken::generate(TokenKind::Virtual, &random).unwrap();
+        let again = PlainToken::renewed(TokenKind::Virtual, token.id(), &random).unwrap();
+        assert_eq!(again.id(), token.id());
+        assert_ne!(again.expose(), token.expose());
+        assert_eq!(again.expose().parse::<PlainToken>().unwrap(), again);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use keyward_types::{Action, EnvironmentName, ProjectName, Record, SecretName, Ve
 
 use crate::actor::Actor;
 use crate::crypto::Key;
+use crate::live_keys::KeyTable;
 use crate::records::{self, KeyMark, StoredKey};
 use crate::roster::Known;
 use crate::{Error, Once, Vault};
@@ -181,6 +182,7 @@ impl<'a> Change<'a> {
         let once = self.once();
         let batch = self.into_batch()?;
         let changed: Vec<(String, Vec<u8>)> = batch.changes().iter().filter_map(of_access).collect();
+        let of_keys: Vec<(String, Vec<u8>)> = batch.changes().iter().filter_map(of_keys).collect();
         let committed = vault.store.commit(batch).map_err(|error| vault.refused(error))?;
         if let Some(birth) = birth {
             birth.settle();
@@ -189,6 +191,9 @@ impl<'a> Change<'a> {
             once.settle();
         }
         vault.known.forget(&changed);
+        if vault.keys.note(&of_keys) {
+            vault.tell_of_keys();
+        }
         Ok(committed)
     }
 
@@ -261,11 +266,21 @@ pub(crate) fn replaced(error: keyward_store::Error) -> Error {
 
 /// Where a change lies, if it is of what decides who may do what.
 fn of_access(change: &keyward_store::Change) -> Option<(String, Vec<u8>)> {
-    let (collection, key) = match change {
+    let (collection, key) = place_of(change);
+    Known::concerns(collection).then(|| (collection.to_owned(), key.to_vec()))
+}
+
+/// The same of what decides which virtual keys serve, and with what.
+fn of_keys(change: &keyward_store::Change) -> Option<(String, Vec<u8>)> {
+    let (collection, key) = place_of(change);
+    KeyTable::concerns(collection).then(|| (collection.to_owned(), key.to_vec()))
+}
+
+fn place_of(change: &keyward_store::Change) -> (&str, &[u8]) {
+    match change {
         keyward_store::Change::Put(put) => (&put.collection, &put.key),
         keyward_store::Change::Delete(delete) => (&delete.collection, &delete.key),
-    };
-    Known::concerns(collection).then(|| (collection.clone(), key.clone()))
+    }
 }
 
 impl Told {

@@ -45,6 +45,9 @@ impl Vault {
         if changes.collections.iter().any(|collection| collection == StoredKey::COLLECTION) {
             self.refresh_keys()?;
         }
+        if self.keys.note_collections(changes.collections.iter().map(String::as_str)) {
+            self.tell_of_keys();
+        }
         Ok(())
     }
 
@@ -55,7 +58,10 @@ impl Vault {
     pub fn catch_up_with_all(&self) -> Result<(), Error> {
         self.refresh_access();
         self.take_header(self.header_lock())?;
-        self.refresh_keys()
+        self.refresh_keys()?;
+        self.keys.note_all();
+        self.tell_of_keys();
+        Ok(())
     }
 
     /// Takes over the store's header, for whoever may hold it or what its holder waits for: while

@@ -120,6 +120,7 @@ impl Vault {
             // Its uses may be counted down meanwhile, which does not matter to a dead token.
             change.put(&TokenRecord { revoked_at: Some(now), ..token.record.clone() });
         }
+        self.revoke_keys_in(&mut change, principal, now)?;
         self.end_sessions_in(&mut change, principal, None)?;
         change.delete::<Invite>(principal.as_str().as_bytes().to_vec());
         change.commit().map_err(|error| raced(error, called(&account)))?;

@@ -119,6 +119,16 @@ impl Lease {
     /// How long a lease lasts.
     pub const SECONDS: i64 = 60;
 
+    /// When a lease ends that begins now.
+    pub(crate) fn end(now: Timestamp) -> Timestamp {
+        Timestamp(now.0 + Self::SECONDS * 1000)
+    }
+
+    /// From when on it applies nothing.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+
     /// Applies the value; `None` once the lease is over.
     pub fn apply<R>(&self, now: Timestamp, apply: impl FnOnce(&[u8]) -> R) -> Option<R> {
         (now < self.until).then(|| apply(self.value.expose()))
@@ -388,8 +398,17 @@ impl Vault {
     /// # Errors
     /// [`Error::WrongProof`] when the proof is for another secret or version.
     pub fn lease(&self, proof: Recorded<Permit<Use>>, sealed: &Sealed) -> Result<Lease, Error> {
-        let value = self.open_proven(proof.into_object(), sealed)?;
-        Ok(Lease { value, until: Timestamp(self.tools.clock.now().0 + Lease::SECONDS * 1000) })
+        self.lease_until(proof, sealed, Lease::end(self.tools.clock.now()))
+    }
+
+    /// The same until this moment.
+    pub(crate) fn lease_until(
+        &self,
+        proof: Recorded<Permit<Use>>,
+        sealed: &Sealed,
+        until: Timestamp,
+    ) -> Result<Lease, Error> {
+        Ok(Lease { value: self.open_proven(proof.into_object(), sealed)?, until })
     }
 
     fn open_proven(&self, object: Object, sealed: &Sealed) -> Result<Secret<Vec<u8>>, Error> {

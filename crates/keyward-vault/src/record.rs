@@ -37,6 +37,8 @@ pub enum Via {
     Copy,
     /// It does not leave: keyward applies it itself.
     Inside,
+    /// It does not leave the gateway, which sends it to its service alone.
+    Gateway,
 }
 
 impl<A: Action> Recorded<Permit<A>> {
@@ -63,7 +65,7 @@ impl Via {
             Self::Run => ActionName::SecretRun,
             Self::Export => ActionName::SecretExport,
             Self::Copy => ActionName::SecretCopy,
-            Self::Inside => ActionName::SecretUse,
+            Self::Inside | Self::Gateway => ActionName::SecretUse,
         }
     }
 
@@ -74,6 +76,7 @@ impl Via {
             Self::Export => keyward_audit::Via::Export,
             Self::Copy => keyward_audit::Via::Copy,
             Self::Inside => keyward_audit::Via::System,
+            Self::Gateway => keyward_audit::Via::Gateway,
         }
     }
 
@@ -82,7 +85,8 @@ impl Via {
             Self::Read | Self::Copy => Some(HoldingKind::Read),
             Self::Run => Some(HoldingKind::Run),
             Self::Export => Some(HoldingKind::Export),
-            Self::Inside => None,
+            // A gateway's holding is as long as its lease (`gateway_leases.rs`).
+            Self::Inside | Self::Gateway => None,
         }
     }
 }
@@ -144,7 +148,7 @@ impl Vault {
     ) -> Result<Vec<Recorded<Permit<A>>>, Error> {
         // The types already keep uses and disclosures apart at the opener; the log must not mix
         // them up either.
-        debug_assert_eq!(via == Via::Inside, A::OPERATION != Operation::Read);
+        debug_assert_eq!(matches!(via, Via::Inside | Via::Gateway), A::OPERATION != Operation::Read);
         if permits.is_empty() {
             return Ok(Vec::new());
         }
@@ -212,6 +216,9 @@ impl Vault {
                 }
                 None => change.insert(Change::told(self, actor, telling)),
             };
+            if via == Via::Gateway {
+                self.extend_holding(change, actor, place, version, now)?;
+            }
             holdings.push(match (A::OPERATION, via.holding()) {
                 (Operation::Read, Some(kind)) => {
                     // What is kept does not end with the child that it was read for.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keyward_access::{
-    About, Caller, Facts, Identity, Object, RoleBinding, SecretFacts, Standing, Subject, TokenRecord,
+    About, Caller, Facts, Identity, Object, RoleBinding, SecretFacts, Standing, Subject, TokenRecord, VirtualKey,
 };
 use keyward_types::{GroupId, Operation, PrincipalId, SecretId, Timestamp};
 
@@ -186,6 +186,17 @@ impl Vault {
         let mut tokens = plain(records::scan::<TokenRecord>(&self.store, &[])?);
         tokens.retain(|token| token.owner == *person || token.created_by == *person);
         Ok(tokens)
+    }
+
+    /// The same of virtual keys. Children are left out: they die within a day.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list the vault; when the store refuses.
+    pub fn virtual_keys_known_to(&self, actor: &Actor, person: &PrincipalId) -> Result<Vec<VirtualKey>, Error> {
+        self.permit_list_vault(actor)?;
+        let mut keys = plain(records::scan::<VirtualKey>(&self.store, &[])?);
+        keys.retain(|key| key.parent.is_none() && (key.owner == *person || key.created_by == *person));
+        Ok(keys)
     }
 }
 

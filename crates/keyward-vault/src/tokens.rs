@@ -41,7 +41,7 @@ pub struct NewToken {
 /// How long a token lives at most.
 pub(crate) const LONGEST_DAYS: i64 = 366;
 /// How far the clock of whoever names a token's end may be ahead.
-const SKEW: i64 = 5 * 60 * 1000;
+pub(crate) const SKEW: i64 = 5 * 60 * 1000;
 
 /// How exactly the last use is known.
 const HOUR: i64 = 60 * 60 * 1000;
@@ -247,7 +247,7 @@ impl Vault {
     }
 
     /// Whether the token with which this one was made lives, and the one before it.
-    fn ancestors_live(&self, record: &Arc<TokenRecord>, now: Timestamp) -> Result<bool, Error> {
+    pub(crate) fn ancestors_live(&self, record: &Arc<TokenRecord>, now: Timestamp) -> Result<bool, Error> {
         let mut record = Arc::clone(record);
         for _ in 0..GENERATIONS {
             let Some(parent) = &record.made_with else { return Ok(true) };

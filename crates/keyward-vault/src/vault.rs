@@ -15,6 +15,7 @@ use crate::counting::Counting;
 use crate::crypto::Key;
 use crate::door::Door;
 use crate::header::{FORMAT, Header, SystemKeys};
+use crate::live_keys::KeyTable;
 use crate::record::Turns;
 use crate::records::{self, Environment, Project, StoredKey, stored_key_key};
 use crate::ring::KeyRing;
@@ -31,6 +32,7 @@ pub struct Vault {
     pub(crate) counting: Arc<Counting>,
     pub(crate) known: Known,
     pub(crate) door: Door,
+    pub(crate) keys: KeyTable,
     births: Mutex<()>,
     header: Mutex<Header>,
     /// None for whoever has just made the vault: he had the root before there was a slot.
@@ -150,6 +152,7 @@ impl Vault {
             counting: Arc::default(),
             known: Known::default(),
             door: Door::default(),
+            keys: KeyTable::default(),
             births: Mutex::default(),
             header: Mutex::new(header),
             opener: None,

@@ -101,6 +101,8 @@ commands! {
     Role => role,
     Policy => policy,
     Token => token,
+    VirtualKey => virtual_key,
+    Usage => usage,
     Elevate => elevate,
     Onboard => onboard,
     Offboard => offboard,

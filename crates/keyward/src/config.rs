@@ -42,6 +42,8 @@ pub(crate) struct Config {
     /// Where the session's message bus listens, if there is one.
     session_bus: Option<String>,
     session_folder: Option<PathBuf>,
+    /// `KEYWARD_GATEWAY`: where clients reach the gateway.
+    gateway: Option<String>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the binary's config, where the environment is read")]
@@ -122,7 +124,13 @@ impl Config {
             machine: machine(),
             session_bus: session_bus(),
             session_folder: folder("XDG_RUNTIME_DIR").filter(|folder| folder.is_dir()),
+            gateway: text("KEYWARD_GATEWAY"),
         }
+    }
+
+    /// Where clients reach the gateway, without a `/` at its end.
+    pub(crate) fn gateway(&self) -> &str {
+        self.gateway.as_deref().unwrap_or("http://127.0.0.1:8201").trim_end_matches('/')
     }
 
     /// The workload that this is, where the environment says so.

@@ -96,7 +96,9 @@ fn class(action: Action) -> Class {
         activity_name,
     };
     match action {
-        Action::VaultUnlock | Action::TokenUse | Action::SignIn => authentication(1, "Logon"),
+        Action::VaultUnlock | Action::TokenUse | Action::SignIn | Action::VirtualKeyAlarm | Action::GatewayDeny => {
+            authentication(1, "Logon")
+        }
         Action::VaultLock | Action::SignOut | Action::SessionEnd => authentication(2, "Logoff"),
         Action::VaultInit
         | Action::SecretWrite
@@ -111,6 +113,8 @@ fn class(action: Action) -> Class {
         | Action::GroupCreate
         | Action::RoleGrant
         | Action::TokenCreate
+        | Action::VirtualKeyCreate
+        | Action::VirtualKeyMint
         | Action::ElevateRequest
         | Action::BreakGlass
         | Action::SecondFactorBegin
@@ -175,6 +179,8 @@ fn class(action: Action) -> Class {
         | Action::ElevateDeny
         | Action::SignInLock
         | Action::SessionUse
+        | Action::VirtualKeyRotate
+        | Action::BudgetReserve
         | Action::PasswordSet
         | Action::DeviceApprove
         | Action::DeviceDeny
@@ -190,6 +196,8 @@ fn class(action: Action) -> Class {
         | Action::RoleRevoke
         | Action::PolicyDelete
         | Action::TokenRevoke
+        | Action::VirtualKeyRevoke
+        | Action::VirtualKeySweep
         | Action::SecondFactorRemove
         | Action::PasskeyRemove
         | Action::SignInSweep

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Bytes, Disclosed, EditInfo, Failure, FindingInfo, FindingReport, FindingState, GrantInfo, Grantee, HoldingInfo,
-    NewTokenInfo, ReadsInfo, Result,
+    MadeVirtualKey, NewTokenInfo, NewVirtualKeyInfo, ReadsInfo, Result, VirtualKeyInfo,
 };
 
 /// A page of whatever `K` calls its items.
@@ -159,6 +159,25 @@ pub(super) fn new_token(new: &NewTokenInfo) -> Result<Value> {
     let mut value = plain(new)?;
     value["expires_at"] = json!(new.expires_at.map(|until| until.to_string()));
     Ok(value)
+}
+
+pub(super) fn new_virtual_key(new: &NewVirtualKeyInfo) -> Result<Value> {
+    let mut value = plain(new)?;
+    value["expires_at"] = json!(new.expires_at.map(|until| until.to_string()));
+    Ok(value)
+}
+
+/// A virtual key that has a new text.
+#[derive(Deserialize)]
+pub(super) struct MadeKey {
+    text: String,
+    virtual_key: VirtualKeyInfo,
+}
+
+impl From<MadeKey> for MadeVirtualKey {
+    fn from(made: MadeKey) -> Self {
+        Self { text: Bytes::new(made.text.into_bytes()), virtual_key: made.virtual_key }
+    }
 }
 
 pub(super) fn grant(grant: &GrantInfo) -> Value {

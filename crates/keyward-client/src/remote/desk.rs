@@ -9,7 +9,7 @@ use ureq::http::Method;
 use zeroize::Zeroizing;
 
 use super::RemoteDesk;
-use super::answers::{self, Finding, Gone, Holdings, Opened, Page, Values, Writing, plain};
+use super::answers::{self, Finding, Gone, Holdings, MadeKey, Opened, Page, Values, Writing, plain};
 use super::path::{at, encoded, named, part};
 use super::team;
 use crate::access_wire::{
@@ -20,6 +20,9 @@ use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSin
 use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
+};
+use crate::virtual_key_wire::{
+    MadeVirtualKey, NewChildKeyInfo, NewVirtualKeyInfo, UsageInfo, VirtualKeyDetail, VirtualKeyInfo,
 };
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
@@ -522,6 +525,39 @@ impl Desk for RemoteDesk {
 
     fn revoke_token(&self, id: String) -> Result<TokenInfo> {
         self.http.act(Method::DELETE, &format!("/tokens/{}", part("token", &id)?))
+    }
+
+    fn virtual_keys(&self) -> Result<Vec<VirtualKeyInfo>> {
+        self.all("/virtual-keys", "virtual_keys")
+    }
+
+    fn virtual_key(&self, id: String) -> Result<VirtualKeyDetail> {
+        self.http.get(&format!("/virtual-keys/{}", part("virtual key", &id)?))
+    }
+
+    fn create_virtual_key(&self, place: Where, new: NewVirtualKeyInfo) -> Result<MadeVirtualKey> {
+        let body = answers::new_virtual_key(&new)?;
+        Ok(self.http.send::<MadeKey>(Method::POST, &at(&place, "virtual-keys"), &body)?.into())
+    }
+
+    fn rotate_virtual_key(&self, id: String, grace_seconds: u32) -> Result<MadeVirtualKey> {
+        let path = format!("/virtual-keys/{}/rotate", part("virtual key", &id)?);
+        let body = json!({ "grace_seconds": grace_seconds });
+        Ok(self.http.send::<MadeKey>(Method::POST, &path, &body)?.into())
+    }
+
+    fn mint_virtual_key(&self, id: String, new: NewChildKeyInfo) -> Result<MadeVirtualKey> {
+        let path = format!("/virtual-keys/{}/children", part("virtual key", &id)?);
+        Ok(self.http.send::<MadeKey>(Method::POST, &path, &new)?.into())
+    }
+
+    fn revoke_virtual_key(&self, id: String) -> Result<VirtualKeyInfo> {
+        self.http.act(Method::DELETE, &format!("/virtual-keys/{}", part("virtual key", &id)?))
+    }
+
+    fn usage(&self, from: Timestamp, to: Timestamp) -> Result<Vec<UsageInfo>> {
+        let (from, to) = (from.to_string(), to.to_string());
+        self.all(&format!("/usage?from={}&to={}", encoded(&from), encoded(&to)), "usage")
     }
 
     fn elevations(&self) -> Result<Vec<ElevationInfo>> {

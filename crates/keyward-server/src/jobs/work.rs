@@ -20,6 +20,8 @@ pub(super) enum Job {
     Reviews,
     /// Clears away keys of requests that nobody asks again.
     Requests,
+    /// Clears away children of virtual keys that died long ago.
+    VirtualKeys,
     /// Puts on record which secrets expire.
     Expiry,
     /// Sends alerts of what the log says.
@@ -33,10 +35,11 @@ impl Job {
     /// What every process does, how often.
     pub(super) const EVERYBODY: [(Self, i64); 1] = [(Self::Refusals, MINUTE)];
     /// What the one who leads does, how often.
-    pub(super) const LEADER: [(Self, i64); 5] = [
+    pub(super) const LEADER: [(Self, i64); 6] = [
         (Self::SignIns, MINUTE),
         (Self::Reviews, MINUTE),
         (Self::Requests, 10 * MINUTE),
+        (Self::VirtualKeys, 10 * MINUTE),
         (Self::Expiry, 60 * MINUTE),
         (Self::Alerts, SECOND),
     ];
@@ -48,6 +51,7 @@ impl Job {
             Self::SignIns => "sign-ins",
             Self::Reviews => "reviews",
             Self::Requests => "requests",
+            Self::VirtualKeys => "virtual-keys",
             Self::Expiry => "expiry",
             Self::Alerts => "alerts",
         }
@@ -93,6 +97,7 @@ impl Work {
             Job::SignIns => Ok(vault.sweep_sign_in(lead).map(drop)?),
             Job::Reviews => close_due_reviews(vault, lead, AGENT).map(drop),
             Job::Requests => Ok(vault.sweep_requests(lead).map(drop)?),
+            Job::VirtualKeys => Ok(vault.sweep_virtual_keys(lead).map(drop)?),
             Job::Expiry => warn_of_expiry(vault, lead, AGENT, SystemClock.now()).map(drop),
             Job::Alerts => self.send_alerts(lead),
         }

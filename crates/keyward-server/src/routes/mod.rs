@@ -27,8 +27,10 @@ mod secrets;
 mod status;
 mod tokens;
 mod trusts;
+mod usage;
 mod values;
 mod versions;
+mod virtual_keys;
 mod writes;
 
 use std::sync::Arc;
@@ -62,6 +64,8 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(roles::router())
         .merge(policies::router())
         .merge(tokens::router())
+        .merge(virtual_keys::router())
+        .merge(usage::router())
         .merge(elevations::router())
         .merge(audit::router())
         .merge(seal::router())

@@ -3,9 +3,10 @@
 
 use keyward_client::{
     AlertWay, Bytes, Confirmed, Decision, Desk, DraftInfo, EditInfo, ElevationAsk, Failure, FindingReport,
-    FindingState, GrantInfo, Grantee, IdentityProviderInfo, MadeAlertSink, NewAlertSinkInfo, NewIdentityProviderInfo,
-    NewSecret, NewTokenInfo, NewTrustInfo, Purpose, QuestionInfo, Result, Role, Selection, Settlement, TaskName,
-    TrustInfo, Where, bits, examine,
+    FindingState, GrantInfo, Grantee, IdentityProviderInfo, KeyRulesInfo, KeySecretInfo, MadeAlertSink, MadeVirtualKey,
+    NewAlertSinkInfo, NewChildKeyInfo, NewIdentityProviderInfo, NewSecret, NewTokenInfo, NewTrustInfo,
+    NewVirtualKeyInfo, Purpose, QuestionInfo, Result, Role, Selection, Settlement, TaskName, TrustInfo, VirtualKeyInfo,
+    Where, bits, examine,
 };
 use keyward_types::{Fingerprint, Kind, Operation, Timestamp, Version};
 use serde::Serialize;
@@ -21,6 +22,7 @@ pub(crate) fn all(desk: &dyn Desk) -> Vec<String> {
     people(desk, &mut told);
     policies(desk, &mut told);
     tokens(desk, &mut told);
+    virtual_keys(desk, &mut told);
     elevations(desk, &mut told);
     team(desk, &mut told);
     alerts(desk, &mut told);
@@ -322,6 +324,85 @@ fn tokens(desk: &dyn Desk, told: &mut Vec<String>) {
     for id in ["nothing", "..", "a/b", "a b", ""] {
         tell(told, "revoke no token", desk.revoke_token(id.into()).map_err(|failure| failure.code).map_err(code));
     }
+}
+
+fn virtual_keys(desk: &dyn Desk, told: &mut Vec<String>) {
+    let api_key = EditInfo { provider: Some(Some("openai".into())), ..EditInfo::default() };
+    let value = Bytes::new(b"what the service knows us by, 42".to_vec());
+    let secret = examine("CHAT_KEY".parse().unwrap(), value, api_key).secret;
+    tell(told, "a key of a service", desk.write(at("development"), vec![secret]));
+    let new = |name: &str, rules: KeyRulesInfo| NewVirtualKeyInfo {
+        name: name.parse().unwrap(),
+        account: None,
+        secrets: vec![KeySecretInfo { secret: Some("CHAT_KEY".parse().unwrap()), provider: None, upstream: None }],
+        rules,
+        expires_at: Some(*SOON),
+    };
+    let rules = || KeyRulesInfo {
+        allow: vec!["POST /v1/chat/*".into()],
+        models: vec!["gpt-4o*".into()],
+        max_fields: [("max_tokens".to_owned(), 1000)].into(),
+        networks: vec!["10.0.0.0/8".into()],
+        origins: vec!["https://shop.example".into()],
+        rpm: Some(60),
+        tpm: Some(10_000),
+        parallel: Some(4),
+        budgets: vec!["5usd/day".into(), "1000tokens/total".into()],
+        strict: true,
+        uses: Some(10),
+        max_stale: Some(10),
+        tags: vec!["web".into()],
+        canary: false,
+    };
+    let key = |made: MadeVirtualKey| VirtualKeyInfo { parent: None, ..made.virtual_key };
+    let made = desk.create_virtual_key(at("development"), new("chat", rules()));
+    let id = made.as_ref().unwrap().virtual_key.id.clone();
+    tell(told, "virtual key", made.map(key));
+    tell(told, "same name", desk.create_virtual_key(at("development"), new("chat", rules())).map(key));
+    let wrong = KeyRulesInfo { budgets: vec!["5usd".into()], ..KeyRulesInfo::default() };
+    tell(told, "no rule", desk.create_virtual_key(at("development"), new("wrong", wrong)).map(key));
+    tell(told, "nowhere", desk.create_virtual_key(at("nowhere"), new("x", KeyRulesInfo::default())).map(key));
+    let of = |secret: KeySecretInfo| NewVirtualKeyInfo { secrets: vec![secret], ..new("x", KeyRulesInfo::default()) };
+    let secret = |name: &str, provider: Option<&str>, upstream: Option<&str>| KeySecretInfo {
+        secret: name.parse().ok(),
+        provider: provider.map(str::to_owned),
+        upstream: upstream.map(str::to_owned),
+    };
+    for (call, secret) in [
+        ("of no secret", secret("NOTHING", None, None)),
+        ("of no service", secret("CHAT_KEY", Some("nobody"), None)),
+        ("nowhere in particular", secret("CHAT_KEY", Some("qdrant"), None)),
+        ("no address", secret("CHAT_KEY", Some("qdrant"), Some("ftp://a.example"))),
+    ] {
+        tell(told, call, desk.create_virtual_key(at("development"), of(secret)).map(key));
+    }
+    tell(told, "virtual keys", desk.virtual_keys());
+    tell(told, "one of them", desk.virtual_key(id.clone()));
+    let child = |rpm| NewChildKeyInfo {
+        rules: KeyRulesInfo { rpm: Some(rpm), ..KeyRulesInfo::default() },
+        seconds: Some(60),
+        subject: Some("visitor-7".into()),
+        ..NewChildKeyInfo::default()
+    };
+    let minted = desk.mint_virtual_key(id.clone(), child(6)).map(key);
+    tell(told, "child", minted.map(|child| VirtualKeyInfo { expires_at: None, ..child }));
+    tell(told, "wider child", desk.mint_virtual_key(id.clone(), child(61)).map(key));
+    let quiet = |made: MadeVirtualKey| VirtualKeyInfo { previous_until: None, ..made.virtual_key };
+    tell(told, "rotate", desk.rotate_virtual_key(id.clone(), 60).map(quiet));
+    tell(told, "rotate with a long grace", desk.rotate_virtual_key(id.clone(), 8 * 86_400).map(quiet));
+    tell(told, "revoke virtual key", desk.revoke_virtual_key(id.clone()).map(without_end));
+    let named = |result: Result<VirtualKeyInfo>| result.map(without_end);
+    tell(told, "revoke virtual key again", named(desk.revoke_virtual_key(id)));
+    for id in ["nothing", "..", "a/b", ""] {
+        tell(told, "no virtual key", desk.virtual_key(id.into()).map_err(|failure| failure.code).map_err(code));
+    }
+    let day = Timestamp(1_790_000_000_000);
+    tell(told, "usage", desk.usage(day, day));
+    tell(told, "usage of no time", desk.usage(day.plus_days(1), day));
+}
+
+fn without_end(key: VirtualKeyInfo) -> VirtualKeyInfo {
+    VirtualKeyInfo { revoked_at: key.revoked_at.map(|_| Timestamp(0)), ..key }
 }
 
 /// Ids that no path can hold are refused before they are sent, in words of their own.

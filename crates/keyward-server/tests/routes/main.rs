@@ -29,3 +29,4 @@ mod team;
 mod tls;
 mod values;
 mod versions;
+mod virtual_keys;

@@ -55,6 +55,7 @@ fn every_call_of_the_document_refuses_who_has_no_token() {
             .replace("{index}", "0")
             .replace("{number}", "0")
             .replace("/search", "/search?name=a")
+            .replace("/usage", "/usage?from=2026-11-01T00:00:00Z&to=2026-11-30T00:00:00Z")
             .replace(['{', '}'], "");
         for (method, operation) in item.as_object().unwrap() {
             let method = method.to_ascii_uppercase();

@@ -4,9 +4,12 @@
 mod alerts;
 mod elevation;
 mod kit;
+mod leases;
 mod networks;
 mod people;
 mod policies;
 mod provisioning;
 mod seen;
 mod tokens;
+mod usage;
+mod virtual_keys;

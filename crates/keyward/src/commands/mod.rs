@@ -67,5 +67,7 @@ pub(crate) mod unlock;
 pub(crate) mod unseal;
 pub(crate) mod untrust;
 pub(crate) mod up;
+pub(crate) mod usage;
 pub(crate) mod user;
+pub(crate) mod virtual_key;
 pub(crate) mod whoami;

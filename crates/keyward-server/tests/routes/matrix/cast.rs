@@ -73,6 +73,8 @@ pub(super) struct Stage {
 /// What others have, which the cast is let loose on.
 struct Victim {
     token: String,
+    /// A virtual key of a program that the victim answers for.
+    key: String,
     binding: String,
     elevation: String,
     finding: String,
@@ -93,7 +95,11 @@ impl Stage {
                 let at = Where { project: project.parse().unwrap(), environment: tier.parse().unwrap() };
                 for version in ["one", "two"] {
                     let value = format!("{MARKER}-{project}-{tier}-{version}");
-                    let edit = EditInfo { kind: Some(keyward_types::Kind::ApiKey), ..EditInfo::default() };
+                    let edit = EditInfo {
+                        kind: Some(keyward_types::Kind::ApiKey),
+                        provider: Some(Some("openai".into())),
+                        ..EditInfo::default()
+                    };
                     let secret = examine("A".parse().unwrap(), Bytes::new(value.into_bytes()), edit).secret;
                     desk.write(at.clone(), vec![secret]).unwrap();
                 }
@@ -114,6 +120,7 @@ impl Stage {
     pub(super) fn ask(&self, route: &Route, (project, environment): (&str, &str)) -> Answer {
         let id = match route.path {
             path if path.starts_with("/tokens") => self.victim.token.as_str(),
+            path if path.starts_with("/virtual-keys") => &self.victim.key,
             path if path.starts_with("/role-bindings") => &self.victim.binding,
             path if path.starts_with("/elevations") => &self.victim.elevation,
             path if path.starts_with("/reviews") => "newest",
@@ -158,6 +165,7 @@ impl Victim {
             until: None,
         };
         let binding = desk.grant_role(grant).unwrap().id;
+        let key = key(desk);
         let victim = acting(served, desk, "victim");
         let token = victim.create_token(NewTokenInfo { name: "his".into(), ..NewTokenInfo::default() }).unwrap();
         let asked = victim.request_elevation(keyward_client::ElevationAsk {
@@ -179,8 +187,32 @@ impl Victim {
         let finding = desk.report_findings(vec![report]).unwrap().remove(0).id;
         let review = desk.start_review(14).unwrap();
         let line = review.lines.iter().find(|line| line.account == "victim").unwrap().number;
-        Self { token: token.token.id, binding, elevation: asked.unwrap().id, finding, line }
+        Self { token: token.token.id, key, binding, elevation: asked.unwrap().id, finding, line }
     }
+}
+
+/// A virtual key for the foreign project.
+fn key(desk: &LocalDesk) -> String {
+    let bot: keyward_client::Login = "victims-bot".parse().unwrap();
+    desk.add_service_account(bot.clone(), String::new(), "victim".parse().ok()).unwrap();
+    let grant = GrantInfo {
+        to: Grantee::Account(bot.clone()),
+        role: keyward_client::Role::Operator,
+        project: Some("blog".parse().unwrap()),
+        environment: None,
+        until: None,
+    };
+    desk.grant_role(grant).unwrap();
+    let secret = keyward_client::KeySecretInfo { secret: Some("A".parse().unwrap()), provider: None, upstream: None };
+    let new = keyward_client::NewVirtualKeyInfo {
+        name: "victims-key".parse().unwrap(),
+        account: Some(bot),
+        secrets: vec![secret],
+        rules: keyward_client::KeyRulesInfo::default(),
+        expires_at: None,
+    };
+    let at = Where { project: "blog".parse().unwrap(), environment: "development".parse().unwrap() };
+    desk.create_virtual_key(at, new).unwrap().virtual_key.id
 }
 
 pub(super) fn occasion() -> Occasion {

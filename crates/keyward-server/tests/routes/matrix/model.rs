@@ -25,6 +25,14 @@ pub(super) enum Needs {
     Ownership,
     /// A token of somebody else's, of which only who oversees the vault knows.
     ForeignToken,
+    /// A virtual key of a program that somebody else answers for: who oversees the vault may see it.
+    ForeignSight,
+    /// The same to be replaced, which gives the key to whoever does it.
+    ForeignKey,
+    /// To be the one who owns it, or answers for that: nobody else knows of it.
+    Stranger,
+    /// To use the secret in the environment that is named, and to look after one's own account.
+    OwnKey,
     /// To do this in the foreign project, where what is named lies.
     Foreign(Op),
     /// Nobody in particular: what is right is told by what the body holds.
@@ -39,6 +47,7 @@ pub(super) enum Needs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
     Read,
+    Use,
     Write,
     List,
     Match,
@@ -77,16 +86,23 @@ pub(super) fn expected(actor: &Actor, needs: Needs, (project, environment): (&st
         Needs::Guest => Expected::Any,
         Needs::Session => Expected::NotThus,
         Needs::Own => through(actor.scope == Reach::Everything),
+        Needs::Stranger => Expected::Missing,
+        Needs::ForeignSight if oversees => Expected::Through,
+        Needs::ForeignSight => Expected::Missing,
         Needs::Ownership => through(actor.role == Role::Owner && actor.scope == Reach::Everything),
         Needs::Vault(op) => through(may(actor, op, Object::Vault)),
         // Who may know what there is is told what is not.
-        Needs::Project(_) | Needs::ProjectAt(_) | Needs::Environment(_) | Needs::Work if !there && oversees => {
+        Needs::Project(_) | Needs::ProjectAt(_) | Needs::Environment(_) | Needs::OwnKey | Needs::Work
+            if !there && oversees =>
+        {
             Expected::Missing
         }
-        Needs::Project(_) | Needs::ProjectAt(_) | Needs::Environment(_) | Needs::Work if !there => Expected::Refused,
+        Needs::Project(_) | Needs::ProjectAt(_) | Needs::Environment(_) | Needs::OwnKey | Needs::Work if !there => {
+            Expected::Refused
+        }
         Needs::Foreign(op) => through(may(actor, op, Object::Project("blog"))),
         Needs::Project(op) => through(may(actor, op, Object::Project(project))),
-        Needs::ProjectAt(_) | Needs::Environment(_) if environment == "nowhere" => {
+        Needs::ProjectAt(_) | Needs::Environment(_) | Needs::OwnKey if environment == "nowhere" => {
             match may(actor, Op::List, Object::Project(project)) {
                 true => Expected::Missing,
                 false => Expected::Refused,
@@ -94,6 +110,10 @@ pub(super) fn expected(actor: &Actor, needs: Needs, (project, environment): (&st
         }
         Needs::ProjectAt(op) => through(may(actor, op, Object::Project(project))),
         Needs::Environment(op) => through(may(actor, op, Object::Environment(project, environment))),
+        Needs::OwnKey => {
+            let own = actor.scope == Reach::Everything;
+            through(own && may(actor, Op::Use, Object::Environment(project, environment)))
+        }
         Needs::Work => through(works(actor, project)),
         Needs::Sight => match sees(actor, project) && there {
             true => Expected::Through,
@@ -106,7 +126,7 @@ pub(super) fn expected(actor: &Actor, needs: Needs, (project, environment): (&st
                     tiers.iter().any(|tier| may(actor, Op::Match, Object::Environment(project, tier)))
                 }),
         ),
-        Needs::ForeignToken => match (may(actor, Op::Administer, Object::Vault), oversees) {
+        Needs::ForeignToken | Needs::ForeignKey => match (may(actor, Op::Administer, Object::Vault), oversees) {
             (true, _) => Expected::Through,
             (false, true) => Expected::Refused,
             (false, false) => Expected::Missing,
@@ -164,10 +184,10 @@ fn role_allows(role: Role, op: Op, object: Object<'_>) -> bool {
     match (role, op) {
         (Role::None, _) => false,
         (Role::Owner | Role::Admin, _) => true,
-        (Role::Developer, Op::Read | Op::Match) => tier == "development" || tier == "staging",
+        (Role::Developer, Op::Read | Op::Use | Op::Match) => tier == "development" || tier == "staging",
         (Role::Developer, Op::Write) => tier == "development",
         (Role::Developer | Role::Operator, Op::List) => !to_vault,
-        (Role::Operator, Op::Write) => true,
+        (Role::Operator, Op::Use | Op::Write) => true,
         (Role::Auditor, Op::List) => true,
         (Role::Ci, Op::Read | Op::List) => !tier.is_empty(),
         (Role::Ci, Op::Match) => !to_vault,

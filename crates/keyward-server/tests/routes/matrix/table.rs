@@ -1,8 +1,8 @@
 //! What each route of the document needs, in an order in which little is gone before it is asked for.
 
 use super::model::Needs::{
-    self, Environment, Foreign, ForeignToken, Guest, Nothing, Own, Ownership, Project, ProjectAt, Recognition, Session,
-    Sight, Vault, Work,
+    self, Environment, Foreign, ForeignKey, ForeignSight, ForeignToken, Guest, Nothing, Own, OwnKey, Ownership,
+    Project, ProjectAt, Recognition, Session, Sight, Stranger, Vault, Work,
 };
 use super::model::Op::{Administer, List, Read, Write};
 
@@ -30,6 +30,8 @@ pub(super) const ROUTES: &[Route] = &[
     get("/projects", Nothing),
     Route { query: "?name=a", ..get("/search", Nothing) },
     get("/tokens", Nothing),
+    get("/virtual-keys", Nothing),
+    Route { query: "?from=2026-11-01T00:00:00Z&to=2026-11-30T00:00:00Z", ..get("/usage", Nothing) },
     get("/role-bindings", Nothing),
     get("/elevations", Nothing),
     route("POST", "/holdings/close", Nothing, r#"{"ids":["nothing"]}"#),
@@ -95,6 +97,16 @@ pub(super) const ROUTES: &[Route] = &[
     ),
     route("POST", "/tokens", Own, r#"{"name":"mine"}"#),
     route("DELETE", "/tokens/{id}", ForeignToken, ""),
+    route(
+        "POST",
+        "/projects/{project}/environments/{environment}/virtual-keys",
+        OwnKey,
+        r#"{"name":"mine","secrets":[{"secret":"A"}]}"#,
+    ),
+    get("/virtual-keys/{id}", ForeignSight),
+    route("POST", "/virtual-keys/{id}/children", Stranger, r#"{"seconds":60}"#),
+    route("POST", "/virtual-keys/{id}/rotate", ForeignKey, r#"{"grace_seconds":0}"#),
+    route("DELETE", "/virtual-keys/{id}", ForeignToken, ""),
     route(
         "POST",
         "/elevations",
