@@ -1,0 +1,347 @@
+//! JSON, read as it passes: the names on the way to a value, and the values at the end of them.
+//!
+//! Nothing is kept but the path and one short value, so that a body of any length is read in the
+//! same memory. The elements of an array have the path of the array. What is no JSON makes the
+//! reader silent for the rest of the document, and it says so.
+
+use memchr::memchr2;
+
+/// Names deeper than this are not told.
+pub(crate) const NAMED_DEPTH: usize = 4;
+/// The longest value that is told whole.
+const LONGEST: usize = 512;
+/// Nesting beyond this is nobody's answer.
+const DEEPEST: usize = 128;
+
+/// What the reader tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event<'a> {
+    /// A string, its escapes resolved; `None` where it is longer than what is kept.
+    Text(Option<&'a str>),
+    /// A number as it is spelled, `true`, `false` or `null`.
+    Word(&'a str),
+    /// An object or array begins.
+    Open,
+    /// An object or array ends.
+    Close,
+}
+
+/// Where something stands in the document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// The names of the objects' members on the way, joined by dots.
+    pub(crate) path: &'a str,
+    /// How many names that are. A name with a dot in it does not pass for two.
+    pub(crate) names: usize,
+    /// Offset in the document: of the first byte of a value, of the last one of an object.
+    pub(crate) at: usize,
+    /// The length of a string as it is spelled.
+    pub(crate) length: usize,
+}
+
+/// Reads one document after the other, in chunks of any size.
+#[derive(Default)]
+pub(crate) struct JsonReader {
+    state: State,
+    /// What is open; true: an object.
+    open: Vec<bool>,
+    path: String,
+    /// The length of the path before each name on it.
+    marks: Vec<usize>,
+    /// A name has just been read and its value follows.
+    named: bool,
+    expect_name: bool,
+    text: Vec<u8>,
+    length: usize,
+    escaped: bool,
+    at: usize,
+    start: usize,
+    broken: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Between,
+    Text,
+    /// Behind a backslash.
+    Escape,
+    Word,
+}
+
+impl JsonReader {
+    /// Begins anew.
+    pub(crate) fn reset(&mut self) {
+        let (mut path, mut open, mut marks, mut text) = (
+            std::mem::take(&mut self.path),
+            std::mem::take(&mut self.open),
+            std::mem::take(&mut self.marks),
+            std::mem::take(&mut self.text),
+        );
+        (path.clear(), open.clear(), marks.clear(), text.clear());
+        *self = Self { path, open, marks, text, ..Self::default() };
+    }
+
+    /// Whether what came is no JSON.
+    pub(crate) fn broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Whether nothing is open: between documents, or before the first.
+    pub(crate) fn at_rest(&self) -> bool {
+        self.open.is_empty() && self.state == State::Between
+    }
+
+    /// Takes the next bytes.
+    pub(crate) fn feed(&mut self, bytes: &[u8], tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
+        let base = self.at;
+        let mut i = 0;
+        while i < bytes.len() && !self.broken {
+            match self.state {
+                State::Text => i += self.text(&bytes[i..], tell),
+                State::Escape => {
+                    self.keep(&bytes[i..=i]);
+                    self.state = State::Text;
+                    i += 1;
+                }
+                State::Word if is_word(bytes[i]) => {
+                    self.keep(&bytes[i..=i]);
+                    i += 1;
+                }
+                State::Word => self.end_word(tell),
+                State::Between => {
+                    self.between(bytes[i], base + i, tell);
+                    i += 1;
+                }
+            }
+        }
+        self.at = base + bytes.len();
+    }
+
+    /// Says that nothing follows: a number at the end of a document has no other end.
+    pub(crate) fn finish(&mut self, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
+        if self.state == State::Word {
+            self.end_word(tell);
+        }
+    }
+
+    fn between(&mut self, byte: u8, at: usize, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\r' => {}
+            b'"' => self.begin(State::Text, at),
+            b'{' | b'[' => self.open(byte == b'{', at, tell),
+            b'}' | b']' => self.close(byte == b'}', at, tell),
+            b':' if self.named && self.expect_name => self.expect_name = false,
+            b',' => {
+                self.value_ended();
+                self.expect_name = self.open.last() == Some(&true);
+            }
+            byte if is_word(byte) && !self.expect_name => {
+                self.begin(State::Word, at);
+                self.keep(&[byte]);
+            }
+            _ => self.broken = true,
+        }
+    }
+
+    fn begin(&mut self, state: State, at: usize) {
+        self.state = state;
+        self.start = at;
+        self.text.clear();
+        (self.length, self.escaped) = (0, false);
+    }
+
+    fn open(&mut self, object: bool, at: usize, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
+        if self.open.len() == DEEPEST || self.expect_name {
+            self.broken = true;
+            return;
+        }
+        self.start = at;
+        self.length = 0;
+        tell(self.place(at), Event::Open);
+        // A member's name stays on the path until what it names has ended.
+        self.open.push(object);
+        self.marks.push(usize::MAX);
+        if self.named {
+            self.named = false;
+        }
+        self.expect_name = object;
+    }
+
+    fn close(&mut self, object: bool, at: usize, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
+        self.value_ended();
+        if self.open.pop() != Some(object) {
+            self.broken = true;
+            return;
+        }
+        self.marks.pop();
+        self.expect_name = false;
+        self.length = 0;
+        tell(self.place(at), Event::Close);
+        self.value_ended();
+    }
+
+    /// Takes the name of the value that has ended off the path.
+    fn value_ended(&mut self) {
+        self.named = false;
+        if let Some(mark) = self.marks.last_mut().filter(|mark| **mark != usize::MAX) {
+            self.path.truncate(*mark);
+            *mark = usize::MAX;
+        }
+    }
+
+    fn text(&mut self, bytes: &[u8], tell: &mut impl FnMut(Place<'_>, Event<'_>)) -> usize {
+        let Some(end) = memchr2(b'"', b'\\', bytes) else {
+            self.keep(bytes);
+            return bytes.len();
+        };
+        self.keep(&bytes[..end]);
+        if bytes[end] == b'\\' {
+            self.keep(b"\\");
+            (self.state, self.escaped) = (State::Escape, true);
+            return end + 1;
+        }
+        self.state = State::Between;
+        let text = std::mem::take(&mut self.text);
+        let whole = (self.length == text.len()).then(|| resolve(&text, self.escaped)).flatten();
+        if self.expect_name {
+            if self.named {
+                self.broken = true;
+            }
+            self.name(whole.as_deref());
+        } else {
+            tell(self.place(self.start), Event::Text(whole.as_deref()));
+        }
+        self.text = text;
+        end + 1
+    }
+
+    fn name(&mut self, name: Option<&str>) {
+        self.named = true;
+        let mark = self.path.len();
+        if self.names() < NAMED_DEPTH {
+            if !self.path.is_empty() {
+                self.path.push('.');
+            }
+            // A name too long to be kept is nobody's whom we look for.
+            self.path.push_str(name.unwrap_or("\u{fffd}"));
+        }
+        if let Some(last) = self.marks.last_mut() {
+            *last = mark;
+        }
+    }
+
+    fn end_word(&mut self, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
+        self.state = State::Between;
+        let text = std::mem::take(&mut self.text);
+        match std::str::from_utf8(&text) {
+            Ok(word) => tell(self.place(self.start), Event::Word(word)),
+            Err(_) => self.broken = true,
+        }
+        self.text = text;
+    }
+
+    fn names(&self) -> usize {
+        self.marks.iter().filter(|mark| **mark != usize::MAX).count()
+    }
+
+    fn place(&self, at: usize) -> Place<'_> {
+        Place { path: &self.path, names: self.names(), at, length: self.length }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.length += bytes.len();
+        let room = LONGEST.saturating_sub(self.text.len());
+        self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
+}
+
+/// A string as it reads.
+fn resolve(text: &[u8], escaped: bool) -> Option<std::borrow::Cow<'_, str>> {
+    let text = std::str::from_utf8(text).ok()?;
+    if !escaped {
+        return Some(text.into());
+    }
+    serde_json::from_str::<String>(&format!("\"{text}\"")).ok().map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn told(chunks: &[&[u8]]) -> (Vec<String>, bool) {
+        let (mut reader, mut told) = (JsonReader::default(), Vec::new());
+        let mut tell = |place: Place<'_>, event: Event<'_>| {
+            told.push(format!("{}:{}@{}={event:?}", place.names, place.path, place.at));
+        };
+        for chunk in chunks {
+            reader.feed(chunk, &mut tell);
+        }
+        reader.finish(&mut tell);
+        (told, reader.broken())
+    }
+
+    const ANSWER: &[u8] =
+        br#" {"model":"m\u0031","choices":[{"a":{"b":{"c":{"d":1}}}}, 2],"usage":{"in":12,"e":[]},"s":"x\"y","f":true}"#;
+
+    #[test]
+    fn names_and_values_are_told() {
+        let (told, broken) = told(&[ANSWER]);
+        assert!(!broken);
+        assert!(told.contains(&"1:model@10=Text(Some(\"m1\"))".to_owned()), "{told:#?}");
+        assert!(told.contains(&"2:usage.in@80=Word(\"12\")".to_owned()), "{told:#?}");
+        assert!(told.contains(&"1:s@97=Text(Some(\"x\\\"y\"))".to_owned()), "{told:#?}");
+        assert!(told.contains(&"1:f@109=Word(\"true\")".to_owned()), "{told:#?}");
+        let last = told.last().unwrap();
+        assert_eq!(*last, format!("0:@{}=Close", ANSWER.len() - 1));
+    }
+
+    #[test]
+    fn it_is_told_alike_at_every_split() {
+        let whole = told(&[ANSWER]);
+        for split in 0..=ANSWER.len() {
+            assert_eq!(told(&[&ANSWER[..split], &ANSWER[split..]]), whole, "split at {split}");
+        }
+        assert_eq!(told(&ANSWER.chunks(1).collect::<Vec<_>>()), whole);
+    }
+
+    #[test]
+    fn a_name_with_a_dot_is_one_name() {
+        let (told, _) = told(&[br#"{"usage.in":5}"#]);
+        assert!(told.contains(&"1:usage.in@12=Word(\"5\")".to_owned()), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_no_json_is_broken() {
+        for text in ["}", "{]", "{\"a\" \"b\"", "{1:2}", "{{", "[}", "%", "{\"a\":1,,:2}"] {
+            assert!(told(&[text.as_bytes()]).1, "{text}");
+        }
+        assert!(told(&[&vec![b'['; 200]]).1);
+    }
+
+    #[test]
+    fn long_values_are_told_without_their_text() {
+        let text = format!("{{\"a\":\"{}\",\"b\":1}}", "x".repeat(2000));
+        let (told, broken) = told(&[text.as_bytes()]);
+        assert!(told.contains(&"1:a@5=Text(None)".to_owned()) && !broken, "{told:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_upset_it(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            told(&[&bytes]);
+        }
+
+        #[test]
+        fn what_serde_writes_is_never_broken(text in "\\PC{0,40}", number in any::<f64>()) {
+            let value = serde_json::json!({ "a": [text, { "b": number, "c": null }], "d": {} });
+            prop_assert!(!told(&[value.to_string().as_bytes()]).1);
+        }
+    }
+}
