@@ -7,7 +7,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::meter::json::{Event, JsonReader, Place};
+use crate::meter::json::{Event, JsonReader, Opened, Place};
 
 /// What a body asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Reading<'_> {
         let asked = &mut self.asked;
         if place.names == 0 {
             match event {
-                Event::Open if asked.object_at.is_none() && self.ended == 0 => asked.object_at = Some(place.at),
+                Event::Open(Opened::Object) if asked.object_at.is_none() && self.ended == 0 => asked.object_at = Some(place.at),
                 Event::Close => self.ended += 1,
                 // An array, or a second document.
                 _ => self.ended += 2,
@@ -141,14 +141,14 @@ impl Reading<'_> {
         match (place.path, event) {
             ("model", Event::Text(Some(text))) => set(&mut asked.model, text.to_owned(), &mut self.twice),
             // A model that is no text or too long to be one is judged as what it is: none that fits.
-            ("model", Event::Text(None) | Event::Word(_) | Event::Open) => {
+            ("model", Event::Text(None) | Event::Word(_) | Event::Open(_)) => {
                 set(&mut asked.model, String::from("\u{fffd}"), &mut self.twice);
             }
             ("stream", Event::Word(word)) => {
                 self.note(place.path, Number::Odd);
                 self.asked.stream = word == "true";
             }
-            ("stream_options", Event::Open) => {
+            ("stream_options", Event::Open(_)) => {
                 self.twice |= self.asked.options_at.replace(place.at).is_some();
             }
             ("stream_options", Event::Word(_) | Event::Text(_)) => {
@@ -166,7 +166,7 @@ impl Reading<'_> {
                 let number = word.parse().map_or(Number::Odd, Number::Is);
                 self.number(path, number, word == "null");
             }
-            (path, Event::Text(_) | Event::Open) => {
+            (path, Event::Text(_) | Event::Open(_)) => {
                 self.asked.options_filled |= path.starts_with("stream_options.");
                 self.number(path, Number::Odd, false);
             }
@@ -231,6 +231,7 @@ mod tests {
             r#"{"stream":false,"stream":true}"#,
             r#"{"stream_options":{},"stream_options":{"include_usage":false}}"#,
             r#"{"model":"small","model":["large"]}"#,
+            r#"{"max_tokens":[1]}"#,
         ] {
             assert_eq!(read(body), Err(Unreadable::Twice), "{body}");
         }
@@ -255,7 +256,7 @@ mod tests {
             r#"{"max_tokens":"5"}"#,
             r#"{"max_tokens":1e9}"#,
             r#"{"max_tokens":-1}"#,
-            r#"{"max_tokens":[1]}"#,
+            r#"{"max_tokens":{}}"#,
             r#"{"max_tokens":null}"#,
             "{}",
         ] {

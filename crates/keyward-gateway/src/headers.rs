@@ -36,7 +36,7 @@ pub(crate) fn outgoing(
     headers.reserve(parts.headers.len() + 2);
     let named = named_by_connection(&parts.headers);
     for (name, value) in &parts.headers {
-        if !stays_here(name) && !named.contains(&name.as_str()) {
+        if !stays_here(name) && !named.iter().any(|named| named == name.as_str()) {
             headers.append(name.clone(), value.clone());
         }
     }
@@ -83,10 +83,11 @@ fn stays_here(name: &HeaderName) -> bool {
         || ["x-forwarded-", "sec-", "access-control-", "x-keyward-"].iter().any(|start| name.as_str().starts_with(start))
 }
 
-fn named_by_connection(headers: &HeaderMap) -> Vec<&str> {
+/// The headers that `Connection` names, in lower case.
+fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let named = values.flat_map(|value| value.split(',').map(str::trim));
-    named.filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close")).collect()
+    let named = values.flat_map(|value| value.split(',').map(|name| name.trim().to_ascii_lowercase()));
+    named.filter(|name| name != "keep-alive" && name != "close").collect()
 }
 
 /// Path and query as the upstream gets them.
@@ -166,7 +167,7 @@ pub(crate) fn answered(mut headers: HeaderMap, patterns: &Patterns) -> HeaderMap
             *value = masked;
         }
     }
-    let named: Vec<String> = named_by_connection(&headers).into_iter().map(str::to_ascii_lowercase).collect();
+    let named = named_by_connection(&headers);
     for name in drop {
         headers.remove(name);
     }

@@ -39,8 +39,8 @@ pub fn identify<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<&'
     };
     for value in headers.get_all(AUTHORIZATION) {
         let value = value.as_bytes();
-        let Some((scheme, key)) = value.split_at_checked(7) else { return Err(NoKey::Malformed) };
-        if !scheme.eq_ignore_ascii_case(b"bearer ") {
+        let (scheme, key) = value.split_at(value.len().min(6));
+        if !scheme.eq_ignore_ascii_case(b"bearer") || key.first().is_some_and(|byte| *byte != b' ') {
             return Err(NoKey::Malformed);
         }
         take(key.trim_ascii())?;

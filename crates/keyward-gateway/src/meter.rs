@@ -202,11 +202,11 @@ impl Seen {
                 }
             }
             Event::Text(text) => self.text(place, text),
-            Event::Open if place.path == "choices" => {
+            Event::Open(_) if place.path == "choices" => {
                 self.choices = if self.choices == Choices::Unsaid { Choices::Empty } else { Choices::Some };
             }
-            Event::Open if place.names == 1 && place.path == "usage" => self.usage = true,
-            Event::Open | Event::Close => {}
+            Event::Open(_) if place.names == 1 && place.path == "usage" => self.usage = true,
+            Event::Open(_) | Event::Close => {}
         }
     }
 

