@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -230,14 +230,16 @@ impl Answer {
     }
 
     fn poll_incoming(&mut self, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        if let ready @ Poll::Ready(_) = Pin::new(&mut self.incoming).poll_frame(context) {
+        let Some((connection, _)) = &mut self.connection else {
+            return Pin::new(&mut self.incoming).poll_frame(context);
+        };
+        // What comes comes by way of the driver, which is polled in between: nobody else has to wake us.
+        let mut asleep = Context::from_waker(Waker::noop());
+        if let ready @ Poll::Ready(_) = Pin::new(&mut self.incoming).poll_frame(&mut asleep) {
             return ready;
         }
-        if let Some((connection, _)) = &mut self.connection {
-            let _ = connection.drive(context);
-            return Pin::new(&mut self.incoming).poll_frame(context);
-        }
-        Poll::Pending
+        let _ = connection.drive(context);
+        Pin::new(&mut self.incoming).poll_frame(&mut asleep)
     }
 
     /// What of these bytes may be passed on.

@@ -1,5 +1,6 @@
 //! Starting and stopping: one thread, one runtime and one socket a core.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -20,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
 use crate::framing::Strict;
+use crate::gate::Gate;
 use crate::pool::Local;
 use crate::proxy::answer;
 use crate::refusal::{Reason, Refusal, Shape};
@@ -247,13 +249,18 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Wo
         .auto_date_header(true);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    loop {
-        tokio::select! {
-            biased;
-            _ = connection.as_mut() => return,
-            () = worker.draining.notified() => connection.as_mut().graceful_shutdown(),
+    let (gate, draining) = (Gate::new(), worker.draining.notified());
+    tokio::pin!(draining);
+    let mut told = false;
+    // Its end, good or bad, is the caller's business: what was under way has been recorded.
+    poll_fn(|context| {
+        if !told && draining.as_mut().poll(context).is_ready() {
+            connection.as_mut().graceful_shutdown();
+            told = true;
         }
-    }
+        gate.poll(context, |context| connection.as_mut().poll(context).map(|_| ()))
+    })
+    .await;
 }
 
 async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, peer: IpAddr) {

@@ -1,11 +1,13 @@
 //! Heads on their way: what a caller may not say to an upstream is taken out, the key is put in, and
 //! what an upstream may not say to a caller is taken out of its answer.
 
+use bytes::{BufMut, BytesMut};
 use data_encoding::BASE64;
 use hyper::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
 use hyper::http::request::Parts;
+use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Uri, Version};
 use zeroize::Zeroizing;
 
@@ -26,10 +28,10 @@ pub(crate) fn outgoing(
 ) -> Option<Request<()>> {
     let mut request = Request::new(());
     *request.method_mut() = parts.method.clone();
-    let target = target(upstream, path, parts.uri.query(), lease.value());
+    let target = target(upstream, path, parts.uri.query(), lease.value())?;
     *request.uri_mut() = match http2 {
-        true => Uri::builder().scheme("https").authority(place.host.as_bytes()).path_and_query(&**target).build().ok()?,
-        false => Uri::try_from(target.as_bytes()).ok()?,
+        true => Uri::builder().scheme("https").authority(place.host.as_bytes()).path_and_query(target).build().ok()?,
+        false => Uri::from(target),
     };
     *request.version_mut() = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
     let headers = request.headers_mut();
@@ -91,30 +93,31 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// Path and query as the upstream gets them.
-fn target(upstream: &Upstream, path: &str, query: Option<&str>, value: &[u8]) -> Zeroizing<String> {
+fn target(upstream: &Upstream, path: &str, query: Option<&str>, value: &[u8]) -> Option<PathAndQuery> {
     let parameter = parameter(&upstream.injection);
-    let mut target = Zeroizing::new(String::with_capacity(upstream.base_path.len() + path.len() + 64));
-    target.push_str(&upstream.base_path);
-    target.push_str(path);
+    let room = query.map_or(0, str::len) + parameter.map_or(0, |name| name.len() + 3 * value.len());
+    let mut target = BytesMut::with_capacity(upstream.base_path.len() + path.len() + room + 4);
+    target.extend_from_slice(upstream.base_path.as_bytes());
+    target.extend_from_slice(path.as_bytes());
     let kept = query.map(|query| without_key(query, parameter)).unwrap_or_default();
-    let mut mark = '?';
+    let mut mark = b'?';
     if !kept.is_empty() {
-        target.push(mark);
-        target.push_str(&kept);
-        mark = '&';
+        target.put_u8(mark);
+        target.extend_from_slice(kept.as_bytes());
+        mark = b'&';
     }
     if let Some(name) = parameter {
-        target.push(mark);
-        target.push_str(name);
-        target.push('=');
+        target.put_u8(mark);
+        target.extend_from_slice(name.as_bytes());
+        target.put_u8(b'=');
         for byte in value {
             match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => target.push(char::from(*byte)),
-                byte => target.push_str(&format!("%{byte:02X}")),
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => target.put_u8(*byte),
+                byte => target.extend_from_slice(format!("%{byte:02X}").as_bytes()),
             }
         }
     }
-    target
+    PathAndQuery::from_maybe_shared(target.freeze()).ok()
 }
 
 fn parameter(injection: &Injection) -> Option<&str> {
@@ -138,10 +141,13 @@ fn inject(injection: &Injection, value: &[u8], headers: &mut HeaderMap) -> Optio
             return inject(second, value, headers);
         }
         Injection::Header(name, prefix) => {
-            let mut text = Zeroizing::new(Vec::with_capacity(prefix.len() + value.len()));
+            let mut text = BytesMut::with_capacity(prefix.len() + value.len());
             text.extend_from_slice(prefix.as_bytes());
             text.extend_from_slice(value);
-            return set(headers, name.clone(), &text);
+            let mut text = HeaderValue::from_maybe_shared(text.freeze()).ok()?;
+            text.set_sensitive(true);
+            headers.insert(name.clone(), text);
+            return Some(());
         }
         Injection::BasicPassword(user) => (AUTHORIZATION, basic(&[user.as_bytes(), b":"].concat(), value)),
         Injection::BasicUser => (AUTHORIZATION, basic(value, b":")),

@@ -27,6 +27,7 @@ mod cors;
 mod dial;
 mod forward;
 mod framing;
+mod gate;
 mod gateway;
 mod glob;
 mod grant;

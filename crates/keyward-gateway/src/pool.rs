@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -134,12 +134,6 @@ impl Pool {
             place.idle.borrow_mut().retain(|(_, since)| now.duration_since(*since) < self.keep);
         }
     }
-
-    /// How many connections are kept idle.
-    #[cfg(test)]
-    pub(crate) fn idle(&self) -> usize {
-        self.places.borrow().values().flatten().map(|place| place.idle.borrow().len()).sum()
-    }
 }
 
 impl Place {
@@ -180,18 +174,13 @@ impl Http1 {
         let Self { send, driver } = self;
         let mut answer = std::pin::pin!(send.try_send_request(request));
         let mut over = false;
-        let answered = poll_fn(|context| loop {
-            if let Poll::Ready(answered) = answer.as_mut().poll(context) {
-                return Poll::Ready(Some(answered));
+        // The answer comes by way of the driver alone, which is polled before it: nobody else has to wake us.
+        let answered = poll_fn(|context| {
+            over = over || driver.as_mut().poll(context).is_ready();
+            match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending if over => Poll::Ready(None),
+                answered => answered.map(Some),
             }
-            if over {
-                return Poll::Ready(None);
-            }
-            if driver.as_mut().poll(context).is_pending() {
-                // What it has just read may be the answer's head.
-                return answer.as_mut().poll(context).map(Some);
-            }
-            over = true;
         });
         match answered.await {
             Some(Ok(response)) => Ok(response),

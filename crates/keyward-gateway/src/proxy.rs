@@ -81,12 +81,13 @@ impl Asking {
         let read = Reading::of(worker, route, &path, request).await?;
         let in_path = model_in_path(&path);
         let output_due = generates(route.upstream.interface, &path);
-        let asked = read.asked.clone().unwrap_or_default();
+        let nothing = Asked::default();
+        let asked = read.asked.as_ref().unwrap_or(&nothing);
         if read.judged {
-            judge_body(route, &asked, in_path, output_due)?;
+            judge_body(route, asked, in_path, output_due)?;
         }
         let model = asked.model.as_deref().or(in_path).unwrap_or_default();
-        let estimate = estimate(route, &read, &asked, model, output_due);
+        let estimate = estimate(route, &read, asked, model, output_due);
         let call = Call::begin(worker, &known, (route, Arc::clone(&lease)), (estimate, model), now).await?;
         forward(Outgoing { worker, route, path: &path, read, lease }, call).await
     }

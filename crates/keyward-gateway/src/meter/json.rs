@@ -4,12 +4,14 @@
 //! same memory. The elements of an array have the path of the array. What is no JSON makes the
 //! reader silent for the rest of the document, and it says so.
 
+use std::borrow::Cow;
+
 use memchr::memchr2;
 
 /// Names deeper than this are not told.
 pub(crate) const NAMED_DEPTH: usize = 4;
 /// The longest value that is told whole.
-const LONGEST: usize = 512;
+const LONGEST: usize = 160;
 /// Nesting beyond this is nobody's answer.
 const DEEPEST: usize = 128;
 
@@ -47,23 +49,50 @@ pub(crate) struct Place<'a> {
 }
 
 /// Reads one document after the other, in chunks of any size.
-#[derive(Default)]
 pub(crate) struct JsonReader {
     state: State,
-    /// What is open; true: an object.
-    open: Vec<bool>,
+    /// What is open, a bit each, the innermost lowest; set: an object.
+    objects: u128,
+    /// Which of these have a member's name on the path.
+    naming: u128,
+    depth: usize,
     path: String,
-    /// The length of the path before each name on it.
-    marks: Vec<usize>,
+    /// How long the path was before each name on it.
+    lengths: [usize; NAMED_DEPTH],
+    /// Names on the way, those among them that are too deep to be told.
+    names: usize,
     /// A name has just been read and its value follows.
     named: bool,
     expect_name: bool,
-    text: Vec<u8>,
+    text: [u8; LONGEST],
+    /// The length of the present value; only its beginning is in `text`.
     length: usize,
     escaped: bool,
     at: usize,
     start: usize,
     broken: bool,
+}
+
+impl Default for JsonReader {
+    fn default() -> Self {
+        Self {
+            state: State::Between,
+            objects: 0,
+            naming: 0,
+            depth: 0,
+            path: String::with_capacity(64),
+            lengths: [0; NAMED_DEPTH],
+            names: 0,
+            named: false,
+            expect_name: false,
+            text: [0; LONGEST],
+            length: 0,
+            escaped: false,
+            at: 0,
+            start: 0,
+            broken: false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -79,14 +108,10 @@ enum State {
 impl JsonReader {
     /// Begins anew.
     pub(crate) fn reset(&mut self) {
-        let (mut path, mut open, mut marks, mut text) = (
-            std::mem::take(&mut self.path),
-            std::mem::take(&mut self.open),
-            std::mem::take(&mut self.marks),
-            std::mem::take(&mut self.text),
-        );
-        (path.clear(), open.clear(), marks.clear(), text.clear());
-        *self = Self { path, open, marks, text, ..Self::default() };
+        self.path.clear();
+        (self.state, self.objects, self.naming, self.depth, self.names) = (State::Between, 0, 0, 0, 0);
+        (self.named, self.expect_name, self.broken) = (false, false, false);
+        (self.length, self.at) = (0, 0);
     }
 
     /// Whether what came is no JSON.
@@ -96,7 +121,7 @@ impl JsonReader {
 
     /// Whether nothing is open: between documents, or before the first.
     pub(crate) fn at_rest(&self) -> bool {
-        self.open.is_empty() && self.state == State::Between
+        self.depth == 0 && self.state == State::Between
     }
 
     /// Takes the next bytes.
@@ -112,8 +137,9 @@ impl JsonReader {
                     i += 1;
                 }
                 State::Word if is_word(bytes[i]) => {
-                    self.keep(&bytes[i..=i]);
-                    i += 1;
+                    let length = bytes[i..].iter().take_while(|byte| is_word(**byte)).count();
+                    self.keep(&bytes[i..i + length]);
+                    i += length;
                 }
                 State::Word => self.end_word(tell),
                 State::Between => {
@@ -141,7 +167,7 @@ impl JsonReader {
             b':' if self.named && self.expect_name => self.expect_name = false,
             b',' => {
                 self.value_ended();
-                self.expect_name = self.open.last() == Some(&true);
+                self.expect_name = self.depth > 0 && self.objects & 1 == 1;
             }
             byte if is_word(byte) && !self.expect_name => {
                 self.begin(State::Word, at);
@@ -154,34 +180,33 @@ impl JsonReader {
     fn begin(&mut self, state: State, at: usize) {
         self.state = state;
         self.start = at;
-        self.text.clear();
         (self.length, self.escaped) = (0, false);
     }
 
     fn open(&mut self, object: bool, at: usize, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
-        if self.open.len() == DEEPEST || self.expect_name {
+        if self.depth == DEEPEST || self.expect_name {
             self.broken = true;
             return;
         }
-        self.start = at;
         self.length = 0;
         tell(self.place(at), Event::Open(if object { Opened::Object } else { Opened::Array }));
         // A member's name stays on the path until what it names has ended.
-        self.open.push(object);
-        self.marks.push(usize::MAX);
-        if self.named {
-            self.named = false;
-        }
+        self.objects = self.objects << 1 | u128::from(object);
+        self.naming <<= 1;
+        self.depth += 1;
+        self.named = false;
         self.expect_name = object;
     }
 
     fn close(&mut self, object: bool, at: usize, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
         self.value_ended();
-        if self.open.pop() != Some(object) {
+        if self.depth == 0 || (self.objects & 1 == 1) != object {
             self.broken = true;
             return;
         }
-        self.marks.pop();
+        self.objects >>= 1;
+        self.naming >>= 1;
+        self.depth -= 1;
         self.expect_name = false;
         self.length = 0;
         tell(self.place(at), Event::Close);
@@ -191,9 +216,12 @@ impl JsonReader {
     /// Takes the name of the value that has ended off the path.
     fn value_ended(&mut self) {
         self.named = false;
-        if let Some(mark) = self.marks.last_mut().filter(|mark| **mark != usize::MAX) {
-            self.path.truncate(*mark);
-            *mark = usize::MAX;
+        if self.naming & 1 == 1 {
+            self.naming &= !1;
+            self.names -= 1;
+            if let Some(length) = self.lengths.get(self.names) {
+                self.path.truncate(*length);
+            }
         }
     }
 
@@ -209,57 +237,55 @@ impl JsonReader {
             return end + 1;
         }
         self.state = State::Between;
-        let text = std::mem::take(&mut self.text);
-        let whole = (self.length == text.len()).then(|| resolve(&text, self.escaped)).flatten();
         if self.expect_name {
-            if self.named {
-                self.broken = true;
-            }
-            self.name(whole.as_deref());
+            self.name();
         } else {
-            tell(self.place(self.start), Event::Text(whole.as_deref()));
+            tell(self.place(self.start), Event::Text(self.kept().as_deref()));
         }
-        self.text = text;
         end + 1
     }
 
-    fn name(&mut self, name: Option<&str>) {
+    /// The present string as it reads; `None` where it is too long or no text.
+    fn kept(&self) -> Option<Cow<'_, str>> {
+        resolve(self.text.get(..self.length)?, self.escaped)
+    }
+
+    fn name(&mut self) {
+        if self.named || self.naming & 1 == 1 {
+            self.broken = true;
+            return;
+        }
         self.named = true;
-        let mark = self.path.len();
-        if self.names() < NAMED_DEPTH {
-            if !self.path.is_empty() {
+        self.naming |= 1;
+        if let Some(length) = self.lengths.get_mut(self.names) {
+            *length = self.path.len();
+            // A name too long to be kept is nobody's whom we look for.
+            let name = self.text.get(..self.length).and_then(|text| resolve(text, self.escaped));
+            if *length > 0 {
                 self.path.push('.');
             }
-            // A name too long to be kept is nobody's whom we look for.
-            self.path.push_str(name.unwrap_or("\u{fffd}"));
+            self.path.push_str(name.as_deref().unwrap_or("\u{fffd}"));
         }
-        if let Some(last) = self.marks.last_mut() {
-            *last = mark;
-        }
+        self.names += 1;
     }
 
     fn end_word(&mut self, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
         self.state = State::Between;
-        let text = std::mem::take(&mut self.text);
-        match std::str::from_utf8(&text) {
-            Ok(word) => tell(self.place(self.start), Event::Word(word)),
-            Err(_) => self.broken = true,
+        match self.text.get(..self.length).map(std::str::from_utf8) {
+            Some(Ok(word)) => tell(self.place(self.start), Event::Word(word)),
+            _ => self.broken = true,
         }
-        self.text = text;
-    }
-
-    fn names(&self) -> usize {
-        self.marks.iter().filter(|mark| **mark != usize::MAX).count()
     }
 
     fn place(&self, at: usize) -> Place<'_> {
-        Place { path: &self.path, names: self.names(), at, length: self.length }
+        Place { path: &self.path, names: self.names, at, length: self.length }
     }
 
     fn keep(&mut self, bytes: &[u8]) {
+        let room = self.text.get_mut(self.length..).unwrap_or_default();
+        let here = bytes.len().min(room.len());
+        room[..here].copy_from_slice(&bytes[..here]);
         self.length += bytes.len();
-        let room = LONGEST.saturating_sub(self.text.len());
-        self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 }
 
@@ -268,7 +294,7 @@ fn is_word(byte: u8) -> bool {
 }
 
 /// A string as it reads.
-fn resolve(text: &[u8], escaped: bool) -> Option<std::borrow::Cow<'_, str>> {
+fn resolve(text: &[u8], escaped: bool) -> Option<Cow<'_, str>> {
     let text = std::str::from_utf8(text).ok()?;
     if !escaped {
         return Some(text.into());

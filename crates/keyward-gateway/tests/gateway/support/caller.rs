@@ -4,34 +4,34 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-pub struct Caller(pub TcpStream);
+pub(crate) struct Caller(pub TcpStream);
 
 /// An answer, its body put together from its chunks.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
     /// The body came to the end that was announced.
-    pub whole: bool,
+    pub(crate) whole: bool,
 }
 
 impl Caller {
-    pub fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         stream.set_nodelay(true).unwrap();
         Self(stream)
     }
 
-    pub fn send(&mut self, request: impl AsRef<[u8]>) -> Answer {
+    pub(crate) fn send(&mut self, request: impl AsRef<[u8]>) -> Answer {
         // A gateway that refuses a head does not wait for the rest.
         let _ = self.0.write_all(request.as_ref());
         read_answer(&mut self.0)
     }
 
     /// Whether the connection is closed by the other side.
-    pub fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         let mut byte = [0];
         match self.0.read(&mut byte) {
             Ok(0) => true,
@@ -42,28 +42,28 @@ impl Caller {
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{self:?} is no JSON"))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (given, value) = line.split_once(':')?;
             given.eq_ignore_ascii_case(name).then_some(value.trim())
         })
     }
 
-    pub fn refused(&self) -> Option<&str> {
+    pub(crate) fn refused(&self) -> Option<&str> {
         self.header("x-keyward-refused")
     }
 }
 
 /// Reads one answer; what is missing of it is told by `whole`.
-pub fn read_answer(stream: &mut TcpStream) -> Answer {
+pub(crate) fn read_answer(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
     let head = loop {
         if let Some(end) = find(&bytes, b"\r\n\r\n") {

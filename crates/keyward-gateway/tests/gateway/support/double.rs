@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub struct Double {
+pub(crate) struct Double {
     port: u16,
     state: Arc<State>,
 }
@@ -21,17 +21,17 @@ struct State {
 
 /// A request as it came.
 #[derive(Clone, Debug, Default)]
-pub struct Received {
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Received {
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Received {
-    pub fn line(&self) -> &str {
+    pub(crate) fn line(&self) -> &str {
         self.head.lines().next().unwrap_or_default()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (given, value) = line.split_once(':')?;
             given.eq_ignore_ascii_case(name).then_some(value.trim())
@@ -42,35 +42,35 @@ impl Received {
 /// What is written for a request: pieces and the pauses before them. The connection stays open unless
 /// `close`.
 #[derive(Clone, Default)]
-pub struct Reply {
-    pub pieces: Vec<(Duration, Vec<u8>)>,
-    pub close: bool,
+pub(crate) struct Reply {
+    pub(crate) pieces: Vec<(Duration, Vec<u8>)>,
+    pub(crate) close: bool,
 }
 
 impl Reply {
-    pub fn closing(mut self) -> Self {
+    pub(crate) fn closing(mut self) -> Self {
         self.close = true;
         self
     }
 
-    pub fn then(mut self, pause: u64, piece: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn then(mut self, pause: u64, piece: impl Into<Vec<u8>>) -> Self {
         self.pieces.push((Duration::from_millis(pause), piece.into()));
         self
     }
 }
 
 /// Bytes as they stand.
-pub fn reply(bytes: impl Into<Vec<u8>>) -> Reply {
+pub(crate) fn reply(bytes: impl Into<Vec<u8>>) -> Reply {
     Reply::default().then(0, bytes)
 }
 
 /// A JSON answer.
-pub fn json(body: &str) -> Reply {
+pub(crate) fn json(body: &str) -> Reply {
     reply(format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
 }
 
 impl Double {
-    pub fn new(answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(State::default());
@@ -89,21 +89,21 @@ impl Double {
         Self { port, state }
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    pub fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.state.received.lock().unwrap().clone()
     }
 
     /// Connections that are open now.
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.state.open.load(Ordering::Acquire)
     }
 
     /// Connections that were ever made.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Acquire)
     }
 }

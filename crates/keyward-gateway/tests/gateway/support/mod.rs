@@ -12,53 +12,53 @@ use hyper::header::AUTHORIZATION;
 use keyward_gateway::*;
 use keyward_types::{Clock, Secret, SecretId, Timestamp, Version};
 
-pub use caller::{Answer, Caller, read_answer};
-pub use double::{Double, Received, Reply, json, reply};
+pub(crate) use caller::{Answer, Caller, read_answer};
+pub(crate) use double::{Double, Received, Reply, json, reply};
 
 /// The virtual key that callers have.
-pub fn key() -> String {
+pub(crate) fn key() -> String {
     ["kwv_", "Abcdefghijkl", "0123456789abcdefghijABCDEFGHIJ", "00crc0"].concat()
 }
 
 /// The value that must be seen by the upstream alone.
-pub fn value() -> String {
+pub(crate) fn value() -> String {
     ["sk-", "real/", "0123456789+abcdef", "ghijklmnop=="].concat()
 }
 
-pub const SECRET: SecretId = SecretId::from_bytes([5; 16]);
-pub const KEY: VirtualKeyId = VirtualKeyId::from_bytes([9; 16]);
-pub const NOW: i64 = 1_800_000_000_000;
+pub(crate) const SECRET: SecretId = SecretId::from_bytes([5; 16]);
+pub(crate) const KEY: VirtualKeyId = VirtualKeyId::from_bytes([9; 16]);
+pub(crate) const NOW: i64 = 1_800_000_000_000;
 
 /// A gateway under test and all that is around it.
-pub struct Site {
-    pub upstream: Double,
-    pub shared: Arc<Shared>,
-    pub vault: Arc<Vault>,
+pub(crate) struct Site {
+    pub(crate) upstream: Double,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) vault: Arc<Vault>,
     running: Option<Running>,
     address: std::net::SocketAddr,
 }
 
 /// The other side: leases, budgets, records, the time.
-pub struct Vault {
-    pub now: AtomicI64,
-    pub lease: Mutex<Option<Arc<Lease>>>,
-    pub calls: Mutex<Vec<UsageRecord>>,
-    pub denials: Mutex<Vec<DenialCount>>,
-    pub recording: AtomicBool,
-    pub left: AtomicU64,
-    pub chunk: AtomicU64,
-    pub given_back: AtomicU64,
+pub(crate) struct Vault {
+    pub(crate) now: AtomicI64,
+    pub(crate) lease: Mutex<Option<Arc<Lease>>>,
+    pub(crate) calls: Mutex<Vec<UsageRecord>>,
+    pub(crate) denials: Mutex<Vec<DenialCount>>,
+    pub(crate) recording: AtomicBool,
+    pub(crate) left: AtomicU64,
+    pub(crate) chunk: AtomicU64,
+    pub(crate) given_back: AtomicU64,
 }
 
 /// What a site is made of; each part can be changed before it starts.
-pub struct Setting {
-    pub upstream: Upstream,
-    pub grant: Grant,
-    pub config: Config,
+pub(crate) struct Setting {
+    pub(crate) upstream: Upstream,
+    pub(crate) grant: Grant,
+    pub(crate) config: Config,
 }
 
 impl Setting {
-    pub fn of(double: &Double) -> Self {
+    pub(crate) fn of(double: &Double) -> Self {
         let upstream = Upstream {
             provider: "openai".into(),
             host: "127.0.0.1".into(),
@@ -104,11 +104,11 @@ impl Setting {
 
 impl Site {
     /// A gateway in front of a double, with one key that may do everything.
-    pub fn new(double: Double) -> Self {
+    pub(crate) fn new(double: Double) -> Self {
         Self::with(double, |_| {})
     }
 
-    pub fn with(double: Double, change: impl FnOnce(&mut Setting)) -> Self {
+    pub(crate) fn with(double: Double, change: impl FnOnce(&mut Setting)) -> Self {
         let mut setting = Setting::of(&double);
         change(&mut setting);
         let Setting { upstream, mut grant, config } = setting;
@@ -141,33 +141,33 @@ impl Site {
         Self { upstream: double, shared, vault, running: Some(running), address }
     }
 
-    pub fn address(&self) -> std::net::SocketAddr {
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
         self.address
     }
 
-    pub fn caller(&self) -> Caller {
+    pub(crate) fn caller(&self) -> Caller {
         Caller::connect(self.address)
     }
 
     /// Sends one request over a connection of its own.
-    pub fn send(&self, request: impl AsRef<[u8]>) -> Answer {
+    pub(crate) fn send(&self, request: impl AsRef<[u8]>) -> Answer {
         self.caller().send(request)
     }
 
     /// A chat completion with this body.
-    pub fn chat(&self, body: &str) -> Answer {
+    pub(crate) fn chat(&self, body: &str) -> Answer {
         self.send(post("/openai/v1/chat/completions", body))
     }
 
     /// Stops, and gives what was recorded.
-    pub fn stop(&mut self, patience: Duration) {
+    pub(crate) fn stop(&mut self, patience: Duration) {
         if let Some(running) = self.running.take() {
             running.drain(patience);
         }
     }
 
     /// What was recorded, once it has been handed over.
-    pub fn records(&self, wanted: usize) -> Vec<UsageRecord> {
+    pub(crate) fn records(&self, wanted: usize) -> Vec<UsageRecord> {
         wait(|| {
             let calls = self.vault.calls.lock().unwrap().clone();
             (calls.len() >= wanted).then_some(calls)
@@ -175,7 +175,7 @@ impl Site {
     }
 
     /// How often something was refused for this reason, once it was handed over.
-    pub fn denied(&self, reason: Reason) -> u32 {
+    pub(crate) fn denied(&self, reason: Reason) -> u32 {
         wait(|| {
             let denials = self.vault.denials.lock().unwrap();
             let sum: u32 = denials.iter().filter(|denial| denial.reason == reason).map(|denial| denial.count).sum();
@@ -184,7 +184,7 @@ impl Site {
     }
 
     /// What arrived at the upstream, in all connections.
-    pub fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.upstream.received()
     }
 }
@@ -196,7 +196,7 @@ impl Drop for Site {
 }
 
 /// Tries until there is something; panics when there is nothing in five seconds.
-pub fn wait<T>(mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + Duration::from_secs(5);
     loop {
         if let Some(found) = look() {
@@ -207,7 +207,7 @@ pub fn wait<T>(mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-pub fn route(upstream: &Arc<Upstream>) -> Route {
+pub(crate) fn route(upstream: &Arc<Upstream>) -> Route {
     Route {
         provider: upstream.provider.clone(),
         upstream: Arc::clone(upstream),
@@ -220,7 +220,7 @@ pub fn route(upstream: &Arc<Upstream>) -> Route {
 }
 
 /// A route to be changed; the upstream in it is put in when the site starts.
-pub fn any_route(setting: &Setting) -> Route {
+pub(crate) fn any_route(setting: &Setting) -> Route {
     let upstream = Upstream {
         provider: setting.upstream.provider.clone(),
         host: "127.0.0.1".into(),
@@ -238,21 +238,21 @@ pub fn any_route(setting: &Setting) -> Route {
     route(&Arc::new(upstream))
 }
 
-pub fn hash(key: &[u8]) -> Option<[u8; 32]> {
+pub(crate) fn hash(key: &[u8]) -> Option<[u8; 32]> {
     key.starts_with(b"kwv_").then(|| *blake3::hash(key).as_bytes())
 }
 
-pub fn snapshot(grant: Grant) -> Snapshot {
+pub(crate) fn snapshot(grant: Grant) -> Snapshot {
     let hashed = hash(key().as_bytes()).unwrap();
     Snapshot::new(Timestamp(NOW), Arc::new(hash)).with_key(hashed, Arc::new(grant))
 }
 
-pub fn lease(value: &str, version: Version) -> Lease {
+pub(crate) fn lease(value: &str, version: Version) -> Lease {
     let value = Secret::new("OPENAI_API_KEY", value.as_bytes().to_vec());
     Lease::new(SECRET, version, value, Timestamp(NOW + 60_000))
 }
 
-pub fn post(path: &str, body: &str) -> String {
+pub(crate) fn post(path: &str, body: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
@@ -261,7 +261,7 @@ pub fn post(path: &str, body: &str) -> String {
     )
 }
 
-pub fn get(path: &str) -> String {
+pub(crate) fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n", key())
 }
 
