@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hyper::Method;
 use hyper::header::AUTHORIZATION;
 use keyward_gateway::{
-    Budget, BudgetId, Budgets, Call, CannotRecord, Config, DenialCount, Gateway, Glob, Grant, Injection, Interface, Lease,
-    Leases, Price, Prices, Refill, Route, Shape, Shared, Snapshot, Transport, Unit, Upstream, UsageRecord, UsageSink,
-    VirtualKeyId,
+    Budget, BudgetId, Budgets, Call, CannotRecord, Config, DenialCount, Gateway, Glob, Grant, Injection, Interface,
+    Lease, Leases, Price, Prices, Refill, Route, Shape, Shared, Snapshot, Transport, Unit, Upstream, UsageRecord,
+    UsageSink, VirtualKeyId,
 };
 use keyward_types::{Clock, Secret, SecretId, Timestamp, Version};
 
@@ -82,10 +82,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let lookup = |key: &[u8]| Some(*blake3::hash(key).as_bytes());
     let mut snapshot = Snapshot::new(Timestamp(i64::MAX), Arc::new(lookup));
     for number in 0..KEYS {
-        snapshot = snapshot.with_key(*blake3::hash(key(number).as_bytes()).as_bytes(), Arc::new(grant(number, &upstream, secret)));
+        snapshot = snapshot
+            .with_key(*blake3::hash(key(number).as_bytes()).as_bytes(), Arc::new(grant(number, &upstream, secret)));
     }
-    let shared =
-        Shared::new(snapshot, Arc::new(One(Arc::new(lease))), Arc::new(Plenty), Arc::new(Sums::default()), Arc::new(System))?;
+    let shared = Shared::new(
+        snapshot,
+        Arc::new(One(Arc::new(lease))),
+        Arc::new(Plenty),
+        Arc::new(Sums::default()),
+        Arc::new(System),
+    )?;
     let mut config = Config::with_roots(([127, 0, 0, 1], listen).into(), tokio_rustls::rustls::RootCertStore::empty());
     config.cores = 1;
     let running = Gateway::bind(config, Arc::new(shared))?;

@@ -52,7 +52,8 @@ pub enum Unreadable {
 
 /// The names of the limit of output, in all interfaces. A limit on one of them holds for all, since
 /// a model takes what it knows.
-const OUTPUT_LIMITS: [&str; 4] = ["max_tokens", "max_completion_tokens", "max_output_tokens", "generationConfig.maxOutputTokens"];
+const OUTPUT_LIMITS: [&str; 4] =
+    ["max_tokens", "max_completion_tokens", "max_output_tokens", "generationConfig.maxOutputTokens"];
 
 impl Asked {
     /// Reads a body. `fields`: the members that have a maximum, as paths.
@@ -78,9 +79,8 @@ impl Asked {
     pub fn beyond<'a>(&self, maxima: &'a [(Box<str>, u64)], output_due: bool) -> Option<&'a (Box<str>, u64)> {
         maxima.iter().find(|(name, most)| {
             let of_output = OUTPUT_LIMITS.contains(&&**name);
-            let mut values = self.numbers.iter().filter(|(of, _)| {
-                of == name || (of_output && OUTPUT_LIMITS.contains(&&**of))
-            });
+            let mut values =
+                self.numbers.iter().filter(|(of, _)| of == name || (of_output && OUTPUT_LIMITS.contains(&&**of)));
             let missing = of_output && output_due && values.clone().next().is_none();
             missing || values.any(|(_, number)| !matches!(number, Number::Is(number) if number <= most))
         })
@@ -125,7 +125,9 @@ impl Reading<'_> {
         let asked = &mut self.asked;
         if place.names == 0 {
             match event {
-                Event::Open(Opened::Object) if asked.object_at.is_none() && self.ended == 0 => asked.object_at = Some(place.at),
+                Event::Open(Opened::Object) if asked.object_at.is_none() && self.ended == 0 => {
+                    asked.object_at = Some(place.at)
+                }
                 Event::Close => self.ended += 1,
                 // An array, or a second document.
                 _ => self.ended += 2,
@@ -216,7 +218,9 @@ mod tests {
 
     #[test]
     fn a_body_says_model_stream_and_limits() {
-        let asked = read(r#"{"messages":[{"content":"hi","model":"no"}],"model":"gpt-4o","stream":true,"max_tokens":50,"n":2}"#);
+        let asked = read(
+            r#"{"messages":[{"content":"hi","model":"no"}],"model":"gpt-4o","stream":true,"max_tokens":50,"n":2}"#,
+        );
         let asked = asked.unwrap();
         assert_eq!((asked.model.as_deref(), asked.stream, asked.max_output), (Some("gpt-4o"), true, Some(50)));
         assert_eq!(asked.answers, 2);
@@ -239,14 +243,17 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_refused() {
-        for body in ["", "[]", "[{\"model\":\"a\"}]", "{", "{}{}", "{\"model\":\"a\"} x", "1", "{} {\"model\":\"b\"}", "null"] {
+        for body in
+            ["", "[]", "[{\"model\":\"a\"}]", "{", "{}{}", "{\"model\":\"a\"} x", "1", "{} {\"model\":\"b\"}", "null"]
+        {
             assert_eq!(read(body), Err(Unreadable::NotJson), "{body}");
         }
     }
 
     #[test]
     fn a_limit_holds_under_every_name_and_against_every_spelling() {
-        let beyond = |body: &str| Asked::read(body.as_bytes(), &limits(100)).unwrap().beyond(&limits(100), true).is_some();
+        let beyond =
+            |body: &str| Asked::read(body.as_bytes(), &limits(100)).unwrap().beyond(&limits(100), true).is_some();
         assert!(!beyond(r#"{"max_tokens":100}"#));
         for body in [
             r#"{"max_tokens":101}"#,
@@ -268,7 +275,10 @@ mod tests {
     fn usage_is_asked_for_by_one_insertion() {
         for (body, wanted) in [
             (r#"{"stream":true}"#, r#"{"stream_options":{"include_usage":true},"stream":true}"#),
-            (r#" { "stream":true,"stream_options":{}}"#, r#" { "stream":true,"stream_options":{"include_usage":true}}"#),
+            (
+                r#" { "stream":true,"stream_options":{}}"#,
+                r#" { "stream":true,"stream_options":{"include_usage":true}}"#,
+            ),
             (
                 r#"{"stream":true,"stream_options":{"include_obfuscation":false}}"#,
                 r#"{"stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false}}"#,

@@ -21,7 +21,7 @@ use crate::usage::End;
 /// A request's body on its way to the upstream.
 pub(crate) enum Upload {
     Whole(Option<Bytes>),
-    Stream(Streamed),
+    Stream(Box<Streamed>),
 }
 
 /// A body that is passed on as it comes.
@@ -76,7 +76,8 @@ impl Idle {
     /// Nothing has come: since when is counted from the first call after something did.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
         let (limit, end) = (self.limit, self.end);
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until((Instant::now() + limit).min(end))));
+        let sleep =
+            self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until((Instant::now() + limit).min(end))));
         ready!(sleep.as_mut().poll(context));
         Poll::Ready(if Instant::now() >= end { Broken::Total } else { Broken::Idle })
     }
@@ -88,7 +89,9 @@ impl Body for Upload {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
-            Self::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Whole(bytes) => {
+                Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
+            }
             Self::Stream(body) => body.poll(context),
         }
     }
@@ -327,7 +330,9 @@ impl Body for Out {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
-            Self::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Whole(bytes) => {
+                Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
+            }
             Self::Answer(answer) => answer.poll(context),
         }
     }

@@ -95,7 +95,8 @@ impl Purse {
             if self.until.swap(until.0, Ordering::AcqRel) != until.0 && now.0 < until.0 {
                 let _ = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| Some(left.min(0)));
             }
-            let _ = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| Some(left.saturating_add(amount)));
+            let _ =
+                self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| Some(left.saturating_add(amount)));
         }
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((refill, Instant::now()));
         self.asking.store(false, Ordering::Release);
@@ -132,11 +133,7 @@ impl Purses {
     /// Reserves an amount, waiting for a chunk where the purse is short.
     pub(crate) async fn reserve(&self, purse: &Arc<Purse>, amount: u64, now: Timestamp) -> Result<Reserved, Refusal> {
         let amount = i64::try_from(amount).unwrap_or(i64::MAX);
-        let reserved = || Reserved {
-            purse: Arc::clone(purse),
-            amount,
-            until: purse.until.load(Ordering::Acquire),
-        };
+        let reserved = || Reserved { purse: Arc::clone(purse), amount, until: purse.until.load(Ordering::Acquire) };
         if purse.spend(amount, now) {
             return Ok(reserved());
         }
@@ -202,7 +199,10 @@ impl Reserved {
     fn put_back(&self, rest: i64) {
         // The chunk of a period that is over is not carried into the next one; a debt is.
         if rest != 0 && (rest < 0 || self.purse.until.load(Ordering::Acquire) == self.until) {
-            let _ = self.purse.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| Some(left.saturating_add(rest)));
+            let _ = self
+                .purse
+                .left
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| Some(left.saturating_add(rest)));
         }
     }
 }
@@ -256,20 +256,22 @@ mod tests {
             let mut tasks: Vec<_> = all.map(Box::pin).collect();
             // All are begun before one of them is answered.
             let mut kept = Vec::new();
-            for task in &mut tasks {
-                if let std::task::Poll::Ready(done) = futures_poll(task.as_mut()).await {
-                    kept.push(done);
+            for (number, task) in tasks.iter_mut().enumerate() {
+                if let std::task::Poll::Ready(done) = once(task.as_mut()).await {
+                    kept.push((number, done));
                 }
             }
-            let begun = kept.len();
-            for task in tasks.into_iter().skip(begun) {
-                kept.push(task.await);
+            for (number, task) in tasks.into_iter().enumerate() {
+                if kept.iter().all(|(done, _)| *done != number) {
+                    kept.push((number, task.await));
+                }
             }
+            let kept: Vec<_> = kept.into_iter().map(|(_, done)| done).collect();
             assert_eq!(kept.iter().filter(|kept| kept.is_ok()).count(), 10, "chunk {chunk}");
         }
     }
 
-    async fn futures_poll<F: Future>(mut task: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
+    async fn once<F: Future>(mut task: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
         std::future::poll_fn(|context| std::task::Poll::Ready(task.as_mut().poll(context))).await
     }
 

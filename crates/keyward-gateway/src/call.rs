@@ -8,7 +8,6 @@ use std::sync::Arc;
 use keyward_types::Timestamp;
 
 use crate::budget::Reserved;
-use crate::worker::{Known, Worker};
 use crate::grant::{Route, Unit};
 use crate::lease::Lease;
 use crate::meter::{Counts, Said};
@@ -17,6 +16,7 @@ use crate::redact::Patterns;
 use crate::refusal::{Reason, Refusal};
 use crate::shared::UnderWay;
 use crate::usage::{End, Short, Truth, UsageRecord};
+use crate::worker::{Known, Worker};
 
 /// A call that was let through.
 pub(crate) struct Call {

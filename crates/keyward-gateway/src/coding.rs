@@ -155,7 +155,9 @@ mod tests {
     fn a_key_is_found_in_every_coding_at_every_split() {
         let value = ["sk-", "coded-value-0123456789"].concat();
         let plain = format!("{{\"error\":\"the key {value} is wrong\"}}");
-        for (coding, zlib) in [(Coding::Gzip, true), (Coding::Deflate, true), (Coding::Deflate, false), (Coding::Brotli, true)] {
+        for (coding, zlib) in
+            [(Coding::Gzip, true), (Coding::Deflate, true), (Coding::Deflate, false), (Coding::Brotli, true)]
+        {
             let bytes = coded(coding, plain.as_bytes(), zlib);
             let harmless = coded(coding, &plain.as_bytes()[..20], zlib);
             let look = |patterns: &Arc<Patterns>, bytes: &[u8], split: usize| {

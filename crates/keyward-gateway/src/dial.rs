@@ -107,7 +107,8 @@ fn is_public6(address: Ipv6Addr) -> bool {
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
-            let shared = matches!(address.octets(), [100, 64..=127, ..]) && address != Ipv4Addr::new(100, 100, 100, 200);
+            let shared =
+                matches!(address.octets(), [100, 64..=127, ..]) && address != Ipv4Addr::new(100, 100, 100, 200);
             address.is_private() || address.is_loopback() || shared
         }
         IpAddr::V6(address) => {
@@ -174,10 +175,31 @@ mod tests {
     #[test]
     fn addresses_of_ones_own_are_not_public() {
         for inside in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.100.100.200",
-            "0.0.0.0", "255.255.255.255", "224.0.0.1", "168.63.129.16", "::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254",
-            "ff02::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "::127.0.0.1",
-            "2001:db8::1", "2001::1", "198.18.0.1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "100.100.100.200",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.1",
+            "168.63.129.16",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:7f00:1::",
+            "::127.0.0.1",
+            "2001:db8::1",
+            "2001::1",
+            "198.18.0.1",
         ] {
             assert!(!is_public(inside.parse().unwrap()), "{inside}");
         }

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use hyper::Response;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use hyper::Response;
 
 use crate::body::{Answer, Idle, Out, Streamed, Upload};
 use crate::call::Call;
@@ -109,12 +109,12 @@ impl Outgoing<'_> {
                 call.uploaded.set(bytes.len() as u64);
                 Upload::Whole(Some(bytes))
             }
-            Content::Stream(incoming, _) => Upload::Stream(Streamed {
+            Content::Stream(incoming, _) => Upload::Stream(Box::new(Streamed {
                 incoming,
                 left: self.worker.config.limits.body,
                 idle: Idle::new(times.idle, times.total),
                 passed: std::rc::Rc::clone(&call.uploaded),
-            }),
+            })),
         }
     }
 }

@@ -159,9 +159,8 @@ fn read_head(head: &[u8]) -> Result<State, Reason> {
             4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
             7 if name.eq_ignore_ascii_case(b"upgrade") => return Err(Reason::Upgrade),
             14 if name.eq_ignore_ascii_case(b"content-length") => {
-                if length.replace(read_length(value).ok_or(Reason::Framing)?).is_some() {
-                    return Err(Reason::Framing);
-                }
+                let before = length.replace(read_length(value).ok_or(Reason::Framing)?);
+                before.map_or(Ok(()), |_| Err(Reason::Framing))?;
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
                 if chunked || !value.eq_ignore_ascii_case(b"chunked") {

@@ -32,7 +32,11 @@ impl Gate {
     }
 
     /// Polls until nothing more can be done now.
-    pub(crate) fn poll<T>(&self, context: &mut Context<'_>, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    pub(crate) fn poll<T>(
+        &self,
+        context: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
         self.inner.wakes(context.waker());
         self.inner.running.store(true, Ordering::SeqCst);
         for _ in 0..TURNS {

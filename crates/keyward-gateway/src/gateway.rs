@@ -252,15 +252,18 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Wo
     let (gate, draining) = (Gate::new(), worker.draining.notified());
     tokio::pin!(draining);
     let mut told = false;
-    // Its end, good or bad, is the caller's business: what was under way has been recorded.
-    poll_fn(|context| {
+    // However it ends, what was under way has been recorded.
+    let end = poll_fn(|context| {
         if !told && draining.as_mut().poll(context).is_ready() {
             connection.as_mut().graceful_shutdown();
             told = true;
         }
-        gate.poll(context, |context| connection.as_mut().poll(context).map(|_| ()))
+        gate.poll(context, |context| connection.as_mut().poll(context))
     })
     .await;
+    if end.is_err_and(|error| error.is_parse()) {
+        worker.deny(None, peer, Reason::Framing);
+    }
 }
 
 async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, peer: IpAddr) {

@@ -60,7 +60,8 @@ impl Glob {
                 (piece, at) = (piece + 1, next);
                 continue;
             }
-            if let Some(next) = back.and_then(|(_, from)| next_char(text, from).filter(|_| !text[from..].starts_with('/')))
+            if let Some(next) =
+                back.and_then(|(_, from)| next_char(text, from).filter(|_| !text[from..].starts_with('/')))
             {
                 let (after, _) = back.expect("it was just looked at");
                 back = Some((after, next));
@@ -119,9 +120,9 @@ mod tests {
                 let rest = &rest[rest.iter().take_while(|byte| **byte == b'*').count()..];
                 (0..=text.len()).any(|n| naive(rest, &text[n..]))
             }
-            [b'*', rest @ ..] => (0..=text.len())
-                .take_while(|n| *n == 0 || text[n - 1] != b'/')
-                .any(|n| naive(rest, &text[n..])),
+            [b'*', rest @ ..] => {
+                (0..=text.len()).take_while(|n| *n == 0 || text[n - 1] != b'/').any(|n| naive(rest, &text[n..]))
+            }
             [c, rest @ ..] => text.first() == Some(c) && naive(rest, &text[1..]),
         }
     }

@@ -4,7 +4,8 @@
 use bytes::{BufMut, BytesMut};
 use data_encoding::BASE64;
 use hyper::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING,
 };
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
@@ -82,7 +83,9 @@ fn stays_here(name: &HeaderName) -> bool {
                 | "x-method-override"
                 | "x-http-method"
         )
-        || ["x-forwarded-", "sec-", "access-control-", "x-keyward-"].iter().any(|start| name.as_str().starts_with(start))
+        || ["x-forwarded-", "sec-", "access-control-", "x-keyward-"]
+            .iter()
+            .any(|start| name.as_str().starts_with(start))
 }
 
 /// The headers that `Connection` names, in lower case.

@@ -64,4 +64,4 @@ pub use refusal::{Reason, Refusal, Shape};
 pub use shared::Shared;
 pub use snapshot::{Lookup, Snapshot};
 pub use upstream::{Injection, Transport, Upstream};
-pub use usage::{CannotRecord, Denied, DenialCount, End, Short, Truth, UsageRecord, UsageSink};
+pub use usage::{CannotRecord, DenialCount, Denied, End, Short, Truth, UsageRecord, UsageSink};

@@ -218,13 +218,19 @@ impl Seen {
                 }
             }
             // What the model wrote, as far as it has come.
-            "choices.delta.content" | "choices.text" | "choices.delta.reasoning_content" | "choices.message.content"
-            | "delta" | "delta.text" | "delta.thinking" | "delta.partial_json" | "delta.message.content.text"
-            | "candidates.content.parts.text" | "text" => {
-                if place.length > 0 {
-                    self.text_events += 1;
-                    self.text_bytes += place.length as u64;
-                }
+            "choices.delta.content"
+            | "choices.text"
+            | "choices.delta.reasoning_content"
+            | "choices.message.content"
+            | "delta"
+            | "delta.text"
+            | "delta.thinking"
+            | "delta.partial_json"
+            | "delta.message.content.text"
+            | "candidates.content.parts.text"
+            | "text" => {
+                self.text_events += u64::from(place.length > 0);
+                self.text_bytes += place.length as u64;
             }
             _ => {}
         }

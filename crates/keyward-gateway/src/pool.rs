@@ -184,7 +184,9 @@ impl Http1 {
         });
         match answered.await {
             Some(Ok(response)) => Ok(response),
-            Some(Err(mut error)) => Err(error.take_message().map_or(Failed::Broken, |request| Failed::Unsent(Box::new(request)))),
+            Some(Err(mut error)) => {
+                Err(error.take_message().map_or(Failed::Broken, |request| Failed::Unsent(Box::new(request))))
+            }
             None => Err(Failed::Broken),
         }
     }

@@ -33,9 +33,11 @@ pub struct Price {
 impl Prices {
     /// The price of a model.
     pub fn of(&self, model: &str) -> Option<Price> {
-        self.models.iter().find(|(pattern, _)| pattern.matches(model)).map(|(_, price)| *price).or_else(|| {
-            self.call.map(|call| Price { call, ..Price::default() })
-        })
+        self.models
+            .iter()
+            .find(|(pattern, _)| pattern.matches(model))
+            .map(|(_, price)| *price)
+            .or_else(|| self.call.map(|call| Price { call, ..Price::default() }))
     }
 }
 
@@ -70,7 +72,8 @@ mod tests {
 
     #[test]
     fn a_model_without_a_price_has_that_of_a_call_or_none() {
-        let mut prices = Prices { models: vec![(Glob::new("gpt-4o*"), Price { input: 5, ..Price::default() })], call: None };
+        let mut prices =
+            Prices { models: vec![(Glob::new("gpt-4o*"), Price { input: 5, ..Price::default() })], call: None };
         assert_eq!(prices.of("gpt-4o-mini").unwrap().input, 5);
         assert!(prices.of("other").is_none());
         prices.call = Some(7);

@@ -10,11 +10,11 @@ use hyper::header::{HOST, ORIGIN};
 use hyper::{Method, Request, Response, Version};
 use keyward_types::Timestamp;
 
+use crate::ask::Asked;
 use crate::body::Out;
 use crate::call::{Call, Estimate};
 use crate::cors;
 use crate::forward::{Outgoing, forward};
-use crate::ask::Asked;
 use crate::grant::Route;
 use crate::identify::{NoKey, identify};
 use crate::judge::{RequestHead, is_plain, judge, judge_body, model_in_path};
@@ -181,7 +181,12 @@ fn estimate(route: &Route, read: &Reading, asked: &Asked, model: &str, output_du
     if route.upstream.interface.is_none() {
         return Estimate { input: 0, output: 0, price };
     }
-    let most = asked.max_output.unwrap_or_else(|| price.map_or(UNSAID_OUTPUT, |price| price.max_output));
+    // No model writes more than it can, whatever it is asked for.
+    let can = price.map(|price| price.max_output).filter(|most| *most > 0);
+    let most = match (asked.max_output, can) {
+        (Some(asked), Some(can)) => asked.min(can),
+        (asked, can) => asked.or(can).unwrap_or(UNSAID_OUTPUT),
+    };
     let output = if output_due { most.saturating_mul(asked.answers) } else { 0 };
     Estimate { input: read.length().div_ceil(3), output, price }
 }

@@ -43,9 +43,8 @@ impl Gcra {
     pub(crate) fn correct(&self, per_minute: u32, taken: u64, real: u64) {
         let interval = MINUTE / u64::from(per_minute.max(1));
         let by = interval.saturating_mul(taken.abs_diff(real));
-        let change = |arrival: u64| {
-            Some(if real > taken { arrival.saturating_add(by) } else { arrival.saturating_sub(by) })
-        };
+        let change =
+            |arrival: u64| Some(if real > taken { arrival.saturating_add(by) } else { arrival.saturating_sub(by) });
         // It always gives something, so that this never fails.
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
     }

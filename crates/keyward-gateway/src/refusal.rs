@@ -124,7 +124,9 @@ impl Reason {
             Self::Parallel => (429, "parallel", "this key has too many requests under way"),
             Self::Uses => (429, "uses", "this key has been used as often as it may be"),
             Self::Budget => (429, "budget", "the budget of this key is spent"),
-            Self::Unpriced => (403, "unpriced", "this key has a budget in money, and the price of that call is not known"),
+            Self::Unpriced => {
+                (403, "unpriced", "this key has a budget in money, and the price of that call is not known")
+            }
             Self::BudgetUnknown => (503, "budget_unknown", "the budget of this key cannot be asked for just now"),
             Self::Stale => (503, "stale", "this gateway has not heard from its vault for too long"),
             Self::NoLease => (503, "no_lease", "the provider's key may not be used just now"),
@@ -135,8 +137,12 @@ impl Reason {
             Self::Connection => (502, "upstream_connection", "the provider cannot be reached"),
             Self::FirstByte => (504, "upstream_slow", "the provider did not answer in time"),
             Self::BadAnswer => (502, "upstream_answer", "the provider's answer is no HTTP"),
-            Self::Redirect => (502, "upstream_redirect", "the provider answered with a redirect, which is not followed"),
-            Self::Coded => (502, "upstream_coding", "the provider's answer came in a coding that cannot be looked into"),
+            Self::Redirect => {
+                (502, "upstream_redirect", "the provider answered with a redirect, which is not followed")
+            }
+            Self::Coded => {
+                (502, "upstream_coding", "the provider's answer came in a coding that cannot be looked into")
+            }
             Self::Echo => (502, "upstream_echo", "the provider's answer held its key and was cut off"),
         }
     }
@@ -207,8 +213,12 @@ impl Shape {
     fn body(self, status: u16, code: &str, sentence: &str) -> serde_json::Value {
         let message = format!("keyward: {sentence}");
         match self {
-            Self::OpenAi => json!({ "error": { "message": message, "type": openai_type(status), "param": null, "code": code } }),
-            Self::Anthropic => json!({ "type": "error", "error": { "type": anthropic_type(status), "message": message } }),
+            Self::OpenAi => {
+                json!({ "error": { "message": message, "type": openai_type(status), "param": null, "code": code } })
+            }
+            Self::Anthropic => {
+                json!({ "type": "error", "error": { "type": anthropic_type(status), "message": message } })
+            }
             Self::Cohere => json!({ "message": message }),
             Self::Google => json!({ "error": { "code": status, "message": message, "status": google_status(status) } }),
             Self::Qdrant => json!({ "status": { "error": message }, "time": 0.0 }),

@@ -63,7 +63,12 @@ impl Shared {
 
     /// Puts a newer snapshot in the place of the present one: the next request is judged by it.
     pub fn publish(&self, snapshot: Snapshot) {
-        self.snapshot.store(Arc::new(snapshot));
+        let number = snapshot.number;
+        if self.snapshot.swap(Arc::new(snapshot)).number == number {
+            return;
+        }
+        // What no core has seen lately has no count that matters.
+        self.lives.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, live| Arc::strong_count(live) > 1);
     }
 
     /// The present snapshot.

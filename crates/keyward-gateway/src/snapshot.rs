@@ -21,10 +21,15 @@ pub struct Snapshot {
     pub as_of: Timestamp,
     /// Tells this snapshot from every other one of this process.
     pub(crate) number: u64,
+    tables: Arc<Tables>,
+    lookup: Arc<Lookup>,
+}
+
+#[derive(Clone, Default)]
+struct Tables {
     keys: HashMap<[u8; 32], Entry>,
     upstreams: HashMap<Box<str>, Arc<Upstream>>,
     origins: HashSet<Box<str>>,
-    lookup: Arc<Lookup>,
 }
 
 #[derive(Clone)]
@@ -38,62 +43,53 @@ impl Snapshot {
     /// An empty one, as of this moment.
     pub fn new(as_of: Timestamp, lookup: Arc<Lookup>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self {
-            as_of,
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
-            keys: HashMap::new(),
-            upstreams: HashMap::new(),
-            origins: HashSet::new(),
-            lookup,
-        }
+        Self { as_of, number: NEXT.fetch_add(1, Ordering::Relaxed), tables: Arc::default(), lookup }
     }
 
     /// Adds a key by what it is found by.
     #[must_use]
     pub fn with_key(mut self, hash: [u8; 32], grant: Arc<Grant>) -> Self {
+        let tables = self.tables();
         for route in &grant.routes {
-            self.upstreams.entry(route.provider.clone()).or_insert_with(|| Arc::clone(&route.upstream));
+            tables.upstreams.entry(route.provider.clone()).or_insert_with(|| Arc::clone(&route.upstream));
         }
-        self.origins.extend(grant.origins.iter().map(|origin| origin.to_ascii_lowercase().into()));
-        self.keys.insert(hash, Entry { grant, until: None });
+        tables.origins.extend(grant.origins.iter().map(|origin| origin.to_ascii_lowercase().into()));
+        tables.keys.insert(hash, Entry { grant, until: None });
         self
     }
 
     /// Adds what a key was before it was rotated, until its grace ends.
     #[must_use]
     pub fn with_previous(mut self, hash: [u8; 32], grant: Arc<Grant>, until: Timestamp) -> Self {
-        self.keys.entry(hash).or_insert(Entry { grant, until: Some(until) });
+        self.tables().keys.entry(hash).or_insert(Entry { grant, until: Some(until) });
         self
     }
 
     /// Adds a provider that is set up, whether or not a key reaches it.
     #[must_use]
     pub fn with_upstream(mut self, upstream: Arc<Upstream>) -> Self {
-        self.upstreams.insert(upstream.provider.clone(), upstream);
+        self.tables().upstreams.insert(upstream.provider.clone(), upstream);
         self
     }
 
-    /// The same keys at a later moment: nothing has changed, and that is known.
+    /// The same keys at a later moment: nothing has changed, and that is known. It costs nothing.
     #[must_use]
     pub fn still(&self, as_of: Timestamp) -> Self {
-        Self {
-            as_of,
-            number: self.number,
-            keys: self.keys.clone(),
-            upstreams: self.upstreams.clone(),
-            origins: self.origins.clone(),
-            lookup: Arc::clone(&self.lookup),
-        }
+        Self { as_of, number: self.number, tables: Arc::clone(&self.tables), lookup: Arc::clone(&self.lookup) }
+    }
+
+    fn tables(&mut self) -> &mut Tables {
+        Arc::make_mut(&mut self.tables)
     }
 
     /// How many keys there are.
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.tables.keys.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.tables.keys.is_empty()
     }
 
     /// What a presented key is found by.
@@ -103,23 +99,23 @@ impl Snapshot {
 
     /// The grant of a key, and until when it is known by this one.
     pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<(&Arc<Grant>, Option<Timestamp>)> {
-        self.keys.get(hash).map(|entry| (&entry.grant, entry.until))
+        self.tables.keys.get(hash).map(|entry| (&entry.grant, entry.until))
     }
 
     /// The upstream of a provider, for the shape of its errors.
     pub(crate) fn upstream(&self, provider: &str) -> Option<&Arc<Upstream>> {
-        self.upstreams.get(provider)
+        self.tables.upstreams.get(provider)
     }
 
     /// Whether some key may be used by this page. What a browser asks before it sends a key cannot be
     /// answered by more than that.
     pub(crate) fn knows_origin(&self, origin: &str) -> bool {
-        self.origins.contains(origin) || self.origins.contains(&*origin.to_ascii_lowercase())
+        self.tables.origins.contains(origin) || self.tables.origins.contains(&*origin.to_ascii_lowercase())
     }
 }
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Snapshot({} keys as of {})", self.keys.len(), self.as_of)
+        write!(f, "Snapshot({} keys as of {})", self.tables.keys.len(), self.as_of)
     }
 }

@@ -355,7 +355,7 @@ mod tests {
         for text in ["}", "{]", "{\"a\" \"b\"", "{1:2}", "{{", "[}", "%", "{\"a\":1,,:2}"] {
             assert!(told(&[text.as_bytes()]).1, "{text}");
         }
-        assert!(told(&[&vec![b'['; 200]]).1);
+        assert!(told(&[&[b'['; 200]]).1);
     }
 
     #[test]

@@ -122,8 +122,8 @@ mod tests {
     #[test]
     fn lines_end_in_three_ways_at_every_split() {
         for end in ["\n", "\r\n", "\r"] {
-            let text =
-                ["event: x", "data: {\"a\":1}", "", ": note", "data:b", "data: c", "", "", "datum: d", "", ""].join(end);
+            let text = ["event: x", "data: {\"a\":1}", "", ": note", "data:b", "data: c", "", "", "datum: d", "", ""]
+                .join(end);
             let wanted = ["{\"a\":1}\n", "b\nc\n", ""];
             assert_eq!(events(&[text.as_bytes()]), wanted, "{end:?}");
             for split in 0..=text.len() {

@@ -102,9 +102,11 @@ fn cohere_bills_units() {
     assert_eq!(said(Interface::Cohere, Writing::Json, text).counts, Some(counts));
     let text = r#"{"results":[],"meta":{"billed_units":{"search_units":2}}}"#;
     assert_eq!(said(Interface::Cohere, Writing::Json, text).counts.unwrap().units, 2);
-    let text = events(&[r#"{"type":"message-end","delta":{"usage":{"billed_units":{"input_tokens":6,"output_tokens":8}}}}"#]);
+    let text =
+        events(&[r#"{"type":"message-end","delta":{"usage":{"billed_units":{"input_tokens":6,"output_tokens":8}}}}"#]);
     assert_eq!(said(Interface::Cohere, Writing::Events, &text).counts, Some(counts));
-    let lines = "{\"text\":\"a\"}\n{\"response\":{\"meta\":{\"billed_units\":{\"input_tokens\":6,\"output_tokens\":8}}}}\n";
+    let lines =
+        "{\"text\":\"a\"}\n{\"response\":{\"meta\":{\"billed_units\":{\"input_tokens\":6,\"output_tokens\":8}}}}\n";
     assert_eq!(said(Interface::Cohere, Writing::Json, lines).counts, Some(counts));
 }
 
@@ -113,8 +115,7 @@ fn gemini_says_it_again_with_every_chunk() {
     let first = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"promptTokenCount":4,"totalTokenCount":4}}"#;
     let last = r#"{"candidates":[],"usageMetadata":{"promptTokenCount":4,"toolUsePromptTokenCount":2,"candidatesTokenCount":5,"thoughtsTokenCount":3,"cachedContentTokenCount":1},"modelVersion":"gemini-2"}"#;
     let counts = Counts { input: 6, output: 8, cached: 1, reasoning: 3, ..Counts::default() };
-    for (writing, text) in
-        [(Writing::Events, events(&[first, last])), (Writing::Json, format!("[{first},\r\n{last}]"))]
+    for (writing, text) in [(Writing::Events, events(&[first, last])), (Writing::Json, format!("[{first},\r\n{last}]"))]
     {
         let said = said(Interface::Gemini, writing, &text);
         assert_eq!((said.counts, said.model.as_deref()), (Some(counts), Some("gemini-2")));

@@ -24,7 +24,7 @@ fn budget(unit: Unit) -> impl FnOnce(&mut Setting) {
 fn thousand(site: &Site) -> usize {
     let request = post("/openai/v1/chat/completions", r#"{"model":"m","max_tokens":10}"#);
     // Four threads hold all connections open, so that the calls are truly under way together.
-    let counts = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 scope.spawn(|| {
@@ -32,18 +32,23 @@ fn thousand(site: &Site) -> usize {
                     for caller in &mut callers {
                         std::io::Write::write_all(&mut caller.0, request.as_bytes()).unwrap();
                     }
-                    callers.iter_mut().map(|caller| read_answer(&mut caller.0)).filter(|answer| answer.status == 200).count()
+                    callers
+                        .iter_mut()
+                        .map(|caller| read_answer(&mut caller.0))
+                        .filter(|answer| answer.status == 200)
+                        .count()
                 })
             })
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-    });
-    counts
+    })
 }
 
 fn slow_answer() -> Double {
     // It takes so long that nothing is settled while others still ask.
-    Double::new(|_| Reply::default().then(1_500, b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 55\r\n\r\n{\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":10}}   ".to_vec()))
+    Double::new(|_| {
+        Reply::default().then(1_500, b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 55\r\n\r\n{\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":10}}   ".to_vec())
+    })
 }
 
 #[test]

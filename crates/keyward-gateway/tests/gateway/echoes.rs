@@ -22,7 +22,8 @@ fn every_form_in_a_body_at_every_split() {
         let stars = body.len();
         let site = Site::new(Double::new(move |request| {
             let split: usize = request.line().split(['/', ' ']).nth(4).unwrap().parse().unwrap();
-            let head = format!("HTTP/1.1 400 Bad\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+            let head =
+                format!("HTTP/1.1 400 Bad\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
             let (first, second) = body.split_at(split);
             reply([head.as_bytes(), first].concat()).then(2, second)
         }));
@@ -57,7 +58,8 @@ fn headers_their_names_and_the_reason() {
 #[test]
 fn a_name_of_a_header_that_is_the_value_is_dropped() {
     let plain = "abcdefghij0123456789";
-    let site = Site::new(Double::new(move |_| reply(format!("HTTP/1.1 200 OK\r\n{plain}: 1\r\nContent-Length: 0\r\n\r\n"))));
+    let site =
+        Site::new(Double::new(move |_| reply(format!("HTTP/1.1 200 OK\r\n{plain}: 1\r\nContent-Length: 0\r\n\r\n"))));
     *site.vault.lease.lock().unwrap() = Some(std::sync::Arc::new(lease(plain, keyward_types::Version::FIRST)));
     assert!(!site.send(get("/openai/v1/models")).head.contains(plain));
 }

@@ -81,7 +81,10 @@ fn http_1_0() {
 
 #[test]
 fn connect() {
-    assert_eq!(line("CONNECT api.openai.com:443 HTTP/1.1", "Host: api.openai.com:443\r\n"), (405, Some("connect".into()), 0));
+    assert_eq!(
+        line("CONNECT api.openai.com:443 HTTP/1.1", "Host: api.openai.com:443\r\n"),
+        (405, Some("connect".into()), 0)
+    );
 }
 
 #[test]
@@ -117,7 +120,14 @@ fn no_host_or_two() {
 
 #[test]
 fn paths_with_two_readings() {
-    for path in ["/openai/../admin", "/openai//v1/models", "/openai/v1/%2e%2e/x", "/openai/v1%2fmodels", "/openai/./v1", "/openai/v1\\x"] {
+    for path in [
+        "/openai/../admin",
+        "/openai//v1/models",
+        "/openai/v1/%2e%2e/x",
+        "/openai/v1%2fmodels",
+        "/openai/./v1",
+        "/openai/v1\\x",
+    ] {
         let (status, refused, received) = line(&format!("GET {path} HTTP/1.1"), "Host: localhost\r\n");
         assert_eq!((status, refused.as_deref(), received), (400, Some("path"), 0), "{path}");
     }
@@ -127,7 +137,10 @@ fn paths_with_two_readings() {
 fn pipelined_requests_are_answered_in_order_and_judged_each() {
     let site = Site::new(Double::new(|request| json(&format!("{{\"line\":\"{}\"}}", request.line()))));
     let mut caller = site.caller();
-    let first = caller.send([get("/openai/v1/a"), get("/openai/v1/b"), "GET /openai/v1/c HTTP/1.1\r\nHost: localhost\r\n\r\n".into()].concat());
+    let first = caller.send(
+        [get("/openai/v1/a"), get("/openai/v1/b"), "GET /openai/v1/c HTTP/1.1\r\nHost: localhost\r\n\r\n".into()]
+            .concat(),
+    );
     assert!(first.text().contains("/base/v1/a"), "{first:?}");
 }
 

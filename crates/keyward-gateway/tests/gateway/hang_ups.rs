@@ -48,7 +48,9 @@ fn at_every_point_and_nothing_is_left() {
 
 #[test]
 fn before_the_answer_comes() {
-    let site = Site::new(Double::new(|_| Reply::default().then(500, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec())));
+    let site = Site::new(Double::new(|_| {
+        Reply::default().then(500, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec())
+    }));
     let mut caller = site.caller();
     caller.0.write_all(get("/openai/v1/models").as_bytes()).unwrap();
     wait(|| (site.received().len() == 1).then_some(()));

@@ -33,7 +33,9 @@ fn request(path: &str, body: &str) -> Request<Full<Bytes>> {
 #[tokio::test]
 async fn many_calls_over_one_connection() {
     let site = Site::new(Double::new(|request| {
-        Reply::default().then(100, format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", request.body.len())).then(0, request.body.clone())
+        Reply::default()
+            .then(100, format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", request.body.len()))
+            .then(0, request.body.clone())
     }));
     let send = callers(&site).await;
     let calls: Vec<_> = (0..20)

@@ -90,10 +90,14 @@ fn expiry_network_origin_and_canary() {
     };
     assert_eq!(answer(|grant| grant.expires = Some(Timestamp(NOW)), ""), (401, Some("expired_key".into())));
     assert_eq!(answer(|grant| grant.expires = Some(Timestamp(NOW + 1)), "").0, 200);
-    assert_eq!(answer(|grant| grant.networks = ["10.0.0.0/8".parse().unwrap()].into(), ""), (403, Some("network".into())));
+    assert_eq!(
+        answer(|grant| grant.networks = ["10.0.0.0/8".parse().unwrap()].into(), ""),
+        (403, Some("network".into()))
+    );
     assert_eq!(answer(|grant| grant.networks = ["127.0.0.0/8".parse().unwrap()].into(), "").0, 200);
     // Whoever writes his own address down is not there.
-    let forged = answer(|grant| grant.networks = ["10.0.0.0/8".parse().unwrap()].into(), "X-Forwarded-For: 10.1.1.1\r\n");
+    let forged =
+        answer(|grant| grant.networks = ["10.0.0.0/8".parse().unwrap()].into(), "X-Forwarded-For: 10.1.1.1\r\n");
     assert_eq!(forged.0, 403);
     assert_eq!(answer(|grant| grant.uses_left = Some(0), "").0, 429);
     let origins = |grant: &mut Grant| grant.origins = ["https://app.example".into()].into();

@@ -92,7 +92,9 @@ fn connections_are_kept_and_a_closed_one_is_not_used() {
 fn an_answer_that_was_not_read_to_its_end_is_no_ones_beginning() {
     let site = Site::new(Double::new(|request| {
         if request.line().contains("long") {
-            return (0..50).fold(reply("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"), |reply, _| reply.then(5, "x".repeat(100)));
+            return (0..50).fold(reply("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"), |reply, _| {
+                reply.then(5, "x".repeat(100))
+            });
         }
         json("{}")
     }));
@@ -133,7 +135,8 @@ fn plain_http_goes_to_loopback_alone_and_metadata_never() {
 #[test]
 fn a_listener_that_is_reached_from_outside_needs_tls() {
     let site = Site::new(Double::new(|_| json("{}")));
-    let config = keyward_gateway::Config::with_roots(([0, 0, 0, 0], 0).into(), tokio_rustls::rustls::RootCertStore::empty());
+    let config =
+        keyward_gateway::Config::with_roots(([0, 0, 0, 0], 0).into(), tokio_rustls::rustls::RootCertStore::empty());
     let refused = keyward_gateway::Gateway::bind(config, std::sync::Arc::clone(&site.shared)).err().unwrap();
     assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput);
 }

@@ -70,7 +70,12 @@ pub(crate) fn read_answer(stream: &mut TcpStream) -> Answer {
             break end;
         }
         if !more(stream, &mut bytes) {
-            return Answer { status: 0, head: String::from_utf8_lossy(&bytes).into_owned(), body: Vec::new(), whole: false };
+            return Answer {
+                status: 0,
+                head: String::from_utf8_lossy(&bytes).into_owned(),
+                body: Vec::new(),
+                whole: false,
+            };
         }
     };
     let mut rest = bytes.split_off(head + 4);

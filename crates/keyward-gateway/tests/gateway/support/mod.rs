@@ -91,8 +91,7 @@ impl Setting {
             canary: false,
             max_stale: None,
         };
-        let mut config =
-            Config::with_roots(([127, 0, 0, 1], 0).into(), tokio_rustls::rustls::RootCertStore::empty());
+        let mut config = Config::with_roots(([127, 0, 0, 1], 0).into(), tokio_rustls::rustls::RootCertStore::empty());
         config.cores = 1;
         config.times.idle = Duration::from_millis(700);
         config.times.first_byte = Duration::from_millis(700);
