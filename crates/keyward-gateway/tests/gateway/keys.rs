@@ -273,3 +273,16 @@ fn a_snapshot_that_is_too_old_is_not_believed() {
     site.shared.publish(still);
     assert_eq!(site.send(get("/openai/v1/models")).status, 200);
 }
+
+#[test]
+fn a_caller_that_waits_to_be_told_is_told_to_go_on() {
+    let site = site(|_| {});
+    let head = post("/openai/v1/chat/completions", "")
+        .replace("Content-Length: 0", "Content-Length: 2\r\nExpect: 100-continue");
+    let mut caller = site.caller();
+    std::io::Write::write_all(&mut caller.0, head.as_bytes()).unwrap();
+    assert_eq!(caller.interim(), "HTTP/1.1 100 Continue\r\n\r\n");
+    let answer = caller.send("{}");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!((site.received()[0].body.as_slice(), site.received()[0].header("expect")), (b"{}".as_slice(), None));
+}

@@ -30,6 +30,17 @@ impl Caller {
         read_answer(&mut self.0)
     }
 
+    /// Reads what is said before the answer.
+    pub(crate) fn interim(&mut self) -> String {
+        let mut said = Vec::new();
+        while !said.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).unwrap();
+            said.push(byte[0]);
+        }
+        String::from_utf8(said).unwrap()
+    }
+
     /// Whether the connection is closed by the other side.
     pub(crate) fn is_closed(&mut self) -> bool {
         let mut byte = [0];
@@ -62,26 +73,26 @@ impl Answer {
     }
 }
 
-/// Reads one answer; what is missing of it is told by `whole`.
+/// Reads one answer, past what is said in between; what is missing of it is told by `whole`.
 pub(crate) fn read_answer(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
-    let head = loop {
-        if let Some(end) = find(&bytes, b"\r\n\r\n") {
-            break end;
+    let (mut answer, mut rest) = loop {
+        let Some(end) = find(&bytes, b"\r\n\r\n") else {
+            if more(stream, &mut bytes) {
+                continue;
+            }
+            let head = String::from_utf8_lossy(&bytes).into_owned();
+            return Answer { status: 0, head, body: Vec::new(), whole: false };
+        };
+        let rest = bytes.split_off(end + 4);
+        let head = String::from_utf8_lossy(&bytes).into_owned();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        if status != 100 {
+            break (Answer { status, head, body: Vec::new(), whole: false }, rest);
         }
-        if !more(stream, &mut bytes) {
-            return Answer {
-                status: 0,
-                head: String::from_utf8_lossy(&bytes).into_owned(),
-                body: Vec::new(),
-                whole: false,
-            };
-        }
+        bytes = rest;
     };
-    let mut rest = bytes.split_off(head + 4);
-    let head = String::from_utf8_lossy(&bytes).into_owned();
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    let mut answer = Answer { status, head, body: Vec::new(), whole: false };
+    let status = answer.status;
     if answer.header("transfer-encoding").is_some() {
         (answer.body, answer.whole) = chunks(stream, rest);
         return answer;
