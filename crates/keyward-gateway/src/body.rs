@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Instant, Sleep};
 
+use crate::alarm::{Alarm, Alarms};
 use crate::call::Call;
 use crate::coding::Decoded;
 use crate::meter::{Meter, Said};
@@ -56,30 +56,37 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// A limit of time that costs nothing as long as something comes.
+/// Limits of time on a body: between two pieces, and on the whole.
 pub(crate) struct Idle {
     limit: Duration,
-    end: Instant,
-    sleep: Option<Pin<Box<Sleep>>>,
+    end: u64,
+    alarms: Rc<Alarms>,
+    alarm: Option<Alarm>,
+    /// Something came since the alarm was set.
+    came: bool,
 }
 
 impl Idle {
-    pub(crate) fn new(limit: Duration, total: Duration) -> Self {
-        Self { limit, end: Instant::now() + total, sleep: None }
+    pub(crate) fn new(alarms: &Rc<Alarms>, limit: Duration, total: Duration) -> Self {
+        let end = alarms.now().saturating_add(u64::try_from(total.as_millis()).unwrap_or(u64::MAX));
+        Self { limit, end, alarms: Rc::clone(alarms), alarm: None, came: false }
     }
 
     /// Something came.
     fn reset(&mut self) {
-        self.sleep = None;
+        self.came = true;
     }
 
     /// Nothing has come: since when is counted from the first call after something did.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
-        let (limit, end) = (self.limit, self.end);
-        let sleep =
-            self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until((Instant::now() + limit).min(end))));
-        ready!(sleep.as_mut().poll(context));
-        Poll::Ready(if Instant::now() >= end { Broken::Total } else { Broken::Idle })
+        let left = Duration::from_millis(self.end.saturating_sub(self.alarms.now()));
+        let limit = self.limit.min(left);
+        let alarm = self.alarm.get_or_insert_with(|| self.alarms.after(limit));
+        if std::mem::take(&mut self.came) {
+            alarm.reset(limit);
+        }
+        ready!(alarm.poll(context));
+        Poll::Ready(if self.alarms.now() >= self.end { Broken::Total } else { Broken::Idle })
     }
 }
 

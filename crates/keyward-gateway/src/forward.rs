@@ -84,7 +84,7 @@ impl Outgoing<'_> {
         call.sending(lease);
         let mut fresh = false;
         loop {
-            let answer = tokio::time::timeout(worker.config.times.first_byte, connection.send(request)).await;
+            let answer = worker.alarms.within(worker.config.times.first_byte, connection.send(request)).await;
             match answer.map_err(|_| Reason::FirstByte)? {
                 Ok(response) => return Ok((response, connection)),
                 // The upstream closed what was kept, before anything went out.
@@ -112,7 +112,7 @@ impl Outgoing<'_> {
             Content::Stream(incoming, _) => Upload::Stream(Box::new(Streamed {
                 incoming,
                 left: self.worker.config.limits.body,
-                idle: Idle::new(times.idle, times.total),
+                idle: Idle::new(&self.worker.alarms, times.idle, times.total),
                 passed: std::rc::Rc::clone(&call.uploaded),
             })),
         }
@@ -164,7 +164,7 @@ async fn pass_on(
         redactor: plain.then(|| Redactor::new(Arc::clone(lease.patterns()))),
         meter,
         decoded: coding.map(|coding| Decoded::new(coding, Arc::clone(lease.patterns()))),
-        idle: Idle::new(times.idle, times.total),
+        idle: Idle::new(&out.worker.alarms, times.idle, times.total),
         call: Some(call),
         passed: 0,
         incoming,

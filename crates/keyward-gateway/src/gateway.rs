@@ -1,17 +1,20 @@
 //! Starting and stopping: one thread, one runtime and one socket a core.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, body::Incoming};
+use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use crate::alarm::TICK;
 use crate::config::Config;
 use crate::framing::Strict;
 use crate::gate::Gate;
@@ -27,6 +31,7 @@ use crate::proxy::answer;
 use crate::refusal::{Reason, Refusal, Shape};
 use crate::shared::Shared;
 use crate::usage::{Gathered, hand_over};
+use crate::watch::{Noted, Reply, Watched};
 use crate::worker::Worker;
 
 /// The gateway's data plane.
@@ -41,8 +46,8 @@ pub struct Running {
     shared: Arc<Shared>,
 }
 
-/// How often records are handed over.
-const HAND_OVER: Duration = Duration::from_millis(250);
+/// Records are handed over every so many ticks: four times a second or more.
+const HAND_OVER: u32 = 2;
 
 impl Gateway {
     /// Binds the address and serves, until [`Running::drain`].
@@ -138,8 +143,10 @@ impl Core {
         };
         let Self { shared, config, mut stopped, gathered } = self;
         let worker = Rc::new(Worker::new(shared, Arc::clone(&config), gathered, table_key()));
+        worker.tick();
         let tls = config.tls.clone().map(TlsAcceptor::from);
-        let mut tick = tokio::time::interval(HAND_OVER);
+        let mut tick = tokio::time::interval(TICK);
+        let mut ticks: u32 = 0;
         let deadline = loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
@@ -148,8 +155,12 @@ impl Core {
                     Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                 },
                 _ = tick.tick() => {
-                    worker.pool.sweep(Instant::now());
-                    worker.hand_over();
+                    worker.tick();
+                    ticks = ticks.wrapping_add(1);
+                    if ticks.is_multiple_of(HAND_OVER) {
+                        worker.pool.sweep(Instant::now());
+                        worker.hand_over();
+                    }
                 }
                 changed = stopped.changed() => match *stopped.borrow() {
                     Some(deadline) => break deadline,
@@ -161,10 +172,12 @@ impl Core {
         };
         drop(listener);
         worker.stopping.set(true);
-        worker.draining.notify_waiters();
+        worker.watch.wake_all();
         while worker.connections.get() > 0 && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(10)).await;
-            worker.draining.notify_waiters();
+            worker.tick();
+            // Those that were not served yet when the stop came have not been told.
+            worker.watch.wake_all();
         }
         // What is still under way ends with the runtime, and is recorded when it does.
     }
@@ -233,30 +246,29 @@ async fn speaks_http2(worker: &Worker, stream: &TcpStream) -> bool {
 }
 
 async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, peer: IpAddr) {
+    let watched = worker.watch.begin(worker.alarms.now());
     let reporter = Rc::clone(worker);
+    let stream = Noted::new(stream, &watched, &worker.alarms);
     let stream = Strict::new(stream, fault, Box::new(move |reason| reporter.deny(None, peer, reason)));
-    let service = service_fn(|request: Request<Incoming>| {
-        let worker = Rc::clone(worker);
-        async move { Ok::<_, std::convert::Infallible>(answer(worker, request, peer).await) }
-    });
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(worker.config.times.head)
+        // Heads are waited for by `watch`.
+        .header_read_timeout(None)
         .max_buf_size(worker.config.limits.head.max(8192))
         .max_headers(100)
-        .pipeline_flush(true)
-        .auto_date_header(true);
+        .pipeline_flush(true);
+    let service = service_fn(|request: Request<Incoming>| reply(worker, &watched, request, peer));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let (gate, draining) = (Gate::new(), worker.draining.notified());
-    tokio::pin!(draining);
-    let mut told = false;
+    let mut connection = pin!(connection);
+    let (gate, mut told) = (Gate::new(), false);
     // However it ends, what was under way has been recorded.
     let end = poll_fn(|context| {
-        if !told && draining.as_mut().poll(context).is_ready() {
+        watched.register(context);
+        if watched.over.get() {
+            return Poll::Ready(Ok(()));
+        }
+        if worker.stopping.get() && !std::mem::replace(&mut told, true) {
             connection.as_mut().graceful_shutdown();
-            told = true;
         }
         gate.poll(context, |context| connection.as_mut().poll(context))
     })
@@ -267,10 +279,8 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Wo
 }
 
 async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, peer: IpAddr) {
-    let service = service_fn(|request: Request<Incoming>| {
-        let worker = Rc::clone(worker);
-        async move { Ok::<_, std::convert::Infallible>(answer(worker, request, peer).await) }
-    });
+    let watched = worker.watch.begin(worker.alarms.now());
+    let stream = Noted::new(stream, &watched, &worker.alarms);
     let mut builder = http2::Builder::new(Local);
     builder
         .timer(TokioTimer::new())
@@ -278,15 +288,42 @@ async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Wo
         .max_header_list_size(u32::try_from(worker.config.limits.head).unwrap_or(u32::MAX))
         .keep_alive_interval(Some(Duration::from_secs(30)))
         .keep_alive_timeout(worker.config.times.head);
+    let service = {
+        // Its streams are tasks of their own, and outlive this one's frame.
+        let (worker, watched) = (Rc::clone(worker), Rc::clone(&watched));
+        service_fn(move |request: Request<Incoming>| {
+            let (worker, watched) = (Rc::clone(&worker), Rc::clone(&watched));
+            async move { reply(&worker, &watched, request, peer).await }
+        })
+    };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    loop {
-        tokio::select! {
-            biased;
-            _ = connection.as_mut() => return,
-            () = worker.draining.notified() => connection.as_mut().graceful_shutdown(),
+    let mut connection = pin!(connection);
+    let mut told = false;
+    let end = poll_fn(|context| {
+        watched.register(context);
+        if watched.over.get() {
+            return Poll::Ready(Ok(()));
         }
+        if worker.stopping.get() && !std::mem::replace(&mut told, true) {
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(context)
+    })
+    .await;
+    if end.is_err_and(|error| error.is_parse()) {
+        worker.deny(None, peer, Reason::Framing);
     }
+}
+
+async fn reply(
+    worker: &Rc<Worker>,
+    watched: &Rc<Watched>,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Result<Response<Reply>, Infallible> {
+    let begun = watched.request(&worker.alarms);
+    let response = answer(worker, request, peer).await;
+    Ok(response.map(|out| begun.reply(out)))
 }
 
 /// The answer to a connection whose requests can be read in two ways, after which it is closed.

@@ -17,6 +17,7 @@
 //! Nothing of the vault is known here: it gives a [`Snapshot`], and implements [`Leases`], [`Budgets`]
 //! and [`UsageSink`].
 
+mod alarm;
 mod ask;
 mod body;
 mod budget;
@@ -47,6 +48,7 @@ mod shared;
 mod snapshot;
 mod upstream;
 mod usage;
+mod watch;
 mod worker;
 
 pub use ask::{Asked, Unreadable};

@@ -26,10 +26,10 @@ use crate::snapshot::Snapshot;
 use crate::worker::{Known, Worker};
 
 /// Answers a request.
-pub(crate) async fn answer(worker: Rc<Worker>, request: Request<Incoming>, peer: IpAddr) -> Response<Out> {
+pub(crate) async fn answer(worker: &Rc<Worker>, request: Request<Incoming>, peer: IpAddr) -> Response<Out> {
     let origin = request.headers().get(ORIGIN).cloned();
     let mut asking = Asking { known: None, shape: Shape::Plain, peer };
-    let answer = asking.answer(&worker, request).await;
+    let answer = asking.answer(worker, request).await;
     let mut response = match answer {
         Ok(response) => response,
         Err(refusal) => {

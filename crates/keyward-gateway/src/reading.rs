@@ -135,11 +135,5 @@ type Framed = hyper::Result<hyper::body::Frame<Bytes>>;
 
 async fn next(worker: &Worker, body: &mut Incoming) -> Result<Option<Framed>, Reason> {
     let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
-    // It is often there already, and then no timer is made.
-    tokio::pin!(frame);
-    let ready = poll_fn(|context| std::task::Poll::Ready(frame.as_mut().poll(context))).await;
-    if let std::task::Poll::Ready(frame) = ready {
-        return Ok(frame);
-    }
-    tokio::time::timeout(worker.config.times.idle, frame).await.map_err(|_| Reason::SlowBody)
+    worker.alarms.within(worker.config.times.idle, frame).await.map_err(|_| Reason::SlowBody)
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use keyward_types::Timestamp;
-use tokio::sync::Notify;
 
+use crate::alarm::Alarms;
 use crate::budget::Purse;
 use crate::config::Config;
 use crate::grant::{Grant, Unit};
@@ -19,6 +19,7 @@ use crate::refusal::Reason;
 use crate::shared::{Live, Shared};
 use crate::snapshot::Snapshot;
 use crate::usage::{Denied, Gathered, Ring};
+use crate::watch::Watch;
 
 /// What a core has.
 pub(crate) struct Worker {
@@ -26,8 +27,8 @@ pub(crate) struct Worker {
     pub(crate) config: Arc<Config>,
     pub(crate) pool: Pool,
     pub(crate) ring: RefCell<Ring>,
-    /// Tells connections that they are to end.
-    pub(crate) draining: Notify,
+    pub(crate) alarms: Rc<Alarms>,
+    pub(crate) watch: Watch,
     pub(crate) stopping: Cell<bool>,
     pub(crate) connections: Cell<usize>,
     gathered: Sender<Gathered>,
@@ -55,7 +56,8 @@ impl Worker {
             config,
             pool,
             ring: RefCell::default(),
-            draining: Notify::new(),
+            alarms: Rc::default(),
+            watch: Watch::default(),
             stopping: Cell::new(false),
             connections: Cell::new(0),
             gathered,
@@ -108,6 +110,13 @@ impl Worker {
         });
         table.insert(place, Rc::clone(&known));
         Ok(known)
+    }
+
+    /// What has to be looked at from time to time.
+    pub(crate) fn tick(&self) {
+        let now = self.shared.nanos() / 1_000_000;
+        self.alarms.tick(now);
+        self.watch.tick(now, &self.config.times);
     }
 
     /// Hands over what was counted since the last time.
