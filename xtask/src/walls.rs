@@ -21,6 +21,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-store-sqlite", &["keyward-store"]),
     ("keyward-store-postgres", &["keyward-store"]),
     ("keyward-monitor", &["keyward-types"]),
+    // Keys, leases, budgets and records come to it by traits: it knows no vault.
+    ("keyward-gateway", &["keyward-types"]),
     ("keyward-access", &["keyward-types", "keyward-store"]),
     ("keyward-audit", &["keyward-types", "keyward-store"]),
     // What providers answer is believed in the access room.

@@ -1,0 +1,361 @@
+//! Bodies on their way: uploads to the upstream, answers to the caller.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+use crate::alarm::{Alarm, Alarms};
+use crate::call::Call;
+use crate::coding::Decoded;
+use crate::meter::{Meter, Said};
+use crate::pool::{Http1, Place};
+use crate::redact::{Redactor, redact_header};
+use crate::usage::End;
+
+/// A request's body on its way to the upstream.
+pub(crate) enum Upload {
+    Whole(Option<Bytes>),
+    Stream(Box<Streamed>),
+}
+
+/// A body that is passed on as it comes.
+pub(crate) struct Streamed {
+    pub(crate) incoming: Incoming,
+    pub(crate) left: u64,
+    pub(crate) idle: Idle,
+    pub(crate) passed: Rc<std::cell::Cell<u64>>,
+}
+
+/// Why a body broke off.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    TooLarge,
+    Idle,
+    Total,
+    Peer,
+    Echo,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "the body is too large",
+            Self::Idle => "nothing came for too long",
+            Self::Total => "it took too long",
+            Self::Peer => "the peer broke off",
+            Self::Echo => "the answer held the key",
+        })
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// Limits of time on a body: between two pieces, and on the whole.
+pub(crate) struct Idle {
+    limit: Duration,
+    end: u64,
+    alarms: Rc<Alarms>,
+    alarm: Option<Alarm>,
+    /// Something came since the alarm was set.
+    came: bool,
+}
+
+impl Idle {
+    pub(crate) fn new(alarms: &Rc<Alarms>, limit: Duration, total: Duration) -> Self {
+        let end = alarms.now().saturating_add(u64::try_from(total.as_millis()).unwrap_or(u64::MAX));
+        Self { limit, end, alarms: Rc::clone(alarms), alarm: None, came: false }
+    }
+
+    /// Something came.
+    fn reset(&mut self) {
+        self.came = true;
+    }
+
+    /// Nothing has come: since when is counted from the first call after something did.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Broken> {
+        let left = Duration::from_millis(self.end.saturating_sub(self.alarms.now()));
+        let limit = self.limit.min(left);
+        let alarm = self.alarm.get_or_insert_with(|| self.alarms.after(limit));
+        if std::mem::take(&mut self.came) {
+            alarm.reset(limit);
+        }
+        ready!(alarm.poll(context));
+        Poll::Ready(if self.alarms.now() >= self.end { Broken::Total } else { Broken::Idle })
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => {
+                Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
+            }
+            Self::Stream(body) => body.poll(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Self::Stream(body) => body.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Stream(body) => body.incoming.size_hint(),
+        }
+    }
+}
+
+impl Streamed {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
+                return self.idle.poll(context).map(|broken| Some(Err(broken)));
+            };
+            self.idle.reset();
+            let Some(frame) = frame else { return Poll::Ready(None) };
+            let Ok(frame) = frame else { return Poll::Ready(Some(Err(Broken::Peer))) };
+            // Trailers stay here: nothing that was not judged goes on.
+            let Ok(bytes) = frame.into_data() else { continue };
+            let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
+                return Poll::Ready(Some(Err(Broken::TooLarge)));
+            };
+            self.left = left;
+            self.passed.set(self.passed.get() + bytes.len() as u64);
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+    }
+}
+
+/// What a caller gets.
+pub(crate) enum Out {
+    Whole(Option<Bytes>),
+    Answer(Box<Answer>),
+}
+
+impl From<Vec<u8>> for Out {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Whole(Some(bytes.into()))
+    }
+}
+
+/// An upstream's answer on its way to the caller.
+pub(crate) struct Answer {
+    pub(crate) incoming: Incoming,
+    /// The connection that it comes by, and where that goes afterwards.
+    pub(crate) connection: Option<(Http1, Rc<Place>)>,
+    pub(crate) redactor: Option<Redactor>,
+    pub(crate) meter: Option<Meter>,
+    /// A body that came coded, looked into beside.
+    pub(crate) decoded: Option<Decoded>,
+    pub(crate) call: Option<Call>,
+    pub(crate) idle: Idle,
+    /// What was read before the head was passed on.
+    pub(crate) first: VecDeque<Bytes>,
+    pub(crate) over: bool,
+    pub(crate) passed: u64,
+}
+
+impl Answer {
+    /// Reads ahead, before the head is passed on, until so much has come or all.
+    ///
+    /// # Errors
+    /// When the body must not be passed on.
+    pub(crate) async fn read_ahead(&mut self, most: usize) -> Result<(), Broken> {
+        let (mut ahead, mut length) = (VecDeque::new(), 0);
+        while length < most {
+            let Some(frame) = std::future::poll_fn(|context| self.poll(context)).await else { break };
+            let Ok(bytes) = frame?.into_data() else { continue };
+            length += bytes.len();
+            ahead.push_back(bytes);
+        }
+        self.first = ahead;
+        Ok(())
+    }
+
+    /// An answer without a body has ended with its head.
+    pub(crate) fn end_if_empty(&mut self) {
+        if self.incoming.is_end_stream() {
+            // Nothing is held back of nothing.
+            let _ = self.finish();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.over && self.first.is_empty()
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(bytes) = self.first.pop_front() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        loop {
+            if self.over {
+                return Poll::Ready(None);
+            }
+            let Poll::Ready(frame) = self.poll_incoming(context) else {
+                return self.idle.poll(context).map(|broken| Some(Err(self.stop(broken))));
+            };
+            self.idle.reset();
+            let frame = match frame {
+                None => return Poll::Ready(self.finish().transpose().map(|bytes| bytes.map(Frame::data))),
+                Some(Err(_)) => return Poll::Ready(Some(Err(self.stop(Broken::Peer)))),
+                Some(Ok(frame)) => frame,
+            };
+            match frame.into_data() {
+                Ok(bytes) => {
+                    let mut out = self.take(bytes)?;
+                    // The end is often known with the last piece, and nobody has to ask for it then.
+                    if self.incoming.is_end_stream()
+                        && let Some(rest) = self.finish()?
+                    {
+                        out = Some(match out {
+                            Some(out) => [out, rest].concat().into(),
+                            None => rest,
+                        });
+                    }
+                    if let Some(out) = out {
+                        return Poll::Ready(Some(Ok(Frame::data(out))));
+                    }
+                }
+                Err(frame) => {
+                    if let Some(frame) = self.trailers(frame) {
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll_incoming(&mut self, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let Some((connection, _)) = &mut self.connection else {
+            return Pin::new(&mut self.incoming).poll_frame(context);
+        };
+        // What comes comes by way of the driver, which is polled in between: nobody else has to wake us.
+        let mut asleep = Context::from_waker(Waker::noop());
+        if let ready @ Poll::Ready(_) = Pin::new(&mut self.incoming).poll_frame(&mut asleep) {
+            return ready;
+        }
+        let _ = connection.drive(context);
+        Pin::new(&mut self.incoming).poll_frame(&mut asleep)
+    }
+
+    /// What of these bytes may be passed on.
+    fn take(&mut self, bytes: Bytes) -> Result<Option<Bytes>, Broken> {
+        if let Some(decoded) = &mut self.decoded
+            && decoded.push(&bytes, self.meter.as_mut()).is_err()
+        {
+            return Err(self.stop(Broken::Echo));
+        }
+        self.passed += bytes.len() as u64;
+        let bytes = match &mut self.redactor {
+            Some(redactor) => redactor.push(bytes),
+            None => bytes,
+        };
+        let bytes = match &mut self.meter {
+            Some(meter) if self.decoded.is_none() => meter.push(bytes),
+            _ => bytes,
+        };
+        Ok((!bytes.is_empty()).then_some(bytes))
+    }
+
+    /// The answer has ended: what was held back is let go, the connection is free, the call is settled.
+    fn finish(&mut self) -> Result<Option<Bytes>, Broken> {
+        if std::mem::replace(&mut self.over, true) {
+            return Ok(None);
+        }
+        if let Some(decoded) = &mut self.decoded
+            && decoded.finish().is_err()
+        {
+            return Err(self.stop(Broken::Echo));
+        }
+        let rest = self.redactor.as_mut().map(Redactor::finish).unwrap_or_default();
+        let rest = match &mut self.meter {
+            Some(meter) if self.decoded.is_none() => {
+                let (rest, last) = (meter.push(rest), meter.finish());
+                if last.is_empty() { rest } else { [rest, last].concat().into() }
+            }
+            _ => rest,
+        };
+        if let Some((connection, place)) = self.connection.take() {
+            place.give_back(connection);
+        }
+        self.settle(End::Whole);
+        Ok((!rest.is_empty()).then_some(rest))
+    }
+
+    fn stop(&mut self, broken: Broken) -> Broken {
+        self.over = true;
+        self.connection = None;
+        self.settle(if matches!(broken, Broken::Peer) { End::CutOff } else { End::Stopped });
+        broken
+    }
+
+    fn settle(&mut self, end: End) {
+        let said = self.meter.as_ref().map_or_else(Said::default, Meter::said);
+        let hits = self.redactor.as_ref().map_or(0, Redactor::hits);
+        if let Some(call) = self.call.take() {
+            call.end(end, &said, self.passed, hits);
+        }
+    }
+
+    fn trailers(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        let mut trailers = frame.into_trailers().ok()?;
+        if let Some(call) = &self.call {
+            for value in trailers.values_mut() {
+                if let Some(masked) = redact_header(call.patterns(), value) {
+                    *value = masked;
+                }
+            }
+        }
+        Some(Frame::trailers(trailers))
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // Nobody asked for the end: the caller is gone.
+        self.settle(End::HungUp);
+    }
+}
+
+impl Body for Out {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => {
+                Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
+            }
+            Self::Answer(answer) => answer.poll(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Self::Answer(answer) => answer.is_over(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Answer(answer) if answer.is_over() => SizeHint::with_exact(0),
+            Self::Answer(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Connections to upstreams: the name is resolved, each address is looked at, and the address that was
+//! looked at is the one that is dialled, so that a name cannot lead elsewhere in between.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use crate::refusal::Reason;
+use crate::upstream::{Transport, Upstream};
+
+/// A connection to an upstream.
+pub(crate) enum Dialled {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Connects to an upstream.
+pub(crate) async fn dial(upstream: &Upstream, tls: &Arc<ClientConfig>) -> Result<Dialled, Reason> {
+    let mut refused = Reason::Connection;
+    for address in resolve(upstream).await? {
+        if !may_dial(upstream, address.ip()) {
+            refused = Reason::Address;
+            continue;
+        }
+        let Ok(stream) = TcpStream::connect(address).await else { continue };
+        // An event must not wait for the answer to the one before.
+        stream.set_nodelay(true).map_err(|_| Reason::Connection)?;
+        return match upstream.transport {
+            Transport::Tls => encrypt(upstream, tls, stream).await,
+            Transport::Plain | Transport::PlainAnywhere => Ok(Dialled::Plain(stream)),
+        };
+    }
+    Err(refused)
+}
+
+async fn resolve(upstream: &Upstream) -> Result<Vec<SocketAddr>, Reason> {
+    if let Ok(address) = upstream.host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, upstream.port)]);
+    }
+    let found = tokio::net::lookup_host((&*upstream.host, upstream.port)).await;
+    found.map(Iterator::collect).map_err(|_| Reason::Connection)
+}
+
+async fn encrypt(upstream: &Upstream, tls: &Arc<ClientConfig>, stream: TcpStream) -> Result<Dialled, Reason> {
+    let name = ServerName::try_from(upstream.host.to_string()).map_err(|_| Reason::Connection)?;
+    match TlsConnector::from(Arc::clone(tls)).connect(name, stream).await {
+        Ok(stream) => Ok(Dialled::Tls(Box::new(stream))),
+        Err(error) => {
+            tracing::warn!(target: "keyward::gateway", provider = &*upstream.provider, "TLS with the upstream failed: {error}");
+            Err(Reason::Connection)
+        }
+    }
+}
+
+fn may_dial(upstream: &Upstream, address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    match upstream.transport {
+        Transport::Plain => address.is_loopback() && upstream.private,
+        Transport::Tls | Transport::PlainAnywhere => is_public(address) || (upstream.private && is_private(address)),
+    }
+}
+
+/// Whether an address is one of the open Internet.
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => is_public4(address),
+        IpAddr::V6(address) => is_public6(address),
+    }
+}
+
+fn is_public4(address: Ipv4Addr) -> bool {
+    let [a, b, c, d] = address.octets();
+    let special = matches!(
+        (a, b, c),
+        // This network, private use, carriers, loopback, link-local with the clouds' metadata.
+        (0 | 10 | 127, ..) | (100, 64..=127, _) | (169, 254, _) | (172, 16..=31, _) | (192, 168, _)
+            // Protocols, documentation, old relays, benchmarks, multicast and what is reserved.
+            | (192, 0, 0 | 2) | (192, 88, 99) | (198, 18 | 19, _) | (198, 51, 100) | (203, 0, 113) | (224.., ..)
+    );
+    // The metadata of Azure's hosts has a public address.
+    !special && (a, b, c, d) != (168, 63, 129, 16)
+}
+
+fn is_public6(address: Ipv6Addr) -> bool {
+    let parts = address.segments();
+    let embedded = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match parts {
+        // Translated and tunnelled IPv4 is what it is inside.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => is_public4(embedded(high, low)),
+        // Global unicast is 2000::/3; not all of it: Teredo and protocols, documentation.
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, ..] => false,
+        [first, ..] => (0x2000..0x4000).contains(&first),
+    }
+}
+
+/// Whether an address is in a network of one's own. The metadata of clouds never is, although it
+/// looks like one.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let shared =
+                matches!(address.octets(), [100, 64..=127, ..]) && address != Ipv4Addr::new(100, 100, 100, 200);
+            address.is_private() || address.is_loopback() || shared
+        }
+        IpAddr::V6(address) => {
+            let metadata = address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+            address.is_loopback() || (address.is_unique_local() && !metadata)
+        }
+    }
+}
+
+macro_rules! delegate {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Dialled::Plain($stream) => {
+                let $stream = Pin::new($stream);
+                $call
+            }
+            Dialled::Tls($stream) => {
+                let $stream = Pin::new(&mut **$stream);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Dialled {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => stream.poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Dialled {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        delegate!(self, stream => stream.poll_write(context, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(self, stream => stream.poll_write_vectored(context, bytes))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => stream.poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => stream.poll_shutdown(context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_ones_own_are_not_public() {
+        for inside in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "100.100.100.200",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.1",
+            "168.63.129.16",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:7f00:1::",
+            "::127.0.0.1",
+            "2001:db8::1",
+            "2001::1",
+            "198.18.0.1",
+        ] {
+            assert!(!is_public(inside.parse().unwrap()), "{inside}");
+        }
+        for outside in ["1.1.1.1", "104.18.7.192", "2606:4700::1", "2001:4860:4860::8888", "64:ff9b::101:101"] {
+            assert!(is_public(outside.parse().unwrap()), "{outside}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_nobodys_own_network() {
+        for metadata in ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "fe80::1"] {
+            assert!(!is_private(metadata.parse().unwrap()), "{metadata}");
+        }
+        assert!(is_private("10.0.0.1".parse().unwrap()) && is_private("fd12::1".parse().unwrap()));
+    }
+}

@@ -1,0 +1,177 @@
+//! From a request that was let through to its answer: the key is put in when the connection stands, and
+//! taken out of whatever comes back.
+
+use std::sync::Arc;
+
+use hyper::Response;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+
+use crate::body::{Answer, Idle, Out, Streamed, Upload};
+use crate::call::Call;
+use crate::coding::{Coding, Decoded};
+use crate::grant::Route;
+use crate::headers::{answered, outgoing};
+use crate::lease::Lease;
+use crate::meter::{Meter, Writing};
+use crate::pool::{Connection, Failed, Place};
+use crate::reading::{Content, Reading};
+use crate::redact::Redactor;
+use crate::refusal::{Reason, Refusal};
+use crate::worker::Worker;
+
+/// A request that was let through.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) route: &'a Route,
+    pub(crate) path: &'a str,
+    pub(crate) read: Reading,
+    pub(crate) lease: Arc<Lease>,
+}
+
+/// A coded answer up to this length is looked into before its head is passed on.
+const AHEAD: usize = 256 << 10;
+
+/// Sends it, and makes the caller's answer of the upstream's.
+pub(crate) async fn forward(mut out: Outgoing<'_>, mut call: Call) -> Result<Response<Out>, Refusal> {
+    let strip = out.read.ask_for_usage(out.route.upstream.interface, out.path);
+    let (worker, upstream) = (out.worker, &*out.route.upstream);
+    let place = worker.pool.place(upstream);
+    let connection = worker.pool.take(&place, upstream).await?;
+    let lease = Arc::clone(&out.lease);
+    let again = out.again();
+    let content = std::mem::replace(&mut out.read.content, Content::Whole(bytes::Bytes::new()));
+    let sent = out.send(&place, connection, &lease, content, &mut call).await?;
+    let sent = match out.previous(&sent.0, &lease, worker) {
+        // The new version is not known there yet: nothing was done, and the old one still holds.
+        Some(previous) if let Some(content) = again => {
+            drop(sent);
+            let connection = worker.pool.take(&place, upstream).await?;
+            out.send(&place, connection, &previous, content, &mut call).await?
+        }
+        _ => sent,
+    };
+    pass_on(&out, sent, strip, &place, call).await
+}
+
+impl Outgoing<'_> {
+    /// The body for a second try, where it is whole.
+    fn again(&self) -> Option<Content> {
+        match &self.read.content {
+            Content::Whole(bytes) => Some(Content::Whole(bytes.clone())),
+            Content::Stream(..) => None,
+        }
+    }
+
+    /// The version to fall back to after a clean 401.
+    fn previous(&self, response: &Response<Incoming>, lease: &Lease, worker: &Worker) -> Option<Arc<Lease>> {
+        let unknown = response.status() == hyper::StatusCode::UNAUTHORIZED;
+        lease.previous.as_ref().filter(|previous| unknown && previous.lives(worker.now())).cloned()
+    }
+
+    async fn send(
+        &self,
+        place: &std::rc::Rc<Place>,
+        mut connection: Connection,
+        lease: &Arc<Lease>,
+        content: Content,
+        call: &mut Call,
+    ) -> Result<(Response<Incoming>, Connection), Refusal> {
+        let (worker, upstream) = (self.worker, &*self.route.upstream);
+        let upload = self.upload(content, call);
+        let head = outgoing(&self.read.parts, upstream, place, self.path, lease, connection.is_http2());
+        let mut request = head.ok_or(Reason::Path)?.map(|()| upload);
+        call.sending(lease);
+        let mut fresh = false;
+        loop {
+            let answer = worker.alarms.within(worker.config.times.first_byte, connection.send(request)).await;
+            match answer.map_err(|_| Reason::FirstByte)? {
+                Ok(response) => return Ok((response, connection)),
+                // The upstream closed what was kept, before anything went out.
+                Err(Failed::Unsent(unsent)) if !fresh => {
+                    let was_http2 = connection.is_http2();
+                    connection = worker.pool.connect(place, upstream).await?;
+                    fresh = true;
+                    if was_http2 != connection.is_http2() {
+                        return Err(Reason::Connection.into());
+                    }
+                    request = *unsent;
+                }
+                Err(_) => return Err(Reason::BadAnswer.into()),
+            }
+        }
+    }
+
+    fn upload(&self, content: Content, call: &Call) -> Upload {
+        let times = self.worker.config.times;
+        match content {
+            Content::Whole(bytes) => {
+                call.uploaded.set(bytes.len() as u64);
+                Upload::Whole(Some(bytes))
+            }
+            Content::Stream(incoming, _) => Upload::Stream(Box::new(Streamed {
+                incoming,
+                left: self.worker.config.limits.body,
+                idle: Idle::new(&self.worker.alarms, times.idle, times.total),
+                passed: std::rc::Rc::clone(&call.uploaded),
+            })),
+        }
+    }
+}
+
+async fn pass_on(
+    out: &Outgoing<'_>,
+    (response, connection): (Response<Incoming>, Connection),
+    strip: bool,
+    place: &std::rc::Rc<Place>,
+    mut call: Call,
+) -> Result<Response<Out>, Refusal> {
+    let (parts, incoming) = response.into_parts();
+    let (status, upstream) = (parts.status, &*out.route.upstream);
+    let writing = parts.headers.get(CONTENT_TYPE).and_then(|sort| Writing::of(sort.as_bytes()));
+    let meter = upstream.interface.zip(writing).map(|(interface, writing)| Meter::new(interface, writing, strip));
+    call.answered(status.as_u16(), meter.is_some());
+    if status.is_informational() {
+        return Err(Reason::BadAnswer.into());
+    }
+    if status.is_redirection() && status != hyper::StatusCode::NOT_MODIFIED {
+        return Err(Reason::Redirect.into());
+    }
+    let looked_at = upstream.redaction || meter.is_some();
+    let coding = Coding::of(parts.headers.get(CONTENT_ENCODING).map(hyper::header::HeaderValue::as_bytes));
+    let coding = match coding {
+        Ok(coding) => coding.filter(|_| looked_at),
+        Err(_) if looked_at => return Err(Reason::Coded.into()),
+        Err(_) => None,
+    };
+    let mut head = Response::new(());
+    *head.status_mut() = status;
+    *head.headers_mut() = answered(parts.headers, call.patterns());
+    let lease = call.lease();
+    let stripped = strip && writing == Some(Writing::Events);
+    if stripped || coding.is_some() {
+        head.headers_mut().remove(CONTENT_LENGTH);
+    }
+    let plain = upstream.redaction && coding.is_none() && !lease.patterns().is_empty();
+    let times = out.worker.config.times;
+    let mut answer = Box::new(Answer {
+        over: false,
+        first: std::collections::VecDeque::new(),
+        connection: match connection {
+            Connection::Http1(connection) => Some((connection, std::rc::Rc::clone(place))),
+            Connection::Http2(_) => None,
+        },
+        redactor: plain.then(|| Redactor::new(Arc::clone(lease.patterns()))),
+        meter,
+        decoded: coding.map(|coding| Decoded::new(coding, Arc::clone(lease.patterns()))),
+        idle: Idle::new(&out.worker.alarms, times.idle, times.total),
+        call: Some(call),
+        passed: 0,
+        incoming,
+    });
+    if coding.is_some() {
+        answer.read_ahead(AHEAD).await.map_err(|_| Reason::Echo)?;
+    }
+    answer.end_if_empty();
+    Ok(head.map(|()| Out::Answer(answer)))
+}

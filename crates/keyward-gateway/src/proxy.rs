@@ -1,0 +1,195 @@
+//! The path of a request: identify, judge, reserve, borrow, inject, forward. Whoever reads this file
+//! has read what happens to one.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{HOST, ORIGIN};
+use hyper::{Method, Request, Response, Version};
+use keyward_types::Timestamp;
+
+use crate::ask::Asked;
+use crate::body::Out;
+use crate::call::{Call, Estimate};
+use crate::cors;
+use crate::forward::{Outgoing, forward};
+use crate::grant::Route;
+use crate::identify::{NoKey, identify};
+use crate::judge::{RequestHead, is_plain, judge, judge_body, model_in_path};
+use crate::lease::Lease;
+use crate::meter::Interface;
+use crate::reading::Reading;
+use crate::refusal::{Reason, Refusal, Shape};
+use crate::snapshot::Snapshot;
+use crate::worker::{Known, Worker};
+
+/// Answers a request.
+pub(crate) async fn answer(worker: &Rc<Worker>, request: Request<Incoming>, peer: IpAddr) -> Response<Out> {
+    let origin = request.headers().get(ORIGIN).cloned();
+    let mut asking = Asking { known: None, shape: Shape::Plain, peer };
+    let answer = asking.answer(worker, request).await;
+    let mut response = match answer {
+        Ok(response) => response,
+        Err(refusal) => {
+            worker.deny(asking.known.as_deref(), peer, refusal.reason);
+            let key = asking.known.as_ref().map(|known| known.grant.id);
+            tracing::debug!(target: "keyward::gateway", ?key, reason = refusal.reason.code(), "refused");
+            refusal.answer(asking.shape)
+        }
+    };
+    if let (Some(origin), Some(known)) = (origin, &asking.known) {
+        cors::allow(&known.grant, &origin, response.headers_mut());
+    }
+    response
+}
+
+/// What is known of a request as far as it came.
+struct Asking {
+    known: Option<Rc<Known>>,
+    shape: Shape,
+    peer: IpAddr,
+}
+
+impl Asking {
+    async fn answer(&mut self, worker: &Rc<Worker>, request: Request<Incoming>) -> Result<Response<Out>, Refusal> {
+        let (provider, path) = self.read_line(worker, &request)?;
+        let (provider, path) = (provider.to_owned(), path.to_owned());
+        let now = worker.now();
+        let known = {
+            let snapshot = worker.shared.snapshot();
+            self.shape = snapshot.upstream(&provider).map_or(Shape::Plain, |upstream| upstream.shape);
+            if let Some(answer) = cors::preflight(&snapshot, &request) {
+                return Ok(answer);
+            }
+            let known = self.identify(worker, &request, &snapshot, now)?;
+            is_fresh(worker, &known, &snapshot, now)?;
+            if snapshot.upstream(&provider).is_none() && known.grant.route(&provider).is_none() {
+                return Err(Reason::Provider.into());
+            }
+            known
+        };
+        let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        let head = RequestHead { method: request.method(), provider: &provider, path: &path, peer: self.peer, origin };
+        let route = judge(&known.grant, &head, now)?;
+        self.shape = route.upstream.shape;
+        if worker.stopping.get() {
+            return Err(Reason::Draining.into());
+        }
+        let lease = borrow(worker, route, now)?;
+        let read = Reading::of(worker, route, &path, request).await?;
+        let in_path = model_in_path(&path);
+        let output_due = generates(route.upstream.interface, &path);
+        let nothing = Asked::default();
+        let asked = read.asked.as_ref().unwrap_or(&nothing);
+        if read.judged {
+            judge_body(route, asked, in_path, output_due)?;
+        }
+        let model = asked.model.as_deref().or(in_path).unwrap_or_default();
+        let estimate = estimate(route, &read, asked, model, output_due);
+        let call = Call::begin(worker, &known, (route, Arc::clone(&lease)), (estimate, model), now).await?;
+        forward(Outgoing { worker, route, path: &path, read, lease }, call).await
+    }
+
+    /// What is wrong with a request whoever sends it; else the provider and the path below it.
+    fn read_line<'r>(&mut self, worker: &Worker, request: &'r Request<Incoming>) -> Result<(&'r str, &'r str), Reason> {
+        let uri = request.uri();
+        if !matches!(request.version(), Version::HTTP_11 | Version::HTTP_2) {
+            return Err(Reason::Version);
+        }
+        if request.method() == Method::CONNECT {
+            return Err(Reason::Connect);
+        }
+        if !is_called_so(worker, request) {
+            return Err(Reason::ForeignHost);
+        }
+        let path = uri.path();
+        if !is_plain(path) {
+            return Err(Reason::Path);
+        }
+        let provider = path[1..].split('/').next().unwrap_or_default();
+        let below = &path[1 + provider.len()..];
+        Ok((provider, if below.is_empty() { "/" } else { below }))
+    }
+
+    fn identify(
+        &mut self,
+        worker: &Worker,
+        request: &Request<Incoming>,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Rc<Known>, Reason> {
+        let presented = identify(request.headers(), request.uri().query()).map_err(|none| match none {
+            NoKey::Missing => Reason::NoKey,
+            NoKey::Disagree => Reason::TwoKeys,
+            NoKey::Malformed => Reason::MalformedKey,
+        })?;
+        let known = worker.known(presented, snapshot, now)?;
+        self.known = Some(Rc::clone(&known));
+        Ok(known)
+    }
+}
+
+/// A name in the request line has to be that of the header, and both one of ours: a page of a foreign
+/// site whose name was made to point here calls by that name.
+fn is_called_so(worker: &Worker, request: &Request<Incoming>) -> bool {
+    let named = request.headers().get(HOST).map(|host| host.to_str().unwrap_or("/"));
+    let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
+    let agree = match (named, authority) {
+        (Some(named), Some(authority)) => named.eq_ignore_ascii_case(authority),
+        (None, None) => false,
+        _ => true,
+    };
+    let name = authority.or(named).unwrap_or("/");
+    let bare = match name.strip_prefix('[').and_then(|name| name.split_once(']')) {
+        Some((bare, _)) => bare,
+        None => name.rsplit_once(':').map_or(name, |(bare, _)| bare),
+    };
+    let ours = bare == "localhost"
+        || bare.parse::<IpAddr>().is_ok()
+        || worker.config.hosts.iter().any(|host| host.eq_ignore_ascii_case(bare));
+    agree && ours
+}
+
+fn is_fresh(worker: &Worker, known: &Known, snapshot: &Snapshot, now: Timestamp) -> Result<(), Reason> {
+    let most = known.grant.max_stale.unwrap_or(worker.config.times.max_stale);
+    let age = now.0.saturating_sub(snapshot.as_of.0);
+    if u128::try_from(age).unwrap_or(0) > most.as_millis() { Err(Reason::Stale) } else { Ok(()) }
+}
+
+fn borrow(worker: &Worker, route: &Route, now: Timestamp) -> Result<Arc<Lease>, Reason> {
+    let lease = worker.shared.leases.lease(route.secret, route.version);
+    lease.filter(|lease| lease.secret == route.secret && lease.lives(now)).ok_or(Reason::NoLease)
+}
+
+/// Whether a call makes a model write, so that a limit of output has to be said.
+fn generates(interface: Option<Interface>, path: &str) -> bool {
+    match interface {
+        None => false,
+        Some(Interface::OpenAi) => path.ends_with("/completions") || path.ends_with("/responses"),
+        Some(Interface::Anthropic) => path.ends_with("/messages") || path.ends_with("/complete"),
+        Some(Interface::Cohere) => path.ends_with("/chat") || path.ends_with("/generate"),
+        Some(Interface::Gemini) => path.contains("enerateContent"),
+    }
+}
+
+/// What the call will use at most, as far as its request tells: three bytes of input make a token, and
+/// output is as long as it may be.
+fn estimate(route: &Route, read: &Reading, asked: &Asked, model: &str, output_due: bool) -> Estimate {
+    let price = route.upstream.prices.of(model);
+    if route.upstream.interface.is_none() {
+        return Estimate { input: 0, output: 0, price };
+    }
+    // No model writes more than it can, whatever it is asked for.
+    let can = price.map(|price| price.max_output).filter(|most| *most > 0);
+    let most = match (asked.max_output, can) {
+        (Some(asked), Some(can)) => asked.min(can),
+        (asked, can) => asked.or(can).unwrap_or(UNSAID_OUTPUT),
+    };
+    let output = if output_due { most.saturating_mul(asked.answers) } else { 0 };
+    Estimate { input: read.length().div_ceil(3), output, price }
+}
+
+/// Tokens of output that a call is believed to make when neither it nor its price says how many.
+const UNSAID_OUTPUT: u64 = 4096;

@@ -1,0 +1,140 @@
+//! One core: its keys, its connections to upstreams, what it has counted. Nothing here is shared, so
+//! that nothing is locked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use keyward_types::Timestamp;
+
+use crate::alarm::Alarms;
+use crate::budget::Purse;
+use crate::config::Config;
+use crate::grant::{Grant, Unit};
+use crate::pool::Pool;
+use crate::refusal::Reason;
+use crate::shared::{Live, Shared};
+use crate::snapshot::Snapshot;
+use crate::usage::{Denied, Gathered, Ring};
+use crate::watch::Watch;
+
+/// What a core has.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) pool: Pool,
+    pub(crate) ring: RefCell<Ring>,
+    pub(crate) alarms: Rc<Alarms>,
+    pub(crate) watch: Watch,
+    pub(crate) stopping: Cell<bool>,
+    pub(crate) connections: Cell<usize>,
+    gathered: Sender<Gathered>,
+    known: RefCell<HashMap<[u8; 32], Rc<Known>>>,
+    /// Makes of a presented key the place in that table; no key stands in it.
+    key: [u8; 32],
+}
+
+/// A key that was presented before.
+pub(crate) struct Known {
+    pub(crate) grant: Arc<Grant>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) purses: Vec<(Arc<Purse>, Unit)>,
+    hash: [u8; 32],
+    snapshot: u64,
+    until: Option<Timestamp>,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>, config: Arc<Config>, gathered: Sender<Gathered>, key: [u8; 32]) -> Self {
+        let (times, limits) = (config.times, config.limits);
+        let pool = Pool::new(Arc::clone(&config.upstream_tls), times.connect, times.keep, limits.kept);
+        Self {
+            shared,
+            config,
+            pool,
+            ring: RefCell::default(),
+            alarms: Rc::default(),
+            watch: Watch::default(),
+            stopping: Cell::new(false),
+            connections: Cell::new(0),
+            gathered,
+            known: RefCell::default(),
+            key,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// The grant behind a presented key, by the present snapshot.
+    pub(crate) fn known(&self, presented: &[u8], snapshot: &Snapshot, now: Timestamp) -> Result<Rc<Known>, Reason> {
+        let place = *blake3::keyed_hash(&self.key, presented).as_bytes();
+        let known = self.known.borrow().get(&place).cloned();
+        let known = match known {
+            Some(known) if known.snapshot == snapshot.number => known,
+            Some(known) => self.look_up(place, known.hash, snapshot)?,
+            None => {
+                let hash = snapshot.hash(presented).ok_or(Reason::MalformedKey)?;
+                self.look_up(place, hash, snapshot)?
+            }
+        };
+        if known.until.is_some_and(|until| until <= now) {
+            return Err(Reason::ExpiredKey);
+        }
+        Ok(known)
+    }
+
+    #[cold]
+    fn look_up(&self, place: [u8; 32], hash: [u8; 32], snapshot: &Snapshot) -> Result<Rc<Known>, Reason> {
+        let mut table = self.known.borrow_mut();
+        let Some((grant, until)) = snapshot.find(&hash) else {
+            table.remove(&place);
+            return Err(Reason::UnknownKey);
+        };
+        // Keys that are gone are presented no more, and would stay here for ever.
+        if table.len() > 2 * snapshot.len() + 64 {
+            table.retain(|_, known| known.snapshot == snapshot.number);
+        }
+        let purses = grant.budgets.iter().map(|budget| (self.shared.purses.of(budget.id), budget.unit)).collect();
+        let known = Rc::new(Known {
+            grant: Arc::clone(grant),
+            live: self.shared.live(grant.id),
+            purses,
+            hash,
+            snapshot: snapshot.number,
+            until,
+        });
+        table.insert(place, Rc::clone(&known));
+        Ok(known)
+    }
+
+    /// What has to be looked at from time to time.
+    pub(crate) fn tick(&self) {
+        let now = self.shared.nanos() / 1_000_000;
+        self.alarms.tick(now);
+        self.watch.tick(now, &self.config.times);
+    }
+
+    /// Hands over what was counted since the last time.
+    pub(crate) fn hand_over(&self) {
+        // Without a recorder nothing has room soon, and requests are refused.
+        let _ = self.gathered.send(self.ring.borrow_mut().take());
+    }
+
+    /// Counts a refusal.
+    pub(crate) fn deny(&self, known: Option<&Known>, peer: IpAddr, reason: Reason) {
+        let who = known.map_or_else(|| Denied::network(peer), |known| Denied::Key(known.grant.id));
+        self.ring.borrow_mut().deny(who, reason, self.now());
+    }
+}
+
+impl Drop for Worker {
+    /// Every call holds its core, so that the last of them has ended.
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
