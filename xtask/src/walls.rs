@@ -57,6 +57,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-types",
             // Callers: who is behind a token.
             "keyward-access",
+            // The data plane, which it brings keys and a ledger; and where services are.
+            "keyward-gateway",
+            "keyward-providers",
             // People who sign in at a provider, and workloads.
             "keyward-oidc",
             // Whom tokens are looked up in, and what a desk is made over.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, crypto};
 
 /// Everything that a gateway is started with.
@@ -71,6 +72,25 @@ impl Config {
         if added == 0 {
             let why = found.errors.first().map_or_else(|| "there are none".to_owned(), ToString::to_string);
             return Err(std::io::Error::other(format!("no root certificates: {why}")));
+        }
+        Ok(Self::with_roots(listen, roots))
+    }
+
+    /// On this address, with the system's roots and those of a PEM file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has no certificate.
+    pub fn with_more_roots(listen: SocketAddr, file: &std::path::Path) -> std::io::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let found = CertificateDer::pem_file_iter(file).map_err(std::io::Error::other)?;
+        let mut added = 0;
+        for certificate in found {
+            roots.add(certificate.map_err(std::io::Error::other)?).map_err(std::io::Error::other)?;
+            added += 1;
+        }
+        if added == 0 {
+            return Err(std::io::Error::other("it has no certificate"));
         }
         Ok(Self::with_roots(listen, roots))
     }

@@ -59,6 +59,7 @@ impl Gateway {
             let why = format!("{} is reached from outside, and there is no TLS for it", config.listen);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
+        is_free(config.listen)?;
         let first = listen(config.listen)?;
         let address = first.local_addr()?;
         let mut sockets = vec![first];
@@ -105,6 +106,17 @@ impl Running {
 
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
+/// With `SO_REUSEPORT` another process of this user would share the port, and with it the callers.
+fn is_free(address: SocketAddr) -> io::Result<()> {
+    if address.port() == 0 {
+        return Ok(());
+    }
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1)
 }
 
 fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {

@@ -17,6 +17,13 @@ pub trait Leases: Send + Sync {
     /// The lease of this secret; `None` for the version means the active one. `None` when there is
     /// no lease that lives.
     fn lease(&self, secret: SecretId, version: Option<Version>) -> Option<Arc<Lease>>;
+
+    /// Asks for a lease where there is none yet, off the path of requests. `true`: it is worth waiting
+    /// for a moment.
+    fn ask(&self, secret: SecretId) -> bool {
+        let _ = secret;
+        false
+    }
 }
 
 /// One version of a secret that may be applied, and not shown, until a moment. The value is wiped

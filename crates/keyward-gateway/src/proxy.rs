@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{HOST, ORIGIN};
@@ -63,7 +64,11 @@ impl Asking {
             if let Some(answer) = cors::preflight(&snapshot, &request) {
                 return Ok(answer);
             }
-            let known = self.identify(worker, &request, &snapshot, now)?;
+            let known = self.identify(worker, &request, &snapshot, now).map_err(|reason| match reason {
+                // Who knows nothing of late cannot say that a key is none.
+                Reason::UnknownKey if is_older(&snapshot, worker.config.times.max_stale, now) => Reason::Stale,
+                reason => reason,
+            })?;
             is_fresh(worker, &known, &snapshot, now)?;
             if snapshot.upstream(&provider).is_none() && known.grant.route(&provider).is_none() {
                 return Err(Reason::Provider.into());
@@ -77,7 +82,7 @@ impl Asking {
         if worker.stopping.get() {
             return Err(Reason::Draining.into());
         }
-        let lease = borrow(worker, route, now)?;
+        let lease = borrow(worker, route).await?;
         let read = Reading::of(worker, route, &path, request).await?;
         let in_path = model_in_path(&path);
         let output_due = generates(route.upstream.interface, &path);
@@ -154,14 +159,38 @@ fn is_called_so(worker: &Worker, request: &Request<Incoming>) -> bool {
 
 fn is_fresh(worker: &Worker, known: &Known, snapshot: &Snapshot, now: Timestamp) -> Result<(), Reason> {
     let most = known.grant.max_stale.unwrap_or(worker.config.times.max_stale);
-    let age = now.0.saturating_sub(snapshot.as_of.0);
-    if u128::try_from(age).unwrap_or(0) > most.as_millis() { Err(Reason::Stale) } else { Ok(()) }
+    if is_older(snapshot, most, now) { Err(Reason::Stale) } else { Ok(()) }
 }
 
-fn borrow(worker: &Worker, route: &Route, now: Timestamp) -> Result<Arc<Lease>, Reason> {
-    let lease = worker.shared.leases.lease(route.secret, route.version);
-    lease.filter(|lease| lease.secret == route.secret && lease.lives(now)).ok_or(Reason::NoLease)
+fn is_older(snapshot: &Snapshot, most: Duration, now: Timestamp) -> bool {
+    let age = now.0.saturating_sub(snapshot.as_of.0);
+    u128::try_from(age).unwrap_or(0) > most.as_millis()
 }
+
+/// The lease of a route. The first call for a long time waits until one is on record.
+async fn borrow(worker: &Worker, route: &Route) -> Result<Arc<Lease>, Reason> {
+    let leases = &worker.shared.leases;
+    let living = || {
+        let lease = leases.lease(route.secret, route.version);
+        lease.filter(|lease| lease.secret == route.secret && lease.lives(worker.now()))
+    };
+    if let Some(lease) = living() {
+        return Ok(lease);
+    }
+    if leases.ask(route.secret) {
+        for _ in 0..LOOKS {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if let Some(lease) = living() {
+                return Ok(lease);
+            }
+        }
+    }
+    Err(Reason::NoLease)
+}
+
+/// How often it is looked whether a lease has come, and how many times.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+const LOOKS: u32 = 400;
 
 /// Whether a call makes a model write, so that a limit of output has to be said.
 fn generates(interface: Option<Interface>, path: &str) -> bool {

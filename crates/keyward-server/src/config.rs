@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use keyward_client::{Failure, Result};
 use serde::Deserialize;
 
+use crate::gateway::GatewayConfig;
 use crate::site;
 
 /// The set-up of one server.
@@ -35,6 +36,9 @@ pub struct Config {
     /// Where the vault is; not given: in `KEYWARD_HOME`.
     #[serde(default)]
     pub store: Store,
+    /// Where callers reach the gateway; not given: there is none.
+    #[serde(default)]
+    pub gateway: Option<GatewayConfig>,
     /// With what this server opens the vault; not given: as a command on this machine would.
     #[serde(default)]
     pub unlock: Unlock,

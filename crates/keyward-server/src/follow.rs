@@ -87,6 +87,11 @@ impl Freshness {
         self.known.as_ref().is_some_and(|known| known.is_too_old(Instant::now()))
     }
 
+    /// How long ago it was last known that nothing else had changed.
+    pub(crate) fn age(&self) -> Duration {
+        self.known.as_ref().map_or(Duration::ZERO, |known| Instant::now().saturating_duration_since(known.as_of()))
+    }
+
     /// A mark for [`Freshness::is_broken_since`].
     pub(crate) fn mark(&self) -> u64 {
         self.known.as_ref().map_or(0, |known| known.gaps.load(Ordering::Acquire))

@@ -17,6 +17,7 @@ use crate::app::{App, Edge, router};
 use crate::authenticate::Authenticate;
 use crate::closed::{Closed, closed};
 use crate::follow::{Follow, Watched};
+use crate::gateway::{Attached, Front};
 use crate::jobs;
 use crate::stop::Stop;
 use crate::unsealing::{Progress, Tries, Unsealing};
@@ -58,6 +59,7 @@ pub(crate) struct Gate {
     threshold: Mutex<Option<(Instant, Option<u8>)>>,
     sealed: Router,
     stale: Router,
+    front: Option<Arc<Front>>,
 }
 
 /// How a server stands at this moment.
@@ -75,6 +77,8 @@ struct Open {
     labour: Option<Labour>,
     router: Router,
     follow: Follow,
+    /// The gateway, as it serves this vault's keys.
+    _attached: Option<Attached>,
 }
 
 /// The jobs of one life of a server: from its opening to its seal.
@@ -106,7 +110,12 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
 impl Gate {
     /// A sealed server.
-    pub(crate) fn new(edge: Edge, authenticate: impl Authenticate, keyhole: Option<Box<dyn Keyhole>>) -> Arc<Self> {
+    pub(crate) fn new(
+        edge: Edge,
+        authenticate: impl Authenticate,
+        keyhole: Option<Box<dyn Keyhole>>,
+        front: Option<Arc<Front>>,
+    ) -> Arc<Self> {
         edge.metrics.sealed(true);
         Arc::new(Self {
             authenticate: Arc::new(authenticate),
@@ -118,6 +127,7 @@ impl Gate {
             sealed: closed(&edge, Closed::Sealed),
             stale: closed(&edge, Closed::Stale),
             edge,
+            front,
         })
     }
 
@@ -134,6 +144,7 @@ impl Gate {
         let app = Arc::new(App::new(vault, Arc::clone(&self.authenticate), &self.edge));
         let failed = |error: std::io::Error| Failure::internal(format!("no thread can be started: {error}"));
         let router = router(&app, &self.edge, watched.freshness());
+        let attached = self.front.as_ref().map(|front| front.attach(&app.vault, watched.freshness())).transpose()?;
         // Whoever ends this life, or lets jobs begin, waits until it is whole.
         let mut now = self.state_lock();
         let gate = Arc::downgrade(self);
@@ -143,7 +154,7 @@ impl Gate {
             }
         })?;
         let labour = now.works.then(|| Labour::begin(&app)).transpose().map_err(failed)?;
-        now.open = Some(Open { vault: weak, app: Arc::downgrade(&app), labour, router, follow });
+        now.open = Some(Open { vault: weak, app: Arc::downgrade(&app), labour, router, follow, _attached: attached });
         self.edge.metrics.sealed(false);
         Ok(())
     }

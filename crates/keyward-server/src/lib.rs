@@ -32,6 +32,7 @@ mod etag;
 pub mod firewall;
 mod follow;
 mod gate;
+mod gateway;
 mod health;
 mod input;
 mod jobs;

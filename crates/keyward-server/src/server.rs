@@ -11,6 +11,7 @@ use crate::authenticate::Authenticate;
 use crate::config::Config;
 use crate::connection::{Serving, accept};
 use crate::gate::{Gate, Keyhole, Sealing};
+use crate::gateway::Front;
 use crate::listener::{Bound, bind};
 use crate::stop::Stop;
 
@@ -18,6 +19,7 @@ use crate::stop::Stop;
 pub struct Server {
     bound: Vec<Bound>,
     gate: Arc<Gate>,
+    front: Option<Arc<Front>>,
 }
 
 impl Server {
@@ -60,8 +62,10 @@ impl Server {
         telemetry: Option<Arc<Telemetry>>,
     ) -> Result<Self> {
         let bound = bind(&config)?;
+        let front = config.gateway.as_ref().map(Front::bind).transpose()?;
         let edge = Edge::new(config, &bound, telemetry);
-        Ok(Self { bound, gate: Gate::new(edge, authenticate, keyhole) })
+        let gate = Gate::new(edge, authenticate, keyhole, front.clone());
+        Ok(Self { bound, gate, front })
     }
 
     /// The server's seal, for the commands of its own user.
@@ -72,6 +76,11 @@ impl Server {
     /// What clients write to reach it, for example `http://127.0.0.1:8200`.
     pub fn urls(&self) -> Vec<String> {
         self.bound.iter().map(Bound::url).collect()
+    }
+
+    /// What callers of the gateway write before the name of a service, where there is one.
+    pub fn gateway_url(&self) -> Option<&str> {
+        self.front.as_deref().map(Front::url)
     }
 
     /// Answers until `stop` is asked to end it: requests that are under way get their answers, as
@@ -89,11 +98,15 @@ impl Server {
             .max_blocking_threads(calls)
             .build()
             .map_err(failed)?;
-        let gate = Arc::clone(&self.gate);
+        let (gate, front) = (Arc::clone(&self.gate), self.front.clone());
         gate.begin_jobs().map_err(failed)?;
         let done = runtime.block_on(self.serve(stop.clone())).map_err(failed);
         // The listeners may have ended by themselves.
         stop.stop();
+        // While the vault is still there: what was used is put on record.
+        if let Some(front) = front {
+            front.end();
+        }
         gate.end_jobs();
         // Calls that are under way are carried out to their end: what they commit is whole anyway.
         runtime.shutdown_timeout(std::time::Duration::from_secs(2));

@@ -1,0 +1,209 @@
+//! The gateway of this process: its data plane (`keyward-gateway`) knows nothing of a vault, and what
+//! it needs of one is brought to it here.
+//!
+//! What holds here:
+//!
+//! - **A change counts with the next request.** The vault tells of it before whoever made it is
+//!   answered, and the tables are replaced in that call.
+//! - **Nothing is leased that nobody uses.** A secret's first call waits for its lease; what was not
+//!   used while a lease lasted is not leased again.
+//! - **Sealed, it knows nobody.** The tables and leases go with the vault, and requests get 503.
+
+mod ledger;
+mod leases;
+mod services;
+mod tables;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use keyward_client::{Failure, Result, SystemClock, SystemRandom};
+use keyward_gateway::{Config, Gateway, Running, Shared, Snapshot};
+use keyward_types::{Clock, Random, Timestamp};
+use keyward_vault::Vault;
+use serde::Deserialize;
+
+use self::ledger::Ledger;
+use self::leases::Table;
+use self::services::Services;
+use self::tables::Tables;
+use crate::config::Tls;
+use crate::follow::Freshness;
+use crate::tls::Certificates;
+
+/// Where callers reach the gateway, and what it reaches.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// Address and port; any other than loopback's needs `tls`.
+    pub listen: SocketAddr,
+    /// Certificate and key.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// Names under which it is called, beside addresses and `localhost`.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Files that describe services which the catalogue lacks.
+    #[serde(default)]
+    pub services: Vec<PathBuf>,
+    /// PEM file with authorities whose certificates are believed of services, beside the system's.
+    #[serde(default)]
+    pub authorities: Option<PathBuf>,
+}
+
+/// A gateway that listens, whether or not there is a vault.
+pub(crate) struct Front {
+    shared: Arc<Shared>,
+    table: Arc<Table>,
+    ledger: Arc<Ledger>,
+    services: Arc<Services>,
+    node: String,
+    running: Mutex<Option<Running>>,
+    url: String,
+    asked: Mutex<Option<Receiver<()>>>,
+    ask: Sender<()>,
+}
+
+/// What a gateway has while a vault is open. It goes when the vault is sealed.
+pub(crate) struct Attached {
+    front: Arc<Front>,
+    end: Sender<()>,
+    keeper: Option<JoinHandle<Receiver<()>>>,
+}
+
+/// How often it is looked whether something changed that nobody told of.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How long calls that are under way have when the server ends.
+const LAST_CALLS: Duration = Duration::from_secs(10);
+
+impl Front {
+    /// Binds the address. Until a vault is attached, callers are told to come back.
+    ///
+    /// # Errors
+    /// When the address cannot be had or a file not be used.
+    pub(crate) fn bind(config: &GatewayConfig) -> Result<Arc<Self>> {
+        let services = Arc::new(Services::read(&config.services)?);
+        let (ask, asked) = channel();
+        let table = Arc::new(Table::new(ask.clone()));
+        let node = node_name();
+        let ledger = Arc::new(Ledger::new(node.clone()));
+        let failed = |error: std::io::Error| {
+            Failure::usage(format!("the gateway cannot listen at {}: {error}", config.listen))
+                .hint("another address, or none: `--gateway`, or `[gateway]` of the server's configuration")
+        };
+        let shared = Shared::new(
+            Snapshot::new(Timestamp(0), Arc::new(|_| None)),
+            Arc::clone(&table) as _,
+            Arc::clone(&ledger) as _,
+            Arc::clone(&ledger) as _,
+            Arc::new(SystemClock),
+        );
+        let shared = Arc::new(shared.map_err(failed)?);
+        let running = Gateway::bind(plane(config)?, Arc::clone(&shared)).map_err(failed)?;
+        let scheme = if config.tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", running.address());
+        let (running, asked) = (Mutex::new(Some(running)), Mutex::new(Some(asked)));
+        Ok(Arc::new(Self { shared, table, ledger, services, node, running, url, asked, ask }))
+    }
+
+    /// What callers write before the name of a service.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Serves the keys of this vault until what is returned is dropped.
+    ///
+    /// # Errors
+    /// When there is no thread for it; when the store refuses.
+    pub(crate) fn attach(self: &Arc<Self>, vault: &Arc<Vault>, freshness: &Freshness) -> Result<Attached> {
+        vault.also_serve(self.services.own_ids());
+        let tables = Arc::new(Tables::new(Arc::downgrade(vault), Arc::clone(self), freshness.clone()));
+        tables.refresh()?;
+        let told = Arc::downgrade(&tables);
+        let ask = self.ask.clone();
+        vault.on_key_change(move || {
+            let Some(tables) = told.upgrade() else { return };
+            if let Err(error) = tables.refresh() {
+                tracing::error!(reason = %error, "the gateway's keys could not be looked at; they go stale");
+            }
+            // Another version of a secret wants a lease.
+            let _ = ask.send(());
+        });
+        self.ledger.attach(Arc::downgrade(vault));
+        let (end, ended) = channel();
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let asked = asked.ok_or_else(|| Failure::internal("the gateway serves a vault already"))?;
+        let front = Arc::clone(self);
+        let keep = move || front.keep(&tables, asked, &ended);
+        let keeper = std::thread::Builder::new().name("keyward-leases".into()).spawn(keep);
+        let keeper = keeper.map_err(|error| Failure::internal(format!("no thread can be started: {error}")))?;
+        Ok(Attached { front: Arc::clone(self), end, keeper: Some(keeper) })
+    }
+
+    /// Stops: lets calls that are under way end, and has the last of them recorded.
+    pub(crate) fn end(&self) {
+        if let Some(running) = self.running.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            running.drain(LAST_CALLS);
+        }
+    }
+
+    fn keep(&self, tables: &Tables, asked: Receiver<()>, ended: &Receiver<()>) -> Receiver<()> {
+        loop {
+            match asked.recv_timeout(LOOK_EVERY) {
+                // However many asked meanwhile: one look is enough.
+                Ok(()) => while asked.try_recv().is_ok() {},
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return asked,
+            }
+            if !matches!(ended.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
+                return asked;
+            }
+            if let Err(error) = tables.refresh().and_then(|()| tables.lease()) {
+                tracing::error!(reason = %error, "the gateway's leases could not be renewed");
+            }
+        }
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let _ = self.end.send(());
+        let _ = self.front.ask.send(());
+        if let Some(asked) = self.keeper.take().and_then(|keeper| keeper.join().ok()) {
+            *self.front.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+        }
+        self.front.shared.publish(Snapshot::new(Timestamp(0), Arc::new(|_| None)));
+        self.front.table.clear();
+        self.front.ledger.attach(Weak::new());
+    }
+}
+
+/// Unlike the name of every other process at the store.
+fn node_name() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness the process's number has to do.
+    let _ = SystemRandom.fill(&mut bytes);
+    format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(bytes))
+}
+
+fn plane(config: &GatewayConfig) -> Result<Config> {
+    let no_roots = |error: std::io::Error| Failure::usage(format!("the gateway cannot verify services: {error}"));
+    let mut plane = match &config.authorities {
+        None => Config::new(config.listen).map_err(no_roots)?,
+        Some(file) => Config::with_more_roots(config.listen, file)
+            .map_err(|error| Failure::usage(format!("`{}` cannot be used: {error}", file.display())))?,
+    };
+    plane.hosts.clone_from(&config.hosts);
+    plane.tls = config.tls.as_ref().map(|files| Certificates::read(files).map(|read| read.config())).transpose()?;
+    Ok(plane)
+}
+
+/// The moment up to which all is known.
+fn known_until(freshness: &Freshness) -> Timestamp {
+    let age = i64::try_from(freshness.age().as_millis()).unwrap_or(i64::MAX);
+    Timestamp(SystemClock.now().0.saturating_sub(age))
+}

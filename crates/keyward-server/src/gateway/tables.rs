@@ -1,0 +1,197 @@
+//! From the vault's live keys to the data plane's tables, and to the leases that they want.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use keyward_access::BudgetUnit;
+use keyward_client::{Failure, Result, SystemClock};
+use keyward_gateway::{Budget, Call, Glob, Grant, Lease, Route, Snapshot, Unit};
+use keyward_types::{Clock, Place, Secret, SecretId, Timestamp, Version};
+use keyward_vault::{GatewayLease, LiveKey, LiveKeys, LiveRoute, Vault};
+
+use super::ledger::id_of;
+use super::{Front, known_until};
+use crate::follow::Freshness;
+
+/// What is known of one vault's keys.
+pub(super) struct Tables {
+    vault: Weak<Vault>,
+    front: Arc<Front>,
+    freshness: Freshness,
+    made: Mutex<Made>,
+    /// One has leases renewed at a time.
+    leasing: Mutex<()>,
+}
+
+/// What was made of the live keys as they were last.
+#[derive(Default)]
+struct Made {
+    serial: Option<u64>,
+    live: Arc<LiveKeys>,
+    grants: HashMap<String, (Arc<LiveKey>, Arc<Grant>)>,
+}
+
+impl Tables {
+    pub(super) fn new(vault: Weak<Vault>, front: Arc<Front>, freshness: Freshness) -> Self {
+        Self { vault, front, freshness, made: Mutex::default(), leasing: Mutex::default() }
+    }
+
+    /// Looks at the keys, and puts tables in place that are as they are.
+    ///
+    /// # Errors
+    /// When the store refuses: the tables stay, and go stale.
+    pub(super) fn refresh(&self) -> Result<()> {
+        let Some(vault) = self.vault.upgrade() else { return Ok(()) };
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        // From before the look: what changes meanwhile is not known.
+        let as_of = known_until(&self.freshness);
+        let live = vault.live_keys()?;
+        let shared = &self.front.shared;
+        if made.serial == Some(live.serial()) {
+            let present = shared.snapshot();
+            let still = present.still(as_of);
+            drop(present);
+            shared.publish(still);
+            return Ok(());
+        }
+        let mut grants = HashMap::with_capacity(live.len());
+        for key in live.all() {
+            let same = made.grants.get(&key.key.id).filter(|(before, _)| Arc::ptr_eq(before, key));
+            let grant = match same {
+                Some((_, grant)) => Arc::clone(grant),
+                None => Arc::new(self.grant(key)?),
+            };
+            grants.insert(key.key.id.clone(), (Arc::clone(key), grant));
+        }
+        let lookup = vault.key_lookup();
+        let hash_of = move |presented: &[u8]| lookup.hash_of(std::str::from_utf8(presented).ok()?);
+        let mut snapshot = Snapshot::new(as_of, Arc::new(hash_of));
+        for (hash, until, key) in live.hashes() {
+            let Some((_, grant)) = grants.get(&key.key.id) else { continue };
+            snapshot = match until {
+                None => snapshot.with_key(hash, Arc::clone(grant)),
+                Some(until) => snapshot.with_previous(hash, Arc::clone(grant), until),
+            };
+        }
+        shared.publish(snapshot);
+        *made = Made { serial: Some(live.serial()), live, grants };
+        Ok(())
+    }
+
+    /// Has leases that are due.
+    ///
+    /// # Errors
+    /// When they could not be recorded.
+    pub(super) fn lease(&self) -> Result<()> {
+        let Some(vault) = self.vault.upgrade() else { return Ok(()) };
+        let _alone = self.leasing.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = Arc::clone(&self.made.lock().unwrap_or_else(PoisonError::into_inner).live);
+        let (table, now) = (&self.front.table, SystemClock.now());
+        // A trap serves nobody.
+        let routes = || live.all().filter(|key| !key.key.rules.canary).flat_map(|key| &key.routes);
+        let stays: HashSet<SecretId> = routes().map(|route| route.place.secret).collect();
+        let mut due: HashMap<SecretId, &LiveRoute> = HashMap::new();
+        for route in routes() {
+            if table.is_due(route.place.secret, route.version, route.previous, now) {
+                due.insert(route.place.secret, route);
+            }
+        }
+        let wanted: Vec<(Place, Version)> = due
+            .values()
+            .flat_map(|route| std::iter::once(route.version).chain(route.previous).map(|version| (route.place, version)))
+            .collect();
+        let got = if wanted.is_empty() { Vec::new() } else { vault.lease_for_gateway(&self.front.node, &wanted)? };
+        let leases = due.values().filter_map(|route| self.together(route, &got)).collect();
+        table.renew(leases, |secret| stays.contains(&secret), now);
+        Ok(())
+    }
+
+    /// The lease of a route's version, with that of the one before it.
+    fn together(&self, route: &LiveRoute, got: &[GatewayLease]) -> Option<Arc<Lease>> {
+        let of = |version| got.iter().find(|one| one.place == route.place && one.version == version);
+        let mut lease = self.data_planes(of(route.version)?)?;
+        lease.previous = route.previous.and_then(of).and_then(|one| self.data_planes(one)).map(Arc::new);
+        Some(Arc::new(lease))
+    }
+
+    /// The data plane's form of a lease: it may apply the value, too, and gives it to nobody.
+    fn data_planes(&self, one: &GatewayLease) -> Option<Lease> {
+        let (secret, version, until) = (one.place.secret, one.version, one.lease.until());
+        if let Some(before) = self.front.table.of(secret, version) {
+            return Some(before.renewed(until));
+        }
+        one.lease.apply(SystemClock.now(), |value| {
+            Lease::new(secret, version, Secret::new("a leased value", value.to_vec()), until)
+        })
+    }
+
+    fn grant(&self, live: &LiveKey) -> Result<Grant> {
+        let rules = &live.key.rules;
+        let calls: Box<[Call]> = rules
+            .allow
+            .iter()
+            .map(|allow| Call {
+                methods: allow.method.iter().filter_map(|method| method.as_str().parse().ok()).collect(),
+                path: Glob::new(allow.path.as_str()),
+            })
+            .collect();
+        // A star of a model's name is any run of letters, a slash among them.
+        let models: Box<[Glob]> = rules.models.iter().map(|model| Glob::new(&model.as_str().replace('*', "**"))).collect();
+        let maxima: Box<[(Box<str>, u64)]> =
+            rules.max_fields.iter().map(|(field, most)| (field.as_str().into(), *most)).collect();
+        let route = |route: &LiveRoute| {
+            Ok(Route {
+                provider: route.provider.as_str().into(),
+                upstream: self.front.services.upstream(&route.provider, route.upstream.as_ref())?,
+                secret: route.place.secret,
+                version: None,
+                calls: calls.clone(),
+                models: models.clone(),
+                maxima: maxima.clone(),
+            })
+        };
+        let mut routes = Vec::with_capacity(live.routes.len());
+        for one in &live.routes {
+            match route(one) {
+                Ok(route) => routes.push(route),
+                // Another node may know a service that this one was not told of.
+                Err(failure) => {
+                    let failure: Failure = failure;
+                    tracing::warn!(key = live.key.id, reason = %failure, "a virtual key stands for what this gateway cannot reach");
+                }
+            }
+        }
+        let network = |network: &keyward_access::Network| network.to_string().parse().ok();
+        let number = |most: u64| u32::try_from(most).unwrap_or(u32::MAX);
+        Ok(Grant {
+            id: id_of(&live.key.id),
+            name: live.key.name.as_str().into(),
+            owner: live.key.owner.as_str().into(),
+            environment: format!("{}/{}", live.project, live.environment).into(),
+            tags: rules.tags.iter().map(|tag| (tag.as_str().into(), "".into())).collect(),
+            routes: routes.into(),
+            networks: live.networks.iter().filter_map(network).collect(),
+            origins: rules.origins.iter().map(|origin| origin.as_str().into()).collect(),
+            rpm: rules.rpm.map(number),
+            tpm: rules.tpm.map(number),
+            parallel: rules.parallel.map(number),
+            budgets: live.caps().map(|(key, budget)| self.budget(&key.id, budget)).collect(),
+            expires: live.until,
+            // Uses are a budget of requests.
+            uses_left: None,
+            canary: rules.canary,
+            max_stale: rules.max_stale.map(|seconds| Duration::from_secs(seconds.into())),
+        })
+    }
+
+    fn budget(&self, key: &str, budget: keyward_access::Budget) -> Budget {
+        let id = self.front.ledger.budget(key, budget.unit, budget.window);
+        let unit = match budget.unit {
+            BudgetUnit::MicroUsd => Unit::Money,
+            BudgetUnit::Tokens => Unit::Tokens,
+            BudgetUnit::Requests => Unit::Requests,
+        };
+        Budget { id, unit }
+    }
+}
