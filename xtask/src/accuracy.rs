@@ -12,6 +12,7 @@ mod patterns;
 mod sources;
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -50,14 +51,33 @@ fn corpus(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     outcome.context("recall is below .90 or the false-positive rate above .03 on the measured half")
 }
 
+/// A file that differs from the commit, but for the page, which earlier sections may have been written into.
+fn changed(workspace: &Workspace) -> Result<Option<String>> {
+    let mut git = Command::new("git");
+    git.args(["status", "--porcelain", "--untracked-files=no"]).current_dir(workspace.root());
+    let output = process::capture(&mut git)?;
+    Ok(first_changed(&output).map(str::to_owned))
+}
+
+fn first_changed(status: &str) -> Option<&str> {
+    status.lines().filter_map(|line| line.get(3..)).find(|path| *path != PAGE)
+}
+
 fn write(workspace: &Workspace, name: &str, section: &str, repeat: &str) -> Result<()> {
     let provenance = Provenance::now(workspace)?;
+    if let Some(change) = changed(workspace)? {
+        println!("{}", section.trim_end());
+        bail!(
+            "{PAGE} is not written: the figures are of no commit, as `{change}` has uncommitted changes; commit, and run it again"
+        );
+    }
     let section = format!(
         "{}\n\n{}, {}, commit {}. To repeat: `{repeat}`\n",
         section.trim_end(),
         provenance.machine,
         provenance.date,
-        provenance.commit
+        // If anything differs from it, the page alone.
+        provenance.commit.split(',').next().unwrap_or_default()
     );
     let file = workspace.root().join(PAGE);
     let page = fs::read_to_string(&file)?;
@@ -69,6 +89,13 @@ fn write(workspace: &Workspace, name: &str, section: &str, repeat: &str) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_page_itself_may_differ() {
+        assert_eq!(first_changed(""), None);
+        assert_eq!(first_changed(" M docs/accuracy.md\n"), None);
+        assert_eq!(first_changed(" M docs/accuracy.md\nM  crates/a/src/lib.rs\n"), Some("crates/a/src/lib.rs"));
+    }
 
     #[test]
     fn the_page_has_its_sections() {

@@ -115,9 +115,9 @@ fn drafted(new: &NewAlertSinkInfo) -> Result<(Settings, Credentials)> {
     let only = new.only.iter().map(|kind| kind.parse()).collect::<Result<Vec<AlertKind>, _>>().map_err(wrong)?;
     match &new.way {
         AlertWay::Webhook(url) => {
-            Settings::webhook(&endpoint(url)?, new.allow_private, only, &SystemRandom).map_err(wrong)
+            Settings::webhook(&endpoint(url, new.allow_private)?, new.allow_private, only, &SystemRandom).map_err(wrong)
         }
-        AlertWay::Slack(url) => Ok(Settings::slack(&endpoint(url)?, new.allow_private, only)),
+        AlertWay::Slack(url) => Ok(Settings::slack(&endpoint(url, new.allow_private)?, new.allow_private, only)),
         AlertWay::Email(mail) => {
             let password = mail.password.as_ref().map(|password| text("the password", password)).transpose()?;
             Settings::email(mail_of(mail, new.allow_private)?, password.as_ref(), only).map_err(wrong)
@@ -148,9 +148,13 @@ fn mail_of(mail: &MailInfo, allow_private: bool) -> Result<NewEmail> {
     })
 }
 
-fn endpoint(url: &Bytes) -> Result<Endpoint> {
+fn endpoint(url: &Bytes, allow_private: bool) -> Result<Endpoint> {
     let url = text("the URL", url)?;
-    Endpoint::parse(url.expose().trim()).map_err(|error| Failure::usage(error.to_string()))
+    let endpoint = Endpoint::parse(url.expose().trim()).and_then(|endpoint| {
+        endpoint.judge(allow_private)?;
+        Ok(endpoint)
+    });
+    endpoint.map_err(|error| Failure::usage(error.to_string()))
 }
 
 fn text(what: &'static str, bytes: &Bytes) -> Result<Secret<String>> {

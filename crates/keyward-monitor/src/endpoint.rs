@@ -1,9 +1,9 @@
 //! Where a sink posts to.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use keyward_types::Secret;
+use keyward_types::{Secret, reachable};
 use ureq::http::Uri;
 
 use crate::Error;
@@ -15,6 +15,8 @@ pub struct Endpoint {
     url: Secret<String>,
     shown: String,
     plain: bool,
+    /// Where the host is an address by itself, or a name of this machine.
+    address: Option<IpAddr>,
 }
 
 const LONGEST: usize = 2048;
@@ -45,7 +47,21 @@ impl Endpoint {
             _ => return Err(wrong("it has to begin with `https://`")),
         };
         let shown = format!("{}://{authority}", if plain { "http" } else { "https" });
-        Ok(Self { url: Secret::new("URL of an alert sink", url.to_owned()), shown, plain })
+        let address = if host == "localhost" { Some(IpAddr::from([127, 0, 0, 1])) } else { bare(host).parse().ok() };
+        Ok(Self { url: Secret::new("URL of an alert sink", url.to_owned()), shown, plain, address })
+    }
+
+    /// Refuses an address that no alert would ever be sent to. A name may lead elsewhere tomorrow, and is
+    /// judged whenever something is sent.
+    ///
+    /// # Errors
+    /// [`Error::Settings`], which says what would let it be.
+    pub fn judge(&self, allow_private: bool) -> Result<(), Error> {
+        let Some(address) = self.address else { return Ok(()) };
+        let judged = reachable(&[SocketAddr::new(address, 443)], allow_private, self.plain);
+        judged
+            .map(drop)
+            .map_err(|refused| Error::Settings(format!("no alert would reach {}: {}", self.shown, refused.0)))
     }
 
     /// Scheme and host: what may be shown.
@@ -72,8 +88,11 @@ impl fmt::Debug for Endpoint {
 
 /// A host that names this machine whoever is asked.
 pub(crate) fn is_this_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost" || bare(host).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 #[cfg(test)]
@@ -104,6 +123,19 @@ mod tests {
             assert!(!error.contains("marker"), "{error}");
         }
         assert!(Endpoint::parse(&format!("https://example.com/{}", "a".repeat(LONGEST))).is_err());
+    }
+
+    #[test]
+    fn an_address_that_is_never_spoken_to_is_refused_beforehand() {
+        let judge = |url: &str, allow_private| Endpoint::parse(url).unwrap().judge(allow_private);
+        for url in ["https://127.0.0.1/x", "http://localhost:9/x", "https://[::1]/x", "https://192.168.1.9/x"] {
+            let error = judge(url, false).unwrap_err().to_string();
+            assert!(error.contains("--allow-private"), "{error}");
+            judge(url, true).unwrap();
+        }
+        assert!(judge("https://169.254.169.254/x", true).is_err());
+        judge("https://93.184.216.34/x", false).unwrap();
+        judge("https://hooks.example.com/x", false).unwrap();
     }
 
     #[test]

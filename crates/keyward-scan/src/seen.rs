@@ -50,10 +50,22 @@ pub(crate) struct SeenPlace {
     pub(crate) path: Vec<u8>,
 }
 
+impl SeenPlace {
+    /// A commit in whose message something stands: it takes the place of its content.
+    pub(crate) fn message(commit: ObjectId) -> Self {
+        Self { blob: commit, commit: Some(commit), path: Vec::new() }
+    }
+
+    /// Whether it is a commit to be read again.
+    pub(crate) fn is_message(&self) -> bool {
+        self.commit == Some(self.blob)
+    }
+}
+
 /// The first bytes of what is kept; another form gets another number.
 const MAGIC: &[u8] = b"kwseen1\n";
 /// Counted up when the engine itself finds other things than before.
-const ENGINE: u32 = 1;
+const ENGINE: u32 = 2;
 
 /// What decides what is found: what was seen under another version is worth nothing.
 pub(crate) fn version(scanner: &Scanner, options: &HistoryOptions<'_>, boundary: &[ObjectId]) -> [u8; 32] {

@@ -106,9 +106,8 @@ fn what_cannot_be_a_sink_is_refused_without_repeating_it() {
         silent(&ran);
     }
     let (url, told) = receiver("410 Gone");
-    program.ok(&["alert", "add", "slack", "closed"], url.as_bytes());
-    let private = program.run(&["alert", "test", "closed"]);
-    assert!(private.code == Some(1) && private.err().contains("--allow-private"), "{private}");
+    let private = program.run_with(&["alert", "add", "slack", "closed"], url.as_bytes());
+    assert!(private.code == Some(2) && private.err().contains("--allow-private"), "{private}");
     assert!(told.recv_timeout(Duration::from_millis(200)).is_err(), "nothing was connected to");
     program.ok(&["alert", "add", "slack", "gone", "--allow-private"], url.as_bytes());
     let gone = program.run(&["alert", "test", "gone"]);

@@ -327,6 +327,50 @@ fn a_server_does_not_take_the_word_of_the_push() {
 }
 
 #[test]
+fn a_server_looks_at_what_commits_and_tags_say_and_are_put_on() {
+    let user = User::new();
+    user.git(&["init", "-q", "--bare", "server.git"]);
+    user.git(&["init", "-q"]);
+    user.git(&["remote", "add", "origin", "server.git"]);
+    let install = ["hook", "install", "--pre-receive"];
+    let mut command = user.program.command(&install);
+    command.current_dir(user.folder().join("server.git"));
+    assert_eq!(user.program.run_command(command, &install, b"").code, Some(0));
+    let said = format!("one\n\nuse {}", user.gitlab_token());
+    user.write("a.py", "a = 1\n");
+    user.git(&["add", "a.py"]);
+    user.git(&["commit", "-qm", "one"]);
+    assert!(push(&user, &["HEAD:refs/heads/main"]).0);
+    user.git(&["tag", "clean"]);
+    user.git(&["tag", "-a", "-m", "first", "said"]);
+    assert!(push(&user, &["clean", "said"]).0, "tags on a known commit bring nothing");
+
+    user.git(&["commit", "-qm", &said, "--allow-empty"]);
+    user.git(&["tag", "-a", "-m", &said, "telling", "HEAD~1"]);
+    user.write("b.py", &format!("token = \"{}\"\n", user.gitlab_token()));
+    user.git(&["hash-object", "-w", "b.py"]);
+    user.git(&["add", "b.py"]);
+    user.git(&["tag", "file", ":b.py"]);
+    user.git(&["tag", "-a", "-m", "a file", "named", ":b.py"]);
+    for (what, place) in [
+        ("HEAD:refs/heads/main", "commit message:3:5"),
+        ("telling", "refs/tags/telling!message:3:5"),
+        ("file", "blob "),
+        ("named", "refs/tags/named:1:10"),
+    ] {
+        let (ok, said) = push(&user, &[what]);
+        assert!(!ok && said.contains(place) && said.contains("a key is in what was pushed"), "{what}: {said}");
+    }
+    let (report, code) = user.json(&["scan", "--history"]);
+    let paths: Vec<&str> =
+        report["findings"].as_array().unwrap().iter().filter_map(|one| one["path"].as_str()).collect();
+    assert_eq!(code, Some(1));
+    for path in ["commit message", "refs/tags/telling!message", "refs/tags/file", "refs/tags/named"] {
+        assert!(paths.contains(&path), "{path}: {paths:?}");
+    }
+}
+
+#[test]
 fn what_one_remote_has_is_new_to_another() {
     let user = User::new();
     for server in ["private.git", "public.git"] {

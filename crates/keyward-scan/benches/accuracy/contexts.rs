@@ -49,6 +49,9 @@ pub(crate) const SEEN: &[Context] = &[
     ("x.lua", "local config = {\n  {n} = \"{v}\",\n}\n"),
     ("config/prod.exs", "config :app,\n  {n}: \"{v}\"\n"),
     ("x.R", "Sys.setenv({N} = \"{v}\")\n{n} <- \"{v}\"\n"),
+    ("Info.plist", "<dict>\n  <key>{c}</key>\n  <string>{v}</string>\n</dict>\n"),
+    ("src/long.py", "{n} = (\n    \"{v}\"\n)\n"),
+    ("vm.tf", "user_data = <<EOF\n#!/bin/sh\nexport {N}={v}\nEOF\n"),
     ("README.txt", "To try it, run:\n\n    export {N}={v}\n"),
 ];
 
@@ -74,7 +77,6 @@ pub(crate) const HELD_OUT: &[Context] = &[
     ("x.vue", "<script>\nexport default { data() { return { {c}: '{v}' } } }\n</script>\n"),
     ("x.html", "<script>\n  var {c} = \"{v}\";\n</script>\n"),
     ("strings.xml", "<resources>\n  <string name=\"{n}\">{v}</string>\n</resources>\n"),
-    ("Info.plist", "<dict>\n  <key>{c}</key>\n  <string>{v}</string>\n</dict>\n"),
     ("x.bicep", "param {c} string = '{v}'\n"),
     ("x.http", "GET https://api.corp.net/v1\n{k}: {v}\n"),
     ("x.log", "2026-01-02 10:00:00 INFO starting with {n}={v} retries=3\n"),

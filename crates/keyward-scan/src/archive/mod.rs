@@ -46,6 +46,7 @@ pub(crate) enum Format {
     Gzip,
     Xz,
     Zstd,
+    Bzip2,
     /// `ar`, of Debian packages and static libraries.
     Ar,
     /// One that is known, but not read.
@@ -61,7 +62,7 @@ impl Format {
             [0x1f, 0x8b, 8, ..] => Self::Gzip,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
-            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..] => Self::Other("bzip2"),
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..] => Self::Bzip2,
             [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Self::Other("7z"),
             [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => Self::Other("rar"),
             [0x04, 0x22, 0x4d, 0x18, ..] => Self::Other("lz4"),
@@ -118,7 +119,7 @@ pub(crate) fn open(path: &str, bytes: &[u8], format: Format, opened: &mut Opened
         Format::Zip => zip::open(path, bytes, opened),
         Format::Tar => tar::open(path, &mut &*bytes, opened),
         Format::Ar => tar::open_ar(path, bytes, opened),
-        Format::Gzip | Format::Xz | Format::Zstd => stream::open(path, bytes, format, opened),
+        Format::Gzip | Format::Xz | Format::Zstd | Format::Bzip2 => stream::open(path, bytes, format, opened),
         Format::Other(name) => opened.skip(path, format!("{name} is not read")),
     }
     opened.budget.leave();

@@ -1,7 +1,8 @@
-//! Single streams: gzip, xz, zstd. A tar inside is read while it is unpacked.
+//! Single streams: gzip, xz, zstd, bzip2. A tar inside is read while it is unpacked.
 
 use std::io::{self, Read};
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
@@ -18,6 +19,7 @@ pub(crate) fn open(path: &str, bytes: &[u8], format: Format, opened: &mut Opened
     let reader: Box<dyn Read + '_> = match format {
         Format::Xz => Box::new(XzReader::new_mem_limit(bytes, true, (WINDOW >> 10) as u32)),
         Format::Zstd => Box::new(ZstdFrames { rest: bytes, frame: None }),
+        Format::Bzip2 => Box::new(MultiBzDecoder::new(bytes)),
         _ => Box::new(MultiGzDecoder::new(bytes)),
     };
     let mut reader = Bounded { inner: reader, left: opened.budget.left(), read: 0 };

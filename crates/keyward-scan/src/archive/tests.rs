@@ -50,6 +50,12 @@ fn gz(bytes: &[u8]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
+fn bz2(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
+}
+
 fn xz(bytes: &[u8]) -> Vec<u8> {
     let mut writer = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(1)).unwrap();
     writer.write_all(bytes).unwrap();
@@ -77,6 +83,7 @@ fn every_format_gives_its_entries() {
     assert_eq!(read("x.tar", &tar), expected("x.tar"));
     assert_eq!(read("no-ending", &gz(&tar)), expected("no-ending"));
     assert_eq!(read("x.tar.xz", &xz(&tar)), expected("x.tar.xz"));
+    assert_eq!(read("x.tar.bz2", &bz2(&tar)), expected("x.tar.bz2"));
     assert_eq!(read("x.tar.zst", &zst(&tar)), expected("x.tar.zst"));
     assert_eq!(read("x.gem", &tar_of(&[("data.tar.gz", &gz(&tar))])), expected("x.gem!data.tar.gz"));
     assert_eq!(read("x.deb", &ar_of("data.tar.xz/", &xz(&tar))), expected("x.deb!data.tar.xz"));
@@ -118,9 +125,14 @@ fn archives_in_archives_end_at_the_depth() {
 fn bombs_stop_at_their_bounds() {
     let zeros = vec![b' '; 4 << 20];
     let limits = Limits { floor: 1 << 20, ratio: 2, ..Limits::default() };
-    for bomb in
-        [gz(&zeros), xz(&zeros), zst(&zeros), gz(&tar_of(&[("a", &zeros)])), zip_of(&[("a", &zeros), ("b", b"b")])]
-    {
+    for bomb in [
+        gz(&zeros),
+        xz(&zeros),
+        zst(&zeros),
+        bz2(&zeros),
+        gz(&tar_of(&[("a", &zeros)])),
+        zip_of(&[("a", &zeros), ("b", b"b")]),
+    ] {
         assert_eq!(reasons(&bomb, &limits), ["unpacks to too much"]);
     }
     let many: Vec<(String, Vec<u8>)> = (0..20).map(|i| (format!("{i}"), gz(&vec![b' '; 1 << 20]))).collect();
@@ -154,14 +166,24 @@ fn encrypted_entries_and_foreign_formats_are_said() {
         bytes[at + flags] |= 1;
     }
     assert_eq!(unpack("a", &bytes, &Limits::default()).1, [Skipped::new("a!secret", "encrypted")]);
-    assert_eq!(reasons(b"BZh91AY&SY\0\0", &Limits::default()), ["bzip2 is not read"]);
+    assert_eq!(reasons(b"Rar!\x1a\x07\x01\0", &Limits::default()), ["rar is not read"]);
     assert_eq!(reasons(b"7z\xbc\xaf\x27\x1c\0\0", &Limits::default()), ["7z is not read"]);
+}
+
+#[test]
+fn streams_of_bzip2_that_follow_each_other_are_one_and_a_wrong_sum_is_said() {
+    let two = [bz2(b"one\n"), bz2(b"two\n")].concat();
+    assert_eq!(read("a.bz2", &two), [("a.bz2!a".to_owned(), b"one\ntwo\n".to_vec())]);
+    let mut wrong = bz2(b"some text");
+    wrong[10] ^= 1;
+    let skipped = unpack("a", &wrong, &Limits::default()).1;
+    assert!(skipped.len() == 1 && skipped[0].reason.starts_with("broken: "), "{skipped:?}");
 }
 
 #[test]
 fn what_is_cut_off_gives_what_is_there() {
     let text: Vec<u8> = (0..20_000u32).flat_map(|i| format!("line {i}\n").into_bytes()).collect();
-    for whole in [gz(&text), xz(&text), zst(&text)] {
+    for whole in [gz(&text), xz(&text), zst(&text), bz2(&text)] {
         let (found, skipped) = unpack("a", &whole[..whole.len() * 3 / 4], &Limits::default());
         assert_eq!(skipped.len(), 1);
         assert!(skipped[0].reason.starts_with("broken: "), "{skipped:?}");
@@ -178,7 +200,7 @@ proptest! {
 
     #[test]
     fn damaged_archives_never_pass_in_silence_or_panic(
-        kind in 0..6usize,
+        kind in 0..7usize,
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         cut in any::<prop::sample::Index>(),
         cuts in any::<bool>(),
@@ -191,6 +213,7 @@ proptest! {
             2 => gz(&tar),
             3 => xz(&tar),
             4 => zst(&tar),
+            5 => bz2(&tar),
             _ => ar_of("data.tar.gz", &gz(&tar)),
         };
         for (at, byte) in damage {

@@ -18,6 +18,7 @@ use keyward_types::Confidence;
 use zeroize::Zeroizing;
 
 use self::literal::Literal as Value;
+use self::name::{Name, Word};
 use self::operator::Way;
 use super::filter::{self, Promise, Setting, Syntax, Worth};
 use super::matcher::{Matcher, RawCandidate, RuleInfo, Text};
@@ -71,7 +72,7 @@ impl Matcher for Assignments {
     }
 }
 
-fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCandidate>) {
+fn assigned(text: &Text<'_>, word: &Word, at: usize, found: &mut Vec<RawCandidate>) {
     let bytes = text.bytes;
     // Most words end here: nothing is given to what they name.
     let Some(name) = name::around(bytes, word, at) else { return };
@@ -81,16 +82,25 @@ fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCa
         return;
     }
     let read = |start: usize| literal::read(bytes, start, way, setting.syntax, name.range.start);
-    let value = match below(text, &name.range, start, way) {
-        Some(range) if !matches!(bytes[range.start], b'"' | b'\'') => Some(Value { range, quoted: false }),
-        Some(range) => read(range.start),
-        None => read(start),
+    let Some(list) = below(text, &name.range, start, way) else {
+        let Some(value) = read(start) else { return };
+        return given(text, &name, word, (value, way), found);
     };
-    let Some(value) = value else { return };
-    let Some(promise) = name::promise(bytes, &name, word) else { return };
+    for range in list {
+        let bare = !matches!(bytes[range.start], b'"' | b'\'');
+        if let Some(value) = if bare { Some(Value { range, quoted: false }) } else { read(range.start) } {
+            given(text, &name, word, (value, way), found);
+        }
+    }
+}
+
+/// Judges a value that is given to a name.
+fn given(text: &Text<'_>, name: &Name, word: &Word, (value, way): (Value, Way), found: &mut Vec<RawCandidate>) {
+    let (bytes, setting) = (text.bytes, Setting::of(&text.hint));
+    let Some(promise) = name::promise(bytes, name, word) else { return };
     let Some(value) = without_scheme(bytes, &name.range, value) else { return };
     let Ok(content) = std::str::from_utf8(&bytes[value.range.clone()]) else { return };
-    let content = unescaped(content);
+    let content = if is_single_quoted(text, &value) { content.replace("''", "'") } else { unescaped(content) };
     let rule = if promise == Promise::Password { PASSWORD } else { SECRET };
     let promise = expected(promise, way, &value, &setting);
     let worth = match filter::judge(promise, &content, setting.made_up) {
@@ -100,6 +110,9 @@ fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCa
         }
         Worth::Weak if promise == Promise::Password && sign_in::in_company(bytes, &name.range, &value.range) => {
             filter::judge_sign_in(&content, setting.made_up)
+        }
+        Worth::Weak if promise == Promise::Password && is_variable(text, &name.range) => {
+            filter::judge_variable(&content, setting.made_up)
         }
         worth => worth,
     };
@@ -114,16 +127,33 @@ fn assigned(text: &Text<'_>, word: &name::Word, at: usize, found: &mut Vec<RawCa
     }
 }
 
-/// A value that YAML has on the line below its key, or in a list.
-fn below(text: &Text<'_>, name: &Range<usize>, start: usize, way: Way) -> Option<Range<usize>> {
+/// Values that YAML has on the line below their key, or in a list.
+fn below(text: &Text<'_>, name: &Range<usize>, start: usize, way: Way) -> Option<Vec<Range<usize>>> {
     let may_be = matches!(text.bytes.get(start)?, b'|' | b'>' | b'\n' | b'\r' | b'[');
-    let is_yaml = || matches!(text.hint.extension().as_str(), "yml" | "yaml");
-    (may_be && way == Way::Assigned && is_yaml()).then(|| yaml::below(text.bytes, name.start, start)).flatten()
+    (may_be && way == Way::Assigned && is_yaml(text)).then(|| yaml::below(text.bytes, name.start, start)).flatten()
 }
 
-/// What to expect of a value, given how it stands: what is compared or stands bare in a sentence has to be surer.
+fn is_yaml(text: &Text<'_>) -> bool {
+    matches!(text.hint.extension().as_str(), "yml" | "yaml")
+}
+
+/// Whether a value of YAML stands between single quotes: there `''` is one, and a backslash is itself.
+fn is_single_quoted(text: &Text<'_>, value: &Value) -> bool {
+    value.quoted && text.bytes.get(value.range.start.wrapping_sub(1)) == Some(&b'\'') && is_yaml(text)
+}
+
+/// Whether a name in YAML is that of an environment variable: what is given to it is no example of a program, but what
+/// a container runs with.
+fn is_variable(text: &Text<'_>, name: &Range<usize>) -> bool {
+    let upper = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    text.bytes[name.clone()].iter().all(upper) && is_yaml(text)
+}
+
+/// What to expect of a value, given how it stands: what is compared, stands bare in a sentence or may be a label has
+/// to be surer.
 fn expected(promise: Promise, way: Way, value: &Value, setting: &Setting) -> Promise {
-    let unsure = way == Way::Compared || (!value.quoted && setting.syntax == Syntax::Prose) || way == Way::Passed;
+    let in_prose = !value.quoted && setting.syntax == Syntax::Prose;
+    let unsure = matches!(way, Way::Compared | Way::Passed) || in_prose || setting.labels;
     match promise {
         Promise::Password if unsure => Promise::Drawn,
         promise => promise,

@@ -16,13 +16,17 @@ use super::matcher::Text;
 
 pub(crate) use form::is_nothing;
 pub(crate) use setting::{Setting, Syntax, has};
-pub(crate) use value::{Promise, Worth, is_series, judge, judge_sign_in};
+pub(crate) use value::{Promise, Worth, is_series, judge, judge_sign_in, judge_variable};
 
 /// Whether a value of a format is as dense as its alphabet leads one to expect.
 pub(crate) fn is_dense(detector: &Detector, value: &str) -> bool {
     let prefix = detector.prefixes.iter().filter(|prefix| value.starts_with(**prefix)).map(|prefix| prefix.len()).max();
     let body = &value[prefix.unwrap_or(0)..];
-    let floor = detector.entropy.map_or_else(|| expected(detector.charset, body.len()), f64::from);
+    // A format of a wide alphabet may have parts in digits alone: their values are as dense as those can be.
+    let narrow = detector.pattern.is_some_and(|pattern| pattern.contains("a-f") || pattern.contains("[0-9]{"))
+        && body.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'-' | b'x'));
+    let charset = if narrow && detector.charset != Charset::Digits { Charset::Hex } else { detector.charset };
+    let floor = detector.entropy.map_or_else(|| expected(charset, body.len()), f64::from);
     shannon(body.as_bytes()) >= floor && !(body.len() >= 12 && is_series(body)) && !is_digest(detector, value)
 }
 
@@ -59,7 +63,9 @@ pub(crate) fn is_assigned(text: &Text<'_>, rule: &str, word: Range<usize>, value
     // `api_hash` is what some services call their key.
     let other =
         |part: &str| has(SOMETHING_ELSE, part) && !rule.split('-').any(|own| own == part) && !contains(&anchor, part);
-    if words(name).any(|part| other(&part)) || Setting::of(&text.hint).data {
+    // `IMGIX_SECURE_URL_TOKEN` is no URL.
+    let is_token = words(name).last().is_some_and(|last| matches!(last.as_str(), "token" | "secret"));
+    if words(name).any(|part| other(&part) && !(is_token && part == "url")) || Setting::of(&text.hint).data {
         return false;
     }
     let name = name.to_ascii_lowercase();

@@ -7,10 +7,13 @@ const BLANKS: usize = 8;
 /// Where a line is longer, it is no single value.
 const LONGEST: usize = 4096;
 
-/// The only value below a key: `|`, `>-` or nothing stands at `at`, behind the colon, and the value alone on the next
-/// line, further to the right than `key`, where the key begins. Of a list the first item. `None` where there is more
-/// than one word, or where the value goes on.
-pub(super) fn below(text: &[u8], key: usize, at: usize) -> Option<Range<usize>> {
+/// Items of a list that are looked at.
+const ITEMS: usize = 64;
+
+/// The values below a key: `|`, `>-`, `[` or nothing stands at `at`, behind the colon, and the value alone on the next
+/// line, further to the right than `key`, where the key begins. Of a list all items that are one word, up to the first
+/// that is none. `None` where there is no such value, or where it goes on.
+pub(super) fn below(text: &[u8], key: usize, at: usize) -> Option<Vec<Range<usize>>> {
     let mut at = at;
     let block = matches!(text.get(at), Some(b'|' | b'>'));
     if block {
@@ -24,23 +27,52 @@ pub(super) fn below(text: &[u8], key: usize, at: usize) -> Option<Range<usize>> 
     let column = column(text, key)?;
     let mut lines = Lines { text, at: at + 1 };
     let (indent, line) = (0..BLANKS).find_map(|_| lines.next())?;
+    if !block && let Some(first) = item(text, &line) {
+        return (indent >= column).then(|| items(text, first, indent, lines)).filter(|items| !items.is_empty());
+    }
     let (next, _) = lines.next().unwrap_or((0, 0..0));
-    let item = !block && text[line.clone()].starts_with(b"- ");
-    let deep = indent > column || (item && indent == column);
-    let value = if item { line.start + 2 + run(text, line.start + 2, |byte| byte == b' ')..line.end } else { line };
-    // A second line of a list is another item.
-    (deep && (item || next <= column) && is_word(&text[value.clone()])).then_some(value)
+    (indent > column && next <= column && is_word(&text[line.clone()])).then(|| vec![line])
 }
 
-/// `[a, b]`: the first.
-fn flow(text: &[u8], at: usize) -> Option<Range<usize>> {
+/// What stands behind `- `.
+fn item(text: &[u8], line: &Range<usize>) -> Option<Range<usize>> {
+    let value = line.start + 2;
+    text[line.clone()].starts_with(b"- ").then(|| value + run(text, value, |byte| byte == b' ')..line.end)
+}
+
+/// The items of a list whose dashes stand `column` to the right.
+fn items(text: &[u8], first: Range<usize>, column: usize, mut lines: Lines<'_>) -> Vec<Range<usize>> {
+    let mut next = Some(first);
+    std::iter::from_fn(|| {
+        let value = next.take().filter(|value| is_word(&text[value.clone()]))?;
+        next = lines.next().filter(|(indent, _)| *indent == column).and_then(|(_, line)| item(text, &line));
+        Some(value)
+    })
+    .take(ITEMS)
+    .collect()
+}
+
+/// `[a, "b"]`, over several lines too.
+fn flow(text: &[u8], at: usize) -> Option<Vec<Range<usize>>> {
     if text.get(at) != Some(&b'[') {
         return None;
     }
-    let start = at + 1 + run(text, at + 1, |byte| byte == b' ');
-    let end = start + run(text, start, |byte| !matches!(byte, b',' | b']' | b'\n' | b'\r'));
-    let value = start..start + text[start..end].trim_ascii_end().len();
-    (matches!(text.get(end), Some(b',' | b']')) && is_word(&text[value.clone()])).then_some(value)
+    let (mut at, mut items) = (at, Vec::new());
+    while matches!(text.get(at), Some(b'[' | b',')) && items.len() < ITEMS {
+        let start = at + 1 + run(text, at + 1, |byte| byte.is_ascii_whitespace());
+        let quoted = text.get(start).filter(|byte| matches!(byte, b'"' | b'\'')).map_or(0, |quote| {
+            let length = run(text, start + 1, |byte| byte != *quote && byte != b'\n');
+            length + 1
+        });
+        let end = start + quoted + run(text, start + quoted, |byte| !matches!(byte, b',' | b']' | b'\n' | b'\r'));
+        let value = start..start + text[start..end].trim_ascii_end().len();
+        at = end + run(text, end, |byte| byte.is_ascii_whitespace());
+        if !matches!(text.get(at), Some(b',' | b']')) || !is_word(&text[value.clone()]) {
+            break;
+        }
+        items.push(value);
+    }
+    (!items.is_empty()).then_some(items)
 }
 
 /// How far to the right `at` stands; `- ` before a key counts.
@@ -93,11 +125,11 @@ fn run(text: &[u8], at: usize, fits: impl Fn(u8) -> bool) -> usize {
 mod tests {
     use super::*;
 
-    fn value(text: &str) -> Option<&str> {
+    fn values(text: &str) -> Option<Vec<&str>> {
         let key = text.find("key")?;
         let colon = key + text[key..].find(':')?;
         let start = colon + 1 + run(text.as_bytes(), colon + 1, |byte| byte == b' ');
-        below(text.as_bytes(), key, start).map(|range| &text[range])
+        below(text.as_bytes(), key, start).map(|all| all.into_iter().map(|range| &text[range]).collect())
     }
 
     #[test]
@@ -114,7 +146,7 @@ mod tests {
             "key: [value, other]",
             "key: [ value ]",
         ] {
-            assert_eq!(value(text), Some("value"), "{text}");
+            assert_eq!(values(text).and_then(|all| all.first().copied()), Some("value"), "{text}");
         }
         for text in [
             "key:\nvalue",
@@ -128,7 +160,22 @@ mod tests {
             "key:\n  - a: b\n",
             "f(key:\n  value)",
         ] {
-            assert_eq!(value(text), None, "{text}");
+            assert_eq!(values(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_list_has_all_its_items() {
+        for text in [
+            "key:\n  - one\n  # why\n  - two\n  - three\nb:\n  - four\n",
+            "key:\n- one\n- two\n- three\n- a: b\n- five\n",
+            "key: [one, two ,three]",
+            "key: [\n  one,\n  two,\n  three,\n]\n",
+        ] {
+            assert_eq!(values(text), Some(vec!["one", "two", "three"]), "{text}");
+        }
+        assert_eq!(values("key: ['a,b', \"c]\"]"), Some(vec!["'a,b'", "\"c]\""]));
+        let many = "key:\n".to_owned() + &"  - x\n".repeat(2 * ITEMS);
+        assert_eq!(values(&many).map(|all| all.len()), Some(ITEMS));
     }
 }

@@ -7,7 +7,7 @@ use gix::ObjectId;
 use gix::hashtable::HashMap;
 use gix::objs::Kind;
 
-use super::objects::{Objects, Reader, Unreadable};
+use super::objects::{Object, Objects, Reader, Unreadable};
 use crate::summary::Skipped;
 
 /// Commits by number, with their parents by number.
@@ -36,12 +36,14 @@ pub(super) struct Seen {
 }
 
 impl Commits {
-    /// All commits that can be reached from `tips`, whose names are for reports.
+    /// All commits that can be reached from `tips`, whose names are for reports. `told` gets each commit and tag that
+    /// is read.
     pub(super) fn load(
         objects: &Objects,
         tips: Vec<(String, ObjectId)>,
         seen: &dyn Fn(&ObjectId) -> Option<Seen>,
         boundary: &dyn Fn(&ObjectId) -> bool,
+        told: &mut dyn FnMut(&ObjectId, &Object),
         skipped: &mut Vec<Skipped>,
     ) -> Self {
         let (mut all, mut reader) = (Self::default(), Reader::new());
@@ -54,21 +56,23 @@ impl Commits {
             }
             let commit = match seen(&id) {
                 Some(known) => (None, known.parents, known.date),
-                None => match read(objects, &id, &mut reader) {
-                    Ok(Tip::Commit(head)) => (Some(head.tree), head.parents, head.date),
-                    Ok(Tip::Tag(target)) => {
-                        open.push((name, target));
-                        continue;
+                None => {
+                    match read(objects, &id, &mut reader).inspect(|(_, object)| told(&id, object)).map(|(tip, _)| tip) {
+                        Ok(Tip::Commit(head)) => (Some(head.tree), head.parents, head.date),
+                        Ok(Tip::Tag(target)) => {
+                            open.push((name, target));
+                            continue;
+                        }
+                        Ok(Tip::Other(kind)) => {
+                            all.others.push((name, kind, id));
+                            continue;
+                        }
+                        Err(error) => {
+                            skipped.push(Skipped::unreadable(format!("{name} {id}").trim_start(), error.reason()));
+                            continue;
+                        }
                     }
-                    Ok(Tip::Other(kind)) => {
-                        all.others.push((name, kind, id));
-                        continue;
-                    }
-                    Err(error) => {
-                        skipped.push(Skipped::unreadable(format!("{name} {id}").trim_start(), error.reason()));
-                        continue;
-                    }
-                },
+                }
             };
             let (tree, mut parents, date) = commit;
             if boundary(&id) {
@@ -133,23 +137,26 @@ enum Tip {
 
 /// Reads the head of a commit.
 pub(super) fn head(objects: &Objects, id: &gix::oid, reader: &mut Reader) -> Result<Head, Unreadable> {
-    match read(objects, id, reader)? {
+    match read(objects, id, reader)?.0 {
         Tip::Commit(head) => Ok(head),
         _ => Err(Unreadable::Damaged),
     }
 }
 
-fn read(objects: &Objects, id: &gix::oid, reader: &mut Reader) -> Result<Tip, Unreadable> {
+/// What a tag points to.
+pub(super) fn target(tag: &[u8]) -> Option<ObjectId> {
+    let line = tag.split(|byte| *byte == b'\n').next()?;
+    ObjectId::from_hex(line.strip_prefix(b"object ")?).ok()
+}
+
+fn read(objects: &Objects, id: &gix::oid, reader: &mut Reader) -> Result<(Tip, Object), Unreadable> {
     let object = objects.find(id, reader)?;
-    match object.kind {
+    let tip = match object.kind {
         Kind::Commit => parse(&object.bytes).map(Tip::Commit).ok_or(Unreadable::Damaged),
-        Kind::Tag => {
-            let line = object.bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            let target = line.strip_prefix(b"object ").and_then(|hex| ObjectId::from_hex(hex).ok());
-            target.map(Tip::Tag).ok_or(Unreadable::Damaged)
-        }
+        Kind::Tag => target(&object.bytes).map(Tip::Tag).ok_or(Unreadable::Damaged),
         kind => Ok(Tip::Other(kind)),
-    }
+    };
+    Ok((tip?, object))
 }
 
 fn parse(bytes: &[u8]) -> Option<Head> {

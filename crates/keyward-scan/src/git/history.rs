@@ -12,7 +12,8 @@ use super::blobs::{Look, Results};
 use super::commits::{Commits, Seen, head};
 use super::error::Error;
 use super::families::{Families, Workspace};
-use super::objects::{Objects, Pack, Reader, Unreadable};
+use super::messages::Messages;
+use super::objects::{Object, Objects, Pack, Reader, Unreadable};
 use super::places::{Place, Places};
 use super::repository::Repository;
 use super::trees::ROOT;
@@ -100,7 +101,8 @@ impl Run<'_> {
     /// could be read.
     fn all(&mut self, memory: Option<&Memory>) -> Option<(Option<Memory>, Vec<Found>)> {
         let mut skipped = Vec::new();
-        let commits = self.commits(memory, &mut skipped);
+        let mut messages = Messages::default();
+        let commits = self.commits(memory, &mut messages, &mut skipped);
         let order = commits.oldest_first();
         let mut orders = vec![0; order.len()];
         (0..).zip(&order).for_each(|(at, number)| orders[*number as usize] = at);
@@ -112,9 +114,8 @@ impl Run<'_> {
                     Some(commit) => Some(orders[commits.number(&commit)? as usize]),
                 };
                 // A finding whose commit is gone may still stand in another: that is found by looking again.
-                memory
-                    .places
-                    .iter()
+                let content = memory.places.iter().filter(|place| !place.is_message());
+                content
                     .map(|place| Some((place.blob, order_of(place)?, place.path.as_slice())))
                     .collect::<Option<_>>()?
             }
@@ -165,14 +166,49 @@ impl Run<'_> {
                 commit: commit_of(order),
                 path: places.paths.bytes(path),
             };
-            let places = unique.into_iter().map(place).collect();
+            // Commits whose message says something are read again.
+            let said: HashSet<ObjectId> = messages.found.iter().map(|(id, _, _)| *id).collect();
+            let said = said.into_iter().filter(|id| commits.number(id).is_some()).map(SeenPlace::message);
+            let places = unique.into_iter().map(place).chain(said).collect();
             Memory { commits: seen_commits(&commits), places, blobs: self.outcome.summary.blobs, binary }
         });
-        let found = self.attribute(results, &places, &commit_of);
-        Some((remembered, found))
+        let order_of = |id: &ObjectId| commits.number(id).map_or(order.len() as u32, |number| orders[number as usize]);
+        messages.found.sort_by_key(|(id, found, _)| (order_of(id), found.finding.line, found.finding.column));
+        let mut found = self.attribute(results, &places, &commit_of);
+        self.say(messages, &commits, &mut found, &order_of);
+        Some((remembered, found.into_iter().map(|(_, one)| one).collect()))
     }
 
-    fn commits(&self, memory: Option<&Memory>, skipped: &mut Vec<Skipped>) -> Commits {
+    /// Puts what stands in messages among the other findings, by the order of commits.
+    fn say(
+        &mut self,
+        messages: Messages,
+        commits: &Commits,
+        found: &mut Vec<(u32, Found)>,
+        order_of: &dyn Fn(&ObjectId) -> u32,
+    ) {
+        let (mut reader, mut orders) = (Reader::new(), Vec::new());
+        let objects = &self.objects;
+        messages.report(&mut self.outcome, &mut |one, id| {
+            orders.push(order_of(id));
+            if commits.number(id).is_some()
+                && let Ok(head) = head(objects, id, &mut reader)
+            {
+                (one.finding.commit, one.finding.author) = (Some(id.to_string()), Some(head.author));
+                one.finding.date = head.written;
+            }
+        });
+        found.extend(orders.into_iter().zip(std::mem::take(&mut self.outcome.found)));
+        found.sort_by_key(|(order, _)| *order);
+    }
+
+    fn commits(&self, memory: Option<&Memory>, messages: &mut Messages, skipped: &mut Vec<Skipped>) -> Commits {
+        let said: HashSet<ObjectId> = memory
+            .iter()
+            .flat_map(|memory| &memory.places)
+            .filter(|place| place.is_message())
+            .map(|place| place.blob)
+            .collect();
         let mut tips = self.repository.refs(skipped);
         // Logs name what was thrown away long ago: what is not there any more is not missed.
         let mut reader = Reader::new();
@@ -181,10 +217,12 @@ impl Run<'_> {
         tips.extend(logged.map(|id| (String::new(), id)));
         let boundary = self.repository.boundary();
         let seen = |id: &ObjectId| {
-            let commit = memory?.commit(id)?;
+            let commit = memory.filter(|_| !said.contains(id))?.commit(id)?;
             Some(Seen { date: commit.date, parents: commit.parents.clone() })
         };
-        Commits::load(&self.objects, tips, &seen, &|id| boundary.binary_search(id).is_ok(), skipped)
+        let boundary = |id: &ObjectId| boundary.binary_search(id).is_ok();
+        let told = &mut |id: &ObjectId, object: &Object| messages.look(self.scanner, id, object);
+        Commits::load(&self.objects, tips, &seen, &boundary, told, skipped)
     }
 
     /// Reads all content. Gives what could not be read.
@@ -268,8 +306,13 @@ impl Run<'_> {
         });
     }
 
-    /// Says of each finding which commit brought it, in the order of commits.
-    fn attribute(&self, results: Results, places: &Places, commit_of: &dyn Fn(u32) -> Option<ObjectId>) -> Vec<Found> {
+    /// Says of each finding which commit brought it, in the order of commits, which goes along.
+    fn attribute(
+        &self,
+        results: Results,
+        places: &Places,
+        commit_of: &dyn Fn(u32) -> Option<ObjectId>,
+    ) -> Vec<(u32, Found)> {
         let mut all: Vec<_> = results.first.into_iter().filter(|(_, first)| first.verdict == Verdict::Report).collect();
         all.sort_by_cached_key(|((value, path, count), first)| {
             let finding = &first.found.finding;
@@ -285,7 +328,7 @@ impl Run<'_> {
                 one.finding.author = head.as_ref().map(|head| head.author.clone());
                 one.finding.date = head.as_ref().and_then(|head| head.written.clone());
             }
-            found.push(one);
+            found.push((first.order, one));
         }
         found
     }

@@ -14,6 +14,7 @@ mod delta;
 mod error;
 mod families;
 mod history;
+mod messages;
 mod objects;
 mod places;
 mod range;

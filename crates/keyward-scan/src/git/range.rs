@@ -8,12 +8,14 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use gix::ObjectId;
+use gix::objs::Kind;
 
 use super::blobs::value;
 use super::changes::{self, Change, ChangeOptions};
-use super::commits::{Head, head};
+use super::commits::{Head, head, target};
 use super::error::Error;
-use super::objects::{Objects, Reader, Unreadable};
+use super::messages::{Messages, tag_path};
+use super::objects::{Object, Objects, Reader, Unreadable};
 use super::repository::Repository;
 use super::trees::Walk;
 use crate::scanner::{Found, Outcome, Scanner};
@@ -22,7 +24,40 @@ use crate::summary::Skipped;
 /// Commits that are looked at beyond those that decide, as clocks of committers differ.
 const SLOP: usize = 64;
 
-/// Scans the lines that the commits of a range add: `A..B` and `A...B` are those that B has and A
+/// Tags upon tags that are followed.
+const TAGS: usize = 64;
+
+/// What a range ends with.
+enum Tip {
+    /// A null id: a branch that was deleted.
+    Nothing,
+    Commit(ObjectId),
+    Other(Other),
+}
+
+/// A file or a tree that is tagged without a commit.
+struct Other {
+    id: ObjectId,
+    kind: Kind,
+    path: String,
+}
+
+impl Other {
+    /// All files of it, which count as new.
+    fn files(&self, objects: &Objects, skipped: &mut Vec<Skipped>) -> Vec<Change> {
+        let change = |path, id| Change { path, id, tracked: false, before: Vec::new() };
+        if self.kind == Kind::Blob {
+            return vec![change(self.path.clone(), self.id)];
+        }
+        let (mut walk, mut files) = (Walk::new(objects), Vec::new());
+        walk.changes(self.id, &[], &mut |changed| files.push((changed.path, changed.id.to_owned())));
+        skip(&mut walk, skipped);
+        let name = |path| format!("{}/{}", self.path, String::from_utf8_lossy(&walk.paths.bytes(path)));
+        files.into_iter().map(|(path, id)| change(name(path), id)).collect()
+    }
+}
+
+/// Scans what the commits of a range say, and the lines that they add: `A..B` and `A...B` are those that B has and A
 /// has not, where a missing end is `HEAD`; a revision alone is that commit. With a null id for A, as git gives
 /// it to hooks for a new branch, they are those that no branch of the remote (of any) has, or, in a bare repository, no ref;
 /// after a push none but those that the push set, and what these had before.
@@ -37,9 +72,19 @@ pub fn diff(
     let objects = repository.objects();
     let mut outcome = Outcome::default();
     outcome.summary.skipped.extend(objects.damaged.iter().cloned());
-    let commits = commits(repository, &objects, range, options, &mut outcome.summary.skipped)?;
+    let mut messages = Messages::default();
+    let tip = tip(repository, &objects, range, &mut |id, object| messages.look(scanner, id, object))?;
+    let skipped = &mut outcome.summary.skipped;
+    let commits = match &tip {
+        Tip::Commit(id) => commits(repository, &objects, range, *id, options, skipped)?,
+        Tip::Nothing | Tip::Other(_) => Vec::new(),
+    };
+    let (mut list, owners) = list(repository, &objects, &commits, skipped);
+    if let Tip::Other(other) = &tip {
+        list = other.files(&objects, skipped);
+    }
     outcome.summary.commits = commits.len() as u64;
-    let (list, owners) = list(repository, &objects, &commits, &mut outcome.summary.skipped);
+    say(scanner, &objects, &commits, messages, &mut outcome);
     let looked = Mutex::new(Vec::new());
     changes::look(scanner, &objects, &list, options, &|number, outcome| {
         looked.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
@@ -49,7 +94,7 @@ pub fn diff(
     let mut first = HashSet::new();
     for (number, one) in looked {
         outcome.summary.merge(one.summary);
-        let (id, head) = &commits[owners[number]];
+        let commit = owners.get(number).map(|owner| &commits[*owner]);
         let mut same: HashMap<_, u32> = HashMap::new();
         for mut found in one.found {
             let value = value(&found);
@@ -57,7 +102,9 @@ pub fn diff(
             *count += 1;
             // Added once is enough, even if it was removed and added again.
             if first.insert((value, found.finding.path.clone(), *count)) {
-                name(&mut found, id, head);
+                if let Some((id, head)) = commit {
+                    name(&mut found, id, head);
+                }
                 outcome.found.push(found);
             }
         }
@@ -71,6 +118,29 @@ fn name(found: &mut Found, id: &ObjectId, head: &Head) {
     found.finding.commit = Some(id.to_string());
     found.finding.author = Some(head.author.clone());
     found.finding.date = head.written.clone();
+}
+
+/// What the commits say, and what tags said on the way to them.
+fn say(
+    scanner: &Scanner,
+    objects: &Objects,
+    commits: &[(ObjectId, Head)],
+    mut messages: Messages,
+    outcome: &mut Outcome,
+) {
+    let mut reader = Reader::new();
+    for (id, _) in commits {
+        match objects.find(id, &mut reader) {
+            Ok(object) => messages.look(scanner, id, &object),
+            Err(error) => outcome.summary.skipped.push(error.skipped(format!("commit {id}"))),
+        }
+    }
+    let heads: HashMap<ObjectId, &Head> = commits.iter().map(|(id, head)| (*id, head)).collect();
+    messages.report(outcome, &mut |found, id| {
+        if let Some(head) = heads.get(id) {
+            name(found, id, head);
+        }
+    });
 }
 
 /// The files that the commits change, and for each the commit's number.
@@ -98,10 +168,15 @@ fn list(
             owners.push(number);
         }
     }
-    let mut trees: Vec<_> = walk.unreadable.into_iter().collect();
+    skip(&mut walk, skipped);
+    (list, owners)
+}
+
+/// Names the trees that could not be read.
+fn skip(walk: &mut Walk<'_>, skipped: &mut Vec<Skipped>) {
+    let mut trees: Vec<_> = walk.unreadable.drain().collect();
     trees.sort_unstable_by_key(|(id, _)| *id);
     skipped.extend(trees.into_iter().map(|(id, error)| Skipped::unreadable(format!("tree {id}"), error.reason())));
-    (list, owners)
 }
 
 /// The commits of a range, the oldest first.
@@ -109,20 +184,15 @@ fn commits(
     repository: &Repository,
     objects: &Objects,
     range: &str,
+    to: ObjectId,
     options: &ChangeOptions,
     skipped: &mut Vec<Skipped>,
 ) -> Result<Vec<(ObjectId, Head)>, Error> {
     let mut reader = Reader::new();
-    let ends = range.split_once("...").or_else(|| range.split_once(".."));
-    let Some((from, to)) = ends else {
-        let id = revision(repository, objects, range, &mut reader)?;
-        let head = head(objects, &id, &mut reader).map_err(|error| broken(&id, error))?;
-        return Ok(vec![(id, head)]);
+    let Some((from, _)) = ends(range) else {
+        let head = head(objects, &to, &mut reader).map_err(|error| broken(&to, error))?;
+        return Ok(vec![(to, head)]);
     };
-    if is_null(to) {
-        return Ok(Vec::new());
-    }
-    let to = revision(repository, objects, to, &mut reader)?;
     let without = if is_null(from) {
         published(repository, options, skipped)
     } else {
@@ -208,6 +278,43 @@ fn published(repository: &Repository, options: &ChangeOptions, skipped: &mut Vec
     refs.filter(|(name, _)| known(name)).map(|(_, id)| id).chain(before).collect()
 }
 
+fn ends(range: &str) -> Option<(&str, &str)> {
+    range.split_once("...").or_else(|| range.split_once(".."))
+}
+
+/// What the end of a range is, behind the tags that are put on it, of which each is told.
+fn tip(
+    repository: &Repository,
+    objects: &Objects,
+    range: &str,
+    told: &mut dyn FnMut(&ObjectId, &Object),
+) -> Result<Tip, Error> {
+    let revision = ends(range).map_or(range, |(_, to)| to);
+    if is_null(revision) {
+        return Ok(Tip::Nothing);
+    }
+    let revision = if revision.is_empty() { "HEAD" } else { revision };
+    let mut reader = Reader::new();
+    // What was just pushed is known to us, not yet to the repository.
+    let pushed = ObjectId::from_hex(revision.as_bytes()).ok().filter(|id| objects.find(id, &mut reader).is_ok());
+    let named = || repository.local().rev_parse_single(revision).ok().map(gix::Id::detach);
+    let mut id = pushed.or_else(named).ok_or_else(|| unknown(repository, revision))?;
+    let mut path = None;
+    for _ in 0..TAGS {
+        let object = objects.find(&id, &mut reader).map_err(|error| broken(&id, error))?;
+        match object.kind {
+            Kind::Commit => return Ok(Tip::Commit(id)),
+            Kind::Tag => {
+                told(&id, &object);
+                path.get_or_insert_with(|| tag_path(&object.bytes));
+                id = target(&object.bytes).ok_or_else(|| broken(&id, Unreadable::Damaged))?;
+            }
+            kind => return Ok(Tip::Other(Other { id, kind, path: path.unwrap_or_else(|| format!("{kind} {id}")) })),
+        }
+    }
+    Err(broken(&id, Unreadable::Damaged))
+}
+
 /// The commit that a revision names; `HEAD` where it is empty.
 fn revision(
     repository: &Repository,
@@ -224,9 +331,13 @@ fn revision(
     }
     let local = repository.local();
     let found = local.rev_parse_single(format!("{revision}^{{commit}}").as_str());
+    found.map(gix::Id::detach).map_err(|_| unknown(repository, revision))
+}
+
+fn unknown(repository: &Repository, revision: &str) -> Error {
     let hint =
         if repository.boundary().is_empty() { "" } else { "; the clone is shallow: fetch more of the history first" };
-    found.map(gix::Id::detach).map_err(|_| Error::Revision { revision: revision.to_owned(), hint })
+    Error::Revision { revision: revision.to_owned(), hint }
 }
 
 fn is_null(revision: &str) -> bool {

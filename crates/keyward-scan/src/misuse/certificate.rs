@@ -3,6 +3,7 @@
 //! Libraries offer the switch, and tests use it; what counts is that an application throws it in a
 //! call. Near a service that we know, or a secret, it is surer.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use keyward_providers::provider_of_host;
@@ -118,8 +119,30 @@ fn needs_context(site: &Site<'_>) -> bool {
     }
 }
 
+thread_local! {
+    /// What was judged last: many anchors may stand in one place.
+    static JUDGED: RefCell<(Vec<u8>, Near)> = const { RefCell::new((Vec::new(), Near::Nothing)) };
+}
+
 fn surroundings(site: &Site<'_>) -> Near {
-    let near = if matches!(site.anchor, "curl " | "wget ") { command(site) } else { site.around(600) };
+    let near = if matches!(site.anchor, "curl " | "wget ") { command(site) } else { block(site) };
+    JUDGED.with_borrow_mut(|(last, judged)| {
+        if last != near {
+            (*last, *judged) = (near.to_vec(), judge(near));
+        }
+        *judged
+    })
+}
+
+/// The bytes around the anchor, the same for all anchors in one block of the text.
+fn block<'a>(site: &Site<'a>) -> &'a [u8] {
+    const BLOCK: usize = 512;
+    const AROUND: usize = 600;
+    let start = site.at / BLOCK * BLOCK;
+    &site.bytes()[start.saturating_sub(AROUND)..site.bytes().len().min(start + BLOCK + AROUND)]
+}
+
+fn judge(near: &[u8]) -> Near {
     let text = String::from_utf8_lossy(near);
     let mut local = false;
     for rest in text.split("https://").skip(1) {

@@ -211,3 +211,57 @@ fn a_revision_that_is_none_is_a_clear_error() {
     let error = clone.diff("HEAD~1..HEAD").err().unwrap();
     assert!(error.to_string().contains("shallow"), "{error}");
 }
+
+#[test]
+fn what_commits_and_tags_say_is_looked_at() {
+    let (repo, mut random) = (Repo::new(), Random::new(61));
+    repo.write("a.txt", "one\n");
+    let base = repo.commit("first");
+    let [said, tagged] = [random.secret(), random.secret()];
+    repo.write("a.txt", "two\n");
+    let commit = repo.commit(&format!("second\n\nuse {said} for now"));
+    repo.git(&["tag", "-a", "-m", &format!("with {tagged}"), "v1", &base]);
+    let tag = repo.git(&["rev-parse", "v1"]).trim().to_owned();
+
+    let scan = repo.diff(&format!("{base}..HEAD")).expect("the range is there");
+    let [found] = scan.found.as_slice() else { panic!("{:?}", scan.found) };
+    assert_eq!((found.value.as_slice(), found.finding.path.as_str()), (said.as_bytes(), "commit message"));
+    assert_eq!((found.finding.commit.as_deref(), found.finding.line), (Some(commit.as_str()), 3));
+    assert!(found.finding.author.is_some() && found.finding.date.is_some());
+
+    // Its commit is old: what is new is the tag.
+    for range in [format!("{base}..v1"), format!("{base}..{tag}")] {
+        let scan = repo.diff(&range).expect("the range is there");
+        assert_eq!((scan.values().into_iter().collect::<Vec<_>>(), scan.summary.commits), (vec![tagged.clone()], 0));
+        assert_eq!((scan.found[0].finding.path.as_str(), scan.summary.blobs), ("refs/tags/v1!message", 1));
+    }
+    let places: Vec<(String, String, Option<String>)> = repo.history().places().into_iter().collect();
+    let tag_place = (tagged, "refs/tags/v1!message".to_owned(), None);
+    let mut expected = vec![(said, "commit message".to_owned(), Some(commit)), tag_place];
+    expected.sort();
+    assert_eq!(places, expected);
+}
+
+#[test]
+fn a_range_may_end_in_a_tag_on_a_file_or_a_tree() {
+    let (repo, mut random) = (Repo::new(), Random::new(62));
+    repo.write("a.txt", "one\n");
+    repo.commit("first");
+    let secret = random.secret();
+    repo.write("d/b.txt", format!("\n{secret}\n"));
+    repo.git(&["add", "-A"]);
+    let blob = repo.git(&["rev-parse", ":d/b.txt"]).trim().to_owned();
+    let tree = repo.git(&["write-tree"]).trim().to_owned();
+    repo.git(&["tag", "-a", "-m", "a file", "file", &blob]);
+    let null = "0".repeat(40);
+    for (to, path) in [
+        (blob.as_str(), format!("Blob {blob}")),
+        ("file", "refs/tags/file".to_owned()),
+        (tree.as_str(), format!("Tree {tree}/d/b.txt")),
+    ] {
+        let scan = repo.diff(&format!("{null}..{to}")).expect("the range is there");
+        let [found] = scan.found.as_slice() else { panic!("{to}: {:?}", scan.found) };
+        assert_eq!((found.finding.path.to_lowercase(), found.finding.line), (path.to_lowercase(), 2), "{to}");
+        assert!(scan.summary.blobs > 0, "{to}");
+    }
+}

@@ -37,10 +37,15 @@ fn the_second_scan_says_the_same_and_reads_little() {
     repo.write("clean.txt", random.text(20_000));
     repo.write("picture.bin", b"\0\0\0");
     let mut secrets = busy(&repo, &mut random, 30);
+    let said = random.secret();
+    repo.write("said.txt", "x\n");
+    repo.commit(&format!("once\n\nit was {said}"));
+    repo.git(&["tag", "-a", "-m", &format!("not {}", random.secret()), "told"]);
     repo.git(&["repack", "-adq"]);
     let kept = Kept::default();
     let options = || HistoryOptions { seen: Some(&kept), ..HistoryOptions::default() };
     let first = repo.history_with(&options());
+    assert!(first.values().contains(&said));
     let second = repo.history_with(&options());
     same(&first, &second);
     assert!(second.summary.bytes < first.summary.bytes / 2, "{} of {}", second.summary.bytes, first.summary.bytes);

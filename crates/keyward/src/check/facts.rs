@@ -13,6 +13,24 @@ use crate::intake::{files::Sort, git, read};
 /// Everything the rules look at.
 #[derive(Debug)]
 pub(crate) struct Facts {
+    /// What lies in plaintext.
+    pub(crate) files: Files,
+    /// What is stored; `None` where there is no vault yet.
+    pub(crate) stored: Option<Stored>,
+}
+
+/// Plaintext files of a folder and those below it.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    /// Those that are there.
+    pub(crate) present: Vec<PlainFile>,
+    /// Those that some commit holds or held, whether they are still there or not.
+    pub(crate) committed: Vec<String>,
+}
+
+/// A vault, and the secrets of one project in it.
+#[derive(Debug)]
+pub(crate) struct Stored {
     /// The present moment.
     pub(crate) now: Timestamp,
     /// The vault.
@@ -25,10 +43,6 @@ pub(crate) struct Facts {
     pub(crate) secrets: BTreeMap<EnvironmentName, Vec<SecretInfo>>,
     /// Names that the folder's programs need.
     pub(crate) needs: BTreeSet<SecretName>,
-    /// Plaintext files of the folder and those below it.
-    pub(crate) files: Vec<PlainFile>,
-    /// Such files that some commit holds or held, whether they are still there or not.
-    pub(crate) committed: Vec<String>,
 }
 
 /// A file that holds, or may hold, values in plaintext.
@@ -50,13 +64,19 @@ const MAX_DEPTH: usize = 8;
 /// A folder with more entries is no project's; what lies beyond is not looked at.
 const MAX_ENTRIES: usize = 50_000;
 
-impl Facts {
+impl Files {
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self { present: plain_files(folder), committed: committed(folder) }
+    }
+}
+
+impl Stored {
     pub(crate) fn collect(
         desk: &dyn Desk,
         home: Home,
         now: Timestamp,
         project: Option<&ProjectName>,
-        folder: Option<(&Path, BTreeSet<SecretName>)>,
+        needs: BTreeSet<SecretName>,
     ) -> Result<Self> {
         let status = desk.status()?;
         let mut secrets = BTreeMap::new();
@@ -70,11 +90,7 @@ impl Facts {
             }
         }
         let key_file_mode = mode(&home.key_file(status.vault));
-        let (files, committed, needs) = match folder {
-            Some((path, needs)) => (plain_files(path), committed(path), needs),
-            None => (Vec::new(), Vec::new(), BTreeSet::new()),
-        };
-        Ok(Self { now, status, home, key_file_mode, secrets, needs, files, committed })
+        Ok(Self { now, status, home, key_file_mode, secrets, needs })
     }
 }
 

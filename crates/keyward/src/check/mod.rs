@@ -7,7 +7,7 @@ mod rules;
 
 use serde::Serialize;
 
-pub(crate) use self::facts::Facts;
+pub(crate) use self::facts::{Facts, Files, Stored};
 pub(crate) use self::rules::RULES;
 
 /// One rule.
@@ -22,8 +22,13 @@ pub(crate) struct Rule {
     pub(crate) mend: &'static str,
     /// Rows of docs/guide.md.
     pub(crate) guide: &'static [&'static str],
-    /// What breaks it, one sentence each.
-    test: fn(&Facts) -> Vec<String>,
+    test: Test,
+}
+
+/// What breaks a rule, one sentence each, and what is looked at for it.
+enum Test {
+    Files(fn(&Files) -> Vec<String>),
+    Stored(fn(&Stored) -> Vec<String>),
 }
 
 /// What a rule found.
@@ -45,12 +50,15 @@ pub(crate) struct Outcome {
     pub(crate) guide: &'static [&'static str],
 }
 
-/// Tests every rule.
+/// Tests every rule that there are facts for.
 pub(crate) fn all(facts: &Facts) -> Vec<Outcome> {
     let outcome = |rule: &Rule| {
-        let findings = (rule.test)(facts);
+        let findings = match rule.test {
+            Test::Files(test) => test(&facts.files),
+            Test::Stored(test) => test(facts.stored.as_ref()?),
+        };
         let Rule { id, title, why, mend, guide, .. } = *rule;
-        Outcome { id, title, ok: findings.is_empty(), findings, why, mend, guide }
+        Some(Outcome { id, title, ok: findings.is_empty(), findings, why, mend, guide })
     };
-    RULES.iter().map(outcome).collect()
+    RULES.iter().filter_map(outcome).collect()
 }

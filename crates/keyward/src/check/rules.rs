@@ -2,10 +2,10 @@
 
 use keyward_client::SecretInfo;
 use keyward_providers::{public_prefix, strength};
-use keyward_types::{Access, EnvironmentName};
+use keyward_types::{Access, EnvironmentName, Timestamp};
 
 use super::facts::PlainFile;
-use super::{Facts, Rule};
+use super::{Files, Rule, Stored, Test};
 
 /// Every rule, in the order of ids.
 pub(crate) const RULES: &[Rule] = &[
@@ -15,7 +15,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "everybody who has the repository has the keys in it",
         mend: "git rm --cached FILE, new keys at their providers, `keyward set NAME`, revoke the old ones",
         guide: &["3.1", "3.2", "3.5", "12.1"],
-        test: |facts| files(facts, |file| file.git.is_some_and(|git| git.tracked), "is tracked by git"),
+        test: Test::Files(|facts| files(facts, |file| file.git.is_some_and(|git| git.tracked), "is tracked by git")),
     },
     Rule {
         id: "KW102",
@@ -23,7 +23,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "a key in an old commit is as public as one in the newest",
         mend: "new keys at their providers, `keyward set NAME`, revoke the old ones; then rewrite the history if you must",
         guide: &["3.2", "12.1"],
-        test: |facts| facts.committed.iter().map(|name| format!("`{name}` is in git's history")).collect(),
+        test: Test::Files(|facts| facts.committed.iter().map(|name| format!("`{name}` is in git's history")).collect()),
     },
     Rule {
         id: "KW103",
@@ -31,9 +31,9 @@ pub(crate) const RULES: &[Rule] = &[
         why: "the next `git add .` commits it",
         mend: "add the file to .gitignore, or bring it into the vault: `keyward init --remove-plaintext`",
         guide: &["3.5", "12.1"],
-        test: |facts| {
+        test: Test::Files(|facts| {
             files(facts, |file| file.git.is_some_and(|git| !git.ignored && !git.tracked), "is not ignored by git")
-        },
+        }),
     },
     Rule {
         id: "KW104",
@@ -41,7 +41,9 @@ pub(crate) const RULES: &[Rule] = &[
         why: "every account and service on the machine can read the keys",
         mend: "chmod 600 FILE",
         guide: &["12.4"],
-        test: |facts| files(facts, |file| file.mode & 0o077 != 0 && file.secrets != Some(0), "can be read by others"),
+        test: Test::Files(|facts| {
+            files(facts, |file| file.mode & 0o077 != 0 && file.secrets != Some(0), "can be read by others")
+        }),
     },
     Rule {
         id: "KW105",
@@ -49,7 +51,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "backups, malware, coding agents and screen shares read files; the vault's copies stay sealed",
         mend: "`keyward init --remove-plaintext` compares and deletes .env files; delete other copies by hand",
         guide: &["3.1", "3.3", "12.4"],
-        test: plaintext,
+        test: Test::Files(plaintext),
     },
     Rule {
         id: "KW201",
@@ -57,7 +59,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "a leak in development is then a leak in production",
         mend: "make a key of its own for each environment, `keyward set NAME -e ENV`",
         guide: &["4.1", "4.3"],
-        test: reused,
+        test: Test::Stored(reused),
     },
     Rule {
         id: "KW202",
@@ -65,7 +67,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "a weak password or signing key is found by trying",
         mend: "`keyward set NAME --generate=password -e ENV` (or signing-key), and change it at the service",
         guide: &["2.3", "11.4", "12.6"],
-        test: |facts| secrets(facts, weak),
+        test: Test::Stored(|facts| secrets(facts, weak)),
     },
     Rule {
         id: "KW203",
@@ -73,12 +75,12 @@ pub(crate) const RULES: &[Rule] = &[
         why: "programs fail with it, and nobody knows whether it was replaced",
         mend: "make a new one at its provider, `keyward set NAME -e ENV --expires WHEN`",
         guide: &["2.5", "5.1"],
-        test: |facts| {
+        test: Test::Stored(|facts| {
             let now = facts.now;
             secrets(facts, |secret, _| {
                 secret.expires_at.filter(|at| *at <= now).map(|at| format!("expired on {}", day(at)))
             })
-        },
+        }),
     },
     Rule {
         id: "KW204",
@@ -86,14 +88,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "the longer a key lives, the more places have it",
         mend: "make a new one at its provider, `keyward set NAME -e ENV`; another period: `keyward edit NAME --rotate-every 365d`",
         guide: &["5.1"],
-        test: |facts| {
-            let now = facts.now;
-            secrets(facts, |secret, environment| {
-                let allowed = secret.rotate_every_days.unwrap_or(if environment.is_production() { 90 } else { 180 });
-                let age = now.days_since(secret.created_at);
-                (age > i64::from(allowed)).then(|| format!("is {age} days old, {allowed} are allowed"))
-            })
-        },
+        test: Test::Stored(|facts| secrets(facts, |secret, environment| old(secret, environment, facts.now))),
     },
     Rule {
         id: "KW205",
@@ -101,13 +96,13 @@ pub(crate) const RULES: &[Rule] = &[
         why: "programs will fail with it",
         mend: "make a new one at its provider, `keyward set NAME -e ENV --expires WHEN`",
         guide: &["5.1"],
-        test: |facts| {
+        test: Test::Stored(|facts| {
             let now = facts.now;
             secrets(facts, |secret, _| {
                 let soon = |at: &keyward_types::Timestamp| *at > now && *at <= now.plus_days(14);
                 secret.expires_at.filter(soon).map(|at| format!("expires on {}", day(at)))
             })
-        },
+        }),
     },
     Rule {
         id: "KW206",
@@ -115,12 +110,12 @@ pub(crate) const RULES: &[Rule] = &[
         why: "VITE_, NEXT_PUBLIC_ and their like are copied into the pages that browsers load",
         mend: "rename it and let the backend call the service; if it is no secret, `keyward edit NAME --kind config`",
         guide: &["3.4", "6.2"],
-        test: |facts| {
+        test: Test::Stored(|facts| {
             secrets(facts, |secret, _| {
                 let prefix = public_prefix(secret.name.as_str()).filter(|_| secret.access != Some(Access::Public))?;
                 Some(format!("is published by builds that take `{prefix}`"))
             })
-        },
+        }),
     },
     Rule {
         id: "KW207",
@@ -128,7 +123,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "a program that starts without a key fails later, and somewhere else",
         mend: "`keyward set NAME -e ENV`, or take the name out of keyward.toml",
         guide: &["4.2", "4.4"],
-        test: missing,
+        test: Test::Stored(missing),
     },
     Rule {
         id: "KW301",
@@ -136,7 +131,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "whoever copies the one folder has the secrets and the key to them",
         mend: "set KEYWARD_KEYS to a folder elsewhere and move the key file there, or use a passphrase: `keyward slot add passphrase`",
         guide: &["3.6", "12.4"],
-        test: beside,
+        test: Test::Stored(beside),
     },
     Rule {
         id: "KW302",
@@ -144,10 +139,10 @@ pub(crate) const RULES: &[Rule] = &[
         why: "when the only key file or passphrase is lost, so are the secrets",
         mend: "`keyward slot add recovery-code`, and keep the code on paper",
         guide: &["9.1"],
-        test: |facts| match facts.status.slots.len() {
+        test: Test::Stored(|facts| match facts.status.slots.len() {
             0 | 1 => vec!["the vault has one slot".to_owned()],
             _ => vec![],
-        },
+        }),
     },
     Rule {
         id: "KW303",
@@ -155,12 +150,12 @@ pub(crate) const RULES: &[Rule] = &[
         why: "it opens the vault without a passphrase",
         mend: "chmod 600 the file, then `keyward rekey`",
         guide: &["12.4"],
-        test: |facts| match facts.key_file_mode {
+        test: Test::Stored(|facts| match facts.key_file_mode {
             Some(mode) if mode & 0o077 != 0 => {
                 vec![format!("`{}` has mode {mode:03o}", facts.home.key_file(facts.status.vault).display())]
             }
             _ => vec![],
-        },
+        }),
     },
     Rule {
         id: "KW304",
@@ -168,10 +163,10 @@ pub(crate) const RULES: &[Rule] = &[
         why: "the key file and the keyring stay on this machine, and go with it",
         mend: "`keyward slot add recovery-code` or `keyward slot add passphrase`",
         guide: &["9.1"],
-        test: |facts| {
+        test: Test::Stored(|facts| {
             let portable = facts.status.slots.iter().any(|slot| slot.portable);
             if portable { vec![] } else { vec!["no slot opens a copy of the store on another machine".to_owned()] }
-        },
+        }),
     },
     Rule {
         id: "KW305",
@@ -179,7 +174,9 @@ pub(crate) const RULES: &[Rule] = &[
         why: "a store that was put back may hold revoked keys and lack entries of the log",
         mend: "compare `keyward audit log` with what you expect, then `keyward store accept`",
         guide: &["5.8"],
-        test: |facts| facts.status.safe_mode.iter().map(|why| format!("the vault is in safe mode: {why}")).collect(),
+        test: Test::Stored(|facts| {
+            facts.status.safe_mode.iter().map(|why| format!("the vault is in safe mode: {why}")).collect()
+        }),
     },
 ];
 
@@ -187,22 +184,22 @@ fn day(moment: keyward_types::Timestamp) -> String {
     moment.to_string().split('T').next().unwrap_or_default().to_owned()
 }
 
-fn files(facts: &Facts, breaks: impl Fn(&PlainFile) -> bool, how: &str) -> Vec<String> {
-    let broken = facts.files.iter().filter(|file| breaks(file));
+fn files(facts: &Files, breaks: impl Fn(&PlainFile) -> bool, how: &str) -> Vec<String> {
+    let broken = facts.present.iter().filter(|file| breaks(file));
     broken.map(|file| format!("`{}` {how}", file.path.display())).collect()
 }
 
-fn plaintext(facts: &Facts) -> Vec<String> {
+fn plaintext(facts: &Files) -> Vec<String> {
     let sentence = |file: &PlainFile| match file.secrets {
         Some(0) => None,
         Some(n) => Some(format!("`{}` holds {n} secret values", file.path.display())),
         None => Some(format!("`{}` cannot be read as .env and may hold secrets", file.path.display())),
     };
-    facts.files.iter().filter_map(sentence).collect()
+    facts.present.iter().filter_map(sentence).collect()
 }
 
 /// A sentence about each secret (not `config`) that breaks a rule.
-fn secrets(facts: &Facts, breaks: impl Fn(&SecretInfo, &EnvironmentName) -> Option<String>) -> Vec<String> {
+fn secrets(facts: &Stored, breaks: impl Fn(&SecretInfo, &EnvironmentName) -> Option<String>) -> Vec<String> {
     let all = facts.secrets.iter().flat_map(|(environment, secrets)| secrets.iter().map(move |one| (environment, one)));
     all.filter(|(_, secret)| secret.kind.is_secret())
         .filter_map(|(environment, secret)| {
@@ -217,7 +214,13 @@ fn weak(secret: &SecretInfo, _: &EnvironmentName) -> Option<String> {
     weak.then(|| format!("has about {} bits, a {} should have {floor}", secret.bits, secret.kind))
 }
 
-fn reused(facts: &Facts) -> Vec<String> {
+fn old(secret: &SecretInfo, environment: &EnvironmentName, now: Timestamp) -> Option<String> {
+    let allowed = secret.rotate_every_days.unwrap_or(if environment.is_production() { 90 } else { 180 });
+    let age = now.days_since(secret.created_at);
+    (age > i64::from(allowed)).then(|| format!("is {age} days old, {allowed} are allowed"))
+}
+
+fn reused(facts: &Stored) -> Vec<String> {
     let mut by_value: std::collections::BTreeMap<&str, Vec<String>> = std::collections::BTreeMap::new();
     for (environment, secrets) in &facts.secrets {
         for secret in secrets.iter().filter(|secret| secret.access != Some(Access::Public)) {
@@ -233,7 +236,7 @@ fn reused(facts: &Facts) -> Vec<String> {
     reused.map(|places| format!("{} have the same value", places.join(" and "))).collect()
 }
 
-fn missing(facts: &Facts) -> Vec<String> {
+fn missing(facts: &Stored) -> Vec<String> {
     let in_use = facts.secrets.iter().filter(|(_, secrets)| !secrets.is_empty());
     in_use
         .flat_map(|(environment, secrets)| {
@@ -243,7 +246,7 @@ fn missing(facts: &Facts) -> Vec<String> {
         .collect()
 }
 
-fn beside(facts: &Facts) -> Vec<String> {
+fn beside(facts: &Stored) -> Vec<String> {
     let file = facts.home.key_file(facts.status.vault);
     let used = facts.status.slots.iter().any(|slot| slot.kind == "key-file") && facts.key_file_mode.is_some();
     if used && file.starts_with(&facts.home.folder) {

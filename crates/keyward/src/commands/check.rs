@@ -1,7 +1,7 @@
-use keyward_client::{Result, SystemClock};
+use keyward_client::{Code, Connection, Result, SystemClock};
 use keyward_types::Clock;
 
-use crate::check::{self, Facts, Outcome, RULES};
+use crate::check::{self, Facts, Files, Outcome, RULES, Stored};
 use crate::context::Context;
 use crate::folder::Folder;
 use crate::output::{self, Exit};
@@ -20,27 +20,48 @@ impl Args {
         if self.list {
             return list(context);
         }
-        let connection = context.connect()?;
-        let place = context.place(&connection).ok();
         let folder = Folder::nearest(&context.current)?;
-        let here = folder.map_or_else(
+        let (here, needs) = folder.map_or_else(
             || (context.current.clone(), Default::default()),
             |folder| (folder.path, folder.manifest.needs),
         );
+        let connection = a_vault(context)?;
+        let place = connection.as_ref().and_then(|connection| context.place(connection).ok());
         let project = place.as_ref().map(|place| &place.at.project);
-        let facts =
-            Facts::collect(connection.desk(), context.home()?, SystemClock.now(), project, Some((&here.0, here.1)))?;
+        let stored = match &connection {
+            Some(connection) => {
+                Some(Stored::collect(connection.desk(), context.home()?, SystemClock.now(), project, needs)?)
+            }
+            None => None,
+        };
+        let facts = Facts { files: Files::of(&here), stored };
         let outcomes = check::all(&facts);
         let broken = outcomes.iter().filter(|outcome| !outcome.ok).count();
         if context.global.json {
             output::listing("checks", &outcomes)?;
         } else {
-            if project.is_none() {
-                output::note("no project is named or trusted here: only files and the vault were checked");
+            match (&connection, project) {
+                (None, _) => output::note("there is no vault yet (`keyward init` makes one): only files were checked"),
+                (Some(_), None) => {
+                    output::note("no project is named or trusted here: only files and the vault were checked");
+                }
+                (Some(_), Some(_)) => {}
             }
             show(&outcomes)?;
         }
         Ok(if broken == 0 { Exit::Done } else { Exit::No })
+    }
+}
+
+/// The way to the vault; `None` where nobody has made one. Rules about files need none, and are what
+/// somebody new asks about first.
+fn a_vault(context: &Context) -> Result<Option<Connection>> {
+    match context.connect() {
+        Ok(connection) => Ok(Some(connection)),
+        Err(failure) if failure.code == Code::Locked && context.server()?.is_none() && !context.home()?.exists() => {
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
     }
 }
 

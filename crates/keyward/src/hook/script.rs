@@ -136,14 +136,17 @@ while LINE; do
     case $new in *[!0]*) ;; *) continue ;; esac
     # What the other side has and we do not cannot be a beginning.
     case $old in *[!0]*) git cat-file -e \"$old^{commit}\" 2>/dev/null || old=$(printf %s \"$new\" | tr '0-9a-f' 0) ;; esac
-    # Tags of trees and blobs have no commits.
-    git cat-file -e \"$new^{commit}\" 2>/dev/null || continue
     # Where nothing is new, nothing can be scanned: a branch that begins at a known commit, or goes back to one.
-    case $old in
-    *[!0]*) fresh=$(git rev-list --max-count=1 \"$old..$new\") ;;
-    *) fresh=FRESH ;;
+    # A tag says something itself, whatever it is put on; trees and files have no commits.
+    case $(git cat-file -t \"$new\" 2>/dev/null) in
+    commit)
+        case $old in
+        *[!0]*) fresh=$(git rev-list --max-count=1 \"$old..$new\") ;;
+        *) fresh=FRESH ;;
+        esac
+        [ -n \"$fresh\" ] || continue
+        ;;
     esac
-    [ -n \"$fresh\" ] || continue
     SILENCESCAN
     status=$?
     [ \"$status\" -le \"$worst\" ] || worst=$status

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::operator::{Way, is_in_string};
-use crate::engine::filter::Syntax;
+use crate::engine::filter::{Promise, Syntax, Worth, judge};
 
 /// A value as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,10 @@ const LONGEST: usize = 4096;
 
 /// The value that begins at `at`; `None` where there is an expression.
 pub(super) fn read(text: &[u8], at: usize, way: Way, syntax: Syntax, name_start: usize) -> Option<Literal> {
-    if let Some(literal) = quoted(text, at) {
+    if let Some(literal) = if syntax == Syntax::Config { doubled(text, at) } else { None } {
+        return Some(literal);
+    }
+    if let Some(literal) = quoted(text, at).or_else(|| in_parentheses(text, at, way)) {
         return Some(literal);
     }
     if matches!(way, Way::Passed) {
@@ -27,7 +30,9 @@ pub(super) fn read(text: &[u8], at: usize, way: Way, syntax: Syntax, name_start:
     }
     match way {
         Way::Element => bare(text, at, |byte| matches!(byte, b'<' | b'\n')),
-        Way::Tight if syntax == Syntax::Code || is_embedded(text, name_start) => embedded(text, at, name_start),
+        Way::Tight if syntax == Syntax::Code || is_embedded(text, name_start) => {
+            embedded(text, at, name_start).or_else(|| shell_line(text, at, name_start))
+        }
         Way::Compared => None,
         Way::Default => bare(text, at, |byte| matches!(byte, b'}' | b'\n')),
         _ => plain(text, at, way, syntax, name_start),
@@ -97,8 +102,40 @@ fn quoted(text: &[u8], at: usize) -> Option<Literal> {
             return None;
         }
     }
+    // A string that is put into another program as a string: `"\"value\""`.
+    let inner = end - start > 4 && text[start] == b'\\' && matches!(text[start + 1], b'"' | b'\'');
+    if inner && text[end - 2..end] == text[start..start + 2] {
+        (start, end) = (start + 2, end - 2);
+    }
     (end > start).then_some(Literal { range: start..end, quoted: true })
 }
+
+/// `'it''s'`: where single quotes are doubled within a string, as in YAML.
+fn doubled(text: &[u8], at: usize) -> Option<Literal> {
+    let start = (text.get(at) == Some(&b'\'')).then_some(at + 1)?;
+    let (mut end, mut pairs) = (start, 0);
+    loop {
+        end += text.get(end..)?.iter().take(LONGEST).position(|byte| matches!(byte, b'\'' | b'\n' | b'\r'))?;
+        match (text[end], text.get(end + 1)) {
+            (b'\'', Some(b'\'')) if end > start && end - start < LONGEST => (end, pairs) = (end + 2, pairs + 1),
+            (b'\'', _) => return (pairs > 0).then_some(Literal { range: start..end, quoted: true }),
+            _ => return None,
+        }
+    }
+}
+
+/// `x = (` and the string on the next line: Python, as its formatters break lines.
+fn in_parentheses(text: &[u8], at: usize, way: Way) -> Option<Literal> {
+    let open = text.get(at) == Some(&b'(') && matches!(way, Way::Assigned | Way::Tight);
+    let gap = text.get(at + 1..).filter(|_| open)?.iter().take(LEADING).take_while(|byte| byte.is_ascii_whitespace());
+    let literal = quoted(text, at + 1 + gap.count())?;
+    // Of strings that are joined there, one alone is no value.
+    let next = text[literal.range.end + 1..].iter().take(LEADING).find(|byte| !byte.is_ascii_whitespace());
+    (next == Some(&b')')).then_some(literal)
+}
+
+/// How far in a line may begin.
+const LEADING: usize = 80;
 
 fn until(text: &[u8], start: usize, ends: impl Fn(&[u8]) -> bool) -> Option<Literal> {
     let high = text.len().min(start + LONGEST);
@@ -153,7 +190,7 @@ fn annotated(line: &[u8]) -> Option<usize> {
 
 /// The value that stands in where the environment has none.
 fn fallback(text: &[u8], at: usize, line: &[u8]) -> Option<Literal> {
-    for mark in ["|| ", "?? ", " or ", ", ", "?: ", "||", "??", ","] {
+    for mark in ["default=", "default: ", "|| ", "?? ", " or ", ", ", "?: ", "||", "??", ","] {
         let Some(found) = memchr::memmem::rfind(line, mark.as_bytes()) else { continue };
         if let Some(literal) = quoted(text, at + found + mark.len()) {
             return Some(literal);
@@ -193,6 +230,24 @@ fn embedded(text: &[u8], at: usize, name_start: usize) -> Option<Literal> {
         _ => true,
     };
     (closed && is_no_code(&text[literal.range.clone()])).then_some(literal)
+}
+
+/// `export API_TOKEN=value` on a line of its own: a shell's script in a string of a program, over several lines. Programs
+/// have such lines too, of names and calls: the value has to look drawn.
+fn shell_line(text: &[u8], at: usize, name_start: usize) -> Option<Literal> {
+    let name = &text[name_start..at - 1];
+    let before = &text[name_start.saturating_sub(200)..name_start];
+    let first = memchr::memrchr(b'\n', before).map_or(before, |newline| &before[newline + 1..]).trim_ascii();
+    let alone = matches!(first, b"" | b"export" | b"ENV" | b"set" | b"env");
+    if !alone || !name.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_') {
+        return None;
+    }
+    let literal = bare(text, at, |byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b';'))?;
+    // The quote that ends it may be that of the string.
+    let behind = text[literal.range.end..].iter().find(|byte| !matches!(byte, b'"' | b'\'' | b'`' | b' ' | b'\r'));
+    let value = std::str::from_utf8(&text[literal.range.clone()]).ok()?;
+    let drawn = || matches!(judge(Promise::Drawn, value, false), Worth::Sure(_));
+    (matches!(behind, None | Some(b'\n')) && is_no_code(value.as_bytes()) && drawn()).then_some(literal)
 }
 
 /// Whether text without quotes can be a value in a program that has no spaces to spare.

@@ -231,7 +231,7 @@ const HARMLESS: &str = "public primary_key primarykey foreign partition sort_ so
     storage_key storagekey dedup integrity checksum sort-key row_key rowkey lookup_key lookupkey site_key sitekey \
     publishable captcha-site bypass sealed_ ssh_host vapid_public verify_key token_type surrogate-key composite natural_key \
     dict_key map_key i18n csrfmiddleware xsrf-token x-csrf csrf-token max_token react-key data-key host_key hostkey \
-    keyid key-id registry_key reg_key";
+    keyid key-id registry_key reg_key hot-key hot_key recv-key recv_key";
 /// Parts of names of keys that are drawn.
 const DRAWN: &str = "api secret access private encrypt signing sign_ master auth account webhook license app_ application \
     service admin crypt cipher aes hmac jwt session security deploy stripe aws azure openai client bearer oauth github gitlab \
@@ -277,6 +277,8 @@ mod tests {
             ("token_url", None),
             ("next_token", None),
             ("primary_key", None),
+            ("w32-register-hot-key", None),
+            ("--recv-keys", None),
             ("public_key", None),
             ("secretName", None),
         ] {

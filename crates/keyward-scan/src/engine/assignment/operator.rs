@@ -41,6 +41,7 @@ pub(super) fn after(text: &[u8], name: &Range<usize>) -> Option<(usize, Way)> {
         b'|' if text[at..].starts_with(b"||=") => Some((spaces(text, at + 3), Way::Assigned)),
         b'-' if following == b'>' => quoted_at(text, at + 2, Way::Passed),
         b'|' | b'?' if following == next => quoted_at(text, at + 2, Way::Passed),
+        b'<' if following == b'/' => property(text, at),
         b'<' if following == b'-' => Some((spaces(text, at + 2), Way::Assigned)),
         b'>' => element(text, name, at, named_in_quotes),
         b',' => pair(text, name, at, named_in_quotes),
@@ -48,6 +49,7 @@ pub(super) fn after(text: &[u8], name: &Range<usize>) -> Option<(usize, Way)> {
         b'\n' | b'\r' => value_below(text, name, at),
         b'{' if named_in_quotes => declared_default(text, name, at),
         _ if at == closed => None,
+        _ if name.start > 0 && text[name.start - 1] == b'<' => tag(text, at),
         _ if named_in_quotes => attribute(text, at),
         _ => spaced(text, name, at),
     }
@@ -107,6 +109,23 @@ fn element(text: &[u8], name: &Range<usize>, at: usize, named_in_quotes: bool) -
     // `<Password><Value>x</Value>` of Windows' answer files.
     let inner = if text[start..].starts_with(b"<Value>") { start + 7 } else { start };
     Some((inner, Way::Element))
+}
+
+/// `<password encrypted="false">value`: what the attributes say is none of it.
+fn tag(text: &[u8], at: usize) -> Option<(usize, Way)> {
+    let line = &text[at..text.len().min(at + ATTRIBUTES)];
+    let close = line.iter().position(|byte| matches!(byte, b'>' | b'\n' | b'<'))?;
+    let open = line[close] == b'>' && close > 0 && line[close - 1] != b'/' && line[..close].contains(&b'=');
+    open.then(|| (blank(text, at + close + 1), Way::Element))
+}
+
+/// How far the attributes of an element reach.
+const ATTRIBUTES: usize = 160;
+
+/// `<key>Password</key>`, and behind it `<string>value`: property lists.
+fn property(text: &[u8], at: usize) -> Option<(usize, Way)> {
+    let value = blank(text, at + text[at..].starts_with(b"</key>").then_some(b"</key>".len())?);
+    text[value..].starts_with(b"<string>").then(|| (value + b"<string>".len(), Way::Element))
 }
 
 /// `"password", "value"`, `{password, "value"}`, `"name": "DB_PASSWORD", "value": "x"`.

@@ -1,3 +1,5 @@
+use keyward_types::Confidence;
+
 use super::super::{Engine, Hint};
 use super::*;
 
@@ -110,6 +112,23 @@ fn assignments_of_twenty_languages_and_formats_are_read() {
         ("a.properties", format!("x.license.key = {x}\n")),
         ("a.yml", format!("api.key: {x}\n")),
         ("a.json", format!("{{\"stripe.api.key\": \"{x}\"}}")),
+        ("src/lang/config.py", format!("password = \"{x}\"")),
+        ("src/lang/deploy.sh", format!("DB_PASSWORD={x}")),
+        ("i18n/de.json", format!("{{\"api_token\": \"{x}\"}}")),
+        ("x.svg", format!("<metadata password=\"{x}\"/>")),
+        ("x.snap", format!("  \"password\": \"{x}\",")),
+        ("a.tf", format!("user_data = <<EOF\n#!/bin/sh\nexport API_TOKEN={x}\nEOF\n")),
+        ("a.py", format!("SCRIPT = \"\"\"\nDB_PASSWORD={x}\n\"\"\"\n")),
+        ("a.go", format!("const s = `#!/bin/sh\n\texport API_TOKEN={x}`\n")),
+        ("a.js", format!("const s = `\nAPI_TOKEN={x}\n`;\n")),
+        ("Info.plist", format!("<dict>\n  <key>ApiKey</key>\n  <string>{x}</string>\n</dict>")),
+        ("settings.xml", format!("<password encrypted=\"false\">{x}</password>")),
+        ("a.py", format!("api_key = (\n    \"{x}\"\n)\n")),
+        ("a.py", format!("api_key = getenv(\"API_KEY\", default=\"{x}\")")),
+        ("a.py", format!("requests.get(url, auth=HTTPBasicAuth(\"u\", \"{x}\"))")),
+        ("a.js", format!("jwt.sign({{ id: user.id, at: now() }}, \"{x}\", {{ expiresIn: 60 }})")),
+        ("a.js", format!("crypto.createHmac(\"sha256\", \"{x}\").update(b)")),
+        ("a.gradle", format!("buildConfigField(\"String\", \"API_KEY\", \"\\\"{x}\\\"\")")),
     ] {
         if !found(path, &source).contains(&x) {
             missed.push(format!("{path}: {source}\n    {:?}", found(path, &source)));
@@ -148,6 +167,19 @@ fn code_that_names_a_secret_is_left_alone() {
         ("a.js", "if (e.key === 'ArrowDown2') { event.key = 'x9' }"),
         ("ci.yml", "run: echo \"password: must have 12 characters\" && exit 1\n"),
         ("a.css", ".token.keyword { color: #3f9a1c }"),
+        ("i18n/de.json", "{\"password\": \"Passwort_1\", \"newPassword\": \"Neues-Kennwort\"}"),
+        ("locales/fi.ts", "export default { password: 'Salasana2', token: 'Tunnus' }"),
+        ("a.py", "class Kind(Enum):\n    TOKEN=tokens.kind.Token2\n    SECRET_KEY=make_key2\n"),
+        ("a.c", "enum {\n  AUTH_TOKEN=0x12f4,\n  API_KEY=42\n};"),
+        ("Info.plist", "<key>PasswordField</key>\n<string>Enter12Characters</string>\n<key>Token</key><true/>"),
+        ("a.xml", "<password type=\"text\">Choose</password><token kind=\"id\"/>abc"),
+        ("a.py", "password = (\n    \"Enter your \"\n    \"password2\"\n)"),
+        ("a.py", "password = \"must have 12 characters\""),
+        ("a.js", "jwt.sign(payload, config.get('auth.secret'), { algorithm: 'HS256' })"),
+        ("postgresql.conf", "#password_encryption = scram-sha-256\n"),
+        ("pg_hba.conf", "# METHOD can be \"password\", \"scram-sha-256\", \"gss\"\n"),
+        ("keys.py", "KEYS = ('w32-reconstruct-hot-key', 'w32-register-hot-key2')"),
+        ("a.yml", "secrets:\n  - source: server-certificate\n    target: x\n"),
     ] {
         if !found(path, source).is_empty() {
             wrong.push(format!("{path}: {source}: {:?}", found(path, source)));
@@ -162,6 +194,82 @@ fn weak_passwords_are_for_the_vault_alone() {
     let text = Text { bytes: b"password = \"hunter2\"", hint: Hint { path: "a.py", depth: 0 } };
     let candidates = engine.scan(&text);
     assert!(candidates.len() == 1 && candidates[0].weak, "{candidates:?}");
+}
+
+fn one(path: &str, source: &str) -> (String, Confidence) {
+    let engine = Engine::new(Vec::new());
+    let all = engine.scan(&Text { bytes: source.as_bytes(), hint: Hint { path, depth: 0 } });
+    let [only] = all.as_slice() else { panic!("{path}: {source}: {all:?}") };
+    (String::from_utf8(only.value.to_vec()).expect("the source is text"), only.confidence)
+}
+
+#[test]
+fn among_labels_and_in_tables_less_is_sure() {
+    let x = drawn();
+    let json = format!("{{\"password\": \"{x}\"}}");
+    for (path, confidence) in [
+        ("src/a.json", Confidence::Medium),
+        ("src/locales/a.json", Confidence::Low),
+        ("messages_de.json", Confidence::Low),
+        ("x.csv", Confidence::Low),
+        ("src/i18n/a.py", Confidence::Medium),
+    ] {
+        assert_eq!(one(path, &json), (x.clone(), confidence), "{path}");
+    }
+    assert!(found("package-lock.json", &json).is_empty());
+}
+
+#[test]
+fn lists_of_yaml_have_all_their_secrets() {
+    let (x, y) = (drawn(), drawn().chars().rev().collect::<String>());
+    for source in [
+        format!("client_secret:\n  - {x}\n  - \"{y}\"\nname: z\n"),
+        format!("api_keys: [{x}, '{y}']\n"),
+        format!("api_keys: [\n  {x},\n  {y}\n]\n"),
+    ] {
+        assert_eq!(found("a.yml", &source), [x.as_str(), y.as_str()], "{source}");
+    }
+}
+
+#[test]
+fn single_quotes_of_yaml_have_escapes_of_their_own() {
+    let x = drawn();
+    assert_eq!(found("a.yml", &format!("password: '{x}''z\\t'\n")), [format!("{x}'z\\t")]);
+    assert_eq!(found("a.yml", &format!("password: '{x}'\n")), [x.as_str()]);
+    assert_eq!(found("a.sql", &format!("SET PASSWORD = '{x}'")), [x.as_str()]);
+}
+
+#[test]
+fn a_container_is_given_poor_passwords_too() {
+    // As people have them; put together here, so that none stands in the source.
+    for poor in [["Sommer", "2023"], ["admin", "123"], ["Passw", "0rd!"], ["hunter", "22"]].map(|parts| parts.concat())
+    {
+        for source in [
+            format!("services:\n  db:\n    environment:\n      DB_PASSWORD: {poor}\n"),
+            format!("services:\n  db:\n    environment:\n      - DB_PASSWORD={poor}\n"),
+            format!("env:\n  - name: DB_PASSWORD\n    value: \"{poor}\"\n"),
+        ] {
+            assert_eq!(one("docker-compose.yml", &source), (poor.clone(), Confidence::Low), "{source}");
+            assert!(!found("docker-compose.yml", &source).is_empty(), "{source}");
+            assert!(found("tests/docker-compose.yml", &source).is_empty(), "{source}");
+        }
+    }
+    for source in ["MYSQL_PASSWORD: postgres\n", "DB_PASSWORD: ${DB_PASSWORD_2}\n", "DB_PASSWORD: changeme1\n"] {
+        assert!(found("docker-compose.yml", source).is_empty(), "{source}");
+    }
+}
+
+#[test]
+fn a_password_may_have_blanks() {
+    let x = drawn();
+    let (first, second) = x.split_at(9);
+    assert_eq!(
+        one("a.py", &format!("password = \"{first} {second}\"")),
+        (format!("{first} {second}"), Confidence::Low)
+    );
+    for label in ["Password2 confirm1 again3", "at least 8 characters", "Type your password2"] {
+        assert!(found("a.py", &format!("password = \"{label}\"")).is_empty(), "{label}");
+    }
 }
 
 #[test]

@@ -14,6 +14,17 @@ pub(crate) fn is_nothing(value: &str) -> bool {
         || has(CONSTANTS, &value.to_ascii_lowercase())
         || is_masked(value)
         || asks_for_a_value(value)
+        || is_algorithm(value)
+}
+
+/// Whether a value is the name of an algorithm: `scram-sha-256`, `aes-256-gcm`.
+fn is_algorithm(value: &str) -> bool {
+    const PARTS: &str = "scram sha sha1 sha2 sha3 sha256 sha384 sha512 md5 hmac aes aes128 aes256 cbc gcm ctr ecb des des3 \
+        3des rsa dsa ecdsa eddsa ed25519 x25519 pbkdf2 argon2 argon2i argon2id bcrypt scrypt pkcs1 pkcs5 pkcs7 pkcs8 oaep \
+        chacha20 poly1305 plus with crypt blake2b blake2s";
+    let lower = value.to_ascii_lowercase();
+    let parts = || lower.split(['-', '_', '/']);
+    parts().all(|part| part.parse::<u16>().is_ok() || has(PARTS, part)) && parts().any(|part| has(PARTS, part))
 }
 
 /// `${x}`, `#{x}`, `<%= x %>`, `%s`, `{0}`, `f(x)`, `a.b.c`, `a::b`, `a->b`, `a[b]`, `$x`.

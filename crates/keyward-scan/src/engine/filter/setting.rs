@@ -26,9 +26,12 @@ pub(crate) enum Syntax {
 pub(crate) struct Setting {
     /// How values stand in it.
     pub(crate) syntax: Syntax,
-    /// Tests, examples, documentation: values in it are often made up.
+    /// Tests, examples, documentation, labels: values in it are often made up.
     pub(crate) made_up: bool,
-    /// Texts for people in many languages, lock files, maps of built code: no value in it is a secret by its name.
+    /// Texts for people in many languages, tables, pictures and styles: what a name promises is mostly its label, so
+    /// that a value has to look drawn by a machine. Programs in a folder of translations are programs.
+    pub(crate) labels: bool,
+    /// Lock files, maps of built code, fonts: no value in it is a secret by its name.
     pub(crate) data: bool,
 }
 
@@ -53,13 +56,13 @@ impl Setting {
         let extension = name.rsplit_once('.').map_or("", |(_, end)| end);
         let folders = hint.path.split(['/', '!']);
         let made_up = folders.clone().any(|part| has(MADE_UP, &part.to_ascii_lowercase())) || is_test_file(&name);
-        let data = folders.clone().any(|part| has(TRANSLATIONS, &part.to_ascii_lowercase()))
-            || has(DATA, extension)
-            || has(LOCKS, &name)
-            || name.contains("messages_")
-            || name.ends_with(".lock");
+        let translated = has(TRANSLATED, extension)
+            && (name.contains("messages_")
+                || folders.clone().any(|part| has(TRANSLATIONS, &part.to_ascii_lowercase())));
+        let labels = translated || has(LABELS, extension);
+        let data = has(DATA, extension) || has(LOCKS, &name) || name.ends_with(".lock");
         let syntax = syntax(&name, extension);
-        Self { syntax, made_up: made_up || syntax == Syntax::Prose, data }
+        Self { syntax, made_up: made_up || labels || syntax == Syntax::Prose, labels, data }
     }
 }
 
@@ -103,8 +106,10 @@ const MADE_UP: &str = "test tests testing __tests__ testdata test-data test_data
     __fixtures__ mock mocks __mocks__ example examples sample samples demo demos doc docs documentation e2e tutorial \
     tutorials cookbook snippets testsuite unittests testutils test-utils changelogs";
 const TRANSLATIONS: &str = "locale locales i18n l10n lang langs translations nls lc_messages";
-const DATA: &str = "po pot mo xlf xliff arb resx map svg css scss less sass snap ipynb_checkpoints ftl csv tsv sum \
-    strings srt vtt ttf woff pyi tsbuildinfo";
+/// In which texts for people are kept: where they stand in a folder of translations, they are such.
+const TRANSLATED: &str = "json json5 yml yaml properties toml ini xml php js ts mjs html htm md txt";
+const LABELS: &str = "po pot mo xlf xliff arb resx ftl strings srt vtt svg css scss less sass snap csv tsv pyi";
+const DATA: &str = "map ipynb_checkpoints sum ttf woff tsbuildinfo";
 const LOCKS: &str = "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml composer.lock cargo.lock go.sum poetry.lock \
     gemfile.lock pipfile.lock uv.lock bun.lock packages.lock.json podfile.lock mix.lock flake.lock deno.lock pubspec.lock";
 const CODE: &str = "py pyw pyx js jsx ts tsx mjs cjs mts cts go rs java kt kts cs fs vb c cc cpp cxx h hh hpp m mm rb erb php \
@@ -148,7 +153,8 @@ mod tests {
     fn tests_examples_and_translations_are_known() {
         assert!(of("pkg/tests/a.py").made_up && of("a/test_views.py").made_up && of("README.md").made_up);
         assert!(!of("pkg/contest/a.py").made_up && !of("pkg/latest.py").made_up);
-        assert!(of("app/locale/de.json").data && of("package-lock.json").data && of("x/Cargo.lock").data);
-        assert!(!of("app/config.json").data);
+        assert!(of("app/locale/de.json").labels && of("package-lock.json").data && of("x/Cargo.lock").data);
+        assert!(!of("app/config.json").data && !of("app/config.json").labels);
+        assert!(!of("src/lang/deploy.sh").labels && !of("i18n/db.py").labels && !of("lang/.env").labels);
     }
 }

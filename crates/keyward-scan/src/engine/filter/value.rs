@@ -33,6 +33,9 @@ pub(crate) fn judge(promise: Promise, value: &str, made_up: bool) -> Worth {
     if value.len() < shortest || value.len() > LONGEST || is_nothing(value) {
         return Worth::Nothing;
     }
+    if promise == Promise::Password && is_drawn_with_blanks(value) {
+        return Worth::Sure(Confidence::Low);
+    }
     if value.contains(char::is_whitespace) || !value.is_ascii() {
         // Sentences and labels; people's passphrases too.
         return if promise == Promise::Password && value.len() <= 64 { Worth::Weak } else { Worth::Nothing };
@@ -53,6 +56,18 @@ pub(crate) fn judge(promise: Promise, value: &str, made_up: bool) -> Worth {
 pub(crate) fn judge_sign_in(value: &str, made_up: bool) -> Worth {
     match judge(Promise::Password, value, made_up) {
         Worth::Weak if !made_up && (6..=64).contains(&value.len()) && is_own(value) => Worth::Sure(Confidence::Low),
+        worth => worth,
+    }
+}
+
+/// Judges a password that an environment is given, as those of `.env` files are judged: it is one, poor or not.
+pub(crate) fn judge_variable(value: &str, made_up: bool) -> Worth {
+    let digit = value.bytes().any(|byte| byte.is_ascii_digit());
+    let graphic = value.bytes().all(|byte| byte.is_ascii_graphic());
+    match judge(Promise::Password, value, made_up) {
+        Worth::Weak if !made_up && (8..=64).contains(&value.len()) && digit && graphic && !is_password_hash(value) => {
+            Worth::Sure(Confidence::Low)
+        }
         worth => worth,
     }
 }
@@ -105,6 +120,21 @@ fn is_drawn(value: &str, promise: Promise) -> bool {
         Promise::Vague => 60.0,
     };
     bits >= wanted && bits / as_f64(value.len()) >= 2.3
+}
+
+/// Whether a password has a blank or two between parts that all look drawn; words of a sentence do not.
+fn is_drawn_with_blanks(value: &str) -> bool {
+    let parts = value.split(' ').count();
+    let mixed = |part: &str| {
+        part.len() >= 4
+            && part.bytes().any(|byte| byte.is_ascii_alphabetic())
+            && (part.bytes().any(|byte| byte.is_ascii_digit()) || looks_random(part))
+    };
+    (2..=3).contains(&parts)
+        && value.len() <= 64
+        && value.is_ascii()
+        && value.split(' ').all(mixed)
+        && is_drawn(&value.replace(' ', ""), Promise::Drawn)
 }
 
 /// Whether a person took care to make a password hard: three kinds of characters, and no word alone.

@@ -78,11 +78,13 @@ pub(super) fn confirm(text: &Text<'_>, at: usize, found: &mut Vec<RawCandidate>)
 /// What stands between `://` and the path. Drivers take a password with a bare `/` in it too where it cannot be a path.
 fn authority(bytes: &[u8], start: usize, commas: bool) -> Option<Range<usize>> {
     let window = &bytes[start..bytes.len().min(start + LONGEST)];
-    let mut at_sign = false;
+    let (mut at_sign, mut colon) = (false, None);
     for (at, byte) in window.iter().enumerate() {
         match byte {
             b'@' => at_sign = true,
+            b':' if colon.is_none() => colon = Some(at),
             b'/' | b'?' | b'#' if at_sign => return Some(start..start + at),
+            b'/' if is_in_password(bytes, start, &window[..at], colon) => {}
             b'/' | b'?' => return None,
             b',' if commas => {}
             b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\' | b',' | b')' | b'|' | b'^'
@@ -94,6 +96,20 @@ fn authority(bytes: &[u8], start: usize, commas: bool) -> Option<Range<usize>> {
         }
     }
     (at_sign && start + window.len() == bytes.len()).then_some(start..bytes.len())
+}
+
+/// Whether a `/` stands in a password: behind `user:` and what is no port, in the URL of a database, whose path has no
+/// `@`.
+fn is_in_password(bytes: &[u8], start: usize, before: &[u8], colon: Option<usize>) -> bool {
+    const SCHEMES: [&[u8]; 10] =
+        [b"postgres", b"postgresql", b"mysql", b"mariadb", b"redis", b"rediss", b"mongodb", b"amqp", b"amqps", b"srv"];
+    let Some(colon) = colon.filter(|colon| *colon > 0) else { return false };
+    let part = &before[colon + 1..];
+    let scheme = &bytes[start.saturating_sub(24)..start.saturating_sub(3)];
+    let scheme = &scheme[scheme.iter().rposition(|byte| !byte.is_ascii_alphabetic()).map_or(0, |at| at + 1)..];
+    !part.is_empty()
+        && !part.iter().all(u8::is_ascii_digit)
+        && SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 fn is_host(host: &[u8]) -> bool {

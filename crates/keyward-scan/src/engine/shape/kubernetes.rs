@@ -50,7 +50,7 @@ fn value(bytes: &[u8], line: Range<usize>) -> Option<Range<usize>> {
     let colon = line.start + memchr::memmem::find(&bytes[line.clone()], b": ")?;
     let key = line.start + bytes[line.clone()].iter().take_while(|byte| **byte == b' ').count();
     if matches!(bytes.get(colon + 2), Some(b'|' | b'>')) {
-        return yaml::below(bytes, key, colon + 2);
+        return yaml::below(bytes, key, colon + 2).and_then(|all| all.into_iter().next());
     }
     let mut range = colon + 2..line.end;
     while range.start < range.end && matches!(bytes[range.start], b' ' | b'"' | b'\'') {

@@ -197,6 +197,18 @@ fn files_of_credentials_are_known_by_name() {
 }
 
 #[test]
+fn a_password_in_the_url_of_a_database_may_have_a_slash() {
+    let password = ["ab7G", "k2Lm/Zp0", "Xw"].concat();
+    for scheme in ["postgres", "mysql", "mongodb+srv"] {
+        let source = format!("x({:?})", format!("{scheme}://app:{password}@db.corp.net/shop"));
+        assert_eq!(reported("a.py", &source), [("connection-string".to_owned(), "medium")], "{source}");
+    }
+    for source in ["postgres://db.corp.net:5432/x@y", "http://corp.net:PORT/a7Gk2/x@y.z", "redis://h:6379/0?a=b@c"] {
+        assert_eq!(reported("a.py", &format!("x({source:?})")), [], "{source}");
+    }
+}
+
+#[test]
 fn tokens_of_unknown_services_are_known_by_their_prefix() {
     let drawn = ["q7Gk2LmZ", "p0Xw9RtY", "5sBn3KdV", "8hJc"].concat();
     for source in [
