@@ -135,6 +135,10 @@ impl Reading<'_> {
             return;
         }
         asked.filled = true;
+        if is_near(self.fields, place.path) {
+            self.twice = true;
+            return;
+        }
         // Inside of an array the path is the array's: what stands there is no member of ours.
         let depth = place.path.bytes().filter(|byte| *byte == b'.').count() + 1;
         if depth != place.names {
@@ -200,6 +204,23 @@ impl Reading<'_> {
     }
 }
 
+/// Whether a name is one that rules read, in a spelling that some readers take for it: Go's does not
+/// mind the case, nor two letters that fold to ASCII ones.
+fn is_near(fields: &[(Box<str>, u64)], path: &str) -> bool {
+    let watched = ["model", "stream", "stream_options", "n"].into_iter().chain(OUTPUT_LIMITS);
+    let mut watched = watched.chain(fields.iter().map(|(field, _)| &**field));
+    watched.any(|name| path != name && path.len() >= name.len() && folds_to(path, name))
+}
+
+fn folds_to(text: &str, name: &str) -> bool {
+    let fold = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    };
+    text.chars().map(fold).eq(name.chars().map(fold))
+}
+
 fn set<T>(place: &mut Option<T>, value: T, twice: &mut bool) {
     *twice |= place.replace(value).is_some();
 }
@@ -236,6 +257,9 @@ mod tests {
             r#"{"stream_options":{},"stream_options":{"include_usage":false}}"#,
             r#"{"model":"small","model":["large"]}"#,
             r#"{"max_tokens":[1]}"#,
+            r#"{"model":"small","Model":"large"}"#,
+            r#"{"max_tokens":1,"MAX_TO\u212aens":9}"#,
+            r#"{"\u017ftream":true}"#,
         ] {
             assert_eq!(read(body), Err(Unreadable::Twice), "{body}");
         }

@@ -34,8 +34,19 @@ pub(crate) struct Call {
     began: u64,
     pub(crate) uploaded: Rc<Cell<u64>>,
     sent: bool,
+    /// The upstream gave no answer that can be passed on.
+    failed: bool,
     over: bool,
     _under_way: UnderWay,
+}
+
+/// What a call costs that has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charge {
+    /// The upstream has done nothing for it.
+    Nothing,
+    /// It may have, and will charge what it was asked for.
+    Estimate,
 }
 
 /// What a call is expected to use.
@@ -131,6 +142,7 @@ impl Call {
             began,
             uploaded: Rc::default(),
             sent: false,
+            failed: false,
             over: false,
             _under_way: under_way,
         })
@@ -148,6 +160,12 @@ impl Call {
         self.record.status = status;
         self.counted = counted;
         self.record.first_millis = self.millis();
+    }
+
+    /// The upstream gave no answer that can be passed on: what becomes of the call is not its caller's doing.
+    pub(crate) fn fail(&mut self, charge: Charge) {
+        self.failed = true;
+        self.sent &= charge == Charge::Estimate;
     }
 
     /// The lease that it was made with.
@@ -215,7 +233,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         if !self.over {
             // Before an answer came: the caller hung up, or the upstream could not be reached.
-            let end = if self.sent { End::HungUp } else { End::CutOff };
+            let end = if self.sent && !self.failed { End::HungUp } else { End::CutOff };
             self.close(end, &Said::default());
         }
     }

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 
 use crate::body::{Answer, Idle, Out, Streamed, Upload};
-use crate::call::Call;
+use crate::call::{Call, Charge};
 use crate::coding::{Coding, Decoded};
 use crate::grant::Route;
 use crate::headers::{answered, outgoing};
@@ -85,7 +85,12 @@ impl Outgoing<'_> {
         let mut fresh = false;
         loop {
             let answer = worker.alarms.within(worker.config.times.first_byte, connection.send(request)).await;
-            match answer.map_err(|_| Reason::FirstByte)? {
+            let Ok(answer) = answer else {
+                // It may well be at work, and will charge for it.
+                call.fail(Charge::Estimate);
+                return Err(Reason::FirstByte.into());
+            };
+            match answer {
                 Ok(response) => return Ok((response, connection)),
                 // The upstream closed what was kept, before anything went out.
                 Err(Failed::Unsent(unsent)) if !fresh => {
@@ -97,7 +102,10 @@ impl Outgoing<'_> {
                     }
                     request = *unsent;
                 }
-                Err(_) => return Err(Reason::BadAnswer.into()),
+                Err(_) => {
+                    call.fail(Charge::Nothing);
+                    return Err(Reason::BadAnswer.into());
+                }
             }
         }
     }
@@ -131,19 +139,19 @@ async fn pass_on(
     let writing = parts.headers.get(CONTENT_TYPE).and_then(|sort| Writing::of(sort.as_bytes()));
     let meter = upstream.interface.zip(writing).map(|(interface, writing)| Meter::new(interface, writing, strip));
     call.answered(status.as_u16(), meter.is_some());
-    if status.is_informational() {
-        return Err(Reason::BadAnswer.into());
-    }
-    if status.is_redirection() && status != hyper::StatusCode::NOT_MODIFIED {
-        return Err(Reason::Redirect.into());
-    }
     let looked_at = upstream.redaction || meter.is_some();
     let coding = Coding::of(parts.headers.get(CONTENT_ENCODING).map(hyper::header::HeaderValue::as_bytes));
-    let coding = match coding {
-        Ok(coding) => coding.filter(|_| looked_at),
-        Err(_) if looked_at => return Err(Reason::Coded.into()),
-        Err(_) => None,
+    let refused = match (status.is_informational(), status.is_redirection(), &coding) {
+        (true, ..) => Some(Reason::BadAnswer),
+        (_, true, _) if status != hyper::StatusCode::NOT_MODIFIED => Some(Reason::Redirect),
+        (.., Err(_)) if looked_at => Some(Reason::Coded),
+        _ => None,
     };
+    if let Some(reason) = refused {
+        call.fail(Charge::Estimate);
+        return Err(reason.into());
+    }
+    let coding = coding.ok().flatten().filter(|_| looked_at);
     let mut head = Response::new(());
     *head.status_mut() = status;
     *head.headers_mut() = answered(parts.headers, call.patterns());

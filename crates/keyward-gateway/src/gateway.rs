@@ -264,11 +264,12 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Wo
     let stream = Strict::new(stream, fault, Box::new(move |reason| reporter.deny(None, peer, reason)));
     let mut builder = http1::Builder::new();
     builder
-        // Heads are waited for by `watch`.
+        // Heads are waited for by `watch`. No `pipeline_flush`: it buffers a body without a bound.
         .header_read_timeout(None)
         .max_buf_size(worker.config.limits.head.max(8192))
-        .max_headers(100)
-        .pipeline_flush(true);
+        // A short answer is copied behind its head and sent at once, which costs less than a list of two.
+        .writev(false)
+        .max_headers(100);
     let service = service_fn(|request: Request<Incoming>| reply(worker, &watched, request, peer));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);

@@ -113,7 +113,7 @@ impl Pool {
         let both = matches!(&stream, Dialled::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"));
         let stream = TokioIo::new(stream);
         if !both {
-            let built = http1::Builder::new().max_headers(128).handshake(stream).await;
+            let built = http1::Builder::new().writev(false).max_headers(128).handshake(stream).await;
             let (send, driver) = built.map_err(|_| Reason::Connection)?;
             return Ok(Connection::Http1(Http1 { send, driver: Box::pin(driver) }));
         }

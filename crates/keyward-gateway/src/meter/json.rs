@@ -136,12 +136,8 @@ impl JsonReader {
                     self.state = State::Text;
                     i += 1;
                 }
-                State::Word if is_word(bytes[i]) => {
-                    let length = bytes[i..].iter().take_while(|byte| is_word(**byte)).count();
-                    self.keep(&bytes[i..i + length]);
-                    i += length;
-                }
-                State::Word => self.end_word(tell),
+                State::Word => i += self.word(&bytes[i..], tell),
+                State::Between if is_word(bytes[i]) && !self.expect_name => self.begin(State::Word, base + i),
                 State::Between => {
                     self.between(bytes[i], base + i, tell);
                     i += 1;
@@ -154,7 +150,8 @@ impl JsonReader {
     /// Says that nothing follows: a number at the end of a document has no other end.
     pub(crate) fn finish(&mut self, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
         if self.state == State::Word {
-            self.end_word(tell);
+            let kept = self.text;
+            self.end_word(kept.get(..self.length), tell);
         }
     }
 
@@ -168,10 +165,6 @@ impl JsonReader {
             b',' => {
                 self.value_ended();
                 self.expect_name = self.depth > 0 && self.objects & 1 == 1;
-            }
-            byte if is_word(byte) && !self.expect_name => {
-                self.begin(State::Word, at);
-                self.keep(&[byte]);
             }
             _ => self.broken = true,
         }
@@ -225,32 +218,50 @@ impl JsonReader {
         }
     }
 
+    /// Goes on with a string, and gives how many of the bytes are behind it or belong to it.
     fn text(&mut self, bytes: &[u8], tell: &mut impl FnMut(Place<'_>, Event<'_>)) -> usize {
-        let Some(end) = memchr2(b'"', b'\\', bytes) else {
-            self.keep(bytes);
-            return bytes.len();
-        };
-        self.keep(&bytes[..end]);
-        if bytes[end] == b'\\' {
-            self.keep(b"\\");
-            (self.state, self.escaped) = (State::Escape, true);
-            return end + 1;
+        let mut end = 0;
+        loop {
+            let Some(next) = memchr2(b'"', b'\\', &bytes[end..]) else {
+                self.keep(bytes);
+                return bytes.len();
+            };
+            end += next;
+            if bytes[end] == b'"' {
+                break;
+            }
+            self.escaped = true;
+            if end + 1 == bytes.len() {
+                self.keep(bytes);
+                self.state = State::Escape;
+                return bytes.len();
+            }
+            end += 2;
         }
         self.state = State::Between;
+        let kept;
+        let text = match self.length {
+            // All of it is here, and nothing has to be copied.
+            0 => {
+                self.length = end;
+                &bytes[..end]
+            }
+            _ => {
+                self.keep(&bytes[..end]);
+                kept = self.text;
+                &kept[..self.length.min(LONGEST)]
+            }
+        };
+        let whole = (self.length <= LONGEST).then(|| resolve(text, self.escaped)).flatten();
         if self.expect_name {
-            self.name();
+            self.name(whole.as_deref());
         } else {
-            tell(self.place(self.start), Event::Text(self.kept().as_deref()));
+            tell(self.place(self.start), Event::Text(whole.as_deref()));
         }
         end + 1
     }
 
-    /// The present string as it reads; `None` where it is too long or no text.
-    fn kept(&self) -> Option<Cow<'_, str>> {
-        resolve(self.text.get(..self.length)?, self.escaped)
-    }
-
-    fn name(&mut self) {
+    fn name(&mut self, name: Option<&str>) {
         if self.named || self.naming & 1 == 1 {
             self.broken = true;
             return;
@@ -259,20 +270,35 @@ impl JsonReader {
         self.naming |= 1;
         if let Some(length) = self.lengths.get_mut(self.names) {
             *length = self.path.len();
-            // A name too long to be kept is nobody's whom we look for.
-            let name = self.text.get(..self.length).and_then(|text| resolve(text, self.escaped));
             if *length > 0 {
                 self.path.push('.');
             }
-            self.path.push_str(name.as_deref().unwrap_or("\u{fffd}"));
+            // A name too long to be kept is nobody's whom we look for.
+            self.path.push_str(name.unwrap_or("\u{fffd}"));
         }
         self.names += 1;
     }
 
-    fn end_word(&mut self, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
+    /// Goes on with a number or a word.
+    fn word(&mut self, bytes: &[u8], tell: &mut impl FnMut(Place<'_>, Event<'_>)) -> usize {
+        let end = bytes.iter().take_while(|byte| is_word(**byte)).count();
+        if end == bytes.len() {
+            self.keep(bytes);
+        } else if self.length == 0 {
+            self.length = end;
+            self.end_word(Some(&bytes[..end]), tell);
+        } else {
+            self.keep(&bytes[..end]);
+            let kept = self.text;
+            self.end_word(kept.get(..self.length), tell);
+        }
+        end
+    }
+
+    fn end_word(&mut self, word: Option<&[u8]>, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
         self.state = State::Between;
-        match self.text.get(..self.length).map(std::str::from_utf8) {
-            Some(Ok(word)) => tell(self.place(self.start), Event::Word(word)),
+        match word.map(std::str::from_utf8) {
+            Some(Ok(word)) if word.len() <= LONGEST => tell(self.place(self.start), Event::Word(word)),
             _ => self.broken = true,
         }
     }

@@ -156,6 +156,23 @@ fn a_head_without_an_end_is_closed() {
 }
 
 #[test]
+fn a_head_that_trickles_is_closed_all_the_same() {
+    let site = site();
+    let mut caller = site.caller();
+    let began = std::time::Instant::now();
+    let mut closed = false;
+    for byte in format!("GET /openai/v1/models HTTP/1.1\r\nX-Slow: {}", "a".repeat(100)).bytes() {
+        use std::io::Write;
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        closed = caller.0.write_all(&[byte]).is_err();
+        if closed {
+            break;
+        }
+    }
+    assert!(closed && began.elapsed() < std::time::Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[test]
 fn a_head_that_is_too_large_is_refused() {
     let site = site();
     let mut request = get("/openai/v1/models");

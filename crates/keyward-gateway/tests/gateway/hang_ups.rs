@@ -114,6 +114,19 @@ fn a_caller_that_reads_slowly_holds_the_upstream_back() {
     assert_eq!(read_answer(&mut caller.0).body.len(), LENGTH);
 }
 
+#[test]
+fn a_caller_that_takes_nothing_is_let_go() {
+    let site = Site::new(Double::new(|_| {
+        let head = reply("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 67108864\r\n\r\n");
+        (0..64).fold(head, |reply, _| reply.then(0, vec![b'a'; 1 << 20]))
+    }));
+    let mut caller = site.caller();
+    caller.0.write_all(get("/openai/v1/files").as_bytes()).unwrap();
+    let record = site.records(1)[0];
+    assert_eq!(record.end, End::HungUp);
+    wait(|| (site.upstream.open() == 0).then_some(()));
+}
+
 fn memory() -> usize {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     status.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096

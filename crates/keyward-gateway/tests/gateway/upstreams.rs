@@ -25,6 +25,8 @@ fn a_slow_one() {
     let site = Site::new(Double::new(|_| Reply::default().then(3_000, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")));
     let answer = site.send(get("/openai/v1/models"));
     assert_eq!((answer.status, answer.refused()), (504, Some("upstream_slow")));
+    let record = site.records(1)[0];
+    assert_eq!((record.end, record.status), (End::CutOff, 0), "the caller has done nothing");
 }
 
 #[test]
