@@ -60,6 +60,7 @@ mod web;
 pub use authenticate::{Authenticate, Tokens};
 pub use config::{Config, Limits, Listen, Store, Tls, Unlock};
 pub use gate::Keyhole;
+pub use gateway::GatewayConfig;
 pub use openapi::document as openapi;
 pub use server::Server;
 pub use stop::Stop;

@@ -68,6 +68,7 @@ pub(crate) fn run(
         output::note(format!("warning: {warning}"));
     }
     let (urls, stop) = (server.urls(), Stop::new());
+    let gateway = server.gateway_url().map(str::to_owned);
     let agent = Agent::bind_server(owned, &urls)?.sealable(server.sealing());
     let serving = serve(server, stop.clone(), event.clone());
     let (tell_agent, told) = mpsc::channel();
@@ -75,7 +76,7 @@ pub(crate) fn run(
         let why = agent.run(FOREVER, (event.clone(), told), || true);
         let _ = event.send(why);
     });
-    announce(context, &urls, &first, sealed.is_some())?;
+    announce(context, (&urls, gateway.as_deref()), &first, sealed.is_some())?;
     let why = events.recv().unwrap_or(End::Signal);
     stop.stop();
     let served = joined(serving).and_then(|served| served);
@@ -139,17 +140,22 @@ fn prepare(context: &Context, owned: &Owned, reader: Reader) -> Result<First> {
 }
 
 /// The link is shown here and never again; the next start shows another one.
-fn announce(context: &Context, urls: &[String], first: &First, sealed: bool) -> Result<()> {
+fn announce(context: &Context, (urls, gateway): (&[String], Option<&str>), first: &First, sealed: bool) -> Result<()> {
     let url = urls.iter().find(|url| url.starts_with("http")).map(String::as_str);
     let link = match (first, url) {
         (First::Link(made), Some(url)) => Some(made.at(url)),
         _ => None,
     };
     if context.global.json {
-        return output::json(&serde_json::json!({ "urls": urls, "link": link.as_deref(), "sealed": sealed }));
+        return output::json(
+            &serde_json::json!({ "urls": urls, "gateway": gateway, "link": link.as_deref(), "sealed": sealed }),
+        );
     }
     for url in urls {
         output::note(format!("the control API is at {url}"));
+    }
+    if let Some(gateway) = gateway {
+        output::note(format!("the gateway is at {gateway}"));
     }
     match (&link, first) {
         (Some(link), First::Link(made)) => {

@@ -141,9 +141,7 @@ fn called<'a>(call: &'a UsageRecord, key: &'a str) -> UsageCall<'a> {
 fn told(who: Denied) -> (Option<String>, Option<String>) {
     match who {
         Denied::Key(id) => (Some(text_of(id)), None),
-        Denied::Network(network) => {
-            (None, Some(format!("{network}/{}", if network.is_ipv4() { 24 } else { 48 })))
-        }
+        Denied::Network(network) => (None, Some(format!("{network}/{}", if network.is_ipv4() { 24 } else { 48 }))),
         Denied::Others => (None, None),
     }
 }

@@ -9,8 +9,8 @@
 //!   used while a lease lasted is not leased again.
 //! - **Sealed, it knows nobody.** The tables and leases go with the vault, and requests get 503.
 
-mod ledger;
 mod leases;
+mod ledger;
 mod services;
 mod tables;
 
@@ -27,8 +27,8 @@ use keyward_types::{Clock, Random, Timestamp};
 use keyward_vault::Vault;
 use serde::Deserialize;
 
-use self::ledger::Ledger;
 use self::leases::Table;
+use self::ledger::Ledger;
 use self::services::Services;
 use self::tables::Tables;
 use crate::config::Tls;
@@ -53,6 +53,14 @@ pub struct GatewayConfig {
     /// PEM file with authorities whose certificates are believed of services, beside the system's.
     #[serde(default)]
     pub authorities: Option<PathBuf>,
+}
+
+impl GatewayConfig {
+    /// At this address, for the services of the catalogue.
+    #[must_use]
+    pub fn at(listen: SocketAddr) -> Self {
+        Self { listen, tls: None, hosts: Vec::new(), services: Vec::new(), authorities: None }
+    }
 }
 
 /// A gateway that listens, whether or not there is a vault.

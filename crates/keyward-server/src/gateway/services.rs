@@ -144,8 +144,7 @@ impl Address {
     }
 
     fn is_this_machine(&self) -> bool {
-        self.host == "localhost"
-            || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     fn upstream(&self) -> Upstream {
@@ -223,7 +222,9 @@ mod tests {
         let openai = services().upstream("openai", None).expect("it is known");
         assert_eq!((&*openai.host, openai.port, openai.transport), ("api.openai.com", 443, Transport::Tls));
         assert!(!openai.private && openai.redaction && openai.prices.of("gpt-4o").is_some());
-        assert!(matches!(&openai.injection, Injection::Header(name, before) if name == "authorization" && &**before == "Bearer "));
+        assert!(
+            matches!(&openai.injection, Injection::Header(name, before) if name == "authorization" && &**before == "Bearer ")
+        );
         let both = services().upstream("supabase", Some(&"https://abc.supabase.co".parse().expect("it is an address")));
         assert!(matches!(both.expect("it is known").injection, Injection::Both(..)));
         assert!(services().upstream("qdrant", None).is_err(), "each account has a host of its own");
@@ -232,9 +233,14 @@ mod tests {
 
     #[test]
     fn an_address_of_this_machine_is_reached_because_its_owner_named_it() {
-        let local = |url: &str| services().upstream("qdrant", Some(&url.parse().expect("it is an address"))).expect("it is known");
+        let local = |url: &str| {
+            services().upstream("qdrant", Some(&url.parse().expect("it is an address"))).expect("it is known")
+        };
         let one = local("http://127.0.0.1:6333/base");
-        assert_eq!((&*one.host, one.port, one.transport, &*one.base_path), ("127.0.0.1", 6333, Transport::Plain, "/base"));
+        assert_eq!(
+            (&*one.host, one.port, one.transport, &*one.base_path),
+            ("127.0.0.1", 6333, Transport::Plain, "/base")
+        );
         assert!(one.private);
         assert_eq!((&*local("http://[::1]:9").host, local("https://x.example").private), ("::1", false));
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use keyward_access::BudgetUnit;
 use keyward_client::{Failure, Result, SystemClock};
 use keyward_gateway::{Budget, Call, Glob, Grant, Lease, Route, Snapshot, Unit};
-use keyward_types::{Clock, Place, Secret, SecretId, Timestamp, Version};
+use keyward_types::{Clock, Place, Secret, SecretId, Version};
 use keyward_vault::{GatewayLease, LiveKey, LiveKeys, LiveRoute, Vault};
 
 use super::ledger::id_of;
@@ -99,7 +99,9 @@ impl Tables {
         }
         let wanted: Vec<(Place, Version)> = due
             .values()
-            .flat_map(|route| std::iter::once(route.version).chain(route.previous).map(|version| (route.place, version)))
+            .flat_map(|route| {
+                std::iter::once(route.version).chain(route.previous).map(|version| (route.place, version))
+            })
             .collect();
         let got = if wanted.is_empty() { Vec::new() } else { vault.lease_for_gateway(&self.front.node, &wanted)? };
         let leases = due.values().filter_map(|route| self.together(route, &got)).collect();
@@ -137,7 +139,8 @@ impl Tables {
             })
             .collect();
         // A star of a model's name is any run of letters, a slash among them.
-        let models: Box<[Glob]> = rules.models.iter().map(|model| Glob::new(&model.as_str().replace('*', "**"))).collect();
+        let models: Box<[Glob]> =
+            rules.models.iter().map(|model| Glob::new(&model.as_str().replace('*', "**"))).collect();
         let maxima: Box<[(Box<str>, u64)]> =
             rules.max_fields.iter().map(|(field, most)| (field.as_str().into(), *most)).collect();
         let route = |route: &LiveRoute| {
