@@ -155,7 +155,7 @@ fn the_service_gets_the_real_key_and_the_caller_never_does() {
     let calls = 10 + 1 + 2 + service.try_iter().count() as u64;
     assert!(requests >= 14, "{requests} of about {calls} calls are counted: {used}");
     let log = program.ok(&["audit", "log", "--last", "500"], b"");
-    for action in ["secret.use", "virtual_key.create", "gateway.deny", "budget.reserve"] {
+    for action in ["secret.use", "virtual-key.create", "gateway.deny", "budget.reserve"] {
         assert!(log.out().contains(action), "{action} is not on record: {log}");
     }
     assert!(!log.out().contains("the-real-one"), "{log}");
