@@ -12,9 +12,11 @@ use keyward_providers::{Basic, ErrorShape, OwnForm, OwnService, Reader, SendPlac
 /// Services by id.
 pub(super) struct Services {
     own: BTreeMap<String, OwnService>,
-    /// What was made already, by id and address.
-    made: Mutex<HashMap<(String, Option<String>), Arc<Upstream>>>,
+    made: Mutex<Made>,
 }
+
+/// What was made already, by id and address.
+type Made = HashMap<(String, Option<String>), Arc<Upstream>>;
 
 /// Longest description, in bytes.
 const LONGEST: u64 = 64 << 10;
