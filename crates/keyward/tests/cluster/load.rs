@@ -132,8 +132,11 @@ fn recorded(node: &Node, vault: &Vault) -> (usize, BTreeMap<String, BTreeSet<Str
             next_index += 1;
             let (action, reason) = (entry["action"].as_str().unwrap(), entry["reason"].as_str().unwrap_or_default());
             if entry["outcome"] == "allowed" && (reason.starts_with("w-") || reason.starts_with("r-")) {
+                // What a write opens of earlier versions, so that the scanner knows them, is an entry each, and
+                // once more where the write had to begin anew.
+                let opens_inside = action == "secret.use";
                 let new = recorded.entry(action.to_owned()).or_default().insert(reason.to_owned());
-                assert!(new, "{action} {reason} was carried out twice");
+                assert!(new || opens_inside, "{action} {reason} was carried out twice");
             }
         }
         match page.body["next"].as_str() {
