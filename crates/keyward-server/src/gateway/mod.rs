@@ -26,6 +26,7 @@ use keyward_gateway::{Config, Gateway, Running, Shared, Snapshot};
 use keyward_types::{Clock, Random, Timestamp};
 use keyward_vault::Vault;
 use serde::Deserialize;
+use tokio_rustls::rustls::RootCertStore;
 
 use self::leases::Table;
 use self::ledger::Ledger;
@@ -199,9 +200,13 @@ fn node_name() -> String {
 }
 
 fn plane(config: &GatewayConfig) -> Result<Config> {
-    let no_roots = |error: std::io::Error| Failure::usage(format!("the gateway cannot verify services: {error}"));
     let mut plane = match &config.authorities {
-        None => Config::new(config.listen).map_err(no_roots)?,
+        // Services without TLS on this machine are reached all the same, and the control API is not to
+        // fail for it.
+        None => Config::new(config.listen).unwrap_or_else(|error| {
+            tracing::warn!(reason = %error, "the gateway can verify no service");
+            Config::with_roots(config.listen, RootCertStore::empty())
+        }),
         Some(file) => Config::with_more_roots(config.listen, file)
             .map_err(|error| Failure::usage(format!("`{}` cannot be used: {error}", file.display())))?,
     };
