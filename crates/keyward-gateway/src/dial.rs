@@ -2,11 +2,12 @@
 //! looked at is the one that is dialled, so that a name cannot lead elsewhere in between.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use keyward_types::Reach;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -65,56 +66,11 @@ fn may_dial(upstream: &Upstream, address: IpAddr) -> bool {
     let address = address.to_canonical();
     match upstream.transport {
         Transport::Plain => address.is_loopback() && upstream.private,
-        Transport::Tls | Transport::PlainAnywhere => is_public(address) || (upstream.private && is_private(address)),
-    }
-}
-
-/// Whether an address is one of the open Internet.
-pub fn is_public(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => is_public4(address),
-        IpAddr::V6(address) => is_public6(address),
-    }
-}
-
-fn is_public4(address: Ipv4Addr) -> bool {
-    let [a, b, c, d] = address.octets();
-    let special = matches!(
-        (a, b, c),
-        // This network, private use, carriers, loopback, link-local with the clouds' metadata.
-        (0 | 10 | 127, ..) | (100, 64..=127, _) | (169, 254, _) | (172, 16..=31, _) | (192, 168, _)
-            // Protocols, documentation, old relays, benchmarks, multicast and what is reserved.
-            | (192, 0, 0 | 2) | (192, 88, 99) | (198, 18 | 19, _) | (198, 51, 100) | (203, 0, 113) | (224.., ..)
-    );
-    // The metadata of Azure's hosts has a public address.
-    !special && (a, b, c, d) != (168, 63, 129, 16)
-}
-
-fn is_public6(address: Ipv6Addr) -> bool {
-    let parts = address.segments();
-    let embedded = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
-    match parts {
-        // Translated and tunnelled IPv4 is what it is inside.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => is_public4(embedded(high, low)),
-        // Global unicast is 2000::/3; not all of it: Teredo and protocols, documentation.
-        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, ..] => false,
-        [first, ..] => (0x2000..0x4000).contains(&first),
-    }
-}
-
-/// Whether an address is in a network of one's own. The metadata of clouds never is, although it
-/// looks like one.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            let shared =
-                matches!(address.octets(), [100, 64..=127, ..]) && address != Ipv4Addr::new(100, 100, 100, 200);
-            address.is_private() || address.is_loopback() || shared
-        }
-        IpAddr::V6(address) => {
-            let metadata = address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
-            address.is_loopback() || (address.is_unique_local() && !metadata)
-        }
+        Transport::Tls | Transport::PlainAnywhere => match Reach::of(address) {
+            Reach::Public => true,
+            Reach::Private => upstream.private,
+            Reach::Never => false,
+        },
     }
 }
 
@@ -172,6 +128,10 @@ impl AsyncWrite for Dialled {
 mod tests {
     use super::*;
 
+    fn reach(address: &str) -> Reach {
+        Reach::of(address.parse().unwrap())
+    }
+
     #[test]
     fn addresses_of_ones_own_are_not_public() {
         for inside in [
@@ -201,18 +161,18 @@ mod tests {
             "2001::1",
             "198.18.0.1",
         ] {
-            assert!(!is_public(inside.parse().unwrap()), "{inside}");
+            assert!(reach(inside) != Reach::Public, "{inside}");
         }
         for outside in ["1.1.1.1", "104.18.7.192", "2606:4700::1", "2001:4860:4860::8888", "64:ff9b::101:101"] {
-            assert!(is_public(outside.parse().unwrap()), "{outside}");
+            assert!(reach(outside) == Reach::Public, "{outside}");
         }
     }
 
     #[test]
     fn metadata_is_nobodys_own_network() {
         for metadata in ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "fe80::1"] {
-            assert!(!is_private(metadata.parse().unwrap()), "{metadata}");
+            assert!(reach(metadata) == Reach::Never, "{metadata}");
         }
-        assert!(is_private("10.0.0.1".parse().unwrap()) && is_private("fd12::1".parse().unwrap()));
+        assert!(reach("10.0.0.1") == Reach::Private && reach("fd12::1") == Reach::Private);
     }
 }

@@ -54,7 +54,6 @@ mod worker;
 pub use ask::{Asked, Unreadable};
 pub use budget::{Budgets, Refill};
 pub use config::{Config, Limits, Times};
-pub use dial::is_public;
 pub use gateway::{Gateway, Running};
 pub use glob::Glob;
 pub use grant::{Budget, BudgetId, Call, Grant, Route, Unit, VirtualKeyId};

@@ -65,11 +65,14 @@ pub fn reachable(found: &[SocketAddr], allow_private: bool, plain: bool) -> Resu
 
 /// Special-purpose networks (IANA, RFC 6890 and its successors).
 fn of_v4(address: Ipv4Addr) -> Reach {
-    let [a, b, c, _] = address.octets();
+    let [a, b, c, d] = address.octets();
     match (a, b, c) {
+        // Where clouds hand out credentials at addresses that look like others: Azure's, Alibaba's.
+        (168, 63, 129) if d == 16 => Reach::Never,
+        (100, 100, 100) if d == 200 => Reach::Never,
         (0, ..) | (169, 254, _) | (224.., ..) => Reach::Never,
         (10 | 127, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => Reach::Private,
-        (192, 0, 0 | 2) | (198, 18 | 19, _) | (198, 51, 100) | (203, 0, 113) => Reach::Private,
+        (192, 0, 0 | 2) | (192, 88, 99) | (198, 18 | 19, _) | (198, 51, 100) | (203, 0, 113) => Reach::Private,
         _ => Reach::Public,
     }
 }
@@ -89,6 +92,8 @@ fn of_v6(address: Ipv6Addr) -> Reach {
         // Compatible addresses, the unspecified one, Teredo: nothing answers there today.
         [0, 0, 0, 0, 0, 0, ..] | [0x2001, 0, ..] => Reach::Never,
         [0xfe80..=0xfebf | 0xff00.., ..] => Reach::Never,
+        // Amazon's credentials; protocols; documentation.
+        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0x2001, 1..=0x1ff, ..] | [0x3fff, ..] => Reach::Never,
         [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] | [0x2001, 0xdb8, ..] | [0x64, 0xff9b, 1, ..] => Reach::Private,
         [0x2000..=0x3fff, ..] => Reach::Public,
         _ => Reach::Never,
@@ -116,6 +121,7 @@ mod tests {
         all(Reach::Private, &["2002:7f00:1::", "198.18.0.1", "192.0.2.1", "2001:db8::1"]);
         all(Reach::Never, &["0.0.0.0", "169.254.169.254", "224.0.0.1", "255.255.255.255", "::", "fe80::1", "ff02::1"]);
         all(Reach::Never, &["::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "2001::1", "::7f00:1"]);
+        all(Reach::Never, &["168.63.129.16", "100.100.100.200", "fd00:ec2::254", "2001:100::1", "3fff::1"]);
     }
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
