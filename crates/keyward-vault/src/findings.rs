@@ -1,6 +1,8 @@
 //! What scans reported: where something that should be secret stands in the open. The value is never
 //! in it; where the scanner recognised a stored secret, its name is.
 
+use std::cmp::Reverse;
+
 use keyward_access::Object;
 use keyward_audit::Action as ActionName;
 use keyward_types::{Fingerprint, KnownSecret, PrincipalId, Record, Timestamp};
@@ -180,7 +182,7 @@ impl Vault {
         }
     }
 
-    /// Every finding, the last seen first. Whoever may list the vault sees them.
+    /// Every finding, the last seen first; those of one report by their place. Whoever may list the vault sees them.
     ///
     /// # Errors
     /// [`Error::Denied`].
@@ -188,7 +190,8 @@ impl Vault {
         self.permit_list_vault(actor)?;
         let rows = records::scan::<ReportedFinding>(&self.store, &[])?;
         let mut findings: Vec<ReportedFinding> = rows.into_iter().map(|row| row.record).collect();
-        findings.sort_by(|a, b| (b.last_seen, &a.id).cmp(&(a.last_seen, &b.id)));
+        // Ids made within one millisecond are in no order, so the place decides before them.
+        findings.sort_by(|a, b| (Reverse(a.last_seen), place(a)).cmp(&(Reverse(b.last_seen), place(b))));
         Ok(findings)
     }
 
@@ -226,4 +229,8 @@ impl Vault {
         change.commit().map_err(|error| raced(error, "the finding"))?;
         Ok(finding)
     }
+}
+
+fn place(finding: &ReportedFinding) -> (&str, &str, Option<u32>, &str) {
+    (&finding.report.source, &finding.report.path, finding.report.line, &finding.id)
 }
