@@ -10,6 +10,7 @@
 mod fault;
 mod http;
 mod rotator;
+mod verify;
 
 pub use fault::{Fault, Refusal};
 pub use http::{Hosts, HostsError, Http, Site, SiteError};
@@ -17,3 +18,4 @@ pub use rotator::{
     Call, Chosen, Ctx, Found, KeyId, KeyState, LastUsed, Minted, Minting, Preflight, Rotator, Slots, Tag, TagError,
     Verdict,
 };
+pub use verify::{Account, Verifier};

@@ -39,10 +39,13 @@ impl Answer {
         std::str::from_utf8(&self.body).unwrap_or_default()
     }
 
-    /// Whether the body says this, in any case of letters.
+    /// Whether the body says this, in any case of letters and with white space anywhere.
     pub(crate) fn says(&self, text: &str) -> bool {
-        let text = text.as_bytes();
-        !text.is_empty() && self.body.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text))
+        let bare = |bytes: &[u8]| {
+            Zeroizing::new(bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect::<Vec<_>>())
+        };
+        let (text, body) = (bare(text.as_bytes()), bare(&self.body));
+        !text.is_empty() && body.windows(text.len()).any(|window| window.eq_ignore_ascii_case(&text))
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -125,7 +128,10 @@ mod tests {
         for (body, code) in [
             (r#"{"error":{"code":"invalid_api_key","message":"Incorrect API key"}}"#, Some("invalid_api_key")),
             (r#"{"type":"error","error":{"type":"authentication_error"}}"#, Some("authentication_error")),
-            (r#"{"error":{"code":400,"status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#, Some("API_KEY_INVALID")),
+            (
+                r#"{"error":{"code":400,"status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
+                Some("API_KEY_INVALID"),
+            ),
             (r#"{"ok":false,"error":"invalid_auth"}"#, None),
             (r#"{"error":{"code":"a sentence with a value"}}"#, None),
             ("<html>", None),

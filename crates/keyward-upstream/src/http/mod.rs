@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 use crate::Fault;
 
 pub(crate) use answer::{Answer, secret, word};
+pub(crate) use site::escape;
 pub use site::{Hosts, HostsError, Site, SiteError};
 
 /// The way to providers. Cloning shares it.
@@ -140,9 +141,7 @@ fn fault(error: &ureq::Error) -> Fault {
             Some(refused) => down(refused.0),
             // rustls' verdicts come as data that is not right, before anything is sent.
             None if error.kind() == io::ErrorKind::InvalidData => down("TLS failed: its certificate is not trusted"),
-            None if never_sent(error.kind()) => {
-                Fault::Unreachable(format!("the connection failed: {}", error.kind()))
-            }
+            None if never_sent(error.kind()) => Fault::Unreachable(format!("the connection failed: {}", error.kind())),
             None => unknown(format!("the connection broke: {}", error.kind())),
         },
         ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) | ureq::Error::ConnectionFailed => {
@@ -157,7 +156,9 @@ fn fault(error: &ureq::Error) -> Fault {
         ureq::Error::Http(_) => {
             Fault::refused(crate::Refusal::Input, "the key or the account holds characters that no request can")
         }
-        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => unknown("what it answered is no HTTP".into()),
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            unknown("what it answered is no HTTP".into())
+        }
         _ => unknown("the request failed".into()),
     }
 }

@@ -155,6 +155,18 @@ fn may_stand_in(url: &str) -> bool {
     scheme && !authority.as_str().contains('@') && !url.contains(['?', '#'])
 }
 
+/// A part of a path or of a query: everything but unreserved characters is escaped (RFC 3986).
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,7 +204,8 @@ mod tests {
 
     #[test]
     fn a_host_elsewhere_keeps_its_path_and_its_name() {
-        let hosts: Hosts = "api.openai.com=http://127.0.0.1:99/x/,other.example=https://egress.example".parse().unwrap();
+        let hosts: Hosts =
+            "api.openai.com=http://127.0.0.1:99/x/,other.example=https://egress.example".parse().unwrap();
         let openai = keyward_providers::provider("openai").unwrap();
         let way = hosts.way(&Site::of(openai, "https://api.openai.com/v1").unwrap());
         assert_eq!((way.base.as_str(), way.host.as_deref()), ("http://127.0.0.1:99/x/v1", Some("api.openai.com")));
