@@ -7,6 +7,7 @@
 //! - [`Program`]: the `keyward` binary in surroundings that are all fresh folders.
 //! - [`Markers`]: secrets whose every spelling is searched for where it must not be.
 //! - [`crash`]: what the crash campaign and its victim agree on.
+//! - [`doubles`]: services' administrative interfaces, with troubles to switch on.
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
 //! - [`oidc`]: an OpenID provider that answers what it is told to.
 //! - `postgres`: a database server of the test's own.
@@ -19,6 +20,7 @@
 
 mod brittle;
 pub mod crash;
+pub mod doubles;
 #[cfg(target_os = "linux")]
 pub mod faults;
 mod marker;

@@ -149,6 +149,34 @@ impl Verifier {
     }
 }
 
+/// Asks about a value that is known to be the service's, out of turn and without a control: for
+/// rotations, which ask about what they minted and retired themselves.
+///
+/// # Errors
+/// [`Fault`], where nobody answered.
+pub(crate) fn probe(
+    http: &Http,
+    provider: &Provider,
+    value: &Secret<String>,
+    account: &Account,
+) -> Result<Verdict, Fault> {
+    let unclear = |why| Ok(Verdict::new(Verified::Indeterminate, why));
+    let Some(verify) = provider.verify else { return unclear("the catalogue does not have how to ask".to_owned()) };
+    let request = match Request::of(provider, &verify, account) {
+        Ok(request) => request,
+        Err(why) => return unclear(why),
+    };
+    let answer = request.send(http, value)?;
+    let verified = match meaning(&verify, &answer) {
+        Meaning::Alive => Verified::Valid,
+        Meaning::Insufficient => Verified::ValidInsufficient,
+        Meaning::Blocked => Verified::Blocked,
+        Meaning::Dead if verify.confirmed => Verified::Invalid,
+        Meaning::Dead | Meaning::Nothing => Verified::Indeterminate,
+    };
+    Ok(Verdict::new(verified, answer.outcome()))
+}
+
 /// The form of the service's keys that a value has, if one that the service may be asked about.
 fn form(provider: &'static Provider, value: &Secret<String>) -> Option<&'static Detector> {
     let value = value.expose();

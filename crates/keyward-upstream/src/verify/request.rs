@@ -122,5 +122,5 @@ fn as_host(value: &str) -> Option<String> {
 }
 
 fn as_segment(value: &str) -> Option<String> {
-    (!value.is_empty()).then(|| escape(value))
+    (!matches!(value, "" | "." | "..")).then(|| escape(value))
 }
