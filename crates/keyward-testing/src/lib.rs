@@ -11,6 +11,8 @@
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
 //! - [`oidc`]: an OpenID provider that answers what it is told to.
 //! - `postgres`: a database server of the test's own.
+//! - `redis`: a Redis of the test's own.
+//! - [`rotators`]: what every rotator has to keep.
 //! - [`tamper`]: alterations of a database behind the store's back.
 //! - [`template`]: values of services, from the catalogue's templates.
 //! - [`values`]: secrets as people have them, made up.
@@ -28,6 +30,9 @@ pub mod oidc;
 #[cfg(unix)]
 pub mod postgres;
 mod program;
+#[cfg(unix)]
+pub mod redis;
+pub mod rotators;
 mod seed;
 pub mod tamper;
 pub mod template;

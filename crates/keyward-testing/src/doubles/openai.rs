@@ -149,7 +149,7 @@ impl Service for OpenAi {
 fn shown(key: &Key, account: &str) -> Value {
     let (head, tail) = (&key.value[..12], &key.value[key.value.len() - 4..]);
     json!({ "object": "organization.project.api_key", "id": key.id, "name": key.name,
-        "redacted_value": format!("{head}************{tail}"), "created_at": 1_700_000_000, "last_used_at": key.used,
+        "redacted_value": format!("{head}************{tail}"), "created_at": 1_700_000_000, "last_used_at": key.used, "expires_at": key.expired.then_some(1_700_000_001),
         "owner": { "type": "service_account", "service_account": { "id": account } } })
 }
 

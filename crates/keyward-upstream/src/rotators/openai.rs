@@ -113,7 +113,9 @@ impl Rotator for OpenAi {
 
     fn find(&self, ctx: &Ctx<'_>, tag: &Tag) -> Result<Vec<Found>, Fault> {
         let keys = self.keys(ctx)?;
-        let tagged = keys.iter().filter(|key| api::text(key, "name") == Some(tag.as_str()));
+        // One that could not be deleted and has ended stays in the list.
+        let alive = |key: &&Value| api::moment(key.get("expires_at")).is_none_or(|end| end > ctx.clock.now());
+        let tagged = keys.iter().filter(|key| api::text(key, "name") == Some(tag.as_str())).filter(alive);
         tagged.map(|key| Ok(api::found(api::id(key)?, api::moment(key.get("created_at"))))).collect()
     }
 

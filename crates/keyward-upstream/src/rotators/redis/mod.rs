@@ -146,11 +146,10 @@ impl Rotator for RedisAcl {
     }
 
     fn suspend(&self, ctx: &Ctx<'_>, id: &KeyId) -> Result<(), Fault> {
-        match Self::set(ctx, &format!("!{}", is_hash(id)?)) {
-            // It had no such password.
-            Err(Fault::Refused(Refusal::Missing, _)) => Ok(()),
-            done => done,
-        }
+        let hash = is_hash(id)?;
+        let (passwords, _) = Self::passwords(ctx, &mut Self::admin(ctx)?)?;
+        // Removing what is not there is an error to Redis.
+        if passwords.iter().any(|one| one == hash) { Self::set(ctx, &format!("!{hash}")) } else { Ok(()) }
     }
 
     fn resume(&self, ctx: &Ctx<'_>, id: &KeyId) -> Result<(), Fault> {
