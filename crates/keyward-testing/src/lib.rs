@@ -9,6 +9,7 @@
 //! - [`crash`]: what the crash campaign and its victim agree on.
 //! - [`doubles`]: services' administrative interfaces, with troubles to switch on.
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
+//! - [`moto`]: AWS's services as moto has them, which look at signatures.
 //! - [`oidc`]: an OpenID provider that answers what it is told to.
 //! - `postgres`: a database server of the test's own.
 //! - `redis`: a Redis of the test's own.
@@ -26,6 +27,7 @@ pub mod doubles;
 #[cfg(target_os = "linux")]
 pub mod faults;
 mod marker;
+pub mod moto;
 pub mod oidc;
 #[cfg(unix)]
 pub mod postgres;

@@ -12,6 +12,7 @@ mod iam;
 mod neon;
 mod openai;
 mod qdrant;
+mod qdrant_node;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -28,6 +29,7 @@ pub use iam::Iam;
 pub use neon::Neon;
 pub use openai::OpenAi;
 pub use qdrant::Qdrant;
+pub use qdrant_node::QdrantNode;
 
 /// A service as a state machine.
 pub trait Service: Send + 'static {

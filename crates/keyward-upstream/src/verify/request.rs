@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use data_encoding::BASE64;
 use keyward_providers::{Basic, Provider, SendPlace, Verify};
 use keyward_types::Secret;
@@ -96,6 +98,18 @@ impl Request {
             }
         }
     }
+}
+
+/// The parts that a request needs of an account, and a user, with something in each.
+pub(super) fn parts(provider: &Provider, verify: &Verify) -> BTreeMap<String, String> {
+    let (host, _) = verify.request.trim_start_matches("GET https://").split_once('/').unwrap_or_default();
+    let names = verify.request.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
+    let part = |name: &str| match host.ends_with(&format!(".{{{name}}}")) {
+        // Which of its domains.
+        true => provider.hosts.first().copied().unwrap_or_default().to_owned(),
+        false => "example".to_owned(),
+    };
+    names.chain(["user"]).map(|name| (name.to_owned(), part(name))).collect()
 }
 
 /// Puts the account's parts in the places of `{name}`.
