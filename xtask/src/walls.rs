@@ -51,6 +51,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-monitor",
             // Which issuers can be spoken to, before one is kept.
             "keyward-oidc",
+            // Stored keys are asked about from where the vault is.
+            "keyward-upstream",
         ],
     ),
     (
@@ -78,6 +80,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-providers",
             "keyward-scan",
             "keyward-verify",
+            // Found keys are asked about.
+            "keyward-upstream",
             // Nouns of the vault that the desk hands on: slots, log lines, versions.
             "keyward-vault",
             "keyward-client",

@@ -149,7 +149,7 @@ impl Rotator for QdrantJwt {
     }
 
     fn probe(&self, _: &Ctx<'_>, value: &Secret<String>) -> Result<Verdict, Fault> {
-        api::probe(&self.http, "qdrant", value, &Account::default().with("cluster", &self.host))
+        api::probe(&self.http, "qdrant", value, &Account::default().with("cluster", &self.host).in_private_networks())
     }
 
     fn identify(&self, _: &Ctx<'_>, value: &Secret<String>) -> Result<Option<KeyId>, Fault> {

@@ -28,7 +28,10 @@ use request::Request;
 
 /// Parts of an account that a service's addresses have: a host of one's own, a region, a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Account(BTreeMap<String, String>);
+pub struct Account {
+    parts: BTreeMap<String, String>,
+    private: bool,
+}
 
 /// Asks services whether keys live. One is enough for a process: it keeps the pace.
 pub struct Verifier {
@@ -48,12 +51,22 @@ impl Account {
     /// With this part.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
-        self.0.insert(name.to_owned(), value.to_owned());
+        self.parts.insert(name.to_owned(), value.to_owned());
         self
     }
 
+    /// The same, whose own host may be in a private network.
+    #[must_use]
+    pub fn in_private_networks(self) -> Self {
+        Self { private: true, ..self }
+    }
+
     pub(crate) fn part(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.parts.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn may_be_private(&self) -> bool {
+        self.private
     }
 }
 
@@ -94,7 +107,8 @@ impl Verifier {
     /// What is wrong with it.
     pub fn check(&self, provider: &Provider) -> Result<(), String> {
         let verify = provider.verify.ok_or("the catalogue does not have how to ask")?;
-        Request::of(provider, &verify, &Account(request::parts(provider, &verify))).map(|_| ())
+        Request::of(provider, &verify, &Account { parts: request::parts(provider, &verify), private: false })
+            .map(|_| ())
     }
 
     fn judged(

@@ -36,7 +36,8 @@ impl Request {
         // A host that is a part of the account as a whole is one's own; a part of it stays the service's.
         let own = host.trim_end_matches(|c: char| c.is_ascii_digit() || c == ':');
         let site = match own.starts_with('{') && own.ends_with('}') {
-            true => Site::named(&base),
+            true if account.may_be_private() => Site::named(&base),
+            true => Site::public(&base),
             false => Site::of(provider, &base),
         };
         let user = match send.place {
