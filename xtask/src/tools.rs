@@ -104,7 +104,7 @@ impl Tool {
         match self {
             Self::Program(_) | Self::Postgres | Self::CargoDeny | Self::Schemathesis => {}
             Self::PythonPeers => {
-                command.env("KEYWARD_PEERS_PYTHON", workspace.cache().join("python/bin/python"));
+                command.env("KEYWARD_PEERS_PYTHON", python_of_peers(workspace));
             }
             Self::NodePeers => {
                 command.env("KEYWARD_PEERS_NODE_DIR", peers_node_dir(workspace)).env("PATH", peers_path(workspace)?);
@@ -124,13 +124,18 @@ impl Tool {
     }
 }
 
+/// The Python that has the peers once they have been ensured.
+pub(crate) fn python_of_peers(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("python/bin/python")
+}
+
 /// Where `cargo-deny` is once it has been ensured.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> PathBuf {
     workspace.cache().join(format!("cargo-deny-{CARGO_DENY}/bin/cargo-deny"))
 }
 
 /// The folder whose `node_modules` holds the peers.
-fn peers_node_dir(workspace: &Workspace) -> PathBuf {
+pub(crate) fn peers_node_dir(workspace: &Workspace) -> PathBuf {
     workspace.cache().join("node")
 }
 
