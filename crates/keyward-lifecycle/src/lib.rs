@@ -16,3 +16,4 @@
 pub mod offboarding;
 pub mod onboarding;
 pub mod review;
+pub mod rotation;
