@@ -18,6 +18,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-exec", &["keyward-types"]),
     ("keyward-providers", &["keyward-types"]),
     ("keyward-scan", &["keyward-types", "keyward-providers"]),
+    // Of the catalogue it carries out what stands there.
+    ("keyward-upstream", &["keyward-types", "keyward-providers"]),
     ("keyward-store-sqlite", &["keyward-store"]),
     ("keyward-store-postgres", &["keyward-store"]),
     ("keyward-monitor", &["keyward-types"]),
