@@ -85,7 +85,7 @@ impl Machine<'_> {
                 }
             }
             (Call::Resume, _) => {
-                (state.old_is, state.phase) = (OldKey::Alive, Phase::Observing);
+                (state.old_is, state.ending, state.phase) = (OldKey::Alive, false, Phase::Observing);
                 (state.soak.missed, state.soak.over, state.soak.quiet.counted) = (false, false, 0);
             }
             (Call::Retire, _) => {
@@ -206,7 +206,8 @@ impl Machine<'_> {
             return self.stick(Reason::NewIsDead, "the new key worked and works no more".into());
         }
         // A new key may not be known everywhere yet.
-        if self.state.tries + 1 < Policy::PROBES || self.settled().is_err() {
+        let settled = self.settled().is_ok();
+        if !settled || self.state.tries + 1 < Policy::PROBES {
             return self.again(Reason::NewIsDead, "the new key does not work");
         }
         if self.state.candidates >= Policy::CANDIDATES {
@@ -233,13 +234,14 @@ impl Machine<'_> {
     fn seen(&mut self, seen: &Evidence) {
         let (at, policy) = (self.at, self.policy);
         let state = &mut self.state;
-        state.soak.look(seen, at, policy);
+        let needed = state.soak.look(seen, at, policy);
         state.healthy = false;
         state.targets.iter_mut().filter(|target| target.state == TargetState::Rechecked).for_each(|target| {
             target.state = TargetState::Confirmed;
         });
         if state.phase == Phase::Suspended {
-            state.soak.missed = !state.soak.over;
+            // Whoever let it end did not know of this.
+            (state.soak.missed, state.soak.over, state.approved) = (needed, !needed, state.approved && !needed);
             return;
         }
         state.soak.over |= state.approved;
@@ -317,9 +319,9 @@ impl Machine<'_> {
         self.state.tries = self.state.tries.saturating_add(1);
         self.state.failures = self.state.failures.saturating_add(1);
         self.state.not_before = Some(self.wait_of(self.state.tries, None));
-        if self.state.tries >= self.policy.patience {
-            // Told once; it is tried on, unless that cannot help.
-            self.stick(if reason == Reason::NewIsDead { Reason::NotReached } else { reason }, why.to_owned());
+        // A key that does not work yet has a count of its own.
+        if self.state.tries >= self.policy.patience && reason != Reason::NewIsDead {
+            self.stick(reason, why.to_owned());
         }
     }
 

@@ -40,8 +40,8 @@ pub enum Use {
 
 impl Soak {
     /// Takes in what is seen now. The provider's moments are compared with each other and never with
-    /// our clock, so that neither can end the soak by a jump.
-    pub(super) fn look(&mut self, seen: &Evidence, at: Timestamp, policy: &Policy) {
+    /// our clock, so that neither can end the soak by a jump. Answers whether somebody needs it.
+    pub(super) fn look(&mut self, seen: &Evidence, at: Timestamp, policy: &Policy) -> bool {
         let used_since = match (self.used, seen.used) {
             (_, Use::Now) => true,
             (Some(before), now) => before != now && now != Use::Unknown,
@@ -61,6 +61,8 @@ impl Soak {
         self.first = self.first.or(Some(at));
         self.used = Some(seen.used);
         let held = !seen.holders.is_empty() && !policy.passes_holders;
-        self.over = !used_since && !seen.at_gateway && !held && self.quiet.is_over(policy.soak);
+        let needed = used_since || seen.at_gateway || held;
+        self.over = !needed && self.quiet.is_over(policy.soak);
+        needed
     }
 }

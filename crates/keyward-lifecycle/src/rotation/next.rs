@@ -94,6 +94,7 @@ impl Machine<'_> {
                 self.state.minted_at = Some(self.at);
                 (self.state.settling, self.state.swept, self.state.healthy) = (super::Lull::default(), false, false);
             }
+            Call::Suspend | Call::Retire => self.state.ending = true,
             Call::Deploy(i) | Call::Recall(i) => self.state.targets[*i].touched = true,
             _ => {}
         }
@@ -124,7 +125,10 @@ impl Machine<'_> {
             (Wish::Approve, Some(Reason::MayBeLost)) => state.may_lose = true,
             (Wish::Approve, Some(Reason::End)) if !state.orphans.is_empty() => state.orphans.clear(),
             (Wish::Approve, Some(Reason::End | Reason::OldUnknown)) => {
-                (state.old_is, state.phase) = (OldKey::Ended, Phase::Retired);
+                state.old_is = OldKey::Ended;
+                if state.phase == Phase::Suspended {
+                    state.phase = Phase::Retired;
+                }
             }
             (Wish::Brought, Some(Reason::Bring)) => {
                 state.candidate = Some(super::Candidate { key: None, sealed: true, minted: true });
@@ -169,8 +173,10 @@ impl Machine<'_> {
     }
 
     fn preflight(&mut self) -> Want {
+        // In place minting ends the old one by itself, and a secret of ours has nobody to end it.
+        let ends = !self.state.in_place() && !self.state.is_keyring();
         match self.state.old_is {
-            OldKey::Alive if self.policy.kill_first && self.state.old.is_some() => self.end_old(),
+            OldKey::Alive if self.policy.kill_first && ends && self.state.old.is_some() => self.end_old(),
             _ => Want::Move(Phase::Intent),
         }
     }
@@ -212,11 +218,11 @@ impl Machine<'_> {
         }
         if !self.state.soak.over {
             let quiet = self.state.soak.quiet;
-            let soonest = quiet.last.map_or(0, |last| last.0.saturating_add(self.policy.first_wait));
-            let again = quiet.again(self.policy.soak).max(Timestamp(soonest));
-            return match quiet.last.is_some() && self.waits_for(again) {
-                true => Want::Wait(again),
-                false => Want::Call(Call::Look),
+            let every = (self.policy.soak / 8).max(self.policy.first_wait);
+            let again = quiet.last.map(|last| Timestamp(last.0.saturating_add(every)));
+            return match again.filter(|again| self.waits_for(*again)) {
+                Some(again) => Want::Wait(again),
+                None => Want::Call(Call::Look),
             };
         }
         if self.state.shape.asks && !self.state.healthy {

@@ -22,6 +22,8 @@ pub struct State {
     pub old: Option<String>,
     /// Whether that key was stopped, or ended.
     pub old_is: OldKey,
+    /// Whether anybody has begun to stop or end it: nobody may rely on it then.
+    pub ending: bool,
     /// Keys of this rotation at the provider that have to go.
     pub orphans: Vec<String>,
     /// Since when a key may have been made; `None`: never.
@@ -321,6 +323,7 @@ impl State {
             candidates: 0,
             old: None,
             old_is: OldKey::Alive,
+            ending: false,
             orphans: Vec::new(),
             minted_at: None,
             doubted: false,
@@ -361,7 +364,7 @@ impl State {
         let in_place = self.shape.overlap == Overlap::InPlace && self.minted_at.is_some();
         // A roll has begun to end the old one by itself.
         let rolls = self.shape.overlap == Overlap::GraceRoll && self.minted_at.is_some();
-        let in_time = !self.promoted && !self.contracting && self.old_is == OldKey::Alive;
+        let in_time = !self.promoted && !self.contracting && !self.ending && self.old_is == OldKey::Alive;
         in_time && !in_place && !rolls && !self.is_over() && self.phase != Phase::Aborting
     }
 
