@@ -59,7 +59,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Raced`] when somebody else has written, or the secret was changed meanwhile;
     /// [`Error::SafeMode`], [`Error::Denied`]; [`Error::Replaced`] when another process leads.
-    pub fn write_rotation(&self, actor: &Actor, row: &RotationRow, step: RotationStep) -> Result<RotationRow, Error> {
+    pub fn write_rotation(&self, actor: &Actor, row: &RotationRow, step: &RotationStep) -> Result<RotationRow, Error> {
         self.refuse_in_safe_mode()?;
         let place = row.record.place;
         let (scope, head) = self.placed(&place)?;
@@ -71,9 +71,9 @@ impl Vault {
         let names = names.clone().with("rotation", row.record.id.to_string()).with("step", step.told.as_str());
         let first = Telling::new(ActionName::RotationStep, Object::Secret(place, None)).names(names);
         let mut rotation = Rotation {
-            state: step.state,
-            word: step.word,
-            doing: step.doing,
+            state: step.state.clone(),
+            word: step.word.clone(),
+            doing: step.doing.clone(),
             due: step.due,
             over: step.over,
             written_at: self.tools.clock.now(),
@@ -82,10 +82,10 @@ impl Vault {
         let mut commit = Commit::permitted(self, actor, permit, first);
         commit.expect(self.unchanged_row(row));
         let mut changed = head.record.clone();
-        match step.change {
+        match &step.change {
             Change::Nothing => commit.put(&rotation),
             Change::Seal(value, bits) => {
-                let version = self.seal_pending(&mut commit, &mut changed, &scope, (&value, bits), actor, &telling)?;
+                let version = self.seal_pending(&mut commit, &mut changed, &scope, (value, *bits), actor, &telling)?;
                 rotation.candidate = Some(version);
                 commit.put(&rotation);
             }
@@ -113,8 +113,8 @@ impl Vault {
             commit.expect(records::unchanged(&head));
             commit.put(&changed);
         }
-        if let Some(why) = step.stuck {
-            let names = scope.names(Some(&head.record.name)).with("rotation", rotation.id.to_string()).with("why", why);
+        if let Some(why) = &step.stuck {
+            let names = scope.names(Some(&head.record.name)).with("rotation", rotation.id.to_string()).with("why", why.as_str());
             commit.also(Telling::new(ActionName::RotationStuck, Object::Secret(place, None)).names(names));
         }
         commit.commit().map_err(|error| crate::write::raced(error, "a rotation"))?;
