@@ -13,6 +13,7 @@
 //! - **What was worked off stays worked off**, whatever a later plan says.
 //! - **Nobody reviews his own rights**, and what a deadline takes away can be given back.
 
+pub mod calendar;
 pub mod offboarding;
 pub mod onboarding;
 pub mod review;

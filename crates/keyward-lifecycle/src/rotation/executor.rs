@@ -9,7 +9,7 @@ use keyward_vault::{Actor, RotationChange, RotationRow, RotationStep, Vault};
 use thiserror::Error;
 
 use super::perform::Performing;
-use super::{Answer, Breaker, Call, Effect, Event, Failure, Phase, Plan, State, What, Wish, next};
+use super::{Answer, Breaker, Call, Effect, Event, Failure, Phase, Plan, State, What, Wish, decided, next};
 
 /// Goes on with rotations, as one process.
 pub struct Executor<'a> {
@@ -98,14 +98,7 @@ impl Executor<'_> {
         for _ in 0..ATTEMPTS {
             let row = self.row(id)?;
             let plan = plan(&row)?;
-            let state = state(&row)?;
-            let event = Event { at: self.clock.now(), roll: self.roll(), what: What::Wish(wish) };
-            let before = state.doing.clone();
-            let (mut new, _) = next(state, &event, &plan.policy);
-            // Nothing is begun here: whoever runs it does.
-            if before.is_none() {
-                new.doing = None;
-            }
+            let new = decided(state(&row)?, wish, self.clock.now(), &plan.policy);
             let step = self.step(&new, &[], String::new(), RotationChange::Nothing);
             match self.vault.decide_rotation(by, &row, wish.as_str(), step) {
                 Err(keyward_vault::Error::Raced(_)) => {}

@@ -40,7 +40,7 @@ pub use event::{Answer, Event, Failure, What, Wish};
 pub use evidence::{Evidence, Holder, Use};
 pub use executor::{Error, Executor};
 pub use local::{Form, Local};
-pub use next::{Effect, next};
+pub use next::{Effect, decided, next};
 pub use plan::{Making, Plan};
 pub use policy::Policy;
 pub use state::{Candidate, Lull, Minting, OldKey, Overlap, Phase, Reason, Shape, Soak, State, Stuck, Target, TargetState};

@@ -30,6 +30,13 @@ pub fn next(state: State, event: &Event, policy: &Policy) -> (State, Vec<Effect>
     (machine.state, machine.effects)
 }
 
+/// The state after a person's decision; nothing is begun with it. Whoever runs the rotation goes on.
+pub fn decided(state: State, wish: Wish, at: Timestamp, policy: &Policy) -> State {
+    let mut machine = Machine { state, at, roll: 0, policy, effects: Vec::new() };
+    machine.wished(wish);
+    machine.state
+}
+
 pub(super) struct Machine<'a> {
     pub(super) state: State,
     pub(super) at: Timestamp,
