@@ -33,10 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Files are changed a line at a time.
     ("keyward-sync", &["keyward-types", "keyward-dotenv"]),
     // Pure functions over the vault's rows, and the executor of rotations.
-    (
-        "keyward-lifecycle",
-        &["keyward-types", "keyward-providers", "keyward-upstream", "keyward-sync", "keyward-vault"],
-    ),
+    ("keyward-lifecycle", &["keyward-types", "keyward-providers", "keyward-upstream", "keyward-sync", "keyward-vault"]),
     (
         "keyward-client",
         &[
@@ -54,6 +51,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-lifecycle",
             // Settings of targets, judged before they are kept.
             "keyward-sync",
+            "keyward-upstream",
             // Alerts are sent from where the vault is.
             "keyward-monitor",
             // Which issuers can be spoken to, before one is kept.

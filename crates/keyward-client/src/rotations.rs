@@ -1,13 +1,15 @@
 //! The local desk's calls about rotations, targets and due times.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use keyward_access::{Caller, SystemTask};
 use keyward_lifecycle::calendar;
-use keyward_lifecycle::rotation::{Breaker, Error as RotationError, Executor, Form, Making, Plan, Policy, Shape, State, Wish};
+use keyward_lifecycle::rotation::{
+    Breaker, Error as RotationError, Executor, Form, Making, Plan, Policy, Shape, State, Wish,
+};
 use keyward_types::{Clock, Head, Kind, Random, Read, SecretName};
 use keyward_upstream::Ctx;
 use keyward_vault::{Actor, Lead, NewRotation, NewTarget, Rotation, RotationRow, Scope, TargetRecord, Vault};
@@ -26,7 +28,7 @@ pub(crate) struct Rotations<'a> {
 }
 
 /// How long a command waits for short waits of a rotation that it began.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Rotations<'_> {
     /// What a rotation would do; nothing is changed.
@@ -62,7 +64,7 @@ impl Rotations<'_> {
 
     /// Begins a rotation, and goes on with it as far as it comes by itself.
     pub(crate) fn rotate(&self, scope: &Scope, name: &SecretName, ask: &RotateAsk) -> Result<RotationInfo> {
-        let head = self.vault.head(self.actor, scope, name)?;
+        let head = self.vault.permit_rotation(self.actor, scope, name)?;
         let making = self.making(&head, ask)?;
         let policy = if ask.emergency { Policy::emergency() } else { Policy::routine() };
         // A versioned secret keeps its predecessor until somebody says that nothing needs it: data under
@@ -79,8 +81,10 @@ impl Rotations<'_> {
         let word = state.word().to_owned();
         let new = NewRotation { plan: json(&plan)?, state: json(&state)?, word, holder: holder().to_owned() };
         let row = self.vault.begin_rotation(self.actor, scope, name, new).map_err(|error| match error {
-            keyward_vault::Error::Exists { .. } => Failure::new(Code::Conflict, format!("a rotation of `{name}` is under way"))
-                .hint(format!("`keyward rotation show {name}` says how far it is")),
+            keyward_vault::Error::Exists { .. } => {
+                Failure::new(Code::Conflict, format!("a rotation of `{name}` is under way"))
+                    .hint(format!("`keyward rotation show {name}` says how far it is"))
+            }
             other => other.into(),
         })?;
         self.go_on(row)
@@ -100,12 +104,14 @@ impl Rotations<'_> {
 
     /// Carries a person's decision out, and goes on.
     pub(crate) fn decide(&self, scope: &Scope, name: &SecretName, wish: Wish) -> Result<RotationInfo> {
+        self.vault.permit_rotation(self.actor, scope, name)?;
         let (head, rotation) = self.newest(scope, name)?;
         let state = State::of(&rotation).map_err(failed)?;
         let can_be = state.actions();
         let always = wish == Wish::Resume && !rotation.over;
         if !always && !can_be.contains(&wish) {
-            let message = format!("the rotation of `{name}` is {}: `{}` is not possible now", state.word(), wish.as_str());
+            let message =
+                format!("the rotation of `{name}` is {}: `{}` is not possible now", state.word(), wish.as_str());
             let hint = match can_be.iter().map(|wish| wish.as_str()).collect::<Vec<_>>() {
                 none if none.is_empty() => "nothing has to be done".to_owned(),
                 some => format!("possible is: {}", some.join(", ")),
@@ -121,15 +127,17 @@ impl Rotations<'_> {
     /// Adds a target of each of these secrets.
     pub(crate) fn add_target(&self, scope: &Scope, new: &NewTargetInfo) -> Result<Vec<TargetInfo>> {
         new.settings.judge().map_err(|unfit| Failure::usage(unfit.to_string()))?;
-        new.settings.target().check().map_err(|fault| {
-            Failure::new(Code::Usage, format!("this target cannot be used: {fault}"))
-        })?;
+        new.settings
+            .target()
+            .check()
+            .map_err(|fault| Failure::new(Code::Usage, format!("this target cannot be used: {fault}")))?;
         let kind = new.settings.kind();
         let settings = json(&new.settings)?;
         new.secrets
             .iter()
             .map(|secret| {
-                let target = NewTarget { name: new.name.clone(), settings: settings.clone(), kind, required: new.required };
+                let target =
+                    NewTarget { name: new.name.clone(), settings: settings.clone(), kind, required: new.required };
                 target_info(secret, &self.vault.add_target(self.actor, scope, secret, target)?)
             })
             .collect()
@@ -147,7 +155,12 @@ impl Rotations<'_> {
     }
 
     /// Ends a target.
-    pub(crate) fn remove_target(&self, scope: &Scope, secret: &SecretName, name: &keyward_access::Login) -> Result<TargetInfo> {
+    pub(crate) fn remove_target(
+        &self,
+        scope: &Scope,
+        secret: &SecretName,
+        name: &keyward_access::Login,
+    ) -> Result<TargetInfo> {
         target_info(secret, &self.vault.remove_target(self.actor, scope, secret, name)?)
     }
 
@@ -194,13 +207,14 @@ impl Rotations<'_> {
         let seen = self.vault.rotations_seen(self.actor, scope)?;
         let mine = seen.into_iter().filter(|(one, _)| one.place == head.place);
         mine.min_by_key(|(_, rotation)| rotation.over).ok_or_else(|| {
-            Failure::new(Code::NotFound, format!("`{name}` was never rotated")).hint(format!("`keyward rotate {name}` begins"))
+            Failure::new(Code::NotFound, format!("`{name}` was never rotated"))
+                .hint(format!("`keyward rotate {name}` begins"))
         })
     }
 
     fn go_on(&self, row: RotationRow) -> Result<RotationInfo> {
         let id = row.rotation().id;
-        let row = match executor(self.vault, system(&self.actor.agent)).run(row, PATIENCE) {
+        let row = match run(&executor(self.vault, system(&self.actor.agent)), row, PATIENCE) {
             // Whoever has it goes on; what stands is what is told.
             Err(RotationError::Replaced) => self.vault.rotation(id)?.ok_or_else(|| Failure::internal("it is gone"))?,
             done => done.map_err(failed)?,
@@ -214,6 +228,7 @@ impl Rotations<'_> {
         let better_auth = head.provider.as_deref() == Some("better-auth") && head.name.as_str().ends_with("SECRETS");
         let form = if better_auth { Form::Versions } else { Form::Plain };
         if let Some(profile) = &ask.generate {
+            profile.parse::<keyward_providers::Profile>().map_err(|error| Failure::usage(error.to_string()))?;
             return Ok(Making::Here { profile: profile.clone(), form });
         }
         if let Some(plan) = self.vault.rotation_plan(head)? {
@@ -277,20 +292,46 @@ pub fn go_on_with_rotations(vault: &Vault, lead: &Lead, agent: &str) -> Result<u
     let executor = executor(vault, Actor::task(SystemTask::Rotation, lead, agent));
     let now = SystemClock.now();
     let mut gone_on = 0;
-    for row in vault.rotations()? {
+    for row in vault.open_rotations()? {
         let rotation = row.rotation();
         let due = rotation.due.is_some_and(|due| due <= now) || rotation.doing.is_some();
         // A secret that was deleted with its environment has nothing to rotate.
         if rotation.over || !due || vault.head_at(&rotation.place).is_err() {
             continue;
         }
-        match executor.run(row, Duration::ZERO) {
+        match run(&executor, row, Duration::ZERO) {
             Ok(_) => gone_on += 1,
             Err(RotationError::Replaced) => {}
             Err(error) => return Err(failed(error)),
         }
     }
     Ok(gone_on)
+}
+
+/// One thread of this process at a time goes on with a rotation.
+fn run(
+    executor: &Executor<'_>,
+    row: RotationRow,
+    patience: Duration,
+) -> std::result::Result<RotationRow, RotationError> {
+    static RUNNING: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    struct Turn(String);
+    impl Drop for Turn {
+        fn drop(&mut self) {
+            RUNNING.lock().unwrap_or_else(PoisonError::into_inner).retain(|id| *id != self.0);
+        }
+    }
+    let id = row.rotation().id.to_string();
+    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    if running.contains(&id) {
+        return Err(RotationError::Replaced);
+    }
+    running.push(id.clone());
+    drop(running);
+    let _turn = Turn(id);
+    // What was read before the turn may be old by now.
+    let row = executor.vault.rotation(row.rotation().id)?.unwrap_or(row);
+    executor.run(row, patience)
 }
 
 fn executor(vault: &Vault, actor: Actor) -> Executor<'_> {
@@ -316,9 +357,12 @@ fn system(agent: &str) -> Actor {
 
 /// Every step that a rotation takes, in words; a provider's calls as they will be made.
 fn steps(making: &Making, rotator: &dyn keyward_upstream::Rotator, targets: &[TargetRecord]) -> Vec<String> {
-    let mut steps: Vec<String> = targets.iter().map(|target| format!("look whether `{}` can be written", target.name)).collect();
+    let mut steps: Vec<String> =
+        targets.iter().map(|target| format!("look whether `{}` can be written", target.name)).collect();
     match making {
-        Making::Here { profile, .. } => steps.push(format!("make a value here ({profile}) and seal it as the pending version")),
+        Making::Here { profile, .. } => {
+            steps.push(format!("make a value here ({profile}) and seal it as the pending version"))
+        }
         _ => steps.push("seal the new value as the pending version".into()),
     }
     steps.extend(rotator.plan().into_iter().map(|call| match call.body {

@@ -23,7 +23,6 @@ pub fn default_days(environment: &str, kind: Kind) -> Option<u32> {
 pub fn due(head: &Head, environment: &str) -> Option<Timestamp> {
     let active = head.active()?;
     let days = match head.rotate_every_days {
-        Some(0) => return None,
         Some(days) => Some(days),
         None if !head.is_secret() => None,
         None => default_days(environment, head.kind),

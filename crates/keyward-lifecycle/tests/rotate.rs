@@ -11,8 +11,8 @@ use std::time::Duration;
 use keyward_access::{Caller, SystemTask};
 use keyward_lifecycle::rotation::{Breaker, Executor, Form, Making, Phase, Plan, Policy, Shape, State, Wish};
 use keyward_sync::Settings;
-use keyward_testing::{Brittle, Switch, TestVault};
 use keyward_testing::vault::SeededRandom;
+use keyward_testing::{Brittle, Switch, TestVault};
 use keyward_types::{Label, SecretName};
 use keyward_vault::{Actor, NewRotation, NewTarget, RotationRow};
 
@@ -153,7 +153,10 @@ fn half_the_targets_failing_leaves_a_state_that_is_true_and_undoing_gives_the_ol
     assert_eq!(desk.vault.get("SESSION_SECRET", None).unwrap(), "the old session secret, long enough");
     desk.executor("one").decide(&desk.vault.actor, row.rotation().id, Wish::Abort).unwrap();
     // What was given the new value, or may have been, has to take the old one: the program as well.
-    desk.vault.vault.remove_target(&desk.vault.actor, &desk.vault.scope, &name(), &"b-program".parse().unwrap()).unwrap();
+    desk.vault
+        .vault
+        .remove_target(&desk.vault.actor, &desk.vault.scope, &name(), &"b-program".parse().unwrap())
+        .unwrap();
     let row = desk.vault.vault.rotation(row.rotation().id).unwrap().unwrap();
     let row = desk.executor("one").run(row, Duration::ZERO).unwrap();
     assert_eq!(state(&row).phase, Phase::RolledBack, "{:?}", state(&row));

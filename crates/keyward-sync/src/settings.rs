@@ -96,7 +96,9 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         let file = |path: &str, variable: &str| Settings::EnvFile { path: path.into(), variable: variable.into() };
         assert!(file("/srv/app/.env", "KEY").judge().is_ok());
-        for unfit in [file(".env", "KEY"), file("/srv/../etc/.env", "KEY"), file("/srv/.env", "A B"), file("/srv/.env", "")] {
+        for unfit in
+            [file(".env", "KEY"), file("/srv/../etc/.env", "KEY"), file("/srv/.env", "A B"), file("/srv/.env", "")]
+        {
             assert!(unfit.judge().is_err(), "{unfit:?}");
         }
         let command = |arguments: &[&str]| Settings::Command {

@@ -45,7 +45,8 @@ impl Switch {
     }
 
     fn check(&self) -> Result<()> {
-        let left = |left: i64| if left == i64::MAX { Some(left) } else { left.checked_sub(1).filter(|left| *left >= 0) };
+        let left =
+            |left: i64| if left == i64::MAX { Some(left) } else { left.checked_sub(1).filter(|left| *left >= 0) };
         match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left) {
             Ok(_) => Ok(()),
             Err(_) => Err(Error::Full),

@@ -21,11 +21,16 @@ fn no_key_is_lost_and_none_is_left_behind() {
             let seed = &seed;
             scope.spawn(move || {
                 let numbers = (first..schedules).step_by(threads as usize);
-                numbers.fold(Tale::default(), |tale, number| tale.and(&Run::new(seed.part("schedule", number), number).tell()))
+                numbers.fold(Tale::default(), |tale, number| {
+                    tale.and(&Run::new(seed.part("schedule", number), number).tell())
+                })
             })
         };
         let threads: Vec<_> = (0..threads).map(one).collect();
-        threads.into_iter().map(|thread| thread.join().expect("a schedule broke a promise; its number is above")).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("a schedule broke a promise; its number is above"))
+            .collect()
     });
     let tale = tales.iter().fold(Tale::default(), |sum, tale| sum.and(tale));
     for (key, value) in tale.facts() {

@@ -142,7 +142,7 @@ pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Se
 pub use requests::{Once, Repeated};
 pub use roles::Reach;
 pub use rotation_steps::{Change as RotationChange, RotationStep};
-pub use rotations::{NewRotation, Rotation, RotationRow, RotationPlan};
+pub use rotations::{NewRotation, Rotation, RotationPlan, RotationRow};
 pub use scan_cache::ScanCache;
 pub use second_factors::{Enrolment, SecondFactors};
 pub use sessions::SignedIn;

@@ -4,9 +4,7 @@
 use keyward_access::{Object, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_store::Expect;
-use keyward_types::{
-    Head, Label, Place, Read, Secret, Timestamp, Use, Version, VersionHead, VersionState, Write,
-};
+use keyward_types::{Head, Label, Place, Read, Secret, Timestamp, Use, Version, VersionHead, VersionState, Write};
 use serde_json::Value;
 
 use crate::actor::Actor;
@@ -64,8 +62,9 @@ impl Vault {
         let place = row.record.place;
         let (scope, head) = self.placed(&place)?;
         let about = scope.about_head(&head.record);
-        let permit = authorize::<Write>(&actor.caller, &about)
-            .map_err(|denial| self.denied(actor, denial, ActionName::RotationStep, scope.names(Some(&head.record.name))))?;
+        let permit = authorize::<Write>(&actor.caller, &about).map_err(|denial| {
+            self.denied(actor, denial, ActionName::RotationStep, scope.names(Some(&head.record.name)))
+        })?;
         let names = scope.names(Some(&head.record.name));
         let telling = |action| Telling::new(action, Object::Secret(place, None)).names(names.clone());
         let names = names.clone().with("rotation", row.record.id.to_string()).with("step", step.told.as_str());
@@ -95,7 +94,9 @@ impl Vault {
                 commit.put(&rotation);
                 commit.also(telling(ActionName::SecretPromote).version(version, &fingerprint));
                 changed.labels.remove(&Label::pending());
-                if let Some(active) = changed.labels.insert(Label::active(), version).filter(|active| *active != version) {
+                if let Some(active) =
+                    changed.labels.insert(Label::active(), version).filter(|active| *active != version)
+                {
                     changed.labels.insert(Label::previous(), active);
                 }
                 // An expiry is of a value: a new value does not inherit it.
@@ -106,7 +107,11 @@ impl Vault {
                 commit.put(&rotation);
                 commit.also(telling(ActionName::SecretDiscard).version(version, ""));
                 changed.labels.remove(&Label::pending());
-                changed.versions.iter_mut().filter(|v| v.version == version).for_each(|v| v.state = VersionState::Deleted);
+                changed
+                    .versions
+                    .iter_mut()
+                    .filter(|v| v.version == version)
+                    .for_each(|v| v.state = VersionState::Deleted);
             }
         }
         if changed != head.record {
@@ -114,7 +119,10 @@ impl Vault {
             commit.put(&changed);
         }
         if let Some(why) = &step.stuck {
-            let names = scope.names(Some(&head.record.name)).with("rotation", rotation.id.to_string()).with("why", why.as_str());
+            let names = scope
+                .names(Some(&head.record.name))
+                .with("rotation", rotation.id.to_string())
+                .with("why", why.as_str());
             commit.also(Telling::new(ActionName::RotationStuck, Object::Secret(place, None)).names(names));
         }
         commit.commit().map_err(|error| crate::write::raced(error, "a rotation"))?;

@@ -88,6 +88,8 @@ pub struct RotationPlan {
     pub set_by: PrincipalId,
 }
 
+const OPEN: &[u8] = b"open";
+
 impl Record for Rotation {
     const COLLECTION: &'static str = "rotation";
 
@@ -95,12 +97,14 @@ impl Record for Rotation {
         self.id.as_bytes().to_vec()
     }
 
-    /// `secret`: its rotations. `live`: the one under way, of which there is one at most.
+    /// `secret`: its rotations. `live`: the one under way, of which there is one at most. `open`: all
+    /// that are under way.
     fn indexes(&self) -> Vec<(&'static str, Vec<u8>)> {
         let secret = self.place.secret.as_bytes().to_vec();
         let mut indexes = vec![("secret", secret.clone())];
         if !self.over {
             indexes.push(("live", secret));
+            indexes.push(("open", OPEN.to_vec()));
         }
         indexes
     }
@@ -128,7 +132,7 @@ impl From<Row<Rotation>> for RotationRow {
 }
 
 impl Vault {
-    /// Puts on record that a secret gets a successor. `restarts`: the rotation is part of an emergency.
+    /// Puts on record that a secret gets a successor.
     ///
     /// # Errors
     /// [`Error::Exists`] when one is under way; [`Error::NoSecret`], [`Error::Denied`],
@@ -179,6 +183,19 @@ impl Vault {
         self.rotation(rotation.id)?.ok_or(Error::Damaged("a rotation is missing that was just written"))
     }
 
+    /// Lets a caller go on who may replace this secret; a denial is recorded.
+    ///
+    /// # Errors
+    /// [`Error::NoSecret`], [`Error::Denied`].
+    pub fn permit_rotation(&self, actor: &Actor, scope: &Scope, name: &SecretName) -> Result<Head, Error> {
+        let action = ActionName::RotationBegin;
+        let row = self.existing(actor, scope, name, action)?;
+        match authorize::<Write>(&actor.caller, &scope.about_head(&row.record)) {
+            Ok(_) => Ok(row.record),
+            Err(denial) => Err(self.denied(actor, denial, action, scope.names(Some(name)))),
+        }
+    }
+
     /// One rotation, for who runs it.
     ///
     /// # Errors
@@ -194,6 +211,14 @@ impl Vault {
     pub fn live_rotation(&self, head: &Head) -> Result<Option<RotationRow>, Error> {
         let rows = records::find::<Rotation>(&self.store, "live", head.place.secret.as_bytes())?;
         Ok(rows.into_iter().next().map(RotationRow::from))
+    }
+
+    /// Every rotation that is under way, for who runs them.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn open_rotations(&self) -> Result<Vec<RotationRow>, Error> {
+        Ok(records::find::<Rotation>(&self.store, "open", OPEN)?.into_iter().map(RotationRow::from).collect())
     }
 
     /// Every rotation, the newest first, for who runs them.
@@ -242,7 +267,8 @@ impl Vault {
         let (set_at, set_by) = (self.tools.clock.now(), actor.principal().clone());
         let place = row.record.place;
         let plan = RotationPlan { place, plan, set_at, set_by };
-        let mut change = Change::permitted(self, actor, permit, Telling::new(action, Object::Secret(place, None)).names(names));
+        let mut change =
+            Change::permitted(self, actor, permit, Telling::new(action, Object::Secret(place, None)).names(names));
         match records::load::<RotationPlan>(&self.store, &plan.key())? {
             Some(before) => change.expect(records::unchanged(&before)),
             None => change.expect(records::absent(&plan)),

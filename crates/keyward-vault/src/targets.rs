@@ -67,7 +67,13 @@ impl Vault {
     /// # Errors
     /// [`Error::Exists`], [`Error::NoSecret`], [`Error::Denied`]; [`Error::Refused`] when there are too
     /// many or it is too large.
-    pub fn add_target(&self, actor: &Actor, scope: &Scope, secret: &SecretName, new: NewTarget) -> Result<TargetRecord, Error> {
+    pub fn add_target(
+        &self,
+        actor: &Actor,
+        scope: &Scope,
+        secret: &SecretName,
+        new: NewTarget,
+    ) -> Result<TargetRecord, Error> {
         let action = ActionName::TargetAdd;
         let row = self.existing(actor, scope, secret, action)?;
         let place = row.record.place;
@@ -110,7 +116,13 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::NoSecret`], [`Error::Denied`].
-    pub fn remove_target(&self, actor: &Actor, scope: &Scope, secret: &SecretName, name: &Login) -> Result<TargetRecord, Error> {
+    pub fn remove_target(
+        &self,
+        actor: &Actor,
+        scope: &Scope,
+        secret: &SecretName,
+        name: &Login,
+    ) -> Result<TargetRecord, Error> {
         let action = ActionName::TargetRemove;
         let head = self.existing(actor, scope, secret, action)?;
         let names = scope.names(Some(secret)).with("target", name.as_str());

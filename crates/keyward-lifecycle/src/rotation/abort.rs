@@ -22,7 +22,9 @@ impl Machine<'_> {
     /// Targets first: the new key ends when nobody was left with it.
     pub(super) fn aborting(&mut self) -> Want {
         match self.due(|state| matches!(state, TargetState::Sent | TargetState::Recalled)) {
-            Some(Ok(i)) if self.state.targets[i].state == TargetState::Recalled => return Want::Call(Call::ConfirmOld(i)),
+            Some(Ok(i)) if self.state.targets[i].state == TargetState::Recalled => {
+                return Want::Call(Call::ConfirmOld(i));
+            }
             Some(Ok(i)) => return Want::Call(Call::Recall(i)),
             Some(Err(until)) => return Want::Wait(until),
             None => {}

@@ -64,12 +64,16 @@ impl Machine<'_> {
                 _ => state.healthy = true,
             },
             (Call::Probe(Which::New), Answer::Narrow) => match state.phase {
-                Phase::Minted => self.stick(Reason::NewIsNarrow, "the new key works and may do less than was asked".into()),
+                Phase::Minted => {
+                    self.stick(Reason::NewIsNarrow, "the new key works and may do less than was asked".into())
+                }
                 _ => state.healthy = true,
             },
             (Call::Probe(Which::New), _) => self.new_is_dead(),
             (Call::Probe(Which::Old), Answer::Dead) => (state.proven, state.tries) = (true, 0),
-            (Call::Probe(Which::Old), _) => self.again(Reason::OldLives, "the old value works although its key was ended"),
+            (Call::Probe(Which::Old), _) => {
+                self.again(Reason::OldLives, "the old value works although its key was ended")
+            }
             (Call::Promote, _) => {
                 state.promoted = true;
                 if state.phase == Phase::Confirmed {

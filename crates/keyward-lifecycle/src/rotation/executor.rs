@@ -191,15 +191,17 @@ impl Executor<'_> {
     fn perform(&self, row: &RotationRow, plan: &Plan, call: &Call) -> Result<Taken, Error> {
         let state = state(row)?;
         let spelled = self.spelled(&state, call);
-        let at_provider = call.target().is_none()
-            && !matches!(call, Call::Choose | Call::Promote | Call::Discard | Call::Contract);
+        let at_provider =
+            call.target().is_none() && !matches!(call, Call::Choose | Call::Promote | Call::Discard | Call::Contract);
         let account = serde_json::to_string(&plan.making).expect("a plan has string keys");
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         let lets = !at_provider || breakers.entry(account.clone()).or_default().lets(self.clock.now());
         drop(breakers);
         let (answer, change) = match lets {
             true => Performing { executor: self, row, plan, state: &state }.perform(call)?,
-            false => (Err(Failure::Passing("its account is left alone for a while".into(), None)), RotationChange::Nothing),
+            false => {
+                (Err(Failure::Passing("its account is left alone for a while".into(), None)), RotationChange::Nothing)
+            }
         };
         if at_provider && lets {
             let well = !matches!(answer, Err(Failure::Passing(..) | Failure::Ambiguous(_)));

@@ -57,21 +57,25 @@ impl Rotator for Local {
             // Better Auth 1.7 signs cookies with the first entry alone.
             warnings.push("Better Auth reads data under the old entry, and signs cookies with the first one alone: everybody is signed out, and links in mails that are under way are void".into());
         } else {
-            warnings.push("what was signed or encrypted with the old value is void once the programs have the new one".into());
+            warnings.push(
+                "what was signed or encrypted with the old value is void once the programs have the new one".into(),
+            );
         }
         Ok(Preflight { current: Some(KeyId::new("here")), slots: None, warnings })
     }
 
     fn choose(&self, ctx: &Ctx<'_>) -> Result<Option<Chosen>, Fault> {
         let refused = |error: &dyn std::fmt::Display| Fault::refused(Refusal::Input, error.to_string());
-        let made = generate(self.profile, None, &mut |bytes| ctx.random.fill(bytes)).map_err(|error| refused(&error))?;
+        let made =
+            generate(self.profile, None, &mut |bytes| ctx.random.fill(bytes)).map_err(|error| refused(&error))?;
         let value = match (self.form, ctx.current) {
             (Form::Plain, _) => made.value,
             (Form::Versions, None) => Secret::new("a versioned secret", format!("1:{}", made.value.expose())),
             (Form::Versions, Some(current)) => {
                 let entries = versions(current.expose())?;
                 let next = entries[0].0.checked_add(1).ok_or_else(|| refused(&"its version is the last there is"))?;
-                let kept: Vec<String> = entries[..KEPT.min(entries.len())].iter().map(|(n, v)| format!("{n}:{v}")).collect();
+                let kept: Vec<String> =
+                    entries[..KEPT.min(entries.len())].iter().map(|(n, v)| format!("{n}:{v}")).collect();
                 let text = format!("{next}:{},{}", made.value.expose(), kept.join(","));
                 Secret::new("a versioned secret", text)
             }
@@ -121,10 +125,8 @@ fn versions(text: &str) -> Result<Vec<(u64, &str)>, Fault> {
         let (number, value) = entry.trim().split_once(':')?;
         (!value.is_empty()).then_some((number.parse().ok()?, number.len() + 1))
     };
-    let entries: Option<Vec<(u64, &str)>> = text
-        .split(',')
-        .map(|part| entry(part).map(|(number, at)| (number, &part.trim()[at..])))
-        .collect();
+    let entries: Option<Vec<(u64, &str)>> =
+        text.split(',').map(|part| entry(part).map(|(number, at)| (number, &part.trim()[at..]))).collect();
     entries.filter(|entries| !entries.is_empty()).ok_or_else(|| {
         Fault::refused(Refusal::Input, "the value is not of the form `2:<new>,1:<old>` that Better Auth reads")
     })

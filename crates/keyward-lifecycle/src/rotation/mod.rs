@@ -43,4 +43,6 @@ pub use local::{Form, Local};
 pub use next::{Effect, decided, next};
 pub use plan::{Making, Plan};
 pub use policy::Policy;
-pub use state::{Candidate, Lull, Minting, OldKey, Overlap, Phase, Reason, Shape, Soak, State, Stuck, Target, TargetState};
+pub use state::{
+    Candidate, Lull, Minting, OldKey, Overlap, Phase, Reason, Shape, Soak, State, Stuck, Target, TargetState,
+};

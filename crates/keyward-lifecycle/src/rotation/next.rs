@@ -2,7 +2,9 @@
 
 use keyward_types::Timestamp;
 
-use super::{Call, Event, Minting, OldKey, Overlap, Phase, Policy, Reason, State, Stuck, TargetState, What, Which, Wish};
+use super::{
+    Call, Event, Minting, OldKey, Overlap, Phase, Policy, Reason, State, Stuck, TargetState, What, Which, Wish,
+};
 
 /// What is to be done, once the state that came with it is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]

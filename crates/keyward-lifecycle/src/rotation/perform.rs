@@ -71,7 +71,8 @@ impl Performing<'_> {
         candidate: Option<&Secret<String>>,
         call: &Call,
     ) -> Result<(Answer, RotationChange), Fault> {
-        let tag = Tag::from_str(&format!("kw-{}", self.row.rotation().id)).map_err(|error| Fault::nonsense(error.to_string()))?;
+        let tag = Tag::from_str(&format!("kw-{}", self.row.rotation().id))
+            .map_err(|error| Fault::nonsense(error.to_string()))?;
         let old = || ctx.replaces.ok_or_else(|| Fault::refused(Refusal::Missing, "the old key has no name"));
         let unchanged = |answer| Ok((answer, RotationChange::Nothing));
         match call {
@@ -91,7 +92,8 @@ impl Performing<'_> {
             }
             Call::Mint => {
                 let key = self.state.candidate.as_ref().and_then(|candidate| candidate.key.as_ref());
-                let chosen = candidate.zip(key).map(|(value, key)| Chosen { value: value.clone(), id: KeyId::new(key) });
+                let chosen =
+                    candidate.zip(key).map(|(value, key)| Chosen { value: value.clone(), id: KeyId::new(key) });
                 let minted = rotator.mint(ctx, &tag, chosen.as_ref())?;
                 let answer = Answer::Minted(Some(minted.id.as_str().to_owned()));
                 match rotator.minting() {
@@ -185,7 +187,8 @@ impl Performing<'_> {
                 HoldingKind::Export => "an export",
                 _ => "it was read",
             };
-            holders.push(Holder { who: format!("{name} ({how}, version {}, since {})", holding.version, holding.since) });
+            holders
+                .push(Holder { who: format!("{name} ({how}, version {}, since {})", holding.version, holding.since) });
         }
         holders.sort_by(|a, b| a.who.cmp(&b.who));
         holders.dedup();
@@ -218,7 +221,10 @@ impl Performing<'_> {
     /// The version that readers get: while a rotation is undone, the old one.
     fn active(&self) -> Result<Version, Error> {
         let (_, head) = self.executor.vault.head_at(&self.row.rotation().place)?;
-        head.labels.get(&Label::active()).copied().ok_or_else(|| Error::Unreadable("the secret has no active value".into()))
+        head.labels
+            .get(&Label::active())
+            .copied()
+            .ok_or_else(|| Error::Unreadable("the secret has no active value".into()))
     }
 
     /// A value, for keyward's own use.
@@ -228,7 +234,8 @@ impl Performing<'_> {
         let lease = vault.lease_for_rotation(actor, &place, version)?;
         let now: Timestamp = self.executor.clock.now();
         let text = lease.apply(now, |bytes| String::from_utf8(bytes.to_vec()).ok());
-        let text = text.flatten().ok_or_else(|| Error::Unreadable("the value is no text, or its lease is over".into()))?;
+        let text =
+            text.flatten().ok_or_else(|| Error::Unreadable("the value is no text, or its lease is over".into()))?;
         Ok(Secret::new(format!("version {version} of a rotating secret"), text))
     }
 }

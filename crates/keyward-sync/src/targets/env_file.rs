@@ -70,8 +70,8 @@ impl EnvFile {
             Ok(_) => {}
         }
         let bytes = fs::read(&path).map_err(|error| fault(&path, &error))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Fault::Refused(format!("`{}` is not UTF-8", path.display())))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| Fault::Refused(format!("`{}` is not UTF-8", path.display())))?;
         Ok((path, text))
     }
 

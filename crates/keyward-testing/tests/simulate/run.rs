@@ -410,7 +410,8 @@ impl Run {
         let generation = self.row.1;
         self.write(generation, state, Local::Nothing);
         self.mine = self.row.clone();
-        let begun = effects.into_iter().find_map(|effect| if let Effect::Call(call) = effect { Some(call) } else { None });
+        let begun =
+            effects.into_iter().find_map(|effect| if let Effect::Call(call) = effect { Some(call) } else { None });
         self.call = begun.or(self.call.take());
     }
 

@@ -168,7 +168,16 @@ impl World {
             let ends = self.now + 30 * 24 * 3_600_000;
             self.key(OLD).expect("it ends and stays").ends.get_or_insert(ends);
         }
-        self.keys.push(Key { id: id.clone(), value, tagged: true, alive: true, suspended: false, seen_from, ends: None, used: None });
+        self.keys.push(Key {
+            id: id.clone(),
+            value,
+            tagged: true,
+            alive: true,
+            suspended: false,
+            seen_from,
+            ends: None,
+            used: None,
+        });
         Some((id, value))
     }
 
