@@ -51,11 +51,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-lifecycle",
             // Settings of targets, judged before they are kept.
             "keyward-sync",
-            "keyward-upstream",
             // Alerts are sent from where the vault is.
             "keyward-monitor",
             // Which issuers can be spoken to, before one is kept.
             "keyward-oidc",
+            // Stored keys are asked about, and rotations begun, from where the vault is.
+            "keyward-upstream",
         ],
     ),
     (
@@ -83,6 +84,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-providers",
             "keyward-scan",
             "keyward-verify",
+            // Found keys are asked about.
+            "keyward-upstream",
             // Nouns of the vault that the desk hands on: slots, log lines, versions.
             "keyward-vault",
             "keyward-client",

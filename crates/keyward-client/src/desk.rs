@@ -16,6 +16,7 @@ use crate::rotation_wire::{
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
+use crate::verdicts::{KeyQuestion, KeyVerdict};
 use crate::virtual_key_wire::{
     MadeVirtualKey, NewChildKeyInfo, NewVirtualKeyInfo, UsageInfo, VirtualKeyDetail, VirtualKeyInfo,
 };
@@ -123,6 +124,8 @@ desk! {
     show / Show (at: Where, name: SecretName) -> Detail;
     /// Hides a secret, reversibly.
     delete / Delete (at: Where, name: SecretName) -> SecretInfo;
+    /// Asks a stored key's own service whether it lives: its use is recorded first.
+    verify_key / VerifyKey (at: Where, name: SecretName, question: KeyQuestion) -> KeyVerdict;
     /// Brings a deleted secret back.
     undelete / Undelete (at: Where, name: SecretName) -> SecretInfo;
     /// Makes an older version active.

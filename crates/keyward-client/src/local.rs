@@ -29,6 +29,7 @@ use crate::team::Team;
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
+use crate::verdicts::{self, KeyQuestion, KeyVerdict};
 use crate::virtual_key_wire::{
     MadeVirtualKey, NewChildKeyInfo, NewVirtualKeyInfo, UsageInfo, VirtualKeyDetail, VirtualKeyInfo,
 };
@@ -336,6 +337,11 @@ impl Desk for LocalDesk {
     fn delete(&self, at: Where, name: SecretName) -> Result<SecretInfo> {
         let head = self.vault.delete(&self.actor, &self.scope(&at, Operation::Write)?, &name)?;
         Ok(secret_info(&head, &at.environment))
+    }
+
+    fn verify_key(&self, at: Where, name: SecretName, question: KeyQuestion) -> Result<KeyVerdict> {
+        let scope = self.scope(&at, verdicts::operation(&question))?;
+        verdicts::verify(&self.vault, &self.actor, &scope, &name, &question)
     }
 
     fn undelete(&self, at: Where, name: SecretName) -> Result<SecretInfo> {

@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 use keyward_access::{Caller, SystemTask};
 use keyward_lifecycle::calendar;
 use keyward_lifecycle::rotation::{
-    Breaker, Error as RotationError, Executor, Form, Making, Plan, Policy, Shape, State, Wish,
+    Breaker, Error as RotationError, Executor, Making, Plan, Policy, Shape, State, Wish,
 };
 use keyward_types::{Clock, Head, Kind, Random, Read, SecretName};
 use keyward_upstream::Ctx;
@@ -69,7 +69,7 @@ impl Rotations<'_> {
         let policy = if ask.emergency { Policy::emergency() } else { Policy::routine() };
         // A versioned secret keeps its predecessor until somebody says that nothing needs it: data under
         // it is not ours to count. The next rotation drops it.
-        let contracts = ask.emergency && matches!(&making, Making::Here { form: Form::Versions, .. });
+        let contracts = ask.emergency || making.contracts();
         let plan = Plan { making: making.clone(), policy: Policy { contracts, ..policy }, emergency: ask.emergency };
         if ask.generate.is_some() {
             let told = format!("made here, as {}", ask.generate.as_deref().unwrap_or_default());
@@ -225,19 +225,21 @@ impl Rotations<'_> {
 
     /// Who makes the successor: who asks says so, or it was said before, or its kind leaves no doubt.
     fn making(&self, head: &Head, ask: &RotateAsk) -> Result<Making> {
-        let better_auth = head.provider.as_deref() == Some("better-auth") && head.name.as_str().ends_with("SECRETS");
-        let form = if better_auth { Form::Versions } else { Form::Plain };
         if let Some(profile) = &ask.generate {
             profile.parse::<keyward_providers::Profile>().map_err(|error| Failure::usage(error.to_string()))?;
-            return Ok(Making::Here { profile: profile.clone(), form });
+            return Ok(Making::Here { profile: profile.clone() });
         }
         if let Some(plan) = self.vault.rotation_plan(head)? {
             return serde_json::from_value(plan.plan)
                 .map_err(|error| Failure::internal(format!("how `{}` is rotated cannot be read: {error}", head.name)));
         }
         let own = head.provider.as_deref().is_none_or(|provider| provider == "better-auth");
+        let versioned = head.provider.as_deref() == Some("better-auth") && head.name.as_str().ends_with("SECRETS");
+        if versioned {
+            return Ok(Making::BetterAuth);
+        }
         if own && head.kind == Kind::SigningKey {
-            return Ok(Making::Here { profile: "signing-key".into(), form });
+            return Ok(Making::Here { profile: "signing-key".into() });
         }
         let what = match &head.provider {
             Some(provider) => format!("a key of `{provider}`, and keyward cannot make one there yet"),

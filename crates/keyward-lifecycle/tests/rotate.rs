@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use keyward_access::{Caller, SystemTask};
-use keyward_lifecycle::rotation::{Breaker, Executor, Form, Making, Phase, Plan, Policy, Shape, State, Wish};
+use keyward_lifecycle::rotation::{Breaker, Executor, Making, Phase, Plan, Policy, Shape, State, Wish};
 use keyward_sync::Settings;
 use keyward_testing::vault::SeededRandom;
 use keyward_testing::{Brittle, Switch, TestVault};
@@ -53,8 +53,7 @@ impl Desk {
         self.target(target, &Settings::EnvFile { path: path.to_owned(), variable: "SESSION_SECRET".into() });
     }
 
-    fn begin(&self, form: Form, policy: Policy) -> RotationRow {
-        let making = Making::Here { profile: "signing-key".into(), form };
+    fn begin(&self, making: Making, policy: Policy) -> RotationRow {
         let (_, head) = self.head();
         let targets = self.vault.vault.targets(&head.place).unwrap();
         let targets = targets.into_iter().map(|target| (target.name.to_string(), target.required));
@@ -77,6 +76,10 @@ fn state(row: &RotationRow) -> State {
     State::of(row.rotation()).unwrap()
 }
 
+fn here() -> Making {
+    Making::Here { profile: "signing-key".into() }
+}
+
 fn once() -> Policy {
     Policy { contracts: false, ..Policy::routine() }
 }
@@ -89,7 +92,7 @@ fn a_session_secret_gets_a_successor_in_its_file_and_every_step_is_on_record() {
     fs::write(&path, "A=1\nSESSION_SECRET='the old session secret, long enough'\n").unwrap();
     desk.env_file("web", &path);
     let before = desk.vault.vault.log_size().unwrap();
-    let row = desk.executor("one").run(desk.begin(Form::Plain, once()), Duration::ZERO).unwrap();
+    let row = desk.executor("one").run(desk.begin(here(), once()), Duration::ZERO).unwrap();
     assert_eq!(state(&row).phase, Phase::Done, "{:?}", state(&row));
     let new = desk.vault.get("SESSION_SECRET", None).unwrap();
     assert_ne!(new, "the old session secret, long enough");
@@ -109,7 +112,7 @@ fn a_session_secret_gets_a_successor_in_its_file_and_every_step_is_on_record() {
 #[test]
 fn a_second_rotation_of_the_same_secret_is_refused_while_one_is_under_way() {
     let desk = Desk::new(TestVault::new(2));
-    let row = desk.begin(Form::Plain, once());
+    let row = desk.begin(here(), once());
     let new = NewRotation {
         plan: row.rotation().plan.clone(),
         state: row.rotation().state.clone(),
@@ -119,14 +122,14 @@ fn a_second_rotation_of_the_same_secret_is_refused_while_one_is_under_way() {
     let second = desk.vault.vault.begin_rotation(&desk.vault.actor, &desk.vault.scope, &name(), new);
     assert!(matches!(second, Err(keyward_vault::Error::Exists { .. })), "{second:?}");
     desk.executor("one").run(row, Duration::ZERO).unwrap();
-    desk.begin(Form::Plain, once());
+    desk.begin(here(), once());
 }
 
 #[test]
 fn what_a_target_refuses_is_told_before_anything_is_made_and_can_be_undone() {
     let desk = Desk::new(TestVault::new(3));
     desk.env_file("web", Path::new("/no/such/folder/.env"));
-    let row = desk.executor("one").run(desk.begin(Form::Plain, once()), Duration::ZERO).unwrap();
+    let row = desk.executor("one").run(desk.begin(here(), once()), Duration::ZERO).unwrap();
     assert_eq!(row.rotation().word, "needs-a-person");
     assert_eq!(desk.head().1.versions.len(), 1, "nothing was made");
     let id = row.rotation().id;
@@ -146,7 +149,7 @@ fn half_the_targets_failing_leaves_a_state_that_is_true_and_undoing_gives_the_ol
     desk.env_file("a-file", &path);
     let arguments = vec!["/bin/false".to_owned()];
     desk.target("b-program", &Settings::Command { arguments, variable: None });
-    let row = desk.executor("one").run(desk.begin(Form::Plain, once()), Duration::ZERO).unwrap();
+    let row = desk.executor("one").run(desk.begin(here(), once()), Duration::ZERO).unwrap();
     let now = state(&row);
     assert!(now.phase == Phase::Staged && now.targets[1].fault.is_some() && !now.promoted, "{now:?}");
     assert_ne!(fs::read_to_string(&path).unwrap(), old, "the first has the new value");
@@ -172,7 +175,7 @@ fn better_auth_keeps_its_predecessor_until_nobody_holds_it() {
     desk.env_file("web", &folder.path().join(".env"));
     desk.vault.get("SESSION_SECRET", None).unwrap();
     let policy = Policy::routine();
-    let mut row = desk.executor("one").run(desk.begin(Form::Versions, policy.clone()), Duration::ZERO).unwrap();
+    let mut row = desk.executor("one").run(desk.begin(Making::BetterAuth, policy.clone()), Duration::ZERO).unwrap();
     let value = desk.vault.get("SESSION_SECRET", None).unwrap();
     assert!(value.starts_with("2:") && value.ends_with(",1:the first secret of better auth"), "{value}");
     for _ in 0..20 {
@@ -197,7 +200,7 @@ fn better_auth_keeps_its_predecessor_until_nobody_holds_it() {
 #[test]
 fn a_restored_vault_rotates_nothing() {
     let desk = Desk::new(TestVault::new(6));
-    let row = desk.begin(Form::Plain, once());
+    let row = desk.begin(here(), once());
     desk.vault.vault.enter_safe_mode(&desk.vault.actor, "older than an anchor").unwrap();
     let refused = desk.executor("one").run(row, Duration::ZERO);
     assert!(refused.is_err(), "{refused:?}");
@@ -214,7 +217,7 @@ fn whichever_write_fails_another_process_goes_on_and_nothing_is_lost() {
         let path = folder.path().join(".env");
         fs::write(&path, "SESSION_SECRET='the old session secret, long enough'\n").unwrap();
         desk.env_file("web", &path);
-        let row = desk.begin(Form::Plain, once());
+        let row = desk.begin(here(), once());
         let id = row.rotation().id;
         switch.fail_after(fails_at);
         let ended = desk.executor("one").run(row, Duration::ZERO);

@@ -10,6 +10,8 @@
 mod fault;
 mod http;
 mod rotator;
+pub mod rotators;
+mod sigv4;
 mod verify;
 
 pub use fault::{Fault, Refusal};

@@ -15,6 +15,7 @@ mod access;
 mod actor;
 mod alert_places;
 mod alert_sinks;
+mod apply;
 mod arrival;
 mod budgets;
 mod bundle;

@@ -24,6 +24,7 @@ use crate::rotation_wire::{
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
+use crate::verdicts::{KeyQuestion, KeyVerdict};
 use crate::virtual_key_wire::{
     MadeVirtualKey, NewChildKeyInfo, NewVirtualKeyInfo, UsageInfo, VirtualKeyDetail, VirtualKeyInfo,
 };
@@ -254,6 +255,10 @@ impl Desk for RemoteDesk {
 
     fn undelete(&self, at: Where, name: SecretName) -> Result<SecretInfo> {
         self.http.act(Method::POST, &named(&at, "undelete", &name))
+    }
+
+    fn verify_key(&self, at: Where, name: SecretName, question: KeyQuestion) -> Result<KeyVerdict> {
+        self.http.send(Method::POST, &named(&at, "verify", &name), &question)
     }
 
     fn rollback(&self, at: Where, name: SecretName, version: Version) -> Result<SecretInfo> {

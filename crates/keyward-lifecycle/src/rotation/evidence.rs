@@ -14,6 +14,8 @@ pub struct Evidence {
     pub at_gateway: bool,
     /// What the provider says of its use.
     pub used: Use,
+    /// Who uses it, where the provider tells.
+    pub users: Vec<String>,
 }
 
 /// Somebody who has a value.
@@ -52,16 +54,19 @@ impl Soak {
             self.quiet.counted = 0;
         }
         self.holders = seen.holders.iter().map(|holder| holder.who.clone()).collect();
-        if used_since {
+        if used_since && seen.users.is_empty() {
             self.holders.push("somebody who uses it at the provider".into());
+        } else if used_since {
+            self.holders.extend(seen.users.iter().map(|user| format!("{user} (at the provider)")));
         }
         if seen.at_gateway {
             self.holders.push("the gateway".into());
         }
         self.first = self.first.or(Some(at));
         self.used = Some(seen.used);
-        let held = !seen.holders.is_empty() && !policy.passes_holders;
-        let needed = used_since || seen.at_gateway || held;
+        // A gateway lets go by itself within its lease.
+        let held = (!seen.holders.is_empty() || used_since) && !policy.passes_holders;
+        let needed = seen.at_gateway || held;
         self.over = !needed && self.quiet.is_over(policy.soak);
         needed
     }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use keyward_sync::Target;
-use keyward_types::{Label, Secret, Timestamp, Version};
+use keyward_types::{Label, Place, Secret, Timestamp, Version};
 use keyward_upstream::{Chosen, Ctx, Fault, KeyId, LastUsed, Minting, Refusal, Rotator, Tag};
 use keyward_vault::{Actor, HoldingKind, RotationChange, RotationRow};
 
@@ -50,9 +50,9 @@ impl Performing<'_> {
             Some(version) => Some(self.text(version)?),
             None => None,
         };
-        let replaces = self.state.old.as_ref().map(KeyId::new);
+        let (replaces, admin) = (self.state.old.as_ref().map(KeyId::new), self.admin()?);
         let ctx = Ctx {
-            admin: None,
+            admin: admin.as_ref(),
             current: Some(&current),
             replaces: replaces.as_ref(),
             clock: self.executor.clock,
@@ -87,7 +87,7 @@ impl Performing<'_> {
             }
             Call::Choose => {
                 let none = || Fault::refused(Refusal::Input, "there is nothing to choose");
-                let chosen = rotator.choose(ctx)?.ok_or_else(none)?;
+                let chosen = rotator.choose(ctx, &tag)?.ok_or_else(none)?;
                 Ok((Answer::Sealed(Some(chosen.id.as_str().to_owned())), sealing(&chosen.value)))
             }
             Call::Mint => {
@@ -192,24 +192,24 @@ impl Performing<'_> {
         }
         holders.sort_by(|a, b| a.who.cmp(&b.who));
         holders.dedup();
-        let used = match self.at_provider_used()? {
+        let (used, users) = match self.used_at_provider()? {
             Ok(used) => used,
             Err(failure) => return Ok(Err(failure)),
         };
-        Ok(Ok(Answer::Seen(Evidence { holders, at_gateway, used })))
+        Ok(Ok(Answer::Seen(Evidence { holders, at_gateway, used, users })))
     }
 
-    fn at_provider_used(&self) -> Result<Result<Use, Failure>, Error> {
-        let Some(old) = self.state.old.as_ref().map(KeyId::new) else { return Ok(Ok(Use::Unknown)) };
+    fn used_at_provider(&self) -> Result<Result<(Use, Vec<String>), Failure>, Error> {
+        let Some(old) = self.state.old.as_ref().map(KeyId::new) else { return Ok(Ok((Use::Unknown, vec![]))) };
         let rotator = self.plan.making.rotator().map_err(Error::Unreadable)?;
         let current = self.text(self.row.rotation().old)?;
-        let (clock, random) = (self.executor.clock, self.executor.random);
-        let ctx = Ctx { admin: None, current: Some(&current), replaces: Some(&old), clock, random };
+        let (clock, random, admin) = (self.executor.clock, self.executor.random, self.admin()?);
+        let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: Some(&old), clock, random };
         Ok(match rotator.last_used(&ctx, &old) {
-            Ok(LastUsed::Unknown) => Ok(Use::Unknown),
-            Ok(LastUsed::Never) => Ok(Use::Never),
-            Ok(LastUsed::At(at, _)) => Ok(Use::At(at)),
-            Ok(LastUsed::Now(_)) => Ok(Use::Now),
+            Ok(LastUsed::Unknown) => Ok((Use::Unknown, vec![])),
+            Ok(LastUsed::Never) => Ok((Use::Never, vec![])),
+            Ok(LastUsed::At(at, by)) => Ok((Use::At(at), by.into_iter().collect())),
+            Ok(LastUsed::Now(by)) => Ok((Use::Now, by)),
             Err(fault) => Err(failure(fault, &Call::Look)),
         })
     }
@@ -227,9 +227,21 @@ impl Performing<'_> {
             .ok_or_else(|| Error::Unreadable("the secret has no active value".into()))
     }
 
+    /// The credential that manages the key, as it is at this moment.
+    fn admin(&self) -> Result<Option<Secret<String>>, Error> {
+        let Some(place) = self.plan.making.admin() else { return Ok(None) };
+        let (_, head) = self.executor.vault.head_at(place)?;
+        let gone = || Error::Unreadable(format!("`{}`, which manages it, has no active value", head.name));
+        let version = head.active().map(|active| active.version).ok_or_else(gone)?;
+        self.text_at(*place, version).map(Some)
+    }
+
     /// A value, for keyward's own use.
     fn text(&self, version: Version) -> Result<Secret<String>, Error> {
-        let place = self.row.rotation().place;
+        self.text_at(self.row.rotation().place, version)
+    }
+
+    fn text_at(&self, place: Place, version: Version) -> Result<Secret<String>, Error> {
         let (vault, actor): (_, &Actor) = (self.executor.vault, &self.executor.actor);
         let lease = vault.lease_for_rotation(actor, &place, version)?;
         let now: Timestamp = self.executor.clock.now();

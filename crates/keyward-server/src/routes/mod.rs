@@ -31,6 +31,7 @@ mod tokens;
 mod trusts;
 mod usage;
 mod values;
+mod verdicts;
 mod versions;
 mod virtual_keys;
 mod writes;
@@ -56,6 +57,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(values::router())
         .merge(offline_uses::router())
         .merge(versions::router())
+        .merge(verdicts::router())
         .merge(holdings::router())
         .merge(rotations::router())
         .merge(targets::router())

@@ -246,6 +246,10 @@ fn values(desk: &dyn Desk, told: &mut Vec<String>) {
 }
 
 fn versions(desk: &dyn Desk, told: &mut Vec<String>) {
+    // A text that is no key: nobody is asked.
+    let question = || keyward_client::KeyQuestion::default();
+    tell(told, "verify", desk.verify_key(at("development"), "TEXT".parse().unwrap(), question()));
+    tell(told, "verify nothing", desk.verify_key(at("development"), "MISSING".parse().unwrap(), question()));
     let text = || "TEXT".parse().unwrap();
     let version = |number| Version::new(number).unwrap();
     tell(told, "rollback", desk.rollback(at("development"), text(), version(1)));

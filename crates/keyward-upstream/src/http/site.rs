@@ -64,6 +64,14 @@ impl Site {
         Self::judged(base, true)
     }
 
+    /// An address that a person named, which has to be on the internet.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn public(base: &str) -> Result<Self, SiteError> {
+        Self::judged(base, false)
+    }
+
     /// The host, in lower case, without its port.
     pub fn host(&self) -> &str {
         match self.authority.rsplit_once(':') {

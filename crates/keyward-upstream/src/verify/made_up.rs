@@ -1,13 +1,9 @@
-use keyward_providers::Detector;
+use super::Form;
 use keyward_types::{Random, RandomError, Secret};
 
 /// A key that nobody has, of the same form: the beginning and what stands in every such key are
 /// kept, every other letter and digit is drawn anew among its like.
-pub(super) fn made_up(
-    value: &Secret<String>,
-    form: &Detector,
-    random: &dyn Random,
-) -> Result<Secret<String>, RandomError> {
+pub(super) fn made_up(value: &Secret<String>, form: Form, random: &dyn Random) -> Result<Secret<String>, RandomError> {
     let value = value.expose();
     let kept = kept(value, form);
     let mut chance = vec![0_u8; value.len()];
@@ -22,11 +18,35 @@ pub(super) fn made_up(
     Ok(Secret::new("a made-up key", value.char_indices().map(draw).collect()))
 }
 
-fn kept(value: &str, form: &Detector) -> Vec<std::ops::Range<usize>> {
+fn kept(value: &str, form: Form) -> Vec<std::ops::Range<usize>> {
+    let Form::Known(form) = form else { return Vec::new() };
     let beginning = form.prefixes.iter().filter(|prefix| value.starts_with(**prefix)).map(|prefix| prefix.len()).max();
-    let anchors =
-        form.anchors.iter().flat_map(|anchor| value.match_indices(anchor).map(|(at, _)| at..at + anchor.len()));
-    std::iter::once(0..beginning.unwrap_or(0)).chain(anchors).collect()
+    let literals = form.pattern.map(literals).unwrap_or_default();
+    let fixed = form.anchors.iter().copied().chain(literals.iter().map(String::as_str));
+    let inside = fixed.flat_map(|text| value.match_indices(text).map(|(at, _)| at..at + text.len()));
+    std::iter::once(0..beginning.unwrap_or(0)).chain(inside).collect()
+}
+
+/// What stands in a pattern as it is, four characters and more at a time.
+fn literals(pattern: &str) -> Vec<String> {
+    let mut runs = vec![String::new()];
+    let mut inside = None;
+    for c in pattern.chars() {
+        match (inside, c) {
+            (Some(end), c) if c == end => inside = None,
+            (Some(_), _) => {}
+            (None, '[') => inside = Some(']'),
+            (None, '{') => inside = Some('}'),
+            (None, c) if c.is_ascii_alphanumeric() => {
+                runs.last_mut().expect("there is one from the start").push(c);
+                continue;
+            }
+            _ => {}
+        }
+        runs.push(String::new());
+    }
+    runs.retain(|run| run.len() >= 4);
+    runs
 }
 
 fn is_hex(value: &str) -> bool {
@@ -51,7 +71,7 @@ mod tests {
         let form = provider("openai").unwrap().detect.iter().find(|one| one.id == "openai-project-key").unwrap();
         let value =
             Secret::new("k", format!("sk-proj-{}T3BlbkFJ{}", "aB3_".repeat(18) + "xy", "Z9-q".repeat(18) + "xy"));
-        let fake = made_up(&value, form, &Sevens).unwrap();
+        let fake = made_up(&value, Form::Known(form), &Sevens).unwrap();
         assert!(form.matches(fake.expose()) && form.matches(value.expose()));
         assert!(fake.expose().starts_with("sk-proj-") && fake.expose().contains("T3BlbkFJ"));
         assert!(!fake.expose().contains("aB3_") && !fake.expose().contains("Z9-q"));

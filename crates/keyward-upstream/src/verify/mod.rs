@@ -28,7 +28,10 @@ use request::Request;
 
 /// Parts of an account that a service's addresses have: a host of one's own, a region, a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Account(BTreeMap<String, String>);
+pub struct Account {
+    parts: BTreeMap<String, String>,
+    private: bool,
+}
 
 /// Asks services whether keys live. One is enough for a process: it keeps the pace.
 pub struct Verifier {
@@ -48,12 +51,22 @@ impl Account {
     /// With this part.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
-        self.0.insert(name.to_owned(), value.to_owned());
+        self.parts.insert(name.to_owned(), value.to_owned());
         self
     }
 
+    /// The same, whose own host may be in a private network.
+    #[must_use]
+    pub fn in_private_networks(self) -> Self {
+        Self { private: true, ..self }
+    }
+
     pub(crate) fn part(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.parts.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn may_be_private(&self) -> bool {
+        self.private
     }
 }
 
@@ -70,7 +83,7 @@ impl Verifier {
         let Some(verify) = provider.verify else {
             return unclear(format!("how {} is asked about a key is not in the catalogue", provider.name));
         };
-        let Some(form) = form(provider, value) else {
+        let Some(form) = Form::of(provider, value) else {
             return unclear(format!("this is not in a form of {}'s keys that can be asked about", provider.name));
         };
         let request = match Request::of(provider, &verify, account) {
@@ -87,18 +100,29 @@ impl Verifier {
         }
     }
 
+    /// Whether the catalogue's request of a service is one that can be sent to it, with parts made up
+    /// where the account's are needed. Nobody is asked.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, provider: &Provider) -> Result<(), String> {
+        let verify = provider.verify.ok_or("the catalogue does not have how to ask")?;
+        Request::of(provider, &verify, &Account { parts: request::parts(provider, &verify), private: false })
+            .map(|_| ())
+    }
+
     fn judged(
         &self,
         provider: &'static Provider,
         verify: &Verify,
-        form: &'static Detector,
+        form: Form,
         request: &Request,
         value: &Secret<String>,
         answer: &Answer,
     ) -> Verdict {
         let outcome = answer.outcome();
         match meaning(verify, answer) {
-            Meaning::Dead if verify.confirmed && form.confirmed => Verdict::new(Verified::Invalid, outcome),
+            Meaning::Dead if verify.confirmed && form.is_confirmed() => Verdict::new(Verified::Invalid, outcome),
             Meaning::Dead => {
                 let why = format!("{outcome}; what that means has not been confirmed by the service's documents");
                 Verdict::new(Verified::Indeterminate, why)
@@ -121,11 +145,11 @@ impl Verifier {
         &self,
         provider: &'static Provider,
         verify: &Verify,
-        form: &'static Detector,
+        form: Form,
         request: &Request,
         value: &Secret<String>,
     ) -> Result<bool, String> {
-        let place = (request.place(), form.id);
+        let place = (request.place(), form.id());
         if let Some(refused) = self.lock().controls.get(&place) {
             return Ok(*refused);
         }
@@ -149,12 +173,68 @@ impl Verifier {
     }
 }
 
-/// The form of the service's keys that a value has, if one that the service may be asked about.
-fn form(provider: &'static Provider, value: &Secret<String>) -> Option<&'static Detector> {
-    let value = value.expose();
-    let asked = |one: &&Detector| one.asked && matches!(one.kind, Kind::ApiKey | Kind::BearerToken);
-    let form = provider.detect.iter().find(|one| one.matches(value) && one.checksum_fits(value) != Some(false))?;
-    Some(form).filter(asked)
+/// Asks about a value that is known to be the service's, out of turn and without a control: for
+/// rotations, which ask about what they minted and retired themselves.
+///
+/// # Errors
+/// [`Fault`], where nobody answered.
+pub(crate) fn probe(
+    http: &Http,
+    provider: &Provider,
+    value: &Secret<String>,
+    account: &Account,
+) -> Result<Verdict, Fault> {
+    let unclear = |why| Ok(Verdict::new(Verified::Indeterminate, why));
+    let Some(verify) = provider.verify else { return unclear("the catalogue does not have how to ask".to_owned()) };
+    let request = match Request::of(provider, &verify, account) {
+        Ok(request) => request,
+        Err(why) => return unclear(why),
+    };
+    let answer = request.send(http, value)?;
+    let verified = match meaning(&verify, &answer) {
+        Meaning::Alive => Verified::Valid,
+        Meaning::Insufficient => Verified::ValidInsufficient,
+        Meaning::Blocked => Verified::Blocked,
+        Meaning::Dead if verify.confirmed => Verified::Invalid,
+        Meaning::Dead | Meaning::Nothing => Verified::Indeterminate,
+    };
+    Ok(Verdict::new(verified, answer.outcome()))
+}
+
+/// The form that a value has.
+#[derive(Clone, Copy)]
+enum Form {
+    /// One of the service's.
+    Known(&'static Detector),
+    /// None is known of the service: that it is its key is a person's word.
+    Untold,
+}
+
+impl Form {
+    /// The form of the service's keys that a value has, if one that the service may be asked about.
+    fn of(provider: &'static Provider, value: &Secret<String>) -> Option<Self> {
+        if provider.detect.is_empty() {
+            return Some(Self::Untold);
+        }
+        let value = value.expose();
+        let asked = |one: &&Detector| one.asked && matches!(one.kind, Kind::ApiKey | Kind::BearerToken);
+        let form = provider.detect.iter().find(|one| one.matches(value) && one.checksum_fits(value) != Some(false))?;
+        Some(form).filter(asked).map(Self::Known)
+    }
+
+    fn id(self) -> &'static str {
+        match self {
+            Self::Known(form) => form.id,
+            Self::Untold => "",
+        }
+    }
+
+    fn is_confirmed(self) -> bool {
+        match self {
+            Self::Known(form) => form.confirmed,
+            Self::Untold => true,
+        }
+    }
 }
 
 /// What an answer means, by what the catalogue has of the service.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use data_encoding::BASE64;
 use keyward_providers::{Basic, Provider, SendPlace, Verify};
 use keyward_types::Secret;
@@ -34,7 +36,8 @@ impl Request {
         // A host that is a part of the account as a whole is one's own; a part of it stays the service's.
         let own = host.trim_end_matches(|c: char| c.is_ascii_digit() || c == ':');
         let site = match own.starts_with('{') && own.ends_with('}') {
-            true => Site::named(&base),
+            true if account.may_be_private() => Site::named(&base),
+            true => Site::public(&base),
             false => Site::of(provider, &base),
         };
         let user = match send.place {
@@ -98,6 +101,18 @@ impl Request {
     }
 }
 
+/// The parts that a request needs of an account, and a user, with something in each.
+pub(super) fn parts(provider: &Provider, verify: &Verify) -> BTreeMap<String, String> {
+    let (host, _) = verify.request.trim_start_matches("GET https://").split_once('/').unwrap_or_default();
+    let names = verify.request.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
+    let part = |name: &str| match host.ends_with(&format!(".{{{name}}}")) {
+        // Which of its domains.
+        true => provider.hosts.first().copied().unwrap_or_default().to_owned(),
+        false => "example".to_owned(),
+    };
+    names.chain(["user"]).map(|name| (name.to_owned(), part(name))).collect()
+}
+
 /// Puts the account's parts in the places of `{name}`.
 fn filled(text: &str, account: &Account, check: fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::new();
@@ -122,5 +137,5 @@ fn as_host(value: &str) -> Option<String> {
 }
 
 fn as_segment(value: &str) -> Option<String> {
-    (!value.is_empty()).then(|| escape(value))
+    (!matches!(value, "" | "." | "..")).then(|| escape(value))
 }

@@ -4,7 +4,7 @@ use super::model::Needs::{
     self, Environment, Foreign, ForeignKey, ForeignSight, ForeignToken, Guest, Nothing, Own, OwnKey, Ownership,
     Project, ProjectAt, Recognition, Session, Sight, Stranger, Vault, Work,
 };
-use super::model::Op::{Administer, List, Read, Write};
+use super::model::Op::{Administer, List, Read, Use, Write};
 
 /// A route and what it needs.
 pub(super) struct Route {
@@ -45,6 +45,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/projects/{project}/environments/{environment}/holdings/{name}", Environment(List)),
     get("/projects/{project}/environments/{environment}/values", Environment(Read)),
     get("/projects/{project}/environments/{environment}/values/{name}", Environment(Read)),
+    route("POST", "/projects/{project}/environments/{environment}/verify/{name}", Environment(Use), "{}"),
     get("/match/bundle", Recognition),
     route("POST", "/match/candidates", Recognition, r#"{"candidates":[{"value":"some value"}]}"#),
     route(
