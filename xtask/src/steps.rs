@@ -57,7 +57,9 @@ pub(crate) const ALL: &[Step] = &[
             tools::DBUS,
             tools::KEYRING,
             tools::CHROMIUM,
+            tools::REDIS,
             Tool::Postgres,
+            Tool::Moto,
             Tool::OidcProvider,
             Tool::ScanTests,
         ],
@@ -115,6 +117,7 @@ fn tests(context: &Context<'_>) -> Result<String> {
     command.env("KEYWARD_TEST_TOOLS", "required").env("KEYWARD_SEED", context.seed.to_string());
     Tool::ScanTests.offer_to(&mut command, context.workspace)?;
     Tool::OidcProvider.offer_to(&mut command, context.workspace)?;
+    Tool::Moto.offer_to(&mut command, context.workspace)?;
     for campaign in campaigns::ALL {
         command.envs(campaign.variables(Size::Small).iter().copied());
     }

