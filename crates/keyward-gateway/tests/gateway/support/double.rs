@@ -45,6 +45,8 @@ impl Received {
 pub(crate) struct Reply {
     pub(crate) pieces: Vec<(Duration, Vec<u8>)>,
     pub(crate) close: bool,
+    /// Counts the pieces that were written.
+    pub(crate) written: Option<Arc<AtomicUsize>>,
 }
 
 impl Reply {
@@ -118,6 +120,9 @@ fn serve(mut stream: TcpStream, state: &State, answer: &dyn Fn(&Received) -> Rep
             std::thread::sleep(*pause);
             if stream.write_all(piece).is_err() {
                 return;
+            }
+            if let Some(written) = &reply.written {
+                written.fetch_add(1, Ordering::AcqRel);
             }
         }
         if reply.close {
