@@ -123,6 +123,17 @@ pub(crate) const ALL: &[Campaign] = &[
         full: &[("KEYWARD_SECRETS", "500"), ("KEYWARD_CLEAN_MB", "1000")],
     },
     Campaign {
+        name: "gateway-marker",
+        title: "The gateway gives the real key to the upstream and to nobody else",
+        package: "keyward-gateway",
+        test: "gateway_marker",
+        features: &[],
+        tools: &[],
+        timed: false,
+        small: &[("KEYWARD_EXCHANGES", "4000")],
+        full: &[("KEYWARD_EXCHANGES", "1000000")],
+    },
+    Campaign {
         name: "metering",
         title: "The gateway's counts are the upstream's own",
         package: "keyward-gateway",

@@ -115,7 +115,7 @@ pub(crate) fn reply_to(kind: Kind, request: &Received) -> Reply {
     let id = asked["id"].as_str().unwrap().parse().unwrap();
     let (pause, length) = (asked["pause"].as_u64().unwrap(), asked["length"].as_u64().unwrap());
     let Some(mut made) = Made::new(kind, stream, id, length) else { return reply("HTTP/1.1 500 No\r\n\r\n").closing() };
-    if kind == Kind::Chat && stream && body["stream_options"]["include_usage"] != true {
+    if matches!(kind, Kind::Chat | Kind::Completions) && stream && body["stream_options"]["include_usage"] != true {
         made.pieces.retain(|piece| !piece.contains("\"choices\":[]"));
     }
     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {}\r\nTransfer-Encoding: chunked\r\n", made.sort);
