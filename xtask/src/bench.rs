@@ -5,6 +5,7 @@
 //! `bench-table-begin` and `bench-table-end`, or all of it where it has no such
 //! lines.
 
+mod gateway;
 mod inputs;
 mod scan;
 mod usage;
@@ -41,6 +42,7 @@ const ALL: &[Benchmark] = &[
     Benchmark { name: "server", how: How::Crate("keyward-server", "load") },
     Benchmark { name: "audit", how: How::Crate("keyward-audit", "audit") },
     Benchmark { name: "scan", how: How::Job(scan::table) },
+    Benchmark { name: "gateway", how: How::Job(gateway::table) },
 ];
 
 const PAGE: &str = "BENCHMARKS.md";

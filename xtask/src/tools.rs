@@ -4,6 +4,7 @@
 //! else goes into `.cache/keyward-dev/` in the root, which git ignores and which
 //! may be deleted at any time. What is there already is used as it is.
 
+pub(crate) mod gateways;
 pub(crate) mod scanners;
 
 use std::ffi::OsString;
