@@ -6,6 +6,7 @@
 //! lines.
 
 mod command;
+mod gateway;
 mod inputs;
 mod scan;
 mod usage;
@@ -42,6 +43,7 @@ const ALL: &[Benchmark] = &[
     Benchmark { name: "server", how: How::Crate("keyward-server", "load") },
     Benchmark { name: "audit", how: How::Crate("keyward-audit", "audit") },
     Benchmark { name: "scan", how: How::Job(scan::table) },
+    Benchmark { name: "gateway", how: How::Job(gateway::table) },
 ];
 
 const PAGE: &str = "BENCHMARKS.md";
