@@ -357,7 +357,7 @@ impl<'a> Stage<'a> {
     }
 
     fn chosen(&self) -> Option<Chosen> {
-        let chosen = self.with(|ctx| self.rotator.choose(ctx)).expect("a value can be chosen");
+        let chosen = self.with(|ctx| self.rotator.choose(ctx, &tag(1))).expect("a value can be chosen");
         assert_eq!(chosen.is_some(), self.rotator.minting() == Minting::Chosen);
         chosen
     }

@@ -25,6 +25,13 @@ pub trait Rotator: Send + Sync {
     /// Whether [`Rotator::suspend`] and [`Rotator::resume`] are there.
     fn is_reversible(&self) -> bool;
 
+    /// Whether there is anybody to be asked: of what is made and used here alone nobody says whether
+    /// it works, [`Rotator::probe`] is [`Verified::Indeterminate`], and the old value ends with its
+    /// deployments.
+    fn has_provider(&self) -> bool {
+        true
+    }
+
     /// Every call that a rotation makes, in order, without values: what `--dry-run` prints.
     fn plan(&self) -> Vec<Call>;
 
@@ -39,7 +46,7 @@ pub trait Rotator: Send + Sync {
     ///
     /// # Errors
     /// When `ctx.current` is nothing that a successor can be made of, or there is no randomness.
-    fn choose(&self, _ctx: &Ctx<'_>) -> Result<Option<Chosen>, Fault> {
+    fn choose(&self, _ctx: &Ctx<'_>, _tag: &Tag) -> Result<Option<Chosen>, Fault> {
         Ok(None)
     }
 

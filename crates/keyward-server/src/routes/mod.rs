@@ -21,10 +21,12 @@ mod policies;
 mod projects;
 mod reviews;
 mod roles;
+mod rotations;
 pub(crate) mod seal;
 mod search;
 mod secrets;
 mod status;
+mod targets;
 mod tokens;
 mod trusts;
 mod usage;
@@ -57,6 +59,8 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(versions::router())
         .merge(verdicts::router())
         .merge(holdings::router())
+        .merge(rotations::router())
+        .merge(targets::router())
         .merge(search::router())
         .merge(matching::router())
         .merge(findings::router())

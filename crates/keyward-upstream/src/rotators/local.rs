@@ -23,8 +23,6 @@ pub struct SigningKeys {
 /// version is still read; cookies are not: they are signed with the first one alone.
 pub struct BetterAuth;
 
-/// What is nobody else's has no other name.
-const HERE: &str = "here";
 /// Longest keyring that is handed on.
 const MOST_KEYS: usize = 8;
 
@@ -49,6 +47,10 @@ macro_rules! here {
             Minting::Chosen
         }
 
+        fn has_provider(&self) -> bool {
+            false
+        }
+
         fn is_reversible(&self) -> bool {
             false
         }
@@ -63,11 +65,11 @@ macro_rules! here {
         }
 
         fn probe(&self, _: &Ctx<'_>, _: &Secret<String>) -> Result<Verdict, Fault> {
-            Ok(Verdict::new(Verified::NotChecked, "made here: there is nobody to ask"))
+            Ok(Verdict::new(Verified::Indeterminate, "made here: there is nobody to ask"))
         }
 
         fn identify(&self, _: &Ctx<'_>, _: &Secret<String>) -> Result<Option<KeyId>, Fault> {
-            Ok(Some(KeyId::new(HERE)))
+            Ok(None)
         }
 
         fn last_used(&self, _: &Ctx<'_>, _: &KeyId) -> Result<LastUsed, Fault> {
@@ -85,9 +87,9 @@ impl Rotator for Local {
         RotationClass::InPlace
     }
 
-    fn choose(&self, ctx: &Ctx<'_>) -> Result<Option<Chosen>, Fault> {
+    fn choose(&self, ctx: &Ctx<'_>, tag: &Tag) -> Result<Option<Chosen>, Fault> {
         let value = drawn(ctx, self.profile, self.bits)?;
-        Ok(Some(Chosen { value, id: KeyId::new(HERE) }))
+        Ok(Some(Chosen { value, id: KeyId::new(tag.as_str()) }))
     }
 
     fn plan(&self) -> Vec<Call> {
@@ -96,7 +98,7 @@ impl Rotator for Local {
 
     fn preflight(&self, _: &Ctx<'_>) -> Result<Preflight, Fault> {
         let warning = "the old value ends where the new one is deployed: what it signed or opened is no longer taken";
-        Ok(Preflight { current: Some(KeyId::new(HERE)), slots: None, warnings: vec![warning.into()] })
+        Ok(Preflight { current: None, slots: None, warnings: vec![warning.into()] })
     }
 
     here!();
@@ -107,12 +109,12 @@ impl Rotator for SigningKeys {
         RotationClass::Keyring
     }
 
-    fn choose(&self, ctx: &Ctx<'_>) -> Result<Option<Chosen>, Fault> {
+    fn choose(&self, ctx: &Ctx<'_>, tag: &Tag) -> Result<Option<Chosen>, Fault> {
         let new = drawn(ctx, Profile::SigningKey, None)?;
         let old = api::current(ctx)?.expose().split(self.separator).map(str::trim).filter(|key| !key.is_empty());
         let all: Vec<&str> = std::iter::once(new.expose().as_str()).chain(old).take(MOST_KEYS).collect();
         let value = Secret::new("a keyring", all.join(&self.separator.to_string()));
-        Ok(Some(Chosen { value, id: KeyId::new(HERE) }))
+        Ok(Some(Chosen { value, id: KeyId::new(tag.as_str()) }))
     }
 
     fn without_predecessors(&self, value: &Secret<String>) -> Result<Option<Secret<String>>, Fault> {
@@ -130,7 +132,7 @@ impl Rotator for SigningKeys {
 
     fn preflight(&self, ctx: &Ctx<'_>) -> Result<Preflight, Fault> {
         api::current(ctx)?;
-        Ok(Preflight { current: Some(KeyId::new(HERE)), ..Preflight::default() })
+        Ok(Preflight::default())
     }
 
     here!();
@@ -141,7 +143,7 @@ impl Rotator for BetterAuth {
         RotationClass::Keyring
     }
 
-    fn choose(&self, ctx: &Ctx<'_>) -> Result<Option<Chosen>, Fault> {
+    fn choose(&self, ctx: &Ctx<'_>, tag: &Tag) -> Result<Option<Chosen>, Fault> {
         let ring = ring(api::current(ctx)?)?;
         let next = ring.iter().map(|(version, _)| *version).max().unwrap_or(0);
         let next = next.checked_add(1).ok_or_else(|| Fault::refused(Refusal::Input, "no version is left"))?;
@@ -149,7 +151,7 @@ impl Rotator for BetterAuth {
         let old = ring.iter().take(MOST_KEYS - 1).map(|(version, secret)| format!("{version}:{}", secret.expose()));
         let all: Vec<String> = std::iter::once(format!("{next}:{}", new.expose())).chain(old).collect();
         let value = Secret::new("versioned secrets", all.join(","));
-        Ok(Some(Chosen { value, id: KeyId::new(HERE) }))
+        Ok(Some(Chosen { value, id: KeyId::new(tag.as_str()) }))
     }
 
     fn without_predecessors(&self, value: &Secret<String>) -> Result<Option<Secret<String>>, Fault> {
@@ -181,7 +183,7 @@ impl Rotator for BetterAuth {
                     .to_owned(),
             );
         }
-        Ok(Preflight { current: Some(KeyId::new(HERE)), slots: None, warnings })
+        Ok(Preflight { current: None, slots: None, warnings })
     }
 
     here!();
@@ -235,7 +237,7 @@ mod tests {
     fn chosen(rotator: &dyn Rotator, current: &str) -> Result<String, Fault> {
         let current = Secret::new("current", current.to_owned());
         let ctx = Ctx { admin: None, current: Some(&current), replaces: None, clock: &Fixed, random: &Fixed };
-        let chosen = rotator.choose(&ctx)?;
+        let chosen = rotator.choose(&ctx, &"kw-1".parse().unwrap())?;
         Ok(chosen.expect("these choose").value.expose().clone())
     }
 

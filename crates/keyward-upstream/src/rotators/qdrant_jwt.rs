@@ -116,7 +116,7 @@ impl Rotator for QdrantJwt {
         ))
     }
 
-    fn choose(&self, ctx: &Ctx<'_>) -> Result<Option<Chosen>, Fault> {
+    fn choose(&self, ctx: &Ctx<'_>, _: &Tag) -> Result<Option<Chosen>, Fault> {
         let id = drawn(ctx, Profile::Hex, Some(128))?;
         let id = KeyId::new(id.expose().as_str());
         let mut claims = json!({

@@ -97,8 +97,9 @@ fn who_still_uses_the_old_user_is_seen_and_ended_with_it() {
         matches!(rotator.last_used(&ctx, &old).unwrap(), LastUsed::Now(from) if from[0].starts_with("127.0.0.1:") || from[0].starts_with("localhost"))
     });
     assert!(seen);
-    let chosen = rotator.choose(&ctx).unwrap().unwrap();
-    rotator.mint(&ctx, &"kw-maria".parse().unwrap(), Some(&chosen)).unwrap();
+    let tag = "kw-maria".parse().unwrap();
+    let chosen = rotator.choose(&ctx, &tag).unwrap().unwrap();
+    rotator.mint(&ctx, &tag, Some(&chosen)).unwrap();
     rotator.retire(&ctx, &old).unwrap();
     let said = String::from_utf8(sleeping.wait_with_output().unwrap().stderr).unwrap();
     assert!(said.contains("ERROR"), "{said}");

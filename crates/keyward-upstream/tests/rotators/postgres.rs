@@ -121,7 +121,7 @@ fn who_still_uses_the_old_role_is_named_and_ended_with_it() {
         }
     });
     assert_eq!(named.unwrap(), ["billing-cron at 127.0.0.1"]);
-    let chosen = roles.with(|ctx| rotator.choose(ctx)).unwrap().unwrap();
+    let chosen = roles.with(|ctx| rotator.choose(ctx, &tag)).unwrap().unwrap();
     roles.with(|ctx| rotator.mint(ctx, &tag, Some(&chosen))).unwrap();
     roles.with(|ctx| rotator.retire(ctx, &id)).unwrap();
     let said = String::from_utf8(sleeping.wait_with_output().unwrap().stdout).unwrap();
@@ -138,7 +138,7 @@ fn a_role_that_should_be_idle_and_is_not_is_left_alone() {
     let mut command = std::process::Command::new("psql");
     let mut psql = command.args(["-X", "-c", "SELECT pg_sleep(30)", &other]).spawn().unwrap();
     let (rotator, tag) = (roles.rotator(), "kw-busy".parse().unwrap());
-    let chosen = roles.with(|ctx| rotator.choose(ctx)).unwrap().unwrap();
+    let chosen = roles.with(|ctx| rotator.choose(ctx, &tag)).unwrap().unwrap();
     let named = (0..100).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(100));
         roles.with(|ctx| rotator.preflight(ctx)).unwrap().warnings.concat().contains("forgotten at 127.0.0.1")
@@ -154,7 +154,7 @@ fn a_role_that_should_be_idle_and_is_not_is_left_alone() {
 fn the_password_reaches_neither_the_log_nor_the_activity() {
     let roles = roles();
     let (rotator, tag) = (roles.rotator(), "kw-unseen".parse().unwrap());
-    let chosen = roles.with(|ctx| rotator.choose(ctx)).unwrap().unwrap();
+    let chosen = roles.with(|ctx| rotator.choose(ctx, &tag)).unwrap().unwrap();
     roles.with(|ctx| rotator.mint(ctx, &tag, Some(&chosen))).unwrap();
     let text = chosen.value.expose();
     let password = text.split_once("://").unwrap().1.split_once('@').unwrap().0.split_once(':').unwrap().1;
@@ -179,7 +179,7 @@ fn what_is_missing_is_told_with_what_to_do() {
     let (poor, current) = (secret(&poor), roles.current());
     let ctx = Ctx { admin: Some(&poor), current: Some(&current), replaces: None, clock: &Now, random: &Chance };
     assert!(matches!(roles.rotator().preflight(&ctx), Err(Fault::Refused(Refusal::Permission, _))));
-    let chosen = roles.rotator().choose(&ctx).unwrap();
+    let chosen = roles.rotator().choose(&ctx, &"kw-poor".parse().unwrap()).unwrap();
     let refused = roles.rotator().mint(&ctx, &"kw-poor".parse().unwrap(), chosen.as_ref());
     assert!(matches!(refused, Err(Fault::Refused(Refusal::Permission, _))), "{refused:?}");
 }

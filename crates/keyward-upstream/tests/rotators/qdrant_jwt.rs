@@ -62,7 +62,7 @@ fn a_token_says_what_it_may_in_every_case() {
     let node = fresh();
     let (admin, current) = (node.admin(), node.current());
     let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: None, clock: &Now, random: &Chance };
-    let chosen = rotator(&node).choose(&ctx).unwrap().unwrap();
+    let chosen = rotator(&node).choose(&ctx, &"kw-access".parse().unwrap()).unwrap().unwrap();
     let claims = chosen.value.expose().split('.').nth(1).unwrap().to_owned();
     let claims = String::from_utf8(data_encoding::BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap()).unwrap();
     assert!(claims.contains(r#""access":[{"collection":"products","access":"r"}]"#), "{claims}");

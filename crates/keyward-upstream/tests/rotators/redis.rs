@@ -59,7 +59,7 @@ fn the_server_is_sent_hashes_and_keeps_them() {
     let (admin, current) = (world.admin(), world.current());
     let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: None, clock: &Now, random: &Chance };
     let tag = "kw-hash".parse().unwrap();
-    let chosen = RedisAcl.choose(&ctx).unwrap().unwrap();
+    let chosen = RedisAcl.choose(&ctx, &tag).unwrap().unwrap();
     assert!(chosen.value.expose().ends_with(&format!("@127.0.0.1:{}/0", world.redis.port())));
     RedisAcl.mint(&ctx, &tag, Some(&chosen)).unwrap();
     assert!(world.redis.users().contains(&format!("#{}", chosen.id)), "it outlives a start");

@@ -88,6 +88,32 @@ pub(super) const ROUTES: &[Route] = &[
         Environment(Write),
         r#"{"version":1}"#,
     ),
+    route(
+        "POST",
+        "/projects/{project}/environments/{environment}/rotations/{name}",
+        Environment(Write),
+        r#"{"generate":"password"}"#,
+    ),
+    get("/projects/{project}/environments/{environment}/rotations", Environment(List)),
+    get("/projects/{project}/environments/{environment}/rotations/{name}", Environment(List)),
+    Route {
+        query: "?generate=password",
+        ..get("/projects/{project}/environments/{environment}/rotation-previews/{name}", Environment(List))
+    },
+    route(
+        "POST",
+        "/projects/{project}/environments/{environment}/rotation-decisions/{name}",
+        Environment(Write),
+        r#"{"decision":"resume"}"#,
+    ),
+    get("/projects/{project}/environments/{environment}/targets", Environment(List)),
+    Route {
+        query: "?target=web",
+        ..route("DELETE", "/projects/{project}/environments/{environment}/targets/{name}", Environment(Write), "")
+    },
+    // Values are compared where there are targets, and who may not read them is refused then.
+    get("/projects/{project}/environments/{environment}/target-drift", Environment(List)),
+    get("/projects/{project}/environments/{environment}/calendar", Environment(List)),
     route("DELETE", "/projects/{project}/environments/{environment}/secrets/{name}", Environment(Write), ""),
     route("POST", "/projects/{project}/environments/{environment}/undelete/{name}", Environment(Write), ""),
     route(

@@ -145,7 +145,7 @@ impl Rotator for TwoRoles {
         Ok(Preflight { current: Some(KeyId::new(old)), slots: Some(Slots { used: 1, of: 2 }), warnings })
     }
 
-    fn choose(&self, ctx: &Ctx<'_>) -> Result<Option<Chosen>, Fault> {
+    fn choose(&self, ctx: &Ctx<'_>, _: &Tag) -> Result<Option<Chosen>, Fault> {
         let current = self.current(ctx)?;
         let idle = self.other(current.user())?;
         let password = drawn(ctx, Profile::Password, None)?;

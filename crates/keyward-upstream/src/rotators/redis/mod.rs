@@ -103,7 +103,7 @@ impl Rotator for RedisAcl {
         Ok(Preflight { current: known.then_some(own), slots: None, warnings })
     }
 
-    fn choose(&self, ctx: &Ctx<'_>) -> Result<Option<Chosen>, Fault> {
+    fn choose(&self, ctx: &Ctx<'_>, _: &Tag) -> Result<Option<Chosen>, Fault> {
         let current = current(ctx)?;
         let password = drawn(ctx, Profile::Password, None)?;
         let value = current.with(&password);
