@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::kit::{Served, in_development};
 
 /// One service for all tests of this process, and its key.
-fn service() -> &'static (Double<OpenAi>, String) {
+pub(crate) fn service() -> &'static (Double<OpenAi>, String) {
     static SERVICE: OnceLock<(Double<OpenAi>, String)> = OnceLock::new();
     SERVICE.get_or_init(|| {
         let (service, _, key) = OpenAi::new();

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use keyward_testing::doubles::{self, Double, Service, Trouble};
-use keyward_testing::rotators::{Step, World, rotator_conformance};
+use keyward_testing::rotators::{Chance, Now, Step, World, rotator_conformance};
 use keyward_types::Secret;
 use keyward_upstream::rotators::{Anthropic, ApiKeys, GitHub, Iam, Neon, OpenAi, Qdrant};
-use keyward_upstream::{Http, KeyId, Tag};
+use keyward_upstream::{Ctx, Fault, Http, KeyId, Rotator, Tag};
 
 /// A double, what is needed of it, and how it is seen.
 struct Told<S> {
@@ -109,6 +109,17 @@ fn openai_keys_of_a_service_account() {
     // The specification's word against the SDK's; and a list that lags behind.
     assert_eq!(rotator_conformance(rotator, || openai(|service| service.refuses_deletion = true)).len(), MINTING);
     assert_eq!(rotator_conformance(rotator, || openai(|service| service.lag = 3)).len(), MINTING);
+}
+
+#[test]
+fn what_was_never_sent_is_told_from_what_is_not_known() {
+    let current = secret("a value");
+    for place in ["http://127.0.0.1:9", "https://no-such-host.invalid"] {
+        let http = Http::with_hosts(format!("api.openai.com={place}").parse().unwrap());
+        let ctx = Ctx { admin: Some(&current), current: Some(&current), replaces: None, clock: &Now, random: &Chance };
+        let minted = OpenAi::new(http, "proj_1", "svc_acct_1").mint(&ctx, &"kw-1".parse().unwrap(), None);
+        assert!(matches!(minted, Err(Fault::Unreachable(_))), "{place}: {minted:?}");
+    }
 }
 
 #[test]
