@@ -50,7 +50,7 @@ impl<S: Service> World for Told<S> {
 
     fn wrong_admin(&self) -> Option<Secret<String>> {
         self.admin.as_ref().map(|admin| match admin.contains(':') {
-            true => secret("AKIANOBODYHASTHISONE:nobody-has-this-one"),
+            true => secret(&format!("{}{}:nobody-has-this-one", "AKIA", "NOBODYHASTHISONE")),
             false => secret("nobody-has-this-one"),
         })
     }
