@@ -177,7 +177,11 @@ struct Judged {
 
 impl Resolver for Judged {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.names.resolve(uri, config, timeout)?;
+        // Whatever the system says of a name that it cannot look up: nothing was sent.
+        let found = self.names.resolve(uri, config, timeout).map_err(|error| match error {
+            ureq::Error::Io(_) => ureq::Error::HostNotFound,
+            error => error,
+        })?;
         let plain = uri.scheme_str() != Some("https");
         let mut kept = self.empty();
         for address in reachable(&found, self.allow_private, plain).map_err(io::Error::other)? {

