@@ -115,7 +115,7 @@ fn secret(name: &str, value: &[u8], edit: EditInfo) -> NewSecret {
 fn rotations(desk: &dyn Desk, told: &mut Vec<String>) {
     let name = || "OF_OUR_OWN".parse().unwrap();
     let missing = || "NOT_THERE".parse().unwrap();
-    let (made, generated) = (RotateAsk::default, || RotateAsk { generate: Some("password".into()), emergency: false });
+    let (made, generated) = (RotateAsk::default, || RotateAsk { generate: Some("password".into()), ..RotateAsk::default() });
     let edit = EditInfo { kind: Some(Kind::Password), ..EditInfo::default() };
     tell(
         told,
