@@ -5,6 +5,8 @@
 //! `bench-table-begin` and `bench-table-end`, or all of it where it has no such
 //! lines.
 
+mod command;
+mod gateway;
 mod inputs;
 mod scan;
 mod usage;
@@ -35,12 +37,13 @@ enum How {
 /// Every benchmark there is.
 const ALL: &[Benchmark] = &[
     Benchmark { name: "commit", how: How::Crate("keyward-store-sqlite", "commit") },
-    Benchmark { name: "command", how: How::Crate("keyward", "command") },
+    Benchmark { name: "command", how: How::Job(command::table) },
     Benchmark { name: "mask", how: How::Crate("keyward-exec", "mask") },
     Benchmark { name: "recognise", how: How::Crate("keyward-testing", "recognise") },
     Benchmark { name: "server", how: How::Crate("keyward-server", "load") },
     Benchmark { name: "audit", how: How::Crate("keyward-audit", "audit") },
     Benchmark { name: "scan", how: How::Job(scan::table) },
+    Benchmark { name: "gateway", how: How::Job(gateway::table) },
 ];
 
 const PAGE: &str = "BENCHMARKS.md";

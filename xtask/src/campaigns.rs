@@ -133,6 +133,28 @@ pub(crate) const ALL: &[Campaign] = &[
         small: &[("KEYWARD_SECRETS", "40"), ("KEYWARD_CLEAN_MB", "20")],
         full: &[("KEYWARD_SECRETS", "500"), ("KEYWARD_CLEAN_MB", "1000")],
     },
+    Campaign {
+        name: "gateway-marker",
+        title: "The gateway gives the real key to the upstream and to nobody else",
+        package: "keyward-gateway",
+        test: "gateway_marker",
+        features: &[],
+        tools: &[],
+        timed: false,
+        small: &[("KEYWARD_EXCHANGES", "4000")],
+        full: &[("KEYWARD_EXCHANGES", "1000000")],
+    },
+    Campaign {
+        name: "metering",
+        title: "The gateway's counts are the upstream's own",
+        package: "keyward-gateway",
+        test: "metering",
+        features: &[],
+        tools: &[],
+        timed: false,
+        small: &[("KEYWARD_ANSWERS", "400"), ("KEYWARD_HANG_UPS", "60")],
+        full: &[("KEYWARD_ANSWERS", "20000"), ("KEYWARD_HANG_UPS", "1500")],
+    },
 ];
 
 /// How much of a campaign is run.

@@ -62,6 +62,8 @@ pub(crate) const ALL: &[Step] = &[
             Tool::Moto,
             Tool::OidcProvider,
             Tool::ScanTests,
+            Tool::PythonSdks,
+            Tool::NodeSdks,
         ],
         run: tests,
     },
@@ -116,8 +118,9 @@ fn tests(context: &Context<'_>) -> Result<String> {
     // A test that lacks a program which we have just installed fails instead of passing by.
     command.env("KEYWARD_TEST_TOOLS", "required").env("KEYWARD_SEED", context.seed.to_string());
     Tool::ScanTests.offer_to(&mut command, context.workspace)?;
-    Tool::OidcProvider.offer_to(&mut command, context.workspace)?;
-    Tool::Moto.offer_to(&mut command, context.workspace)?;
+    for tool in [Tool::OidcProvider, Tool::Moto, Tool::PythonSdks, Tool::NodeSdks] {
+        tool.offer_to(&mut command, context.workspace)?;
+    }
     for campaign in campaigns::ALL {
         command.envs(campaign.variables(Size::Small).iter().copied());
     }

@@ -4,6 +4,7 @@
 //! else goes into `.cache/keyward-dev/` in the root, which git ignores and which
 //! may be deleted at any time. What is there already is used as it is.
 
+pub(crate) mod gateways;
 pub(crate) mod scanners;
 
 use std::ffi::OsString;
@@ -37,6 +38,10 @@ pub(crate) enum Tool {
     Schemathesis,
     /// AWS's services, which look at signatures.
     Moto,
+    /// A Python with the official SDKs that the gateway is called with.
+    PythonSdks,
+    /// The official SDKs of npm.
+    NodeSdks,
 }
 
 /// A program and the Debian package that carries it.
@@ -70,6 +75,7 @@ const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const MOTO: &str = "moto[server]==5.2.5";
 const OIDC_PROVIDER: &str = "crates/keyward-server/tests/oidc-provider";
 const PEERS: &str = "crates/keyward-dotenv/tests/peers";
+const SDKS: &str = "crates/keyward/tests/sdks";
 
 const fn program(name: &'static str, package: &'static str) -> Tool {
     Tool::Program(Program { name, package })
@@ -87,6 +93,8 @@ impl Tool {
             Self::ScanTests => "scan tests",
             Self::Schemathesis => "schemathesis",
             Self::Moto => "moto",
+            Self::PythonSdks => "python sdks",
+            Self::NodeSdks => "node sdks",
         }
     }
 
@@ -96,12 +104,14 @@ impl Tool {
             Self::Program(program) => ensure_programs(&[program]),
             Self::Postgres => ensure_postgres(),
             Self::CargoDeny => ensure_cargo_deny(workspace),
-            Self::PythonPeers => ensure_python_peers(workspace),
+            Self::PythonPeers => ensure_python_packages(workspace, PEERS, &workspace.cache().join("python")),
             Self::NodePeers => ensure_node_packages(workspace, PEERS, &peers_node_dir(workspace)),
             Self::OidcProvider => ensure_node_packages(workspace, OIDC_PROVIDER, &oidc_provider_dir(workspace)),
             Self::ScanTests => scanners::ensure_for_tests(workspace),
             Self::Schemathesis => ensure_wheel(workspace, SCHEMATHESIS, "api"),
             Self::Moto => ensure_wheel(workspace, MOTO, "moto"),
+            Self::PythonSdks => ensure_python_packages(workspace, SDKS, &sdks_python_dir(workspace)),
+            Self::NodeSdks => ensure_node_packages(workspace, SDKS, &sdks_node_dir(workspace)),
         }
     }
 }
@@ -112,17 +122,21 @@ impl Tool {
         match self {
             Self::Program(_) | Self::Postgres | Self::CargoDeny | Self::Schemathesis => {}
             Self::PythonPeers => {
-                command.env("KEYWARD_PEERS_PYTHON", workspace.cache().join("python/bin/python"));
+                command.env("KEYWARD_PEERS_PYTHON", python_of_peers(workspace));
             }
             Self::NodePeers => {
                 command.env("KEYWARD_PEERS_NODE_DIR", peers_node_dir(workspace)).env("PATH", peers_path(workspace)?);
             }
             Self::OidcProvider => {
                 command.env("KEYWARD_OIDC_PROVIDER", oidc_provider_dir(workspace));
-                let node = own_node(workspace)?.join("bin/node");
-                if node.is_file() {
-                    command.env("KEYWARD_NODE", node);
-                }
+                offer_node(command, workspace)?;
+            }
+            Self::PythonSdks => {
+                command.env("KEYWARD_SDKS_PYTHON", sdks_python_dir(workspace).join("bin/python"));
+            }
+            Self::NodeSdks => {
+                command.env("KEYWARD_SDKS_NODE_DIR", sdks_node_dir(workspace).join("node_modules"));
+                offer_node(command, workspace)?;
             }
             Self::Moto => {
                 command.env("KEYWARD_MOTO", workspace.cache().join("moto/bin/moto_server"));
@@ -135,14 +149,38 @@ impl Tool {
     }
 }
 
+/// The Python that has the peers once they have been ensured.
+pub(crate) fn python_of_peers(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("python/bin/python")
+}
+
+/// Our own Node.js, where the system's was not the one.
+fn offer_node(command: &mut Command, workspace: &Workspace) -> Result<()> {
+    let node = own_node(workspace)?.join("bin/node");
+    if node.is_file() {
+        command.env("KEYWARD_NODE", node);
+    }
+    Ok(())
+}
+
 /// Where `cargo-deny` is once it has been ensured.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> PathBuf {
     workspace.cache().join(format!("cargo-deny-{CARGO_DENY}/bin/cargo-deny"))
 }
 
 /// The folder whose `node_modules` holds the peers.
-fn peers_node_dir(workspace: &Workspace) -> PathBuf {
+pub(crate) fn peers_node_dir(workspace: &Workspace) -> PathBuf {
     workspace.cache().join("node")
+}
+
+/// The virtual environment with the SDKs.
+fn sdks_python_dir(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("sdks-python")
+}
+
+/// The folder whose `node_modules` holds the SDKs.
+fn sdks_node_dir(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("sdks-node")
 }
 
 /// The folder whose `node_modules` holds the OpenID provider.
@@ -254,16 +292,16 @@ fn ensure_cargo_deny(workspace: &Workspace) -> Result<bool> {
     Ok(true)
 }
 
-fn ensure_python_peers(workspace: &Workspace) -> Result<bool> {
-    let requirements = workspace.root().join(PEERS).join("requirements.txt");
-    let folder = workspace.cache().join("python");
-    let stamp = Stamp::of(&folder, &[&requirements])?;
+/// A virtual environment with the packages whose list lies there.
+fn ensure_python_packages(workspace: &Workspace, list: &str, folder: &Path) -> Result<bool> {
+    let requirements = workspace.root().join(list).join("requirements.txt");
+    let stamp = Stamp::of(folder, &[&requirements])?;
     if stamp.is_current() {
         return Ok(false);
     }
-    println!("installing the Python peers into {}", folder.display());
-    make_venv(&folder)?;
-    process::run(pip(&folder).arg("--requirement").arg(&requirements))?;
+    println!("installing the packages of {list} into {}", folder.display());
+    make_venv(folder)?;
+    process::run(pip(folder).arg("--requirement").arg(&requirements))?;
     stamp.write()?;
     Ok(true)
 }

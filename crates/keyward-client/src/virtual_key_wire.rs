@@ -155,6 +155,9 @@ pub struct MadeVirtualKey {
     pub text: Bytes,
     /// What it is.
     pub virtual_key: VirtualKeyInfo,
+    /// Where the gateway is called that serves it, without a `/` at its end; `None` where that is not known.
+    #[serde(default)]
+    pub gateway: Option<String>,
 }
 
 /// What one virtual key used of one secret at one service with one model.

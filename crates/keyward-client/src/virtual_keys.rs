@@ -127,7 +127,7 @@ impl VirtualKeys<'_> {
 
     fn made(&self, (token, key): (PlainToken, VirtualKey)) -> Result<MadeVirtualKey> {
         let text = Bytes::new(token.expose().as_bytes().to_vec());
-        Ok(MadeVirtualKey { text, virtual_key: self.info(&key)? })
+        Ok(MadeVirtualKey { text, virtual_key: self.info(&key)?, gateway: self.vault.gateway().map(str::to_owned) })
     }
 
     fn info(&self, key: &VirtualKey) -> Result<VirtualKeyInfo> {

@@ -1,7 +1,7 @@
-//! A gateway with every feature on and a fixed snapshot, to be measured: `serve LISTEN UPSTREAM`, both
-//! ports of loopback. It prints the virtual key and runs until it is ended.
+//! A gateway with every feature on and a fixed snapshot, to be measured: `serve LISTEN UPSTREAM [KEYS]`,
+//! both ports of loopback. It prints a virtual key and runs until it is ended (`cargo xtask bench gateway`).
 //!
-//! A thousand keys; each with models, calls, maxima, networks, rates, a limit of parallel requests and
+//! A thousand keys, if not said otherwise; each with models, calls, maxima, networks, rates, a limit of parallel requests and
 //! budgets in money and tokens, in front of an upstream whose answers are metered and redacted.
 
 use std::sync::Arc;
@@ -15,8 +15,6 @@ use keyward_gateway::{
     UsageSink, VirtualKeyId,
 };
 use keyward_types::{Clock, Secret, SecretId, Timestamp, Version};
-
-const KEYS: u32 = 1_000;
 
 struct System;
 
@@ -56,8 +54,13 @@ impl UsageSink for Sums {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let ports: Vec<u16> = std::env::args().skip(1).map(|port| port.parse()).collect::<Result<_, _>>()?;
-    let [listen, upstream] = ports[..] else { return Err("serve LISTEN UPSTREAM".into()) };
+    let given: Vec<u32> = std::env::args().skip(1).map(|number| number.parse()).collect::<Result<_, _>>()?;
+    let (listen, upstream, keys) = match given[..] {
+        [listen, upstream] => (listen, upstream, 1_000),
+        [listen, upstream, keys] => (listen, upstream, keys),
+        _ => return Err("serve LISTEN UPSTREAM [KEYS]".into()),
+    };
+    let (listen, upstream) = (u16::try_from(listen)?, u16::try_from(upstream)?);
     let value = Secret::new("OPENAI_API_KEY", ["sk-", "bench-", &"0123456789".repeat(16)].concat().into_bytes());
     let secret = SecretId::from_bytes([7; 16]);
     let lease = Lease::new(secret, Version::FIRST, value, Timestamp(i64::MAX));
@@ -81,7 +84,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A hash that stands for the vault's HMAC: it is asked once for a key.
     let lookup = |key: &[u8]| Some(*blake3::hash(key).as_bytes());
     let mut snapshot = Snapshot::new(Timestamp(i64::MAX), Arc::new(lookup));
-    for number in 0..KEYS {
+    for number in 0..keys {
         snapshot = snapshot
             .with_key(*blake3::hash(key(number).as_bytes()).as_bytes(), Arc::new(grant(number, &upstream, secret)));
     }
@@ -97,7 +100,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let running = Gateway::bind(config, Arc::new(shared))?;
     #[allow(clippy::print_stdout, reason = "what it is for")]
     {
-        println!("http://{}/openai {}", running.address(), key(KEYS / 2));
+        println!("http://{}/openai {}", running.address(), key(keys / 2));
     }
     loop {
         std::thread::park();

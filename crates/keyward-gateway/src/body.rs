@@ -15,8 +15,10 @@ use crate::call::Call;
 use crate::coding::Decoded;
 use crate::meter::{Meter, Said};
 use crate::pool::{Http1, Place};
+use crate::read_on::Held;
 use crate::redact::{Redactor, redact_header};
 use crate::usage::End;
+use crate::worker::Worker;
 
 /// A request's body on its way to the upstream.
 pub(crate) enum Upload {
@@ -142,7 +144,7 @@ impl Streamed {
 /// What a caller gets.
 pub(crate) enum Out {
     Whole(Option<Bytes>),
-    Answer(Box<Answer>),
+    Answer(Held),
 }
 
 impl From<Vec<u8>> for Out {
@@ -166,6 +168,8 @@ pub(crate) struct Answer {
     pub(crate) first: VecDeque<Bytes>,
     pub(crate) over: bool,
     pub(crate) passed: u64,
+    /// The caller is gone.
+    pub(crate) alone: bool,
 }
 
 impl Answer {
@@ -191,6 +195,20 @@ impl Answer {
             // Nothing is held back of nothing.
             let _ = self.finish();
         }
+    }
+
+    /// The caller is gone: whether its end is worth to be waited for, and how long.
+    pub(crate) fn left_alone(&mut self) -> Option<(Rc<Worker>, Option<Duration>)> {
+        self.alone = true;
+        let call =
+            self.call.as_ref().filter(|call| !self.over && self.meter.is_some() && call.pursuit().is_worth_it())?;
+        Some((Rc::clone(call.worker()), call.pursuit().stream_patience(call.worker())))
+    }
+
+    /// Reads what follows, for nobody.
+    pub(crate) async fn read_to_end(&mut self) {
+        self.first.clear();
+        while let Some(Ok(_)) = std::future::poll_fn(|context| self.poll(context)).await {}
     }
 
     fn is_over(&self) -> bool {
@@ -259,7 +277,7 @@ impl Answer {
         {
             return Err(self.stop(Broken::Echo));
         }
-        self.passed += bytes.len() as u64;
+        self.passed += if self.alone { 0 } else { bytes.len() as u64 };
         let bytes = match &mut self.redactor {
             Some(redactor) => redactor.push(bytes),
             None => bytes,
@@ -292,22 +310,22 @@ impl Answer {
         if let Some((connection, place)) = self.connection.take() {
             place.give_back(connection);
         }
-        self.settle(End::Whole);
+        self.settle(if self.alone { End::HungUp } else { End::Whole }, true);
         Ok((!rest.is_empty()).then_some(rest))
     }
 
     fn stop(&mut self, broken: Broken) -> Broken {
         self.over = true;
         self.connection = None;
-        self.settle(if matches!(broken, Broken::Peer) { End::CutOff } else { End::Stopped });
+        self.settle(if matches!(broken, Broken::Peer) { End::CutOff } else { End::Stopped }, false);
         broken
     }
 
-    fn settle(&mut self, end: End) {
+    fn settle(&mut self, end: End, all: bool) {
         let said = self.meter.as_ref().map_or_else(Said::default, Meter::said);
         let hits = self.redactor.as_ref().map_or(0, Redactor::hits);
         if let Some(call) = self.call.take() {
-            call.end(end, &said, self.passed, hits);
+            call.end((end, all), &said, self.passed, hits);
         }
     }
 
@@ -327,7 +345,7 @@ impl Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         // Nobody asked for the end: the caller is gone.
-        self.settle(End::HungUp);
+        self.settle(End::HungUp, false);
     }
 }
 
@@ -340,21 +358,24 @@ impl Body for Out {
             Self::Whole(bytes) => {
                 Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
             }
-            Self::Answer(answer) => answer.poll(context),
+            Self::Answer(held) => match held.answer_mut() {
+                Some(answer) => answer.poll(context),
+                None => Poll::Ready(None),
+            },
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Self::Answer(answer) => answer.is_over(),
+            Self::Answer(held) => held.answer().is_none_or(Answer::is_over),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Answer(answer) if answer.is_over() => SizeHint::with_exact(0),
+            Self::Answer(held) if held.answer().is_none_or(Answer::is_over) => SizeHint::with_exact(0),
             Self::Answer(_) => SizeHint::default(),
         }
     }

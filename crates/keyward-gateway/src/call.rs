@@ -4,13 +4,14 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyward_types::Timestamp;
 
 use crate::budget::Reserved;
 use crate::grant::{Route, Unit};
 use crate::lease::Lease;
-use crate::meter::{Counts, Said};
+use crate::meter::{Counts, Interface, Passed, Said};
 use crate::price::Price;
 use crate::redact::Patterns;
 use crate::refusal::{Reason, Refusal};
@@ -26,14 +27,11 @@ pub(crate) struct Call {
     record: UsageRecord,
     reserved: Vec<(Reserved, Unit)>,
     tokens: u64,
-    price: Option<Price>,
-    /// What the input is believed to be.
-    input: u64,
-    /// Whether the answer's tokens are counted at all.
-    counted: bool,
+    estimate: Estimate,
+    interface: Option<Interface>,
     began: u64,
     pub(crate) uploaded: Rc<Cell<u64>>,
-    sent: bool,
+    pursuit: Rc<Pursuit>,
     /// The upstream gave no answer that can be passed on.
     failed: bool,
     over: bool,
@@ -55,6 +53,31 @@ pub(crate) struct Estimate {
     pub(crate) input: u64,
     pub(crate) output: u64,
     pub(crate) price: Option<Price>,
+    /// Whether such a call uses tokens, so that they are estimated where its answer says none.
+    pub(crate) due: bool,
+    /// Whether its answer is asked for as a stream.
+    pub(crate) stream: bool,
+}
+
+/// How far a call has come, for whoever may have to go on with it alone.
+#[derive(Debug, Default)]
+pub(crate) struct Pursuit {
+    /// It is at the upstream.
+    sent: Cell<bool>,
+    due: bool,
+    stream: bool,
+}
+
+impl Pursuit {
+    /// Whether it costs something that an answer would tell.
+    pub(crate) fn is_worth_it(&self) -> bool {
+        self.due && self.sent.get()
+    }
+
+    /// How long a stream is gone on with; whole answers have limits of their own.
+    pub(crate) fn stream_patience(&self, worker: &Worker) -> Option<Duration> {
+        self.stream.then_some(worker.config.times.read_on)
+    }
 }
 
 impl Estimate {
@@ -136,12 +159,11 @@ impl Call {
             record,
             reserved,
             tokens,
-            price: estimate.price,
-            input: estimate.input,
-            counted: false,
+            estimate,
+            interface: route.upstream.interface,
             began,
             uploaded: Rc::default(),
-            sent: false,
+            pursuit: Rc::new(Pursuit { sent: Cell::new(false), due: estimate.due, stream: estimate.stream }),
             failed: false,
             over: false,
             _under_way: under_way,
@@ -150,22 +172,31 @@ impl Call {
 
     /// The request goes out with this lease.
     pub(crate) fn sending(&mut self, lease: &Arc<Lease>) {
-        self.sent = true;
+        self.pursuit.sent.set(true);
         self.lease = Arc::clone(lease);
         self.record.version = lease.version;
     }
 
-    /// The head of the answer has come. `counted`: its tokens are read.
-    pub(crate) fn answered(&mut self, status: u16, counted: bool) {
+    /// The head of the answer has come.
+    pub(crate) fn answered(&mut self, status: u16) {
         self.record.status = status;
-        self.counted = counted;
         self.record.first_millis = self.millis();
     }
 
     /// The upstream gave no answer that can be passed on: what becomes of the call is not its caller's doing.
     pub(crate) fn fail(&mut self, charge: Charge) {
         self.failed = true;
-        self.sent &= charge == Charge::Estimate;
+        self.pursuit.sent.set(self.pursuit.sent.get() && charge == Charge::Estimate);
+    }
+
+    /// How far it has come.
+    pub(crate) fn pursuit(&self) -> &Rc<Pursuit> {
+        &self.pursuit
+    }
+
+    /// The core that makes it.
+    pub(crate) fn worker(&self) -> &Rc<Worker> {
+        &self.worker
     }
 
     /// The lease that it was made with.
@@ -178,35 +209,57 @@ impl Call {
         self.lease.patterns()
     }
 
-    /// The answer has ended.
-    pub(crate) fn end(mut self, end: End, said: &Said, passed: u64, hits: u64) {
+    /// The answer has ended. `all`: it was read to its end, whoever took it.
+    pub(crate) fn end(mut self, (end, all): (End, bool), said: &Said, passed: u64, hits: u64) {
         self.record.bytes_out = passed;
         self.record.redacted = u32::try_from(hits).unwrap_or(u32::MAX);
-        self.close(end, said);
+        self.close((end, all), said);
     }
 
-    fn close(&mut self, end: End, said: &Said) {
+    fn close(&mut self, (end, all): (End, bool), said: &Said) {
         self.over = true;
-        let failed = self.record.status >= 400;
-        (self.record.counts, self.record.truth) = match said.counts {
-            Some(counts) if end == End::Whole => (counts, Truth::Exact),
-            Some(counts) => (Counts { output: counts.output.max(said.passed), ..counts }, Truth::Estimated),
-            // Providers do not charge for what they refuse.
-            None if failed || !self.sent => (Counts::default(), Truth::Uncounted),
-            None if self.counted || self.record.status == 0 => {
-                (Counts { input: self.input, output: said.passed, ..Counts::default() }, Truth::Estimated)
-            }
-            None => (Counts::default(), Truth::Uncounted),
-        };
         if let Some(model) = said.model.as_deref() {
             self.record.model = Short::new(model);
         }
-        let free = !self.sent || (failed && said.counts.is_none());
-        self.record.cost = if free { 0 } else { self.price.map_or(0, |price| price.cost(&self.record.counts)) };
+        let failed = self.record.status >= 400;
+        let sent = self.pursuit.sent.get();
+        (self.record.counts, self.record.truth) = match said.counts {
+            Some(counts) if all => (counts, Truth::Exact),
+            Some(counts) => {
+                let output = counts.output.saturating_add(self.guess(said.since));
+                (Counts { output, ..counts }, Truth::Estimated)
+            }
+            // Providers do not charge for what they refuse, nor for what uses no tokens.
+            None if failed || !sent || !self.estimate.due => (Counts::default(), Truth::Uncounted),
+            // Nothing is known of it but what it may have been.
+            None if self.record.status == 0 && !self.estimate.stream => (self.estimate.counts(), Truth::Estimated),
+            None => {
+                let output = self.guess(said.since);
+                (Counts { input: self.estimate.input, output, ..Counts::default() }, Truth::Estimated)
+            }
+        };
+        if self.record.truth == Truth::Exact && self.estimate.stream {
+            self.learn(said);
+        }
+        let free = !sent || (failed && said.counts.is_none());
+        let price = self.estimate.price;
+        self.record.cost = if free { 0 } else { price.map_or(0, |price| price.cost(&self.record.counts)) };
         (self.record.end, self.record.millis) = (end, self.millis());
         self.record.bytes_in = self.uploaded.get();
         self.settle(free);
         self.worker.ring.borrow_mut().end(self.record);
+    }
+
+    fn guess(&self, passed: Passed) -> u64 {
+        self.interface.map_or(0, |of| self.worker.paces.guess(of, self.record.model.as_str(), passed))
+    }
+
+    fn learn(&self, said: &Said) {
+        let (counts, model) = (&self.record.counts, self.record.model.as_str());
+        let visible = counts.output.saturating_sub(counts.reasoning);
+        if let Some(of) = self.interface {
+            self.worker.paces.learn(of, model, said.passed, visible);
+        }
     }
 
     fn settle(&mut self, free: bool) {
@@ -233,8 +286,8 @@ impl Drop for Call {
     fn drop(&mut self) {
         if !self.over {
             // Before an answer came: the caller hung up, or the upstream could not be reached.
-            let end = if self.sent && !self.failed { End::HungUp } else { End::CutOff };
-            self.close(end, &Said::default());
+            let end = if self.pursuit.sent.get() && !self.failed { End::HungUp } else { End::CutOff };
+            self.close((end, false), &Said::default());
         }
     }
 }

@@ -39,6 +39,9 @@ pub struct Times {
     pub idle: Duration,
     /// An answer from its head to its end.
     pub total: Duration,
+    /// For how long a stream is read on whose caller is gone, so that its counts may still come. What it
+    /// writes meanwhile costs.
+    pub read_on: Duration,
     /// A connection to an upstream that nobody uses.
     pub keep: Duration,
     /// How old a snapshot may be, where a grant says nothing.
@@ -126,6 +129,7 @@ impl Default for Times {
             first_byte: Duration::from_secs(300),
             idle: Duration::from_secs(120),
             total: Duration::from_secs(3600),
+            read_on: Duration::from_secs(2),
             keep: Duration::from_secs(60),
             max_stale: Duration::from_secs(30),
         }

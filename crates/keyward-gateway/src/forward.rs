@@ -1,6 +1,7 @@
 //! From a request that was let through to its answer: the key is put in when the connection stands, and
 //! taken out of whatever comes back.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::Response;
@@ -15,27 +16,51 @@ use crate::headers::{answered, outgoing};
 use crate::lease::Lease;
 use crate::meter::{Meter, Writing};
 use crate::pool::{Connection, Failed, Place};
+use crate::read_on::Held;
 use crate::reading::{Content, Reading};
 use crate::redact::Redactor;
 use crate::refusal::{Reason, Refusal};
-use crate::worker::Worker;
+use crate::worker::{Known, Worker};
 
-/// A request that was let through.
-pub(crate) struct Outgoing<'a> {
-    pub(crate) worker: &'a Worker,
-    pub(crate) route: &'a Route,
-    pub(crate) path: &'a str,
+/// A request that was let through. It borrows nothing: it may have to go on without its caller.
+pub(crate) struct Outgoing {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) route: Taken,
+    pub(crate) path: String,
     pub(crate) read: Reading,
     pub(crate) lease: Arc<Lease>,
+}
+
+/// One of a grant's routes.
+pub(crate) struct Taken {
+    known: Rc<Known>,
+    at: usize,
+}
+
+impl Taken {
+    /// `None`: the route is none of this grant's.
+    pub(crate) fn new(known: &Rc<Known>, route: &Route) -> Option<Self> {
+        let at = known.grant.routes.iter().position(|one| std::ptr::eq(one, route))?;
+        Some(Self { known: Rc::clone(known), at })
+    }
+}
+
+impl std::ops::Deref for Taken {
+    type Target = Route;
+
+    fn deref(&self) -> &Route {
+        &self.known.grant.routes[self.at]
+    }
 }
 
 /// A coded answer up to this length is looked into before its head is passed on.
 const AHEAD: usize = 256 << 10;
 
 /// Sends it, and makes the caller's answer of the upstream's.
-pub(crate) async fn forward(mut out: Outgoing<'_>, mut call: Call) -> Result<Response<Out>, Refusal> {
-    let strip = out.read.ask_for_usage(out.route.upstream.interface, out.path);
-    let (worker, upstream) = (out.worker, &*out.route.upstream);
+pub(crate) async fn forward(mut out: Outgoing, mut call: Call) -> Result<Response<Out>, Refusal> {
+    let strip = out.read.ask_for_usage(out.route.upstream.interface, &out.path);
+    let (worker, upstream) = (Rc::clone(&out.worker), Arc::clone(&out.route.upstream));
+    let (worker, upstream) = (&*worker, &*upstream);
     let place = worker.pool.place(upstream);
     let connection = worker.pool.take(&place, upstream).await?;
     let lease = Arc::clone(&out.lease);
@@ -54,7 +79,7 @@ pub(crate) async fn forward(mut out: Outgoing<'_>, mut call: Call) -> Result<Res
     pass_on(&out, sent, strip, &place, call).await
 }
 
-impl Outgoing<'_> {
+impl Outgoing {
     /// The body for a second try, where it is whole.
     fn again(&self) -> Option<Content> {
         match &self.read.content {
@@ -71,15 +96,15 @@ impl Outgoing<'_> {
 
     async fn send(
         &self,
-        place: &std::rc::Rc<Place>,
+        place: &Rc<Place>,
         mut connection: Connection,
         lease: &Arc<Lease>,
         content: Content,
         call: &mut Call,
     ) -> Result<(Response<Incoming>, Connection), Refusal> {
-        let (worker, upstream) = (self.worker, &*self.route.upstream);
+        let (worker, upstream) = (&*self.worker, &*self.route.upstream);
         let upload = self.upload(content, call);
-        let head = outgoing(&self.read.parts, upstream, place, self.path, lease, connection.is_http2());
+        let head = outgoing(&self.read.parts, upstream, place, &self.path, lease, connection.is_http2());
         let mut request = head.ok_or(Reason::Path)?.map(|()| upload);
         call.sending(lease);
         let mut fresh = false;
@@ -121,24 +146,24 @@ impl Outgoing<'_> {
                 incoming,
                 left: self.worker.config.limits.body,
                 idle: Idle::new(&self.worker.alarms, times.idle, times.total),
-                passed: std::rc::Rc::clone(&call.uploaded),
+                passed: Rc::clone(&call.uploaded),
             })),
         }
     }
 }
 
 async fn pass_on(
-    out: &Outgoing<'_>,
+    out: &Outgoing,
     (response, connection): (Response<Incoming>, Connection),
     strip: bool,
-    place: &std::rc::Rc<Place>,
+    place: &Rc<Place>,
     mut call: Call,
 ) -> Result<Response<Out>, Refusal> {
     let (parts, incoming) = response.into_parts();
     let (status, upstream) = (parts.status, &*out.route.upstream);
     let writing = parts.headers.get(CONTENT_TYPE).and_then(|sort| Writing::of(sort.as_bytes()));
     let meter = upstream.interface.zip(writing).map(|(interface, writing)| Meter::new(interface, writing, strip));
-    call.answered(status.as_u16(), meter.is_some());
+    call.answered(status.as_u16());
     let looked_at = upstream.redaction || meter.is_some();
     let coding = Coding::of(parts.headers.get(CONTENT_ENCODING).map(hyper::header::HeaderValue::as_bytes));
     let refused = match (status.is_informational(), status.is_redirection(), &coding) {
@@ -166,7 +191,7 @@ async fn pass_on(
         over: false,
         first: std::collections::VecDeque::new(),
         connection: match connection {
-            Connection::Http1(connection) => Some((connection, std::rc::Rc::clone(place))),
+            Connection::Http1(connection) => Some((connection, Rc::clone(place))),
             Connection::Http2(_) => None,
         },
         redactor: plain.then(|| Redactor::new(Arc::clone(lease.patterns()))),
@@ -175,11 +200,12 @@ async fn pass_on(
         idle: Idle::new(&out.worker.alarms, times.idle, times.total),
         call: Some(call),
         passed: 0,
+        alone: false,
         incoming,
     });
     if coding.is_some() {
         answer.read_ahead(AHEAD).await.map_err(|_| Reason::Echo)?;
     }
     answer.end_if_empty();
-    Ok(head.map(|()| Out::Answer(answer)))
+    Ok(head.map(|()| Out::Answer(Held::new(answer))))
 }

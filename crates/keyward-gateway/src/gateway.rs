@@ -32,7 +32,7 @@ use crate::refusal::{Reason, Refusal, Shape};
 use crate::shared::Shared;
 use crate::usage::{Gathered, hand_over};
 use crate::watch::{Noted, Reply, Watched};
-use crate::worker::Worker;
+use crate::worker::{Counted, Worker};
 
 /// The gateway's data plane.
 pub struct Gateway;
@@ -192,6 +192,7 @@ impl Core {
             worker.watch.wake_all();
         }
         // What is still under way ends with the runtime, and is recorded when it does.
+        worker.ended.set(true);
     }
 }
 
@@ -206,25 +207,15 @@ fn table_key() -> [u8; 32] {
     key
 }
 
-/// A connection counts as long as its task lives.
-struct Counted(Rc<Worker>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.connections.set(self.0.connections.get() - 1);
-    }
-}
-
 fn accept(worker: &Rc<Worker>, tls: Option<TlsAcceptor>, stream: TcpStream, peer: IpAddr) {
     if worker.connections.get() >= worker.config.limits.connections {
         worker.deny(None, peer, Reason::Busy);
         return;
     }
-    worker.connections.set(worker.connections.get() + 1);
-    let counted = Counted(Rc::clone(worker));
+    let counted = Counted::new(worker);
     let _ = stream.set_nodelay(true);
     tokio::task::spawn_local(async move {
-        let worker = &counted.0;
+        let worker = counted.worker();
         match tls {
             None if speaks_http2(worker, &stream).await => serve_http2(worker, stream, peer).await,
             None => serve_http1(worker, stream, peer).await,

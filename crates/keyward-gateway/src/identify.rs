@@ -10,6 +10,9 @@ use hyper::header::{AUTHORIZATION, HeaderName};
 /// Headers that hold a key and nothing else.
 const HEADERS: [&str; 4] = ["x-api-key", "x-goog-api-key", "api-key", "apikey"];
 
+/// The header of Neon's driver: a connection string, with the key as its password.
+const CONNECTION_STRING: &str = "neon-connection-string";
+
 /// The parameter of the query that holds a key.
 pub(crate) const QUERY: &str = "key";
 
@@ -50,6 +53,11 @@ pub fn identify<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<&'
             take(value.as_bytes().trim_ascii())?;
         }
     }
+    for value in headers.get_all(CONNECTION_STRING) {
+        if let Some(key) = password(value.as_bytes()) {
+            take(key)?;
+        }
+    }
     for (name, value) in query.into_iter().flat_map(pairs) {
         if is_named(name, QUERY) {
             take(value.as_bytes())?;
@@ -64,7 +72,16 @@ pub fn identify<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<&'
 
 /// Whether a header holds a key in some SDK's form, so that it never goes on.
 pub fn is_key_place(name: &HeaderName) -> bool {
-    *name == AUTHORIZATION || HEADERS.contains(&name.as_str())
+    *name == AUTHORIZATION || HEADERS.contains(&name.as_str()) || name.as_str() == CONNECTION_STRING
+}
+
+/// The password of a connection string: `postgresql://user:password@host/database`.
+fn password(text: &[u8]) -> Option<&[u8]> {
+    let start = memchr::memmem::find(text, b"://")? + 3;
+    let authority = text[start..].split(|byte| matches!(byte, b'/' | b'?' | b'#')).next()?;
+    let user = &authority[..memchr::memrchr(b'@', authority)?];
+    let password = &user[memchr::memchr(b':', user)? + 1..];
+    (!password.is_empty()).then_some(password)
 }
 
 /// The query without the key, and without `other`, the parameter that the upstream reads a key from.
@@ -139,6 +156,17 @@ mod tests {
         }
         assert_eq!(of(&[], Some("alt=sse&key=k1")).unwrap(), "k1");
         assert_eq!(of(&[], Some("%6bey=k1")).unwrap(), "k1");
+    }
+
+    #[test]
+    fn a_connection_string_has_it_as_its_password() {
+        let of = |text: &'static str| of(&[(CONNECTION_STRING, text)], None);
+        assert_eq!(of(concat!("postgresql://any:", "k1@h.example/db?sslmode=require")).unwrap(), "k1");
+        assert_eq!(of(concat!("postgres://any:", "k1@h.example")).unwrap(), "k1");
+        for none in ["", "k1", "postgres://h.example/a:b@c", concat!("postgres://any:", "@h"), "postgres://any@h/db"] {
+            assert_eq!(of(none), Err(NoKey::Missing), "{none}");
+        }
+        assert!(is_key_place(&HeaderName::from_static(CONNECTION_STRING)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Providers say it in JSON or in events, somewhere below a name of their own; the last word counts,
 //! since streams say it again as they go. Where an answer ends without a word (the caller hung up,
-//! the upstream cut off) the count is estimated from what passed and marked as that.
+//! the upstream cut off) the count is estimated from what passed ([`pace`](crate::pace)) and marked as that.
 
 pub(crate) mod json;
 pub(crate) mod sse;
@@ -49,8 +49,19 @@ pub struct Said {
     pub counts: Option<Counts>,
     /// The model that answered.
     pub model: Option<String>,
-    /// Events, or bytes for four, of text that passed: what output is estimated by.
-    pub passed: u64,
+    /// All text that passed.
+    pub passed: Passed,
+    /// The text that passed since output was counted last.
+    pub since: Passed,
+}
+
+/// Text of a model that passed: what output is estimated by where an answer ends without its counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// Pieces that it came in.
+    pub pieces: u64,
+    /// Its length as it was spelled, in bytes.
+    pub bytes: u64,
 }
 
 /// How a body is written.
@@ -105,8 +116,8 @@ struct Seen {
     units: u64,
     billed: bool,
     model: Option<String>,
-    text_events: u64,
-    text_bytes: u64,
+    passed: Passed,
+    since: Passed,
     choices: Choices,
     usage: bool,
 }
@@ -185,8 +196,7 @@ impl Meter {
                 units: seen.units,
             }
         });
-        let passed = seen.text_events.max(seen.text_bytes / 4);
-        Said { counts, model: seen.model.clone(), passed }
+        Said { counts, model: seen.model.clone(), passed: seen.passed, since: seen.since }
     }
 }
 
@@ -217,20 +227,11 @@ impl Seen {
                     self.model = Some(text.chars().take(128).collect());
                 }
             }
-            // What the model wrote, as far as it has come.
-            "choices.delta.content"
-            | "choices.text"
-            | "choices.delta.reasoning_content"
-            | "choices.message.content"
-            | "delta"
-            | "delta.text"
-            | "delta.thinking"
-            | "delta.partial_json"
-            | "delta.message.content.text"
-            | "candidates.content.parts.text"
-            | "text" => {
-                self.text_events += u64::from(place.length > 0);
-                self.text_bytes += place.length as u64;
+            path if is_written(path, place.names) && place.length > 0 => {
+                for passed in [&mut self.passed, &mut self.since] {
+                    passed.pieces += 1;
+                    passed.bytes += place.length as u64;
+                }
             }
             _ => {}
         }
@@ -278,6 +279,11 @@ impl Seen {
         };
         *field = number;
         self.any = true;
+        if place.path.ends_with("output_tokens")
+            || matches!(place.path, "usage.completion_tokens" | "usageMetadata.candidatesTokenCount")
+        {
+            self.since = Passed::default();
+        }
     }
 
     /// What is billed counts before what was processed, wherever both are said.
@@ -300,6 +306,30 @@ impl Seen {
         }
         self.billed |= billed && path.starts_with("billed_units");
         self.any = true;
+        self.since = Passed::default();
+    }
+}
+
+/// Whether a model's text stands there, whole or as far as it has come. Names below the fourth are not told.
+fn is_written(path: &str, names: usize) -> bool {
+    match path {
+        "choices.delta.content"
+        | "choices.delta.reasoning_content"
+        | "choices.delta.reasoning"
+        | "choices.delta.refusal"
+        | "choices.text"
+        | "choices.message.content"
+        | "delta"
+        | "delta.text"
+        | "delta.thinking"
+        | "delta.partial_json"
+        | "delta.message.content.text"
+        | "delta.message.tool_plan"
+        | "candidates.content.parts.text"
+        | "text" => true,
+        // What a tool is called with.
+        "choices.delta.tool_calls.function" | "delta.message.tool_calls.function" => names == 5,
+        _ => false,
     }
 }
 

@@ -15,12 +15,14 @@ use crate::ask::Asked;
 use crate::body::Out;
 use crate::call::{Call, Estimate};
 use crate::cors;
-use crate::forward::{Outgoing, forward};
+use crate::forward::{Outgoing, Taken, forward};
 use crate::grant::Route;
 use crate::identify::{NoKey, identify};
 use crate::judge::{RequestHead, is_plain, judge, judge_body, model_in_path};
 use crate::lease::Lease;
 use crate::meter::Interface;
+use crate::price::Price;
+use crate::read_on::Waiting;
 use crate::reading::Reading;
 use crate::refusal::{Reason, Refusal, Shape};
 use crate::snapshot::Snapshot;
@@ -92,9 +94,12 @@ impl Asking {
             judge_body(route, asked, in_path, output_due)?;
         }
         let model = asked.model.as_deref().or(in_path).unwrap_or_default();
-        let estimate = estimate(route, &read, asked, model, output_due);
+        let estimate = estimate(route, &read, asked, (&path, model), output_due);
         let call = Call::begin(worker, &known, (route, Arc::clone(&lease)), (estimate, model), now).await?;
-        forward(Outgoing { worker, route, path: &path, read, lease }, call).await
+        let route = Taken::new(&known, route).ok_or(Reason::NotGranted)?;
+        let pursuit = Rc::clone(call.pursuit());
+        let out = Outgoing { worker: Rc::clone(worker), route, path, read, lease };
+        Waiting::new(worker, pursuit, forward(out, call)).await
     }
 
     /// What is wrong with a request whoever sends it; else the provider and the path below it.
@@ -203,12 +208,45 @@ fn generates(interface: Option<Interface>, path: &str) -> bool {
     }
 }
 
+/// Whether a call is one that uses tokens: where its answer does not say how many, they are estimated.
+fn uses_tokens(interface: Option<Interface>, path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let beside = match interface {
+        None => false,
+        Some(Interface::OpenAi) => {
+            last == "embeddings" || path.contains("/images/") || path.contains("/audio/") || last == "rerank"
+        }
+        Some(Interface::Anthropic) => false,
+        Some(Interface::Cohere) => matches!(last, "embed" | "rerank" | "classify" | "summarize"),
+        Some(Interface::Gemini) => path.contains("mbedContent"),
+    };
+    beside || generates(interface, path)
+}
+
+/// Whether a call costs nothing at its service, so that a budget in money need not know its price: what
+/// reads lists and records, and what only counts or checks.
+fn is_free(interface: Option<Interface>, method: &Method, path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let counts = match interface {
+        Some(Interface::OpenAi) => last == "moderations",
+        Some(Interface::Anthropic) => last == "count_tokens",
+        Some(Interface::Cohere) => matches!(last, "tokenize" | "detokenize" | "check-api-key"),
+        Some(Interface::Gemini) => last.ends_with(":countTokens"),
+        None => false,
+    };
+    counts || matches!(*method, Method::GET | Method::HEAD | Method::DELETE) && !uses_tokens(interface, path)
+}
+
 /// What the call will use at most, as far as its request tells: three bytes of input make a token, and
 /// output is as long as it may be.
-fn estimate(route: &Route, read: &Reading, asked: &Asked, model: &str, output_due: bool) -> Estimate {
+fn estimate(route: &Route, read: &Reading, asked: &Asked, (path, model): (&str, &str), output_due: bool) -> Estimate {
+    let interface = route.upstream.interface;
+    if interface.is_some() && is_free(interface, &read.parts.method, path) {
+        return Estimate { price: Some(Price::default()), ..Estimate::default() };
+    }
     let price = route.upstream.prices.of(model);
-    if route.upstream.interface.is_none() {
-        return Estimate { input: 0, output: 0, price };
+    if interface.is_none() {
+        return Estimate { price, ..Estimate::default() };
     }
     // No model writes more than it can, whatever it is asked for.
     let can = price.map(|price| price.max_output).filter(|most| *most > 0);
@@ -217,7 +255,8 @@ fn estimate(route: &Route, read: &Reading, asked: &Asked, model: &str, output_du
         (asked, can) => asked.or(can).unwrap_or(UNSAID_OUTPUT),
     };
     let output = if output_due { most.saturating_mul(asked.answers) } else { 0 };
-    Estimate { input: read.length().div_ceil(3), output, price }
+    let stream = asked.stream || path.contains(":stream");
+    Estimate { input: read.length().div_ceil(3), output, price, due: uses_tokens(interface, path), stream }
 }
 
 /// Tokens of output that a call is believed to make when neither it nor its price says how many.

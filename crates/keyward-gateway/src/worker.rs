@@ -14,6 +14,7 @@ use crate::alarm::Alarms;
 use crate::budget::Purse;
 use crate::config::Config;
 use crate::grant::{Grant, Unit};
+use crate::pace::Paces;
 use crate::pool::Pool;
 use crate::refusal::Reason;
 use crate::shared::{Live, Shared};
@@ -30,7 +31,11 @@ pub(crate) struct Worker {
     pub(crate) alarms: Rc<Alarms>,
     pub(crate) watch: Watch,
     pub(crate) stopping: Cell<bool>,
+    /// Connections of callers, and calls that are read on without one.
     pub(crate) connections: Cell<usize>,
+    /// The runtime is about to end: nothing is begun any more.
+    pub(crate) ended: Cell<bool>,
+    pub(crate) paces: Paces,
     gathered: Sender<Gathered>,
     known: RefCell<HashMap<[u8; 32], Rc<Known>>>,
     /// Makes of a presented key the place in that table; no key stands in it.
@@ -60,6 +65,8 @@ impl Worker {
             watch: Watch::default(),
             stopping: Cell::new(false),
             connections: Cell::new(0),
+            ended: Cell::new(false),
+            paces: Paces::default(),
             gathered,
             known: RefCell::default(),
             key,
@@ -129,6 +136,26 @@ impl Worker {
     pub(crate) fn deny(&self, known: Option<&Known>, peer: IpAddr, reason: Reason) {
         let who = known.map_or_else(|| Denied::network(peer), |known| Denied::Key(known.grant.id));
         self.ring.borrow_mut().deny(who, reason, self.now());
+    }
+}
+
+/// A task that a core waits for when it is to stop.
+pub(crate) struct Counted(Rc<Worker>);
+
+impl Counted {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
+        worker.connections.set(worker.connections.get() + 1);
+        Self(Rc::clone(worker))
+    }
+
+    pub(crate) fn worker(&self) -> &Rc<Worker> {
+        &self.0
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get() - 1);
     }
 }
 

@@ -165,6 +165,8 @@ pub(crate) struct KeyTable {
     told: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
     /// Services beside the catalogue's that this process's gateway sends keys to.
     own_services: OnceLock<BTreeSet<String>>,
+    /// Under which address this process's gateway is called.
+    gateway: OnceLock<String>,
 }
 
 #[derive(Default)]
@@ -270,6 +272,18 @@ impl Vault {
     /// Whether it sends keys to this one.
     pub fn also_serves(&self, service: &str) -> bool {
         self.keys.own_services.get().is_some_and(|services| services.contains(service))
+    }
+
+    /// Makes known under which address this process's gateway is called, once, when it starts.
+    pub fn gateway_is_at(&self, url: String) {
+        // Who starts twice has said it before.
+        let _ = self.keys.gateway.set(url);
+    }
+
+    /// Under which address this process's gateway is called: `https://gateway.example`, without a `/` at its
+    /// end. `None`: it has none, or one that does not know.
+    pub fn gateway(&self) -> Option<&str> {
+        self.keys.gateway.get().map(String::as_str)
     }
 
     /// Calls `tell` after each change that [`Vault::live_keys`] may show, in this process, before whoever

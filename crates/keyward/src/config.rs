@@ -131,9 +131,10 @@ impl Config {
         }
     }
 
-    /// Where clients reach the gateway, without a `/` at its end.
-    pub(crate) fn gateway(&self) -> &str {
-        self.gateway.as_deref().unwrap_or("http://127.0.0.1:8201").trim_end_matches('/')
+    /// Where clients reach the gateway, without a `/` at its end: as the environment says, else as the
+    /// server does, else where `keyward up` has it.
+    pub(crate) fn gateway<'a>(&'a self, told: Option<&'a str>) -> &'a str {
+        self.gateway.as_deref().or(told).unwrap_or("http://127.0.0.1:8201").trim_end_matches('/')
     }
 
     /// The workload that this is, where the environment says so.

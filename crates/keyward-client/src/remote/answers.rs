@@ -172,11 +172,13 @@ pub(super) fn new_virtual_key(new: &NewVirtualKeyInfo) -> Result<Value> {
 pub(super) struct MadeKey {
     text: String,
     virtual_key: VirtualKeyInfo,
+    #[serde(default)]
+    gateway: Option<String>,
 }
 
 impl From<MadeKey> for MadeVirtualKey {
     fn from(made: MadeKey) -> Self {
-        Self { text: Bytes::new(made.text.into_bytes()), virtual_key: made.virtual_key }
+        Self { text: Bytes::new(made.text.into_bytes()), virtual_key: made.virtual_key, gateway: made.gateway }
     }
 }
 

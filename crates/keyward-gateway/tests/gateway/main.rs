@@ -13,6 +13,6 @@ mod hang_ups;
 mod http2;
 mod keys;
 mod leases;
-mod marker;
+mod lessons;
 mod streams;
 mod upstreams;

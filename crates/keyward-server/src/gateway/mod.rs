@@ -42,6 +42,10 @@ use crate::tls::Certificates;
 pub struct GatewayConfig {
     /// Address and port; any other than loopback's needs `tls`.
     pub listen: SocketAddr,
+    /// How callers write its address, where that is neither `listen` nor the first of `hosts`:
+    /// `https://gateway.example`.
+    #[serde(default)]
+    pub public_url: Option<String>,
     /// Certificate and key.
     #[serde(default)]
     pub tls: Option<Tls>,
@@ -60,7 +64,7 @@ impl GatewayConfig {
     /// At this address, for the services of the catalogue.
     #[must_use]
     pub fn at(listen: SocketAddr) -> Self {
-        Self { listen, tls: None, hosts: Vec::new(), services: Vec::new(), authorities: None }
+        Self { listen, public_url: None, tls: None, hosts: Vec::new(), services: Vec::new(), authorities: None }
     }
 }
 
@@ -73,6 +77,8 @@ pub(crate) struct Front {
     node: String,
     running: Mutex<Option<Running>>,
     url: String,
+    /// How callers write its address, where that is known.
+    called: Option<String>,
     asked: Mutex<Option<Receiver<()>>>,
     ask: Sender<()>,
 }
@@ -115,8 +121,9 @@ impl Front {
         let running = Gateway::bind(plane(config)?, Arc::clone(&shared)).map_err(failed)?;
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", running.address());
+        let called = called(config, scheme, running.address());
         let (running, asked) = (Mutex::new(Some(running)), Mutex::new(Some(asked)));
-        Ok(Arc::new(Self { shared, table, ledger, services, node, running, url, asked, ask }))
+        Ok(Arc::new(Self { shared, table, ledger, services, node, running, url, called, asked, ask }))
     }
 
     /// What callers write before the name of a service.
@@ -130,6 +137,9 @@ impl Front {
     /// When there is no thread for it; when the store refuses.
     pub(crate) fn attach(self: &Arc<Self>, vault: &Arc<Vault>, freshness: &Freshness) -> Result<Attached> {
         vault.also_serve(self.services.own_ids());
+        if let Some(called) = &self.called {
+            vault.gateway_is_at(called.clone());
+        }
         let tables = Arc::new(Tables::new(Arc::downgrade(vault), Arc::clone(self), freshness.clone()));
         tables.refresh()?;
         let told = Arc::downgrade(&tables);
@@ -215,8 +225,36 @@ fn plane(config: &GatewayConfig) -> Result<Config> {
     Ok(plane)
 }
 
+/// How callers write the address: as the operator says, else by a name, else by the address itself where it
+/// is one.
+fn called(config: &GatewayConfig, scheme: &str, bound: SocketAddr) -> Option<String> {
+    let public = config.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
+    let named = || config.hosts.first().map(|host| format!("{scheme}://{host}:{}", bound.port()));
+    let bare = || (!bound.ip().is_unspecified()).then(|| format!("{scheme}://{bound}"));
+    public.or_else(named).or_else(bare)
+}
+
 /// The moment up to which all is known.
 fn known_until(freshness: &Freshness) -> Timestamp {
     let age = i64::try_from(freshness.age().as_millis()).unwrap_or(i64::MAX);
     Timestamp(SystemClock.now().0.saturating_sub(age))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_are_told_an_address_that_they_can_write() {
+        let told = |listen: &str, public: Option<&str>, hosts: &[&str]| {
+            let listen: SocketAddr = listen.parse().expect("it is an address");
+            let hosts = hosts.iter().map(|&host| host.to_owned()).collect();
+            let config = GatewayConfig { public_url: public.map(str::to_owned), hosts, ..GatewayConfig::at(listen) };
+            called(&config, "https", listen)
+        };
+        assert_eq!(told("127.0.0.1:9", None, &[]).as_deref(), Some("https://127.0.0.1:9"));
+        assert_eq!(told("0.0.0.0:9", None, &["gw.example"]).as_deref(), Some("https://gw.example:9"));
+        assert_eq!(told("0.0.0.0:9", Some("https://a.example/"), &["b"]).as_deref(), Some("https://a.example"));
+        assert_eq!(told("[::]:9", None, &[]), None);
+    }
 }

@@ -94,6 +94,8 @@ struct MadeKey {
     /// What its holder sends; it is in this answer and nowhere else.
     text: String,
     virtual_key: VirtualKey,
+    /// Where the gateway of this server is called, without a `/` at its end; null when it has none.
+    gateway: Option<String>,
 }
 
 /// A secret of a virtual key, and where it goes.
@@ -369,6 +371,6 @@ impl From<VirtualKeyDetail> for KeyDetail {
 impl From<MadeVirtualKey> for MadeKey {
     fn from(made: MadeVirtualKey) -> Self {
         let text = String::from_utf8_lossy(made.text.expose()).into_owned();
-        Self { text, virtual_key: made.virtual_key.into() }
+        Self { text, virtual_key: made.virtual_key.into(), gateway: made.gateway }
     }
 }

@@ -243,7 +243,7 @@ fn called(key: &VirtualKeyInfo) -> String {
 fn made(context: &Context, made: &MadeVirtualKey) -> Result<()> {
     let text = String::from_utf8_lossy(made.text.expose());
     let key = &made.virtual_key;
-    let urls = base_urls(context, key);
+    let urls = base_urls(context.config.gateway(made.gateway.as_deref()), key);
     if context.global.json {
         let mut value = serde_json::to_value(key).map_err(|error| Failure::internal(error.to_string()))?;
         value["key"] = text.into();
@@ -261,8 +261,7 @@ fn made(context: &Context, made: &MadeVirtualKey) -> Result<()> {
 }
 
 /// What an official SDK is given as its base URL, by service.
-fn base_urls(context: &Context, key: &VirtualKeyInfo) -> BTreeMap<String, String> {
-    let gateway = context.config.gateway();
+fn base_urls(gateway: &str, key: &VirtualKeyInfo) -> BTreeMap<String, String> {
     let services = key.secrets.iter().filter_map(|secret| secret.provider.clone());
     services
         .map(|id| {

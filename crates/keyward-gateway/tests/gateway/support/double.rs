@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ struct State {
     received: Mutex<Vec<Received>>,
     open: AtomicUsize,
     connections: AtomicUsize,
+    forgets: AtomicBool,
 }
 
 /// A request as it came.
@@ -45,6 +46,8 @@ impl Received {
 pub(crate) struct Reply {
     pub(crate) pieces: Vec<(Duration, Vec<u8>)>,
     pub(crate) close: bool,
+    /// Counts the pieces that were written.
+    pub(crate) written: Option<Arc<AtomicUsize>>,
 }
 
 impl Reply {
@@ -89,6 +92,13 @@ impl Double {
         Self { port, state }
     }
 
+    /// Keeps no requests: there will be very many.
+    #[allow(dead_code, reason = "one of the tests makes so many")]
+    pub(crate) fn forgetful(self) -> Self {
+        self.state.forgets.store(true, Ordering::Relaxed);
+        self
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -112,12 +122,17 @@ fn serve(mut stream: TcpStream, state: &State, answer: &dyn Fn(&Received) -> Rep
     stream.set_nodelay(true).unwrap();
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut buffer) {
-        state.received.lock().unwrap().push(request.clone());
+        if !state.forgets.load(Ordering::Relaxed) {
+            state.received.lock().unwrap().push(request.clone());
+        }
         let reply = answer(&request);
         for (pause, piece) in &reply.pieces {
             std::thread::sleep(*pause);
             if stream.write_all(piece).is_err() {
                 return;
+            }
+            if let Some(written) = &reply.written {
+                written.fetch_add(1, Ordering::AcqRel);
             }
         }
         if reply.close {

@@ -108,6 +108,11 @@ impl Site {
     }
 
     pub(crate) fn with(double: Double, change: impl FnOnce(&mut Setting)) -> Self {
+        Self::at(Arc::default(), double, change)
+    }
+
+    /// One more gateway at a vault that others have, too.
+    pub(crate) fn at(vault: Arc<Vault>, double: Double, change: impl FnOnce(&mut Setting)) -> Self {
         let mut setting = Setting::of(&double);
         change(&mut setting);
         let Setting { upstream, mut grant, config } = setting;
@@ -117,16 +122,6 @@ impl Site {
         } else {
             grant.routes[0].upstream = Arc::clone(&upstream);
         }
-        let vault = Arc::new(Vault {
-            now: AtomicI64::new(NOW),
-            lease: Mutex::new(Some(Arc::new(lease(&value(), Version::FIRST)))),
-            calls: Mutex::default(),
-            denials: Mutex::default(),
-            recording: AtomicBool::new(true),
-            left: AtomicU64::new(u64::MAX),
-            chunk: AtomicU64::new(1),
-            given_back: AtomicU64::new(0),
-        });
         let shared = Shared::new(
             snapshot(grant),
             Arc::clone(&vault) as _,
@@ -185,6 +180,21 @@ impl Site {
     /// What arrived at the upstream, in all connections.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.upstream.received()
+    }
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self {
+            now: AtomicI64::new(NOW),
+            lease: Mutex::new(Some(Arc::new(lease(&value(), Version::FIRST)))),
+            calls: Mutex::default(),
+            denials: Mutex::default(),
+            recording: AtomicBool::new(true),
+            left: AtomicU64::new(u64::MAX),
+            chunk: AtomicU64::new(1),
+            given_back: AtomicU64::new(0),
+        }
     }
 }
 
