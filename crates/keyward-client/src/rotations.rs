@@ -39,7 +39,8 @@ impl Rotations<'_> {
         let shape = Shape::of(&*rotator);
         let executor = executor(self.vault, system(&self.actor.agent));
         let seen = executor.preflight(head.place, active.version, &making).map_err(failed)?;
-        let seen = seen.map_err(|fault| Failure::new(Code::Conflict, format!("`{name}` cannot be rotated: {fault}")))?;
+        let seen =
+            seen.map_err(|fault| Failure::new(Code::Conflict, format!("`{name}` cannot be rotated: {fault}")))?;
         let targets = self.vault.targets(&head.place)?;
         let holders = self.vault.holdings(head.place.secret)?;
         let open = holders.iter().filter(|holding| holding.version == active.version && holding.until.is_none());
@@ -269,8 +270,11 @@ impl Rotations<'_> {
             let plan: Option<Plan> = serde_json::from_value(row.rotation().plan.clone()).ok();
             let manages = plan.and_then(|plan| plan.making.admin().copied());
             if manages == Some(head.place) || making.admin() == Some(&row.rotation().place) {
-                return Err(Failure::new(Code::Conflict, "a secret and what manages it are not rotated at the same time")
-                    .hint("`keyward rotation list` shows what is under way"));
+                return Err(Failure::new(
+                    Code::Conflict,
+                    "a secret and what manages it are not rotated at the same time",
+                )
+                .hint("`keyward rotation list` shows what is under way"));
             }
         }
         Ok(())

@@ -134,16 +134,18 @@ impl Straggler {
         Self(child)
     }
 
-    fn end(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-        std::thread::sleep(Duration::from_millis(500));
+    /// A server that waits does not see that its client is gone: the connection is ended there.
+    fn end(&mut self, shop: &Shop) {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'billing-cron'";
+        shop.postgres.sql("public", sql);
+        self.0.wait().unwrap();
     }
 }
 
 impl Drop for Straggler {
     fn drop(&mut self) {
-        self.end();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -165,7 +167,7 @@ fn the_old_role_rests_when_its_last_connection_is_gone_and_who_has_it_is_named()
     assert!(second.contains("//app_b:") && shop.connects(&second) && shop.connects(&first), "both work meanwhile");
     assert_eq!(shop.vault.get("DATABASE_URL", None).unwrap(), second);
     // Reading it just now made a holder of the new version, who is none of the old one.
-    straggler.end();
+    straggler.end(&shop);
     let row = shop.vault.vault.rotation(id).unwrap().unwrap();
     let done = shop.go_on(row, 24);
     assert_eq!(done.phase, Phase::Done, "{done:?}");

@@ -172,6 +172,9 @@ fn a_process_that_is_killed_in_the_middle_of_a_call_is_followed_by_another() {
     assert_eq!(done["rotation"]["state"], "done");
     let new = program.ok(&["get", "SESSION_SECRET"], b"");
     assert_eq!(fs::read(&out).unwrap(), new.stdout);
-    assert_eq!(json(&program.ok(&["history", "SESSION_SECRET", "--json"], b""))["versions"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        json(&program.ok(&["history", "SESSION_SECRET", "--json"], b""))["versions"].as_array().unwrap().len(),
+        2
+    );
     program.ok(&["audit", "verify"], b"");
 }

@@ -129,8 +129,9 @@ impl Executor<'_> {
         if mine {
             return Ok(Some((row, what)));
         }
-        let since = self.clock.now().0.saturating_sub(rotation.written_at.0);
-        if rotation.doing.is_some() && (0..plan.policy.call + MARGIN).contains(&since) {
+        let begun = state(&row)?.doing.map(|(_, at)| at);
+        let since = begun.map(|at| self.clock.now().0.saturating_sub(at.0));
+        if since.is_some_and(|since| (0..plan.policy.call + MARGIN).contains(&since)) {
             return Ok(None);
         }
         match self.vault.claim_rotation(&self.actor, &row, &self.holder) {
