@@ -10,7 +10,7 @@ use keyward_lifecycle::calendar;
 use keyward_lifecycle::rotation::{
     Breaker, Error as RotationError, Executor, Making, Plan, Policy, Shape, State, Wish,
 };
-use keyward_types::{Clock, Head, Kind, Random, Read, SecretName, Use, Write};
+use keyward_types::{Head, Kind, Random, Read, SecretName, Use, Write};
 use keyward_vault::{Actor, Lead, NewRotation, NewTarget, Rotation, RotationRow, Scope, TargetRecord, Vault};
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ use crate::rotation_wire::{
     DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, RotationTarget, TargetInfo,
     TargetSettings,
 };
-use crate::{Code, Failure, Result, SystemClock, SystemRandom};
+use crate::{Code, Failure, Result, SystemRandom};
 
 /// Rotations of one vault, as one caller asks for them.
 pub(crate) struct Rotations<'a> {
@@ -186,7 +186,7 @@ impl Rotations<'_> {
                     Err(fault) => ("unreachable", Some(fault.to_string())),
                     Ok(None) => ("unknown", Some("it does not say what it has".into())),
                     Ok(Some(found)) => {
-                        let same = lease.apply(SystemClock.now(), |value| value == found.expose().as_slice());
+                        let same = lease.apply(self.vault.clock().now(), |value| value == found.expose().as_slice());
                         (if same == Some(true) { "same" } else { "differs" }, None)
                     }
                 };
@@ -321,7 +321,7 @@ pub fn go_on_with_rotations(vault: &Vault, lead: &Lead, agent: &str) -> Result<u
         return Ok(0);
     }
     let executor = executor(vault, Actor::task(SystemTask::Rotation, lead, agent));
-    let now = SystemClock.now();
+    let now = vault.clock().now();
     let mut gone_on = 0;
     for row in vault.open_rotations()? {
         let rotation = row.rotation();
@@ -368,7 +368,7 @@ fn run(
 fn executor(vault: &Vault, actor: Actor) -> Executor<'_> {
     static BREAKERS: OnceLock<Mutex<HashMap<String, Breaker>>> = OnceLock::new();
     let breakers = BREAKERS.get_or_init(Mutex::default);
-    Executor { vault, actor, holder: holder().to_owned(), clock: &SystemClock, random: &SystemRandom, breakers }
+    Executor { vault, actor, holder: holder().to_owned(), clock: vault.clock(), random: &SystemRandom, breakers }
 }
 
 /// This process, unlike every other.
