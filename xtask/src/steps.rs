@@ -58,6 +58,7 @@ pub(crate) const ALL: &[Step] = &[
             tools::KEYRING,
             tools::CHROMIUM,
             tools::REDIS,
+            tools::MARIADB,
             Tool::Postgres,
             Tool::Moto,
             Tool::OidcProvider,

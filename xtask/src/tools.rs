@@ -65,6 +65,7 @@ pub(crate) const DBUS: Tool = program("dbus-run-session", "dbus");
 
 /// Servers of which tests start their own.
 pub(crate) const REDIS: Tool = program("redis-server", "redis-server");
+pub(crate) const MARIADB: Tool = program("mariadbd", "mariadb-server");
 
 const CARGO_DENY: &str = "0.20.2";
 /// The Node.js whose `util.parseEnv` we follow; its successors read many files differently.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use keyward_providers::{Provider, provider, recognise};
-use keyward_types::{Clock, EnvironmentName, Operation, Secret, SecretName, Verified, Version};
+use keyward_types::{EnvironmentName, Operation, Secret, SecretName, Verified, Version};
 use keyward_upstream::{Account, Hosts, Http, Verifier};
-use keyward_vault::{Actor, Scope, Vault};
+use keyward_vault::{Actor, Scope, Vault, Via};
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, Result, SystemClock, SystemRandom};
+use crate::{Failure, Result, SystemRandom};
 
 /// What a service said of a stored key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,12 +84,11 @@ pub(crate) fn verify(
     let said = head.provider.as_deref().and_then(provider);
     let ask = |bytes: &[u8]| asked(name, bytes, said, question, actor);
     let (provider, verdict) = if question.account.is_empty() {
-        vault.lease_of(actor, &loaded)?.apply(SystemClock.now(), ask)
+        vault.apply(actor, &loaded, ask)?
     } else {
-        let opened = vault.read(actor, vec![loaded], keyward_vault::Via::Read)?;
-        opened.first().map(|one| ask(one.value.expose()))
-    }
-    .ok_or_else(|| Failure::internal("the value could not be applied in time"))?;
+        let opened = vault.read(actor, vec![loaded], Via::Read)?;
+        ask(opened.first().map_or(&[], |one| one.value.expose()))
+    };
     let keyward_upstream::Verdict { verified, why, identity } = verdict;
     let provider = provider.map(|one| one.id.to_owned());
     Ok(KeyVerdict { name: name.clone(), version, environment, provider, verified, why, identity })

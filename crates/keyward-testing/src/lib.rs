@@ -9,6 +9,7 @@
 //! - [`crash`]: what the crash campaign and its victim agree on.
 //! - [`doubles`]: services' administrative interfaces, with troubles to switch on.
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
+//! - `mariadb`: a MariaDB of the test's own.
 //! - [`moto`]: AWS's services as moto has them, which look at signatures.
 //! - [`oidc`]: an OpenID provider that answers what it is told to.
 //! - `postgres`: a database server of the test's own.
@@ -26,6 +27,8 @@ pub mod crash;
 pub mod doubles;
 #[cfg(target_os = "linux")]
 pub mod faults;
+#[cfg(unix)]
+pub mod mariadb;
 mod marker;
 pub mod moto;
 pub mod oidc;

@@ -12,6 +12,8 @@ mod http;
 mod rotator;
 pub mod rotators;
 mod sigv4;
+mod stream;
+mod tls;
 mod verify;
 
 pub use fault::{Fault, Refusal};

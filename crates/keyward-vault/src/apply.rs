@@ -6,17 +6,20 @@ use keyward_types::Use;
 
 use crate::actor::Actor;
 use crate::record::Via;
-use crate::{Error, Lease, Loaded, Vault};
+use crate::{Error, Loaded, Vault};
 
 impl Vault {
-    /// The right to apply one value in this process, on record before it is opened. It does not leave.
+    /// Applies one value in this process: its use is on record before it is opened, and it does not
+    /// leave. What `apply` does with it is its caller's business, and what it gives must not hold it.
     ///
     /// # Errors
     /// [`Error::Denied`] for a caller who may not use it; when it could not be recorded.
-    pub fn lease_of(&self, actor: &Actor, loaded: &Loaded) -> Result<Lease, Error> {
+    pub fn apply<R>(&self, actor: &Actor, loaded: &Loaded, apply: impl FnOnce(&[u8]) -> R) -> Result<R, Error> {
         let permit = authorize::<Use>(&actor.caller, loaded)
             .map_err(|denial| self.denied(actor, denial, ActionName::SecretUse, loaded.names()))?;
         let proof = self.record(actor, vec![(permit, loaded)], Via::Inside)?.pop();
-        self.lease(proof.expect("one permit gives one proof"), &self.sealed(loaded)?)
+        let lease = self.lease(proof.expect("one permit gives one proof"), &self.sealed(loaded)?)?;
+        // A machine that slept in between has let it run out.
+        lease.apply(self.tools.clock.now(), apply).ok_or_else(|| Error::Raced("a use".into()))
     }
 }

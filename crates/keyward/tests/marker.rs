@@ -78,8 +78,11 @@ impl Campaign {
         let mut markers = Markers::new();
         let first = seed.number() & 0xffff_0000;
         let value: Vec<String> = (0..transcripts::MARKERS).map(|n| markers.make(first + n)).collect();
-        let program =
-            Program::new(env!("CARGO_BIN_EXE_keyward")).with("RUST_LOG", "trace").with("RUST_BACKTRACE", "full");
+        let program = Program::new(env!("CARGO_BIN_EXE_keyward"))
+            .with("RUST_LOG", "trace")
+            .with("RUST_BACKTRACE", "full")
+            // Nobody out there is asked.
+            .with("KEYWARD_UPSTREAM_HOSTS", "api.openai.com=http://127.0.0.1:9");
         for (name, text) in transcripts::files(&value) {
             std::fs::write(program.home.project().join(name), text).unwrap();
         }

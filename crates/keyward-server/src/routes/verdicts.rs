@@ -23,6 +23,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
 /// Which key, and what its service's address needs.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = KeyQuestion)]
 struct Question {
     /// This version instead of the active one.
     #[serde(default)]
@@ -36,6 +37,7 @@ struct Question {
 
 /// What a service said of a stored key.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = KeyVerdict)]
 struct Answered {
     name: String,
     version: u64,
@@ -55,6 +57,7 @@ struct Answered {
 /// What a service said.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = Verified)]
 enum Verdict {
     Valid,
     ValidInsufficient,

@@ -28,5 +28,6 @@ mod secrets;
 mod team;
 mod tls;
 mod values;
+mod verdicts;
 mod versions;
 mod virtual_keys;

@@ -1,12 +1,21 @@
-use serde_json::{Value, json};
+use std::sync::OnceLock;
 
-use super::{Reply, Request, Service, drawn};
+use data_encoding::BASE64URL_NOPAD;
+use rsa::pkcs8::{EncodePrivateKey, LineEnding};
+use rsa::rand_core::OsRng;
+use rsa::{Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{Reply, Request, Service, drawn, pairs};
 
 /// Google's API Keys API for one project, and Gemini's `GET /v1beta/models`. As
 /// google-cloud-api-keys 0.9.1 has it: creating is an operation, values are read again, deleting is
 /// taken back by `:undelete`.
 pub struct ApiKeys {
     token: String,
+    /// The public key of the service account that gets the token.
+    account: Option<RsaPublicKey>,
     project: String,
     keys: Vec<Key>,
     /// How often an operation is asked after before it has ended.
@@ -27,12 +36,54 @@ impl ApiKeys {
     /// may use; gives both.
     pub fn new() -> (Self, String, String) {
         let token = format!("{}{}", "ya29.", drawn(80));
-        let mut double =
-            Self { token: token.clone(), project: "shop-1".into(), keys: Vec::new(), slow: 1, operations: Vec::new() };
+        let mut double = Self {
+            token: token.clone(),
+            account: None,
+            project: "shop-1".into(),
+            keys: Vec::new(),
+            slow: 1,
+            operations: Vec::new(),
+        };
         let restrictions = json!({ "apiTargets": [{ "service": "generativelanguage.googleapis.com" }],
             "serverKeyRestrictions": { "allowedIps": ["192.0.2.0/24"] } });
         let first = double.make("0b1c-old", "made by hand", restrictions);
         (double, token, first)
+    }
+
+    /// The same, with a service account that gets the token; gives its key's file in place of it.
+    ///
+    /// # Panics
+    /// When this machine has no randomness.
+    pub fn with_service_account() -> (Self, String, String) {
+        static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();
+        let key = KEY.get_or_init(|| RsaPrivateKey::new(&mut OsRng, 2048).expect("a key can be made"));
+        let (double, _, first) = Self::new();
+        let pem = key.to_pkcs8_pem(LineEnding::LF).expect("it can be written");
+        let file = json!({ "type": "service_account", "client_email": "rotator@shop-1.iam.gserviceaccount.com",
+            "private_key": *pem, "token_uri": "https://oauth2.googleapis.com/token" });
+        (Self { account: Some(key.to_public_key()), ..double }, file.to_string(), first)
+    }
+
+    /// `POST /token`: an assertion that the account signed, for the scope that is needed.
+    fn grant(&self, request: &Request) -> Reply {
+        let form = pairs(&request.body);
+        let signed = form.get("assertion").and_then(|text| text.rsplit_once('.'));
+        let good = signed.zip(self.account.as_ref()).is_some_and(|((text, signature), key)| {
+            let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap_or_default();
+            let claims = text.split('.').nth(1).map(|part| BASE64URL_NOPAD.decode(part.as_bytes()).unwrap_or_default());
+            let claims: Value = serde_json::from_slice(&claims.unwrap_or_default()).unwrap_or_default();
+            let digest = Sha256::digest(text.as_bytes());
+            let padding = Pkcs1v15Sign { hash_len: Some(32), prefix: SHA256.into() };
+            key.verify(padding, &digest, &signature).is_ok()
+                && claims["aud"] == "https://oauth2.googleapis.com/token"
+                && claims["scope"] == "https://www.googleapis.com/auth/cloud-platform"
+        });
+        match good {
+            true => {
+                Reply::json(200, &json!({ "access_token": self.token, "expires_in": 3599, "token_type": "Bearer" }))
+            }
+            false => Reply::json(400, &json!({ "error": "invalid_grant", "error_description": "as documented" })),
+        }
     }
 
     /// Ids of keys that work.
@@ -114,12 +165,16 @@ impl ApiKeys {
 }
 
 impl Service for ApiKeys {
-    const HOSTS: &'static [&'static str] = &["apikeys.googleapis.com", "generativelanguage.googleapis.com"];
+    const HOSTS: &'static [&'static str] =
+        &["apikeys.googleapis.com", "generativelanguage.googleapis.com", "oauth2.googleapis.com"];
 
     fn answer(&mut self, request: &Request) -> Reply {
         let (method, path) = request.route();
         if path == ["v1beta", "models"] {
             return self.models(request);
+        }
+        if path == ["token"] {
+            return self.grant(request);
         }
         if request.bearer() != Some(self.token.as_str()) {
             return error(401, "UNAUTHENTICATED", "ACCESS_TOKEN_TYPE_UNSUPPORTED");
@@ -161,3 +216,6 @@ fn error(status: u16, word: &str, reason: &str) -> Reply {
         "details": [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason }] } }),
     )
 }
+
+/// What stands before a SHA-256 in a signature (RFC 8017, 9.2).
+const SHA256: [u8; 19] = [0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20];

@@ -9,8 +9,8 @@ use super::{Reply, Request, Service, drawn};
 /// stand on a point of a collection. As its src/common/auth has it.
 pub struct QdrantNode {
     signing: String,
-    /// The collection of tokens: their payloads, by the points' ids.
-    points: Vec<(String, String)>,
+    /// The collection of tokens: ids of points, and their payloads.
+    points: Vec<(String, Value)>,
 }
 
 impl QdrantNode {
@@ -23,14 +23,14 @@ impl QdrantNode {
         let claims = json!({ "access": "r", "value_exists": { "collection": "keyward_tokens",
             "matches": [{ "key": "token", "value": "by-hand" }] } });
         let token = node.signed(&claims);
-        node.points.push(("0".into(), "by-hand".into()));
+        node.points.push(("0".into(), json!({ "token": "by-hand" })));
         let signing = node.signing.clone();
         (node, signing, token)
     }
 
     /// Tokens that stand on a point.
     pub fn live(&self) -> Vec<String> {
-        self.points.iter().map(|(_, token)| token.clone()).collect()
+        self.points.iter().filter_map(|(_, payload)| Some(payload["token"].as_str()?.to_owned())).collect()
     }
 
     fn signed(&self, claims: &Value) -> String {
@@ -55,7 +55,7 @@ impl QdrantNode {
         let claims = BASE64URL_NOPAD.decode(text.split('.').nth(1)?.as_bytes()).ok()?;
         let claims: Value = serde_json::from_slice(&claims).ok()?;
         let stands = claims.pointer("/value_exists/matches/0/value").and_then(Value::as_str);
-        let there = stands.is_none_or(|token| self.points.iter().any(|(_, own)| own == token));
+        let there = stands.is_none_or(|token| self.points.iter().any(|(_, payload)| payload["token"] == token));
         let signed = BASE64URL_NOPAD.decode(signature.as_bytes()).is_ok_and(|bytes| bytes == self.mac(text));
         // Without `access` a token may everything.
         (signed && there).then(|| claims.get("access").cloned().unwrap_or_else(|| json!("m")))
@@ -64,29 +64,26 @@ impl QdrantNode {
     fn change(&mut self, request: &Request) -> Reply {
         let (method, path) = request.route();
         let body = request.json();
-        let wanted = body.pointer("/filter/must/0/match/value").and_then(Value::as_str).unwrap_or_default();
+        let field = body.pointer("/filter/must/0/key").and_then(Value::as_str).unwrap_or_default();
+        let value = body.pointer("/filter/must/0/match/value").cloned().unwrap_or_default();
+        let wanted = |payload: &Value| payload.get(field) == Some(&value);
         match (method, path.as_slice()) {
             ("GET", ["collections", "keyward_tokens"]) => ok(json!({ "status": "green" })),
             ("PUT", ["collections", "keyward_tokens", "points"]) => {
                 for point in body["points"].as_array().into_iter().flatten() {
-                    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                    let (id, token) = (text(&point["id"]), text(&point["payload"]["token"]));
+                    let id = point["id"].as_str().unwrap_or_default().to_owned();
                     self.points.retain(|(own, _)| *own != id);
-                    self.points.push((id, token));
+                    self.points.push((id, point["payload"].clone()));
                 }
                 ok(json!({ "status": "completed" }))
             }
             ("POST", ["collections", "keyward_tokens", "points", "scroll"]) => {
-                let found: Vec<Value> = self
-                    .points
-                    .iter()
-                    .filter(|(_, token)| token == wanted)
-                    .map(|(id, _)| json!({ "id": id }))
-                    .collect();
+                let found = self.points.iter().filter(|(_, payload)| wanted(payload));
+                let found: Vec<Value> = found.map(|(id, payload)| json!({ "id": id, "payload": payload })).collect();
                 ok(json!({ "points": found, "next_page_offset": null }))
             }
             ("POST", ["collections", "keyward_tokens", "points", "delete"]) => {
-                self.points.retain(|(_, token)| token != wanted);
+                self.points.retain(|(_, payload)| !wanted(payload));
                 ok(json!({ "status": "completed" }))
             }
             _ => Reply::json(404, &json!({ "status": { "error": "Not found" } })),

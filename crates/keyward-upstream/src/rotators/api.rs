@@ -15,7 +15,11 @@ pub(super) struct Api {
     header: &'static str,
     prefix: &'static str,
     more: &'static [(&'static str, &'static str)],
+    /// What the administrative credential is turned into before it is sent.
+    exchange: Option<Exchange>,
 }
+
+type Exchange = fn(&Http, &Ctx<'_>) -> Result<Secret<String>, Fault>;
 
 /// Pages that a list is read of; more keys than that nobody has.
 const MOST_PAGES: usize = 50;
@@ -24,12 +28,17 @@ impl Api {
     /// One of a service of the catalogue.
     pub(super) fn new(http: Http, id: &str, base: &str, header: &'static str, prefix: &'static str) -> Self {
         let site = Site::of(service(id), base).expect("a rotator's address is one of its service");
-        Self { http, site, header, prefix, more: &[] }
+        Self { http, site, header, prefix, more: &[], exchange: None }
     }
 
     /// The same with these headers.
     pub(super) fn with(self, more: &'static [(&'static str, &'static str)]) -> Self {
         Self { more, ..self }
+    }
+
+    /// The same, and the administrative credential is turned into another first.
+    pub(super) fn exchanging(self, exchange: Exchange) -> Self {
+        Self { exchange: Some(exchange), ..self }
     }
 
     /// The whole address of a path, for plans.
@@ -48,7 +57,10 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Answer, Fault> {
-        let admin = admin(ctx)?;
+        let admin = match self.exchange {
+            Some(exchange) => exchange(&self.http, ctx)?,
+            None => admin(ctx)?.clone(),
+        };
         let text = Zeroizing::new(format!("{}{}", self.prefix, admin.expose()));
         let mut headers = vec![("accept", "application/json"), (self.header, text.as_str())];
         headers.extend(self.more);

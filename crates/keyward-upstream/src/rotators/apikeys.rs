@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::{self, Api};
+use super::google;
 use crate::http::{escape, secret};
 use crate::{
     Account, Call, Chosen, Ctx, Fault, Found, Http, KeyId, LastUsed, Minted, Minting, Preflight, Refusal, Rotator, Tag,
@@ -14,8 +15,9 @@ use crate::{
 
 /// Google's API keys (Gemini, Maps and others) by the API Keys API: the new key gets the restrictions
 /// of the old one, is named by the tag, and its value can be read again. Deleting can be taken back
-/// for 30 days. The administrative credential is an OAuth access token with the scope
-/// `cloud-platform` and the role `roles/serviceusage.apiKeysAdmin`.
+/// for 30 days. The administrative credential is the key of a service account with the role
+/// `roles/serviceusage.apiKeysAdmin`, as its JSON file has it, or an access token with the scope
+/// `cloud-platform`.
 pub struct ApiKeys {
     api: Api,
     project: String,
@@ -35,6 +37,7 @@ impl ApiKeys {
     /// Keys of this project, by its id or number.
     pub fn new(http: Http, project: &str) -> Self {
         let api = Api::new(http, "gcp", "https://apikeys.googleapis.com/v2", "authorization", "Bearer ");
+        let api = api.exchanging(google::token);
         Self { api, project: project.into() }
     }
 

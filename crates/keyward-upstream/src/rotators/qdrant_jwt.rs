@@ -1,12 +1,13 @@
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};
-use keyward_providers::RotationClass;
+use keyward_providers::{Profile, RotationClass};
 use keyward_types::{Secret, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::api;
+use super::local::drawn;
 use crate::http::Ask;
 use crate::{
     Account, Call, Chosen, Ctx, Fault, Found, Http, KeyId, KeyState, LastUsed, Minted, Minting, Preflight, Refusal,
@@ -92,7 +93,8 @@ impl Rotator for QdrantJwt {
         let deleted = r#"{"filter":{"must":[{"key":"token","match":{"value":"<old key>"}}]}}"#;
         vec![
             Call::new("preflight", "GET", format!("{}/collections/{}", self.site.as_str(), self.sentinel)),
-            Call::new("mint", "PUT", address("?wait=true")).with(r#"{"points":[{"payload":{"token":"<tag>"},…}]}"#),
+            Call::new("mint", "PUT", address("?wait=true"))
+                .with(r#"{"points":[{"payload":{"token":"<new key>","tag":"<tag>"},…}]}"#),
             Call::new("test", "GET", format!("{}/collections", self.site.as_str())),
             Call::new("suspend", "POST", address("/delete?wait=true")).with(deleted),
             Call::new("retire", "POST", address("/delete?wait=true")).with(deleted),
@@ -114,11 +116,13 @@ impl Rotator for QdrantJwt {
         ))
     }
 
-    fn choose(&self, ctx: &Ctx<'_>, tag: &Tag) -> Result<Option<Chosen>, Fault> {
+    fn choose(&self, ctx: &Ctx<'_>, _: &Tag) -> Result<Option<Chosen>, Fault> {
+        let id = drawn(ctx, Profile::Hex, Some(128))?;
+        let id = KeyId::new(id.expose().as_str());
         let mut claims = json!({
             "access": self.access,
-            "sub": tag.as_str(),
-            "value_exists": { "collection": self.sentinel, "matches": [{ "key": "token", "value": tag.as_str() }] },
+            "sub": id.as_str(),
+            "value_exists": { "collection": self.sentinel, "matches": [{ "key": "token", "value": id.as_str() }] },
         });
         if let Some(end) = self.ends(ctx) {
             claims["exp"] = json!(end.0.div_euclid(1000));
@@ -129,23 +133,27 @@ impl Rotator for QdrantJwt {
             .expect("HMAC takes keys of any length");
         mac.update(signed.as_bytes());
         let value = format!("{signed}.{}", BASE64URL_NOPAD.encode(&mac.finalize().into_bytes()));
-        Ok(Some(Chosen { value: Secret::new("a token of Qdrant", value), id: KeyId::new(tag.as_str()) }))
+        Ok(Some(Chosen { value: Secret::new("a token of Qdrant", value), id }))
     }
 
-    fn mint(&self, ctx: &Ctx<'_>, _: &Tag, chosen: Option<&Chosen>) -> Result<Minted, Fault> {
+    fn mint(&self, ctx: &Ctx<'_>, tag: &Tag, chosen: Option<&Chosen>) -> Result<Minted, Fault> {
         let chosen = chosen.ok_or_else(|| Fault::refused(Refusal::Input, "no value was chosen"))?;
-        self.resume(ctx, &chosen.id)?;
+        self.put(ctx, &chosen.id, Some(tag))?;
         Ok(Minted { value: chosen.value.clone(), id: chosen.id.clone(), expires: self.ends(ctx) })
     }
 
     fn find(&self, ctx: &Ctx<'_>, tag: &Tag) -> Result<Vec<Found>, Fault> {
-        let mut body = filter(tag.as_str());
-        body["limit"] = json!(1);
+        let mut body = filter("tag", tag.as_str());
+        body["with_payload"] = json!(true);
         let page = self.ask(ctx, "POST", &self.points("/scroll"), &body, true)?;
         let points = page.pointer("/result/points").and_then(Value::as_array);
         let points = points.ok_or_else(|| Fault::nonsense("a list that cannot be read"))?;
-        let found = Found { id: KeyId::new(tag.as_str()), created: None, state: KeyState::Active };
-        Ok(points.iter().map(|_| found.clone()).collect())
+        let found = |point: &Value| {
+            let id = point.pointer("/payload/token").and_then(Value::as_str);
+            let id = id.ok_or_else(|| Fault::nonsense("a point that is none of ours"))?;
+            Ok(Found { id: KeyId::new(id), created: None, state: KeyState::Active })
+        };
+        points.iter().map(found).collect()
     }
 
     fn probe(&self, _: &Ctx<'_>, value: &Secret<String>) -> Result<Verdict, Fault> {
@@ -167,12 +175,11 @@ impl Rotator for QdrantJwt {
     }
 
     fn suspend(&self, ctx: &Ctx<'_>, id: &KeyId) -> Result<(), Fault> {
-        self.ask(ctx, "POST", &self.points("/delete?wait=true"), &filter(id.as_str()), false).map(|_| ())
+        self.ask(ctx, "POST", &self.points("/delete?wait=true"), &filter("token", id.as_str()), false).map(|_| ())
     }
 
     fn resume(&self, ctx: &Ctx<'_>, id: &KeyId) -> Result<(), Fault> {
-        let point = json!({ "id": uuid_of(id), "vector": {}, "payload": { "token": id.as_str() } });
-        self.ask(ctx, "PUT", &self.points("?wait=true"), &json!({ "points": [point] }), false).map(|_| ())
+        self.put(ctx, id, None)
     }
 
     fn retire(&self, ctx: &Ctx<'_>, id: &KeyId) -> Result<(), Fault> {
@@ -181,13 +188,19 @@ impl Rotator for QdrantJwt {
 }
 
 impl QdrantJwt {
+    fn put(&self, ctx: &Ctx<'_>, id: &KeyId, tag: Option<&Tag>) -> Result<(), Fault> {
+        let payload = json!({ "token": id.as_str(), "tag": tag.map(Tag::as_str) });
+        let point = json!({ "id": uuid_of(id), "vector": {}, "payload": payload });
+        self.ask(ctx, "PUT", &self.points("?wait=true"), &json!({ "points": [point] }), false).map(|_| ())
+    }
+
     fn ends(&self, ctx: &Ctx<'_>) -> Option<Timestamp> {
         self.lasts_days.map(|days| ctx.clock.now().plus_days(days))
     }
 }
 
-fn filter(token: &str) -> Value {
-    json!({ "filter": { "must": [{ "key": "token", "match": { "value": token } }] } })
+fn filter(key: &str, value: &str) -> Value {
+    json!({ "filter": { "must": [{ "key": key, "match": { "value": value } }] } })
 }
 
 /// The point's id: the same for the same token, so that putting it twice is harmless.

@@ -96,6 +96,7 @@ pub(crate) fn all() -> Vec<Step> {
         Step { plaintext: DOTENV, ..fails(&["scan", "--baseline", "../baseline.txt", "--json"]) },
         Step { plaintext: DOTENV, shows: Shows::Value, ..fails(&["scan", ".env", "--reveal"]) },
         Step { plaintext: DOTENV, ..fails(&["scan", "--history"]) },
+        Step { plaintext: DOTENV, ..fails(&["scan", "--verify"]) },
         step(&["init", "--yes", "--remove-plaintext", "--recovery-file", "../recovery.txt"]),
         // In.
         step(&["import", "more.env", "-e", "staging"]),
@@ -152,6 +153,8 @@ pub(crate) fn all() -> Vec<Step> {
         step(&["destroy", "TYPED", "--version", "2", "-e", "development", "--yes"]),
         // The catalogue, and git's hooks where there is no git.
         step(&["provider", "list"]),
+        fails(&["provider", "verify", "OPENAI_API_KEY"]),
+        fails(&["provider", "verify", "OPENAI_API_KEY", "--account", "user=ada", "--json"]),
         step(&["provider", "show", "openai", "--json"]),
         fails(&["hook", "install"]),
         fails(&["hook", "uninstall", "--json"]),

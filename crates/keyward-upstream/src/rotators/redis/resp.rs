@@ -1,15 +1,10 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::Arc;
-use std::time::Duration;
 
-use rustls::crypto::ring;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use zeroize::Zeroizing;
 
 use crate::http::word;
-use crate::{Fault, Refusal};
+use crate::stream::{ReadWrite, connect};
+use crate::{Fault, Refusal, tls};
 
 /// Where a server is.
 pub(super) struct Place {
@@ -33,11 +28,6 @@ pub(super) enum Answer {
     Error(String),
 }
 
-pub(super) trait ReadWrite: Read + Write {}
-impl<T: Read + Write> ReadWrite for T {}
-
-const PATIENCE: Duration = Duration::from_secs(10);
-const CONNECT: Duration = Duration::from_secs(5);
 /// Longest text and list of an answer, and how deep lists go.
 const LONGEST: usize = 1024 * 1024;
 const MOST: usize = 100_000;
@@ -45,24 +35,9 @@ const DEEPEST: usize = 4;
 
 impl Connection {
     pub(super) fn open(place: &Place) -> Result<Self, Fault> {
-        let unreached = |error: io::Error| Fault::Unreachable(format!("the connection failed: {}", error.kind()));
-        let found = (place.host.as_str(), place.port).to_socket_addrs();
-        let found = found.map_err(|_| Fault::Unreachable("its host name leads nowhere".into()))?;
-        let mut last = Fault::Unreachable("its host name leads nowhere".into());
-        for address in found {
-            match TcpStream::connect_timeout(&address, CONNECT) {
-                Ok(tcp) => {
-                    tcp.set_read_timeout(Some(PATIENCE))
-                        .and_then(|()| tcp.set_write_timeout(Some(PATIENCE)))
-                        .map_err(unreached)?;
-                    let stream: Box<dyn ReadWrite> =
-                        if place.tls { Box::new(tls(&place.host, tcp)?) } else { Box::new(tcp) };
-                    return Ok(Self { stream: BufReader::new(stream) });
-                }
-                Err(error) => last = unreached(error),
-            }
-        }
-        Err(last)
+        let tcp = connect(&place.host, place.port)?;
+        let stream: Box<dyn ReadWrite> = if place.tls { Box::new(tls::wrap(&place.host, tcp)?) } else { Box::new(tcp) };
+        Ok(Self { stream: BufReader::new(stream) })
     }
 
     /// One command.
@@ -141,16 +116,4 @@ impl Answer {
             good => Ok(good),
         }
     }
-}
-
-fn tls(host: &str, tcp: TcpStream) -> Result<StreamOwned<ClientConnection, TcpStream>, Fault> {
-    let down = |why: String| Fault::Unreachable(why);
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| down(error.to_string()))?;
-    let config = builder.with_root_certificates(roots).with_no_client_auth();
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| down("its name is none of a host".into()))?;
-    let connection = ClientConnection::new(Arc::new(config), name).map_err(|error| down(error.to_string()))?;
-    Ok(StreamOwned::new(connection, tcp))
 }

@@ -1,0 +1,79 @@
+//! Google's access tokens for service accounts (RFC 7523).
+//! <https://developers.google.com/identity/protocols/oauth2/service-account#httprest>
+
+use data_encoding::BASE64URL_NOPAD;
+use keyward_types::Secret;
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
+use serde::Deserialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::api;
+use crate::http::{Ask, secret};
+use crate::{Ctx, Fault, Http, Refusal, Site};
+
+/// A service account's key, as its file has it.
+#[derive(Deserialize)]
+struct Account {
+    client_email: String,
+    #[serde(deserialize_with = "secret")]
+    private_key: Secret<String>,
+    token_uri: String,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    #[serde(deserialize_with = "secret")]
+    access_token: Secret<String>,
+}
+
+/// The one place where tokens are given out: what a file says else is not believed.
+const ENDPOINT: &str = "https://oauth2.googleapis.com/token";
+const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+/// How long an assertion is good for.
+const SECONDS: i64 = 600;
+
+/// An access token for the administrative credential: that of a service account whose key it is, or
+/// itself.
+pub(super) fn token(http: &Http, ctx: &Ctx<'_>) -> Result<Secret<String>, Fault> {
+    let admin = api::admin(ctx)?;
+    if !admin.expose().trim_start().starts_with('{') {
+        return Ok(admin.clone());
+    }
+    let odd = |why: &str| Fault::refused(Refusal::Admin, why);
+    let account: Account =
+        serde_json::from_str(admin.expose()).map_err(|_| odd("it is no key of a service account, as JSON"))?;
+    if account.token_uri != ENDPOINT {
+        return Err(odd("its `token_uri` is not Google's"));
+    }
+    let assertion = assertion(&account, ctx).ok_or_else(|| odd("its private key is none of RSA in PKCS #8"))?;
+    let form = Zeroizing::new(format!(
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={}",
+        *assertion
+    ));
+    let site = Site::of(api::service("gcp"), ENDPOINT).expect("it is one of Google's own");
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")];
+    let ask = Ask { method: "POST", path: "", headers: &headers, body: Some(form.as_bytes()), reads: true };
+    let answer = http.ask(&site, &ask)?;
+    match answer.status {
+        400 | 401 => Err(odd(&format!("Google gives no token for it: {}", answer.outcome()))),
+        _ => Ok(answer.good()?.json::<Granted>()?.access_token),
+    }
+}
+
+fn assertion(account: &Account, ctx: &Ctx<'_>) -> Option<Zeroizing<String>> {
+    let now = ctx.clock.now().0.div_euclid(1000);
+    let claims = json!({
+        "iss": account.client_email, "scope": SCOPE, "aud": ENDPOINT, "iat": now, "exp": now + SECONDS,
+    });
+    let part = |json: serde_json::Value| BASE64URL_NOPAD.encode(json.to_string().as_bytes());
+    let text = format!("{}.{}", part(json!({ "alg": "RS256", "typ": "JWT" })), part(claims));
+    let der = PrivatePkcs8KeyDer::from_pem_slice(account.private_key.expose().as_bytes()).ok()?;
+    let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).ok()?;
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).ok()?;
+    Some(Zeroizing::new(format!("{text}.{}", BASE64URL_NOPAD.encode(&signature))))
+}
