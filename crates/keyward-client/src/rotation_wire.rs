@@ -15,9 +15,21 @@ pub struct RotateAsk {
     /// programs know it. It is remembered. `None`: as it was made before, or as its kind says.
     #[serde(default)]
     pub generate: Option<String>,
+    /// PostgreSQL, by two roles that stand in for each other. It is remembered.
+    #[serde(default)]
+    pub postgres: Option<PostgresAsk>,
     /// The old value ends as soon as its successor is everywhere, whoever holds it.
     #[serde(default)]
     pub emergency: bool,
+}
+
+/// Two roles of a PostgreSQL.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostgresAsk {
+    /// Their names; the current value is of one of them.
+    pub roles: [String; 2],
+    /// The secret of the same environment that holds the administrator's connection URL.
+    pub admin: SecretName,
 }
 
 /// What a rotation would do.

@@ -10,8 +10,7 @@ use keyward_lifecycle::calendar;
 use keyward_lifecycle::rotation::{
     Breaker, Error as RotationError, Executor, Making, Plan, Policy, Shape, State, Wish,
 };
-use keyward_types::{Clock, Head, Kind, Random, Read, SecretName};
-use keyward_upstream::Ctx;
+use keyward_types::{Head, Kind, Random, Read, SecretName, Use, Write};
 use keyward_vault::{Actor, Lead, NewRotation, NewTarget, Rotation, RotationRow, Scope, TargetRecord, Vault};
 use serde_json::Value;
 
@@ -19,7 +18,7 @@ use crate::rotation_wire::{
     DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, RotationTarget, TargetInfo,
     TargetSettings,
 };
-use crate::{Code, Failure, Result, SystemClock, SystemRandom};
+use crate::{Code, Failure, Result, SystemRandom};
 
 /// Rotations of one vault, as one caller asks for them.
 pub(crate) struct Rotations<'a> {
@@ -33,13 +32,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 impl Rotations<'_> {
     /// What a rotation would do; nothing is changed.
     pub(crate) fn preview(&self, scope: &Scope, name: &SecretName, ask: &RotateAsk) -> Result<RotationPreview> {
-        let head = self.vault.head(self.actor, scope, name)?;
-        let making = self.making(&head, ask)?;
-        let rotator = making.rotator().map_err(Failure::internal)?;
+        let head = self.vault.permit_secret::<Write>(self.actor, scope, name)?;
+        let making = self.making(scope, &head, ask)?;
+        let rotator = making.rotator().map_err(Failure::usage)?;
         let active = head.active().ok_or_else(|| no_value(name))?;
         let shape = Shape::of(&*rotator);
-        let ctx = Ctx { admin: None, current: None, replaces: None, clock: &SystemClock, random: &SystemRandom };
-        let seen = rotator.preflight(&ctx).map_err(|fault| Failure::new(Code::No, fault.to_string()))?;
+        let executor = executor(self.vault, system(&self.actor.agent));
+        let seen = executor.preflight(head.place, active.version, &making).map_err(failed)?;
+        let seen =
+            seen.map_err(|fault| Failure::new(Code::Conflict, format!("`{name}` cannot be rotated: {fault}")))?;
         let targets = self.vault.targets(&head.place)?;
         let holders = self.vault.holdings(head.place.secret)?;
         let open = holders.iter().filter(|holding| holding.version == active.version && holding.until.is_none());
@@ -64,15 +65,19 @@ impl Rotations<'_> {
 
     /// Begins a rotation, and goes on with it as far as it comes by itself.
     pub(crate) fn rotate(&self, scope: &Scope, name: &SecretName, ask: &RotateAsk) -> Result<RotationInfo> {
-        let head = self.vault.permit_rotation(self.actor, scope, name)?;
-        let making = self.making(&head, ask)?;
+        let head = self.vault.permit_secret::<Write>(self.actor, scope, name)?;
+        let making = self.making(scope, &head, ask)?;
+        self.refuse_together(&head, &making)?;
         let policy = if ask.emergency { Policy::emergency() } else { Policy::routine() };
         // A versioned secret keeps its predecessor until somebody says that nothing needs it: data under
         // it is not ours to count. The next rotation drops it.
         let contracts = ask.emergency || making.contracts();
         let plan = Plan { making: making.clone(), policy: Policy { contracts, ..policy }, emergency: ask.emergency };
-        if ask.generate.is_some() {
-            let told = format!("made here, as {}", ask.generate.as_deref().unwrap_or_default());
+        if ask.generate.is_some() || ask.postgres.is_some() {
+            let told = match &ask.postgres {
+                Some(postgres) => format!("PostgreSQL's roles {} and {}", postgres.roles[0], postgres.roles[1]),
+                None => format!("made here, as {}", ask.generate.as_deref().unwrap_or_default()),
+            };
             self.vault.set_rotation_plan(self.actor, scope, name, json(&making)?, &told)?;
         }
         let targets = self.vault.targets(&head.place)?;
@@ -104,7 +109,7 @@ impl Rotations<'_> {
 
     /// Carries a person's decision out, and goes on.
     pub(crate) fn decide(&self, scope: &Scope, name: &SecretName, wish: Wish) -> Result<RotationInfo> {
-        self.vault.permit_rotation(self.actor, scope, name)?;
+        self.vault.permit_secret::<Write>(self.actor, scope, name)?;
         let (head, rotation) = self.newest(scope, name)?;
         let state = State::of(&rotation).map_err(failed)?;
         let can_be = state.actions();
@@ -171,8 +176,7 @@ impl Rotations<'_> {
         for head in self.vault.heads(self.actor, scope)? {
             let targets = self.vault.targets(&head.place)?;
             let Some(active) = head.active().filter(|_| !targets.is_empty()) else { continue };
-            let loaded = self.vault.load(self.actor, scope, &head.name, Some(active.version))?;
-            keyward_access::authorize::<Read>(&self.actor.caller, &loaded).map_err(keyward_vault::Error::from)?;
+            self.vault.permit_secret::<Read>(self.actor, scope, &head.name)?;
             let lease = self.vault.lease_for_rotation(&system(&self.actor.agent), &head.place, active.version)?;
             for target in targets {
                 let info = target_info(&head.name, &target)?;
@@ -182,7 +186,7 @@ impl Rotations<'_> {
                     Err(fault) => ("unreachable", Some(fault.to_string())),
                     Ok(None) => ("unknown", Some("it does not say what it has".into())),
                     Ok(Some(found)) => {
-                        let same = lease.apply(SystemClock.now(), |value| value == found.expose().as_slice());
+                        let same = lease.apply(self.vault.clock().now(), |value| value == found.expose().as_slice());
                         (if same == Some(true) { "same" } else { "differs" }, None)
                     }
                 };
@@ -224,7 +228,16 @@ impl Rotations<'_> {
     }
 
     /// Who makes the successor: who asks says so, or it was said before, or its kind leaves no doubt.
-    fn making(&self, head: &Head, ask: &RotateAsk) -> Result<Making> {
+    fn making(&self, scope: &Scope, head: &Head, ask: &RotateAsk) -> Result<Making> {
+        if let Some(postgres) = &ask.postgres {
+            // Whoever lets it be applied has to be allowed to apply it himself.
+            let admin = self.vault.permit_secret::<Use>(self.actor, scope, &postgres.admin)?;
+            if admin.place == head.place {
+                return Err(Failure::usage("what manages a secret is another one"));
+            }
+            let making = Making::PostgresRoles { roles: postgres.roles.clone(), admin: admin.place };
+            return making.rotator().map(|_| making).map_err(Failure::usage);
+        }
         if let Some(profile) = &ask.generate {
             profile.parse::<keyward_providers::Profile>().map_err(|error| Failure::usage(error.to_string()))?;
             return Ok(Making::Here { profile: profile.clone() });
@@ -246,9 +259,25 @@ impl Rotations<'_> {
             None => format!("a {}, and keyward does not know who makes its successor", head.kind),
         };
         Err(Failure::new(Code::Usage, format!("`{}` is {what}", head.name)).hint(format!(
-            "if only your own programs know it: `keyward rotate {} --generate`; else make a new one there and `keyward set {}`",
+            "if only your own programs know it: `keyward rotate {} --generate`; a database by two roles: `--postgres-roles A,B --admin SECRET`; else make a new one there and `keyward set {}`",
             head.name, head.name
         )))
+    }
+
+    /// What manages a secret is not replaced while it does so.
+    fn refuse_together(&self, head: &Head, making: &Making) -> Result<()> {
+        for row in self.vault.open_rotations()? {
+            let plan: Option<Plan> = serde_json::from_value(row.rotation().plan.clone()).ok();
+            let manages = plan.and_then(|plan| plan.making.admin().copied());
+            if manages == Some(head.place) || making.admin() == Some(&row.rotation().place) {
+                return Err(Failure::new(
+                    Code::Conflict,
+                    "a secret and what manages it are not rotated at the same time",
+                )
+                .hint("`keyward rotation list` shows what is under way"));
+            }
+        }
+        Ok(())
     }
 
     fn info(&self, head: &Head, rotation: &Rotation) -> Result<RotationInfo> {
@@ -292,7 +321,7 @@ pub fn go_on_with_rotations(vault: &Vault, lead: &Lead, agent: &str) -> Result<u
         return Ok(0);
     }
     let executor = executor(vault, Actor::task(SystemTask::Rotation, lead, agent));
-    let now = SystemClock.now();
+    let now = vault.clock().now();
     let mut gone_on = 0;
     for row in vault.open_rotations()? {
         let rotation = row.rotation();
@@ -339,7 +368,7 @@ fn run(
 fn executor(vault: &Vault, actor: Actor) -> Executor<'_> {
     static BREAKERS: OnceLock<Mutex<HashMap<String, Breaker>>> = OnceLock::new();
     let breakers = BREAKERS.get_or_init(Mutex::default);
-    Executor { vault, actor, holder: holder().to_owned(), clock: &SystemClock, random: &SystemRandom, breakers }
+    Executor { vault, actor, holder: holder().to_owned(), clock: vault.clock(), random: &SystemRandom, breakers }
 }
 
 /// This process, unlike every other.

@@ -198,6 +198,25 @@ fn better_auth_keeps_its_predecessor_until_nobody_holds_it() {
 }
 
 #[test]
+fn what_somebody_stores_meanwhile_is_not_replaced_by_what_was_made_before_it() {
+    let desk = Desk::new(TestVault::new(8));
+    let arguments = vec!["/bin/false".to_owned()];
+    desk.target("program", &Settings::Command { arguments, variable: None });
+    let row = desk.executor("one").run(desk.begin(here(), once()), Duration::ZERO).unwrap();
+    desk.vault.set("SESSION_SECRET", "stored by hand, and meant to stay").unwrap();
+    let target = "program".parse().unwrap();
+    desk.vault.vault.remove_target(&desk.vault.actor, &desk.vault.scope, &name(), &target).unwrap();
+    desk.vault.clock.advance(600_000);
+    let row = desk.executor("one").run(row, Duration::ZERO).unwrap();
+    assert!(state(&row).stuck.unwrap().why.contains("version 3"), "{:?}", row.rotation());
+    assert_eq!(desk.vault.get("SESSION_SECRET", None).unwrap(), "stored by hand, and meant to stay");
+    let row = desk.executor("one").decide(&desk.vault.actor, row.rotation().id, Wish::Abort).unwrap();
+    let row = desk.executor("one").run(row, Duration::ZERO).unwrap();
+    assert_eq!(state(&row).phase, Phase::RolledBack);
+    assert_eq!(desk.vault.get("SESSION_SECRET", None).unwrap(), "stored by hand, and meant to stay");
+}
+
+#[test]
 fn a_restored_vault_rotates_nothing() {
     let desk = Desk::new(TestVault::new(6));
     let row = desk.begin(here(), once());

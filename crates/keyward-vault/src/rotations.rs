@@ -4,7 +4,7 @@
 
 use keyward_access::{Object, authorize};
 use keyward_audit::Action as ActionName;
-use keyward_types::{Head, Place, PrincipalId, Record, RotationId, SecretName, Timestamp, Version, Write};
+use keyward_types::{Action, Head, Place, PrincipalId, Record, RotationId, SecretName, Timestamp, Version, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -183,14 +183,14 @@ impl Vault {
         self.rotation(rotation.id)?.ok_or(Error::Damaged("a rotation is missing that was just written"))
     }
 
-    /// Lets a caller go on who may replace this secret; a denial is recorded.
+    /// Lets a caller go on who may do this to a secret; a denial is recorded.
     ///
     /// # Errors
     /// [`Error::NoSecret`], [`Error::Denied`].
-    pub fn permit_rotation(&self, actor: &Actor, scope: &Scope, name: &SecretName) -> Result<Head, Error> {
+    pub fn permit_secret<A: Action>(&self, actor: &Actor, scope: &Scope, name: &SecretName) -> Result<Head, Error> {
         let action = ActionName::RotationBegin;
         let row = self.existing(actor, scope, name, action)?;
-        match authorize::<Write>(&actor.caller, &scope.about_head(&row.record)) {
+        match authorize::<A>(&actor.caller, &scope.about_head(&row.record)) {
             Ok(_) => Ok(row.record),
             Err(denial) => Err(self.denied(actor, denial, action, scope.names(Some(name)))),
         }

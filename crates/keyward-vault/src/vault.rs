@@ -208,6 +208,11 @@ impl Vault {
         self.header.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The clock that this vault goes by.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.tools.clock
+    }
+
     /// Why nothing irreversible is done at present, if so.
     pub fn safe_mode(&self) -> Option<String> {
         self.header_lock().safe_mode.clone()

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use keyward_testing::{Program, Ran};
 use serde_json::Value;
@@ -138,4 +139,42 @@ fn a_program_is_a_target_and_what_is_due_is_told_to_calendars() {
     assert!(feed.starts_with("BEGIN:VCALENDAR\r\n") && feed.contains("Owner: ann"), "{feed}");
     let text = program.ok(&["calendar"], b"").out();
     assert!(text.contains("rotation") && text.contains("in 29 days"), "{text}");
+}
+
+/// The process dies while a target has the value already: whoever comes next waits until that call must
+/// have ended, gives it to the target again, and nothing is lost.
+#[test]
+fn a_process_that_is_killed_in_the_middle_of_a_call_is_followed_by_another() {
+    let program = shop();
+    let (out, first) = (program.home.project().join("out"), program.home.project().join("first"));
+    let script = format!(
+        "cat > {out}; if [ ! -e {first} ]; then : > {first}; sleep 20; fi",
+        out = out.display(),
+        first = first.display()
+    );
+    let arguments = ["target", "add", "command", "api", "--secret", "SESSION_SECRET", "--", "/bin/sh", "-c", &script];
+    program.ok(&arguments, b"");
+    let mut killed = program.command(&["rotate", "SESSION_SECRET", "--yes"]).spawn().unwrap();
+    let begun = Instant::now();
+    while !first.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the target was not given anything");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(program.ok(&["get", "SESSION_SECRET"], b"").stdout, OLD, "it is not active before it is everywhere");
+    let shown = json(&program.ok(&["rotation", "show", "SESSION_SECRET", "--json"], b""));
+    assert_eq!(shown["rotation"]["doing"], "deploy api");
+    let early = json(&program.ok(&["rotation", "resume", "SESSION_SECRET", "--json"], b""));
+    assert_eq!(early["rotation"]["doing"], "deploy api", "its call may be under way still");
+    std::thread::sleep(Duration::from_secs(36).saturating_sub(begun.elapsed()));
+    let done = json(&program.ok(&["rotation", "resume", "SESSION_SECRET", "--json"], b""));
+    assert_eq!(done["rotation"]["state"], "done");
+    let new = program.ok(&["get", "SESSION_SECRET"], b"");
+    assert_eq!(fs::read(&out).unwrap(), new.stdout);
+    assert_eq!(
+        json(&program.ok(&["history", "SESSION_SECRET", "--json"], b""))["versions"].as_array().unwrap().len(),
+        2
+    );
+    program.ok(&["audit", "verify"], b"");
 }

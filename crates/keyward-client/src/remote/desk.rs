@@ -641,12 +641,24 @@ impl Desk for RemoteDesk {
 
     fn rotation_preview(&self, place: Where, name: SecretName, ask: RotateAsk) -> Result<RotationPreview> {
         let generate = ask.generate.as_deref().map(|profile| format!("&generate={}", encoded(profile)));
-        let query = format!("?emergency={}{}", ask.emergency, generate.unwrap_or_default());
+        let postgres = ask.postgres.as_ref().map(|postgres| {
+            let [one, other] = postgres.roles.each_ref().map(|role| encoded(role));
+            format!("&role={one}&other_role={other}&admin={}", encoded(postgres.admin.as_str()))
+        });
+        let (generate, postgres) = (generate.unwrap_or_default(), postgres.unwrap_or_default());
+        let query = format!("?emergency={}{generate}{postgres}", ask.emergency);
         self.http.get(&format!("{}{query}", named(&place, "rotation-previews", &name)))
     }
 
     fn rotate(&self, place: Where, name: SecretName, ask: RotateAsk) -> Result<RotationInfo> {
-        self.http.send(Method::POST, &named(&place, "rotations", &name), &ask)
+        let postgres = ask.postgres.as_ref();
+        let [role, other_role] = [0, 1].map(|i| postgres.map(|postgres| postgres.roles[i].clone()));
+        let admin = postgres.map(|postgres| postgres.admin.clone());
+        let body = json!({
+            "generate": ask.generate, "emergency": ask.emergency,
+            "role": role, "other_role": other_role, "admin": admin,
+        });
+        self.http.send(Method::POST, &named(&place, "rotations", &name), &body)
     }
 
     fn rotations(&self, place: Where, all: bool) -> Result<Vec<RotationInfo>> {

@@ -29,7 +29,8 @@ impl Machine<'_> {
             Some(Err(until)) => return Want::Wait(until),
             None => {}
         }
-        if self.state.minted_at.is_some() {
+        // Of what is made and used here alone nobody has a key to end.
+        if self.state.minted_at.is_some() && self.state.shape.asks {
             let key = self.state.candidate.as_mut().and_then(|candidate| candidate.key.take());
             self.state.orphans.extend(key.filter(|key| Some(key) != self.state.old.as_ref()));
         }

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use keyward_types::{Clock, Random, RotationId, Timestamp};
+use keyward_types::{Clock, Place, Random, RotationId, Timestamp, Version};
+use keyward_upstream::{Ctx, Fault, Preflight};
 use keyward_vault::{Actor, RotationChange, RotationRow, RotationStep, Vault};
 use thiserror::Error;
 
-use super::perform::Performing;
-use super::{Answer, Breaker, Call, Effect, Event, Failure, Phase, Plan, State, What, Wish, decided, next};
+use super::perform::{Performing, admin, text_at};
+use super::{Answer, Breaker, Call, Effect, Event, Failure, Making, Phase, Plan, State, What, Wish, decided, next};
 
 /// Goes on with rotations, as one process.
 pub struct Executor<'a> {
@@ -90,6 +91,18 @@ impl Executor<'_> {
         Ok(row)
     }
 
+    /// What a rotation of this version would meet: nothing is changed anywhere.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn preflight(&self, place: Place, old: Version, making: &Making) -> Result<Result<Preflight, Fault>, Error> {
+        let rotator = making.rotator().map_err(Error::Unreadable)?;
+        let (current, admin) = (text_at(self, place, old)?, admin(self, making)?);
+        let (clock, random) = (self.clock, self.random);
+        let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: None, clock, random };
+        Ok(rotator.preflight(&ctx))
+    }
+
     /// Takes in what a person wants; whoever runs the rotation finds it in the row.
     ///
     /// # Errors
@@ -116,8 +129,9 @@ impl Executor<'_> {
         if mine {
             return Ok(Some((row, what)));
         }
-        let since = self.clock.now().0.saturating_sub(rotation.written_at.0);
-        if rotation.doing.is_some() && (0..plan.policy.call + MARGIN).contains(&since) {
+        let begun = state(&row)?.doing.map(|(_, at)| at);
+        let since = begun.map(|at| self.clock.now().0.saturating_sub(at.0));
+        if since.is_some_and(|since| (0..plan.policy.call + MARGIN).contains(&since)) {
             return Ok(None);
         }
         match self.vault.claim_rotation(&self.actor, &row, &self.holder) {
@@ -198,9 +212,10 @@ impl Executor<'_> {
         let lets = !at_provider || breakers.entry(account.clone()).or_default().lets(self.clock.now());
         drop(breakers);
         let (answer, change) = match lets {
-            true => Performing { executor: self, row, plan, state: &state }.perform(call)?,
+            true => self.performed(&Performing { executor: self, row, plan, state: &state }, call)?,
             false => {
-                (Err(Failure::Passing("its account is left alone for a while".into(), None)), RotationChange::Nothing)
+                let why = "its account is left alone for a while".into();
+                (Err(Failure::Passing(why, None)), RotationChange::Nothing)
             }
         };
         if at_provider && lets {
@@ -215,6 +230,22 @@ impl Executor<'_> {
             Err(failure) => format!("{spelled}: {}", failure.why()),
         };
         Ok(Taken { what: What::Answer(answer), told, change })
+    }
+
+    /// What the vault refuses for good is for a person: trying it again would do nothing else.
+    fn performed(
+        &self,
+        performing: &Performing<'_>,
+        call: &Call,
+    ) -> Result<(Result<Answer, Failure>, RotationChange), Error> {
+        use keyward_vault::Error as Refusal;
+        match performing.perform(call) {
+            Err(Error::Vault(error @ (Refusal::NoVersion { .. } | Refusal::Damaged(_) | Refusal::Denied(_)))) => {
+                Ok((Err(Failure::Refused(error.to_string())), RotationChange::Nothing))
+            }
+            Err(Error::Unreadable(why)) => Ok((Err(Failure::Refused(why)), RotationChange::Nothing)),
+            done => done,
+        }
     }
 
     /// A call in words, with its target's name.

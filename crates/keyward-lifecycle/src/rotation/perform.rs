@@ -5,10 +5,10 @@ use std::str::FromStr;
 use keyward_sync::Target;
 use keyward_types::{Label, Place, Secret, Timestamp, Version};
 use keyward_upstream::{Chosen, Ctx, Fault, KeyId, LastUsed, Minting, Refusal, Rotator, Tag};
-use keyward_vault::{Actor, HoldingKind, RotationChange, RotationRow};
+use keyward_vault::{HoldingKind, RotationChange, RotationRow};
 
 use super::executor::{Error, Executor};
-use super::{Answer, Call, Evidence, Failure, Holder, Plan, State, Use, Which};
+use super::{Answer, Call, Evidence, Failure, Holder, Making, Plan, State, Use, Which};
 
 pub(super) struct Performing<'a> {
     pub(super) executor: &'a Executor<'a>,
@@ -26,7 +26,7 @@ impl Performing<'_> {
     pub(super) fn perform(&self, call: &Call) -> Result<Ended, Error> {
         let unchanged = |answer| Ok((answer, RotationChange::Nothing));
         match call {
-            Call::Promote => Ok((Ok(Answer::Done), RotationChange::Promote)),
+            Call::Promote => self.promote(),
             Call::Discard if self.row.rotation().candidate.is_some() => Ok((Ok(Answer::Done), RotationChange::Discard)),
             Call::Discard => unchanged(Ok(Answer::Done)),
             Call::Check(i) => unchanged(self.at(*i, |target| target.check().map(|()| Answer::Done))?),
@@ -38,6 +38,17 @@ impl Performing<'_> {
             Call::Contract => self.contract(),
             _ => self.at_provider(call),
         }
+    }
+
+    /// What somebody stored meanwhile is not replaced by what was made before it.
+    fn promote(&self) -> Result<Ended, Error> {
+        let (active, rotation) = (self.active()?, self.row.rotation());
+        let ours = active == rotation.old || Some(active) == rotation.candidate || self.state.contracting;
+        if ours {
+            return Ok((Ok(Answer::Done), RotationChange::Promote));
+        }
+        let why = format!("somebody made version {active} the active one meanwhile");
+        Ok((Err(Failure::Refused(why)), RotationChange::Nothing))
     }
 
     fn at_provider(&self, call: &Call) -> Result<Ended, Error> {
@@ -227,29 +238,31 @@ impl Performing<'_> {
             .ok_or_else(|| Error::Unreadable("the secret has no active value".into()))
     }
 
-    /// The credential that manages the key, as it is at this moment.
     fn admin(&self) -> Result<Option<Secret<String>>, Error> {
-        let Some(place) = self.plan.making.admin() else { return Ok(None) };
-        let (_, head) = self.executor.vault.head_at(place)?;
-        let gone = || Error::Unreadable(format!("`{}`, which manages it, has no active value", head.name));
-        let version = head.active().map(|active| active.version).ok_or_else(gone)?;
-        self.text_at(*place, version).map(Some)
+        admin(self.executor, &self.plan.making)
     }
 
-    /// A value, for keyward's own use.
     fn text(&self, version: Version) -> Result<Secret<String>, Error> {
-        self.text_at(self.row.rotation().place, version)
+        text_at(self.executor, self.row.rotation().place, version)
     }
+}
 
-    fn text_at(&self, place: Place, version: Version) -> Result<Secret<String>, Error> {
-        let (vault, actor): (_, &Actor) = (self.executor.vault, &self.executor.actor);
-        let lease = vault.lease_for_rotation(actor, &place, version)?;
-        let now: Timestamp = self.executor.clock.now();
-        let text = lease.apply(now, |bytes| String::from_utf8(bytes.to_vec()).ok());
-        let text =
-            text.flatten().ok_or_else(|| Error::Unreadable("the value is no text, or its lease is over".into()))?;
-        Ok(Secret::new(format!("version {version} of a rotating secret"), text))
-    }
+/// The credential that manages the key, as it is at this moment.
+pub(super) fn admin(executor: &Executor<'_>, making: &Making) -> Result<Option<Secret<String>>, Error> {
+    let Some(place) = making.admin() else { return Ok(None) };
+    let (_, head) = executor.vault.head_at(place)?;
+    let gone = || Error::Unreadable(format!("`{}`, which manages it, has no active value", head.name));
+    let version = head.active().map(|active| active.version).ok_or_else(gone)?;
+    text_at(executor, *place, version).map(Some)
+}
+
+/// A value, for keyward's own use: that is on record before it is opened.
+pub(super) fn text_at(executor: &Executor<'_>, place: Place, version: Version) -> Result<Secret<String>, Error> {
+    let lease = executor.vault.lease_for_rotation(&executor.actor, &place, version)?;
+    let now: Timestamp = executor.clock.now();
+    let text = lease.apply(now, |bytes| String::from_utf8(bytes.to_vec()).ok());
+    let text = text.flatten().ok_or_else(|| Error::Unreadable("the value is no text, or its lease is over".into()))?;
+    Ok(Secret::new(format!("version {version} of a rotating secret"), text))
 }
 
 /// A new value, with its entropy as the scanner reckons it.

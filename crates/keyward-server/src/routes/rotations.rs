@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::http::StatusCode;
-use keyward_client::{Desk, RotateAsk, RotationInfo, RotationPreview, RotationTarget, Wish};
+use keyward_client::{Desk, PostgresAsk, RotateAsk, RotationInfo, RotationPreview, RotationTarget, Wish};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::input::{At, Input, Named, Params};
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -105,6 +105,17 @@ struct Rotate {
     /// `signing-key` or `uuid`. It is remembered. Left out: as before, or as the secret's kind says.
     #[serde(default)]
     generate: Option<String>,
+    /// PostgreSQL by two roles: the name of one. It is remembered.
+    #[serde(default)]
+    role: Option<String>,
+    /// The name of the other.
+    #[serde(default)]
+    other_role: Option<String>,
+    /// The secret of the same environment that holds the administrator's connection URL.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    #[param(value_type = Option<String>)]
+    admin: Option<keyward_types::SecretName>,
     /// The old value ends as soon as its successor is everywhere, whoever holds it.
     #[serde(default)]
     emergency: bool,
@@ -158,7 +169,7 @@ async fn begin_rotation(
     Named(at, name): Named,
     input: Input<Rotate>,
 ) -> Result<(StatusCode, Json<Rotation>)> {
-    let begun = asker.ask(move |desk| Ok(desk.rotate(at, name, input.parse()?.into())?)).await?;
+    let begun = asker.ask(move |desk| Ok(desk.rotate(at, name, input.parse()?.try_into()?)?)).await?;
     Ok((StatusCode::CREATED, Json(begun.into())))
 }
 
@@ -168,7 +179,7 @@ async fn begin_rotation(
     params(Rotate), responses((status = 200, body = Preview))
 )]
 async fn preview_rotation(asker: Asker, Named(at, name): Named, Params(ask): Params<Rotate>) -> Result<Json<Preview>> {
-    let preview = asker.ask(move |desk| Ok(desk.rotation_preview(at, name, ask.into())?)).await?;
+    let preview = asker.ask(move |desk| Ok(desk.rotation_preview(at, name, ask.try_into()?)?)).await?;
     Ok(Json(preview.into()))
 }
 
@@ -182,9 +193,15 @@ async fn decide_rotation(asker: Asker, Named(at, name): Named, input: Input<Deci
     Ok(Json(decided.into()))
 }
 
-impl From<Rotate> for RotateAsk {
-    fn from(asked: Rotate) -> Self {
-        Self { generate: asked.generate, emergency: asked.emergency }
+impl TryFrom<Rotate> for RotateAsk {
+    type Error = Problem;
+    fn try_from(asked: Rotate) -> Result<Self> {
+        let postgres = match (asked.role, asked.other_role, asked.admin) {
+            (None, None, None) => None,
+            (Some(one), Some(other), Some(admin)) => Some(PostgresAsk { roles: [one, other], admin }),
+            _ => return Err(Problem::wrong("`role`, `other_role` and `admin` belong together")),
+        };
+        Ok(Self { generate: asked.generate, postgres, emergency: asked.emergency })
     }
 }
 

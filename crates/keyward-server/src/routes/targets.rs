@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::asker::Asker;
 use crate::input::{At, Named, Params};
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -89,8 +89,9 @@ struct DueItems {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct WhichTarget {
-    #[param(value_type = String)]
-    target: Login,
+    #[param(value_type = String, required)]
+    #[serde(default)]
+    target: Option<Login>,
 }
 
 /// List where the values of an environment's secrets are deployed to.
@@ -113,7 +114,8 @@ async fn remove_target(
     Named(at, name): Named,
     Params(which): Params<WhichTarget>,
 ) -> Result<Json<Target>> {
-    let gone = asker.ask(move |desk| Ok(desk.remove_target(at, name, which.target)?)).await?;
+    let missing = || Problem::wrong("`target` names the one that is meant");
+    let gone = asker.ask(move |desk| Ok(desk.remove_target(at, name, which.target.ok_or_else(missing)?)?)).await?;
     Ok(Json(gone.into()))
 }
 

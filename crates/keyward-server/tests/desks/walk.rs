@@ -115,7 +115,8 @@ fn secret(name: &str, value: &[u8], edit: EditInfo) -> NewSecret {
 fn rotations(desk: &dyn Desk, told: &mut Vec<String>) {
     let name = || "OF_OUR_OWN".parse().unwrap();
     let missing = || "NOT_THERE".parse().unwrap();
-    let (made, generated) = (RotateAsk::default, || RotateAsk { generate: Some("password".into()), emergency: false });
+    let (made, generated) =
+        (RotateAsk::default, || RotateAsk { generate: Some("password".into()), ..RotateAsk::default() });
     let edit = EditInfo { kind: Some(Kind::Password), ..EditInfo::default() };
     tell(
         told,
@@ -141,7 +142,8 @@ fn rotations(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "drift", desk.target_drift(at("development")));
     tell(told, "no such target", desk.remove_target(at("development"), name(), "web".parse().unwrap()));
     tell(told, "what is due", desk.calendar(at("development")));
-    tell(told, "the password is gone", desk.delete(at("development"), name()));
+    // What is made at random is of another strength each time.
+    tell(told, "the password is gone", desk.delete(at("development"), name()).map(|gone| gone.name));
 }
 
 fn projects(desk: &dyn Desk, told: &mut Vec<String>) {

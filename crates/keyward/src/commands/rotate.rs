@@ -1,4 +1,4 @@
-use keyward_client::{Result, RotateAsk, RotationInfo, RotationPreview};
+use keyward_client::{Failure, PostgresAsk, Result, RotateAsk, RotationInfo, RotationPreview};
 use keyward_providers::Profile;
 use keyward_types::SecretName;
 
@@ -16,6 +16,12 @@ pub(crate) struct Args {
     /// `keyward generate`; without one: signing-key
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "signing-key", value_name = "PROFILE")]
     generate: Option<Profile>,
+    /// A PostgreSQL's two roles that stand in for each other, as `app_a,app_b`; remembered
+    #[arg(long, value_delimiter = ',', value_name = "ROLES", requires = "admin", conflicts_with = "generate")]
+    postgres_roles: Vec<String>,
+    /// The secret with the administrator's connection URL
+    #[arg(long, value_name = "SECRET", requires = "postgres_roles")]
+    admin: Option<SecretName>,
     /// It leaked: the old value ends as soon as its successor is everywhere, whoever holds it
     #[arg(long)]
     emergency: bool,
@@ -34,8 +40,13 @@ impl Args {
         if self.emergency {
             place.named_environment("`rotate --emergency`")?;
         }
-        let ask =
-            RotateAsk { generate: self.generate.map(|profile| profile.as_str().to_owned()), emergency: self.emergency };
+        let postgres = match (<[String; 2]>::try_from(self.postgres_roles), self.admin) {
+            (Ok(roles), Some(admin)) => Some(PostgresAsk { roles, admin }),
+            (_, None) => None,
+            (Err(_), Some(_)) => return Err(Failure::usage("two roles are needed: `--postgres-roles app_a,app_b`")),
+        };
+        let generate = self.generate.map(|profile| profile.as_str().to_owned());
+        let ask = RotateAsk { generate, postgres, emergency: self.emergency };
         let desk = connection.desk();
         let preview = desk.rotation_preview(place.at.clone(), self.name.clone(), ask.clone())?;
         if self.dry_run {

@@ -127,6 +127,9 @@ impl Args {
     }
 }
 
+/// How a target of this secret is reached.
+type Settings = Box<dyn Fn(&SecretName) -> TargetSettings>;
+
 impl Kind {
     /// One a secret, as each lies there under a name of its own.
     fn targets(self, context: &Context) -> Result<Vec<NewTargetInfo>> {
@@ -139,7 +142,7 @@ impl Kind {
                 _ => Err(Failure::usage(format!("there is no folder for `{}`", path.display()))),
             }
         };
-        let (common, settings): (Common, Box<dyn Fn(&SecretName) -> TargetSettings>) = match self {
+        let (common, settings): (Common, Settings) = match self {
             Self::EnvFile { common, path, variable } => {
                 if variable.is_some() && common.secrets.len() > 1 {
                     return Err(Failure::usage("`--as` names the variable of one secret, and there are several"));

@@ -98,7 +98,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/projects/{project}/environments/{environment}/rotations/{name}", Environment(List)),
     Route {
         query: "?generate=password",
-        ..get("/projects/{project}/environments/{environment}/rotation-previews/{name}", Environment(List))
+        ..get("/projects/{project}/environments/{environment}/rotation-previews/{name}", Environment(Write))
     },
     route(
         "POST",
