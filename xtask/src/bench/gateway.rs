@@ -63,6 +63,7 @@ struct Streams {
 }
 
 /// Measures everything; gives the tables.
+#[expect(clippy::disallowed_methods, reason = "whoever changes this file tries it out without a quiet machine")]
 pub(crate) fn table(workspace: &Workspace) -> Result<String> {
     let size = if std::env::var_os("KEYWARD_BENCH_QUICK").is_some() { QUICK } else { FULL };
     tools::ensure_programs(&[PYTHON3])?;

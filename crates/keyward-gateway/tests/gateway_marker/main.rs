@@ -187,7 +187,7 @@ fn exchange(site: &Site, seed: &Seed, part: u64, exchanges: u64) -> Found {
             _ => found.refused += u64::from(answer.refused().is_some()),
         }
         // What follows on a connection in doubt is in doubt itself.
-        if answer.status != 200 || !answer.whole || is_head || count % 64 == 0 {
+        if answer.status != 200 || !answer.whole || is_head || count.is_multiple_of(64) {
             caller = site.caller();
         }
     }
