@@ -163,13 +163,15 @@ fn price(file: &File, price: &Price) -> String {
 
 fn verify(verify: &Verify) -> String {
     format!(
-        "Some(Verify {{ request: {:?}, body: {:?}, valid: &{:?}, invalid: &{:?}, insufficient: &{:?}, \
-         invalid_text: {:?}, confirmed: {:?} }})",
+        "Some(Verify {{ request: {:?}, body: {:?}, headers: &{:?}, valid: &{:?}, invalid: &{:?}, insufficient: &{:?}, \
+         valid_text: {:?}, invalid_text: &{:?}, confirmed: {:?} }})",
         verify.request,
         verify.body,
+        verify.headers.iter().collect::<Vec<_>>(),
         verify.valid,
         verify.invalid,
         verify.insufficient,
+        verify.valid_text,
         verify.invalid_text,
         verify.confirmed,
     )
@@ -194,7 +196,7 @@ fn detector(out: &mut String, file: &File, detect: &Detect) {
         out,
         "Detector {{ id: {:?}, provider: {:?}, description: {:?}, kind: Kind::{:?}, prefixes: &{:?}, anchors: &{:?}, \
          charset: Charset::{:?}, min_len: {}, max_len: {}, pattern: {:?}, checksum: {}, entropy: {}, context: &{:?}, \
-         access: {}, confidence: Confidence::{:?}, confirmed: {:?}, rotation: RotationClass::{:?}, \
+         access: {}, confidence: Confidence::{:?}, confirmed: {:?}, asked: {:?}, rotation: RotationClass::{:?}, \
          advice: {:?}, compiled: OnceLock::new() }},",
         detect.id,
         file.id,
@@ -212,6 +214,7 @@ fn detector(out: &mut String, file: &File, detect: &Detect) {
         variant("Access", detect.access),
         detect.confidence,
         detect.confirmed,
+        detect.asked,
         detect.rotation.unwrap_or(file.rotation),
         detect.advice,
     )

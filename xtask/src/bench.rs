@@ -5,6 +5,7 @@
 //! `bench-table-begin` and `bench-table-end`, or all of it where it has no such
 //! lines.
 
+mod command;
 mod gateway;
 mod inputs;
 mod scan;
@@ -36,7 +37,7 @@ enum How {
 /// Every benchmark there is.
 const ALL: &[Benchmark] = &[
     Benchmark { name: "commit", how: How::Crate("keyward-store-sqlite", "commit") },
-    Benchmark { name: "command", how: How::Crate("keyward", "command") },
+    Benchmark { name: "command", how: How::Job(command::table) },
     Benchmark { name: "mask", how: How::Crate("keyward-exec", "mask") },
     Benchmark { name: "recognise", how: How::Crate("keyward-testing", "recognise") },
     Benchmark { name: "server", how: How::Crate("keyward-server", "load") },

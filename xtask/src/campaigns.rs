@@ -112,6 +112,17 @@ pub(crate) const ALL: &[Campaign] = &[
         full: &[("KEYWARD_PEOPLE", "200"), ("KEYWARD_SECRETS", "5000"), ("KEYWARD_READS", "2000000")],
     },
     Campaign {
+        name: "simulate",
+        title: "No lost key: rotations through crashes, faults, two leaders and jumping clocks",
+        package: "keyward-testing",
+        test: "simulate",
+        features: &[],
+        tools: &[],
+        timed: false,
+        small: &[("KEYWARD_SCHEDULES", "10000")],
+        full: &[("KEYWARD_SCHEDULES", "1000000")],
+    },
+    Campaign {
         name: "recognise",
         title: "Stored values are recognised in every spelling, and nothing else is",
         package: "keyward-testing",

@@ -57,7 +57,9 @@ pub(crate) const ALL: &[Step] = &[
             tools::DBUS,
             tools::KEYRING,
             tools::CHROMIUM,
+            tools::REDIS,
             Tool::Postgres,
+            Tool::Moto,
             Tool::OidcProvider,
             Tool::ScanTests,
             Tool::PythonSdks,
@@ -116,7 +118,7 @@ fn tests(context: &Context<'_>) -> Result<String> {
     // A test that lacks a program which we have just installed fails instead of passing by.
     command.env("KEYWARD_TEST_TOOLS", "required").env("KEYWARD_SEED", context.seed.to_string());
     Tool::ScanTests.offer_to(&mut command, context.workspace)?;
-    for tool in [Tool::OidcProvider, Tool::PythonSdks, Tool::NodeSdks] {
+    for tool in [Tool::OidcProvider, Tool::Moto, Tool::PythonSdks, Tool::NodeSdks] {
         tool.offer_to(&mut command, context.workspace)?;
     }
     for campaign in campaigns::ALL {

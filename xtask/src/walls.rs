@@ -18,6 +18,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-exec", &["keyward-types"]),
     ("keyward-providers", &["keyward-types"]),
     ("keyward-scan", &["keyward-types", "keyward-providers"]),
+    // Of the catalogue it carries out what stands there.
+    ("keyward-upstream", &["keyward-types", "keyward-providers"]),
     ("keyward-store-sqlite", &["keyward-store"]),
     ("keyward-store-postgres", &["keyward-store"]),
     ("keyward-monitor", &["keyward-types"]),
@@ -28,8 +30,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // What providers answer is believed in the access room.
     ("keyward-oidc", &["keyward-types", "keyward-access"]),
     ("keyward-vault", &["keyward-types", "keyward-store", "keyward-access", "keyward-audit"]),
-    // Pure functions over the vault's rows.
-    ("keyward-lifecycle", &["keyward-types", "keyward-vault"]),
+    // Files are changed a line at a time.
+    ("keyward-sync", &["keyward-types", "keyward-dotenv"]),
+    // Pure functions over the vault's rows, and the executor of rotations.
+    ("keyward-lifecycle", &["keyward-types", "keyward-providers", "keyward-upstream", "keyward-sync", "keyward-vault"]),
     (
         "keyward-client",
         &[
@@ -45,10 +49,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-audit",
             "keyward-vault",
             "keyward-lifecycle",
+            // Settings of targets, judged before they are kept.
+            "keyward-sync",
             // Alerts are sent from where the vault is.
             "keyward-monitor",
             // Which issuers can be spoken to, before one is kept.
             "keyward-oidc",
+            // Stored keys are asked about, and rotations begun, from where the vault is.
+            "keyward-upstream",
         ],
     ),
     (
@@ -76,6 +84,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keyward-providers",
             "keyward-scan",
             "keyward-verify",
+            // Found keys are asked about.
+            "keyward-upstream",
             // Nouns of the vault that the desk hands on: slots, log lines, versions.
             "keyward-vault",
             "keyward-client",

@@ -76,6 +76,8 @@ pub enum SystemTask {
     Seal,
     /// Applies secrets to requests of those who hold virtual keys.
     Gateway,
+    /// Replaces secrets by their successors, and takes these to where they are needed.
+    Rotation,
 }
 
 impl SystemTask {
@@ -92,6 +94,7 @@ impl SystemTask {
             Self::Match => "match",
             Self::Seal => "seal",
             Self::Gateway => "gateway",
+            Self::Rotation => "rotation",
         })
     }
 }
@@ -161,6 +164,7 @@ impl Caller {
             SystemTask::Door | SystemTask::Requests | SystemTask::Seal => vec![],
             SystemTask::Alert | SystemTask::Provider | SystemTask::Gateway => vec![Operation::Use],
             SystemTask::Expiry => vec![Operation::List],
+            SystemTask::Rotation => vec![Operation::List, Operation::Read, Operation::Use, Operation::Write],
             SystemTask::Review => vec![Operation::List, Operation::Administer],
         };
         let grants = vec![Grant { operations, project: None, environment: None }];

@@ -238,6 +238,24 @@ names! {
         AlertMark = "alert.mark",
         /// Secrets of an environment expire soon, or have expired.
         SecretExpiring = "secret.expiring",
+        /// Somebody asked for a secret's successor.
+        RotationBegin = "rotation.begin",
+        /// A rotation went a step further; the private part says which.
+        RotationStep = "rotation.step",
+        /// A rotation waits for a person.
+        RotationStuck = "rotation.stuck",
+        /// A person went on with a rotation, undid it, or lets it go on.
+        RotationDecide = "rotation.decide",
+        /// The label `active` was moved to the successor.
+        SecretPromote = "secret.promote",
+        /// A successor that is not wanted any more was put away.
+        SecretDiscard = "secret.discard",
+        /// A place was added that a secret's values are deployed to.
+        TargetAdd = "target.add",
+        /// A secret's values are deployed to a place no more.
+        TargetRemove = "target.remove",
+        /// It was set how and how often a secret is rotated.
+        ScheduleSet = "schedule.set",
         /// A holding ended: its holder has the value no longer.
         HoldingClose = "holding.close",
         /// The tasks that somebody's leaving makes were put on record.

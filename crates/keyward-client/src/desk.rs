@@ -10,9 +10,13 @@ use crate::access_wire::{
 };
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
+use crate::rotation_wire::{
+    DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, TargetInfo, Wish,
+};
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
+use crate::verdicts::{KeyQuestion, KeyVerdict};
 use crate::virtual_key_wire::{
     MadeVirtualKey, NewChildKeyInfo, NewVirtualKeyInfo, UsageInfo, VirtualKeyDetail, VirtualKeyInfo,
 };
@@ -120,6 +124,8 @@ desk! {
     show / Show (at: Where, name: SecretName) -> Detail;
     /// Hides a secret, reversibly.
     delete / Delete (at: Where, name: SecretName) -> SecretInfo;
+    /// Asks a stored key's own service whether it lives: its use is recorded first.
+    verify_key / VerifyKey (at: Where, name: SecretName, question: KeyQuestion) -> KeyVerdict;
     /// Brings a deleted secret back.
     undelete / Undelete (at: Where, name: SecretName) -> SecretInfo;
     /// Makes an older version active.
@@ -296,6 +302,27 @@ desk! {
     mint_virtual_key / MintVirtualKey (id: String, new: NewChildKeyInfo) -> MadeVirtualKey;
     /// Revokes a virtual key with its children.
     revoke_virtual_key / RevokeVirtualKey (id: String) -> VirtualKeyInfo;
+    /// What a rotation of a secret would do; nothing is changed.
+    rotation_preview / RotationPreview (at: Where, name: SecretName, ask: RotateAsk) -> RotationPreview;
+    /// Begins to replace a secret by a successor, and goes on with it as far as it comes by itself.
+    rotate / Rotate (at: Where, name: SecretName, ask: RotateAsk) -> RotationInfo;
+    /// Rotations of an environment's secrets that are under way, or all there were.
+    rotations / Rotations (at: Where, all: bool) -> Vec<RotationInfo>;
+    /// The rotation of a secret that is under way, or its last one.
+    rotation / Rotation (at: Where, name: SecretName) -> RotationInfo;
+    /// What a person wants of a rotation; it goes on then.
+    decide_rotation / DecideRotation (at: Where, name: SecretName, wish: Wish) -> RotationInfo;
+    /// Where the values of an environment's secrets are deployed to.
+    targets / Targets (at: Where) -> Vec<TargetInfo>;
+    /// Adds a place that values of these secrets are deployed to.
+    add_target / AddTarget (at: Where, new: NewTargetInfo) -> Vec<TargetInfo>;
+    /// Ends a target of a secret; what lies there stays there.
+    remove_target / RemoveTarget (at: Where, secret: SecretName, name: Login) -> TargetInfo;
+    /// What an environment's targets have, compared with what they should have.
+    target_drift / TargetDrift (at: Where) -> Vec<DriftInfo>;
+    /// What is due of an environment's secrets, the soonest first.
+    calendar / Calendar (at: Where) -> Vec<DueEntry>;
+
     /// What virtual keys were used for, in whole days in UTC.
     usage / Usage (from: Timestamp, to: Timestamp) -> Vec<UsageInfo>;
 }

@@ -380,7 +380,7 @@ impl Connection {
         &self.warnings
     }
 
-    /// This process opens the vault again soon, where it can without asking anybody.
+    /// This process opens the vault again soon, where it can without asking anybody, or is waited for.
     pub fn closes_briefly(&self) {
         let Some(owned) = &self.owned else { return };
         if let Ok(vault) = owned.vault()

@@ -21,10 +21,15 @@ use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSin
 use crate::alerts::Alerts;
 use crate::identities::Identities;
 use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
+use crate::rotation_wire::{
+    DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, TargetInfo, Wish,
+};
+use crate::rotations::Rotations;
 use crate::team::Team;
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
+use crate::verdicts::{self, KeyQuestion, KeyVerdict};
 use crate::virtual_key_wire::{
     MadeVirtualKey, NewChildKeyInfo, NewVirtualKeyInfo, UsageInfo, VirtualKeyDetail, VirtualKeyInfo,
 };
@@ -98,6 +103,10 @@ impl LocalDesk {
 
     fn team(&self) -> Team<'_> {
         Team { vault: &self.vault, actor: &self.actor }
+    }
+
+    fn of_rotations(&self) -> Rotations<'_> {
+        Rotations { vault: &self.vault, actor: &self.actor }
     }
 
     fn alerts(&self) -> Alerts<'_> {
@@ -328,6 +337,11 @@ impl Desk for LocalDesk {
     fn delete(&self, at: Where, name: SecretName) -> Result<SecretInfo> {
         let head = self.vault.delete(&self.actor, &self.scope(&at, Operation::Write)?, &name)?;
         Ok(secret_info(&head, &at.environment))
+    }
+
+    fn verify_key(&self, at: Where, name: SecretName, question: KeyQuestion) -> Result<KeyVerdict> {
+        let scope = self.scope(&at, verdicts::operation(&question))?;
+        verdicts::verify(&self.vault, &self.actor, &scope, &name, &question)
     }
 
     fn undelete(&self, at: Where, name: SecretName) -> Result<SecretInfo> {
@@ -679,6 +693,46 @@ impl Desk for LocalDesk {
 
     fn close_due_reviews(&self) -> Result<u64> {
         self.team().close_due_reviews()
+    }
+
+    fn rotation_preview(&self, at: Where, name: SecretName, ask: RotateAsk) -> Result<RotationPreview> {
+        self.of_rotations().preview(&self.scope(&at, Operation::List)?, &name, &ask)
+    }
+
+    fn rotate(&self, at: Where, name: SecretName, ask: RotateAsk) -> Result<RotationInfo> {
+        self.of_rotations().rotate(&self.scope(&at, Operation::Write)?, &name, &ask)
+    }
+
+    fn rotations(&self, at: Where, all: bool) -> Result<Vec<RotationInfo>> {
+        self.of_rotations().list(&self.scope(&at, Operation::List)?, all)
+    }
+
+    fn rotation(&self, at: Where, name: SecretName) -> Result<RotationInfo> {
+        self.of_rotations().show(&self.scope(&at, Operation::List)?, &name)
+    }
+
+    fn decide_rotation(&self, at: Where, name: SecretName, wish: Wish) -> Result<RotationInfo> {
+        self.of_rotations().decide(&self.scope(&at, Operation::Write)?, &name, wish)
+    }
+
+    fn targets(&self, at: Where) -> Result<Vec<TargetInfo>> {
+        self.of_rotations().targets(&self.scope(&at, Operation::List)?)
+    }
+
+    fn add_target(&self, at: Where, new: NewTargetInfo) -> Result<Vec<TargetInfo>> {
+        self.of_rotations().add_target(&self.scope(&at, Operation::Write)?, &new)
+    }
+
+    fn remove_target(&self, at: Where, secret: SecretName, name: Login) -> Result<TargetInfo> {
+        self.of_rotations().remove_target(&self.scope(&at, Operation::Write)?, &secret, &name)
+    }
+
+    fn target_drift(&self, at: Where) -> Result<Vec<DriftInfo>> {
+        self.of_rotations().drift(&self.scope(&at, Operation::Read)?)
+    }
+
+    fn calendar(&self, at: Where) -> Result<Vec<DueEntry>> {
+        self.of_rotations().calendar(&self.scope(&at, Operation::List)?)
     }
 
     fn alert_sinks(&self) -> Result<Vec<AlertSinkInfo>> {

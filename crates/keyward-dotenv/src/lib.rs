@@ -35,6 +35,7 @@ mod node;
 mod node_builtin;
 mod parsed;
 mod python;
+mod replace;
 mod ruby;
 mod statement;
 mod text;
@@ -46,6 +47,7 @@ pub use dialect::Dialect;
 pub use differences::{Difference, differences};
 pub use error::{Error, Reason};
 pub use parsed::{Entry, Parsed};
+pub use replace::replace;
 pub use warning::{Caution, Warning};
 pub use write::{Cause, Unwritable, write};
 

@@ -99,6 +99,8 @@ kinds! {
     ChannelDead = "channel_dead",
     /// Somebody showed a virtual key that is a trap.
     TrapSprung = "trap_sprung",
+    /// A rotation waits for a person.
+    RotationStuck = "rotation_stuck",
     /// Work that keyward does by itself fails.
     JobFailed = "job_failed",
     /// Somebody tries whether alerts arrive.

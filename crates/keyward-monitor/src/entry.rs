@@ -75,6 +75,13 @@ pub fn alert_of(entry: &Entry<'_>) -> Option<Alert> {
         }
         "store.accept" if done => Alert::safe_mode(entry.who(), entry.time, None),
         "secret.expiring" => entry.expiring()?,
+        "rotation.stuck" => {
+            let why = entry.more.get("why").map_or("its record says why", String::as_str);
+            let text = format!("the rotation of {} waits for a person: {why}", entry.about.unwrap_or("a secret"));
+            let alert = entry.alert(AlertKind::RotationStuck, Severity::Warning, &text);
+            // Rotations of several secrets are several matters.
+            Alert { subject: Subject::new("secret", entry.about.unwrap_or("a secret")), ..alert }
+        }
         "log.verify" if entry.outcome == "failed" => {
             Alert::audit_failure(entry.who(), entry.time, "it does not verify")
         }

@@ -4,6 +4,8 @@
 //! compiled only for a value that all but has it.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
@@ -37,9 +39,24 @@ pub(crate) fn find(name: &Name, value: &str) -> Option<Hit> {
 
 /// The literal beginning that a value shares with a format of the catalogue.
 pub fn public_part(value: &str) -> &'static str {
-    let prefixes = detectors().flat_map(|detector| detector.prefixes);
-    prefixes.filter(|prefix| value.starts_with(**prefix)).max_by_key(|prefix| prefix.len()).copied().unwrap_or("")
+    let Some(first) = value.bytes().next() else { return "" };
+    let prefixes = PREFIXES.get(usize::from(first)).into_iter().flatten();
+    prefixes.copied().find(|prefix| value.starts_with(prefix)).unwrap_or("")
 }
+
+/// The beginnings of all formats by their first byte, of each the longest first.
+static PREFIXES: LazyLock<[Vec<&'static str>; 128]> = LazyLock::new(|| {
+    let mut prefixes: Vec<&str> = detectors().flat_map(|detector| detector.prefixes).copied().collect();
+    prefixes.sort_unstable_by_key(|prefix| (Reverse(prefix.len()), *prefix));
+    prefixes.dedup();
+    let mut by_first: [Vec<&str>; 128] = std::array::from_fn(|_| Vec::new());
+    for prefix in prefixes {
+        if let Some(list) = prefix.bytes().next().and_then(|first| by_first.get_mut(usize::from(first))) {
+            list.push(prefix);
+        }
+    }
+    by_first
+});
 
 impl Detector {
     /// Whether the whole `value` has this format. The checksum is not looked at, and neither is

@@ -81,8 +81,13 @@ pub struct Verify {
     pub invalid: &'static [u16],
     /// Statuses of a key that works, but not for this.
     pub insufficient: &'static [u16],
-    /// A text in the answer without which an `invalid` status says nothing.
-    pub invalid_text: Option<&'static str>,
+    /// Headers that the service asks for, beside the key.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// A text in the answer without which a `valid` status says nothing.
+    pub valid_text: Option<&'static str>,
+    /// Texts, without one of which in the answer an `invalid` status says nothing; none: the status
+    /// is enough.
+    pub invalid_text: &'static [&'static str],
     /// Whether this was read in the service's own sources or documents.
     pub confirmed: bool,
 }
@@ -142,6 +147,8 @@ pub struct Detector {
     pub confidence: Confidence,
     /// Whether the format was read in the service's own sources or in a scanner's verified rules.
     pub confirmed: bool,
+    /// Whether the service may be asked about such a value, as [`Provider::verify`] says.
+    pub asked: bool,
     /// How old and new keys of this format overlap.
     pub rotation: RotationClass,
     /// A fact that the owner of such a key should know.

@@ -169,8 +169,14 @@ pub struct Verify {
     /// Statuses of a key that works, but not for this.
     #[serde(default)]
     pub insufficient: Vec<u16>,
-    /// A text in the answer without which an `invalid` status says nothing.
-    pub invalid_text: Option<String>,
+    /// Headers that the service asks for, beside the key.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// A text in the answer without which a `valid` status says nothing. White space does not count.
+    pub valid_text: Option<String>,
+    /// Texts, without one of which in the answer an `invalid` status says nothing.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub invalid_text: Vec<String>,
     /// Whether this was read in the service's own sources or documents.
     pub confirmed: bool,
 }
@@ -229,6 +235,10 @@ pub struct Detect {
     pub confidence: Confidence,
     /// Whether the format was read in the service's own sources or in a scanner's verified rules.
     pub confirmed: bool,
+    /// Whether the service may be asked about such a value, as `verify` says: not of what is used up
+    /// by asking, or meant for another place.
+    #[serde(default = "yes")]
+    pub asked: bool,
     /// Overrides the service's class.
     pub rotation: Option<RotationClass>,
     /// A fact that the owner of such a key should know.
@@ -310,4 +320,22 @@ pub enum Charset {
 pub enum Checksum {
     Crc32Base62,
     Crc32Base62Whole,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A text, or a list of them.
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        One(String),
+        Many(Vec<String>),
+    }
+    Texts::deserialize(deserializer).map(|texts| match texts {
+        Texts::One(text) => vec![text],
+        Texts::Many(texts) => texts,
+    })
 }

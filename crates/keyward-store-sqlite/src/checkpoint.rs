@@ -47,6 +47,11 @@ impl Progress {
         self.frames.load(Ordering::Relaxed) >= self.many.load(Ordering::Relaxed).max(DUE_FRAMES)
     }
 
+    /// Would whoever opens the file next be held up by reading the log?
+    pub(crate) fn is_long_to_read(&self) -> bool {
+        self.frames.load(Ordering::Relaxed) >= LONG_TO_READ_FRAMES
+    }
+
     /// Should the writer copy the rest now? Says so once.
     pub(crate) fn take_nearly_done(&self) -> bool {
         let done = self.nearly_done.load(Ordering::Relaxed) && self.nearly_done.swap(false, Ordering::Relaxed);
@@ -185,6 +190,9 @@ fn wait(progress: &Progress) -> bool {
     state.wanted = false;
     !state.stopped
 }
+
+/// 2 MiB, read and summed within a millisecond.
+const LONG_TO_READ_FRAMES: usize = 512;
 
 /// 8 MiB of pages: within the first block of SQLite's frame index, so that lookups stay short.
 const DUE_FRAMES: usize = 2_000;

@@ -76,9 +76,11 @@ impl Sqlite {
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
-        // Without it nothing is lost: the next to open the file reads the log beside it.
-        if !self.briefly.load(Ordering::Relaxed) {
-            let _ = self.writer().close();
+        // Without it nothing is lost: the next to open the file reads the log beside it, which takes
+        // the longer the longer the log is.
+        let mut writer = self.writer();
+        if !self.briefly.load(Ordering::Relaxed) || writer.log_is_long() {
+            let _ = writer.close();
         }
     }
 }

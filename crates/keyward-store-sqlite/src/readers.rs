@@ -21,9 +21,11 @@ impl Readers {
         Self { path, mapped: false, idle: Mutex::default() }
     }
 
-    /// From now on new connections read through a mapping of the file.
+    /// From now on connections read through a mapping of the file. Those that were opened before
+    /// have read little yet, and are opened anew.
     pub(crate) fn map_file(&mut self) {
         self.mapped = true;
+        self.idle().clear();
     }
 
     /// A connection that comes back here when it is dropped.

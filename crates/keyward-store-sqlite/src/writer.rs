@@ -110,6 +110,11 @@ impl Writer {
         }
     }
 
+    /// Whether commits of this writer have left a log that should not wait for the next process.
+    pub(crate) fn log_is_long(&self) -> bool {
+        self.progress.is_long_to_read()
+    }
+
     /// Empties the write-ahead log into the database, so that the file alone is the whole store. Does
     /// not wait for other processes at it.
     pub(crate) fn close(&mut self) -> Result<()> {

@@ -166,6 +166,24 @@ fn what_is_set_aside_is_whole_without_its_log() {
     assert_eq!(keys(&alone).unwrap(), ["a", "b", "c", "later"]);
 }
 
+/// Processes that close briefly one after the other, and nobody else: the log does not grow for ever.
+#[test]
+fn a_log_that_is_long_is_emptied_by_whoever_closes_briefly() {
+    let home = Home::with_records();
+    let log = || fs::metadata(home.file("store.db-wal")).map_or(0, |log| log.len());
+    let mut lengths = Vec::new();
+    for round in 0..40_u32 {
+        let store = home.open();
+        store.engine().closes_briefly();
+        store.commit(put(&format!("round-{round}"), &[7; 100_000])).unwrap();
+        drop(store);
+        lengths.push(log());
+    }
+    assert!(lengths.iter().all(|&length| length < 3_000_000), "{lengths:?}");
+    assert!(lengths.contains(&0) && lengths.iter().filter(|&&length| length > 0).count() > 20, "{lengths:?}");
+    assert_eq!(keys(&home.open()).unwrap().len(), 43);
+}
+
 #[test]
 fn a_damaged_database_is_set_aside_as_it_is() {
     let home = Home::with_records();

@@ -75,8 +75,9 @@ pub trait Engine: Reads + Sync + 'static {
         None
     }
 
-    /// Whoever closes the store comes back to it soon: what closing does for the comfort of others can
-    /// wait until then. Nothing durable depends on it.
+    /// Whoever closes the store comes back to it soon, or is waited for: what closing does for the
+    /// comfort of others can wait until another closes it, or until there is much of it. Nothing
+    /// durable depends on it.
     fn closes_briefly(&self) {}
 
     /// Checks the engine's own structure; one sentence a problem, none when it is sound.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyward_store::{
     Batch, Committed, Engine, Error, Head, IndexHit, IndexRow, KeyRange, LogHead, LogRow, Nodes, Reads, RecordMac,
@@ -16,9 +16,15 @@ pub struct Brittle<E> {
     switch: Switch,
 }
 
-/// Turns the fault on and off.
-#[derive(Clone, Debug, Default)]
-pub struct Switch(Arc<AtomicBool>);
+/// Turns the fault on and off: how many commits are let through still.
+#[derive(Clone, Debug)]
+pub struct Switch(Arc<AtomicI64>);
+
+impl Default for Switch {
+    fn default() -> Self {
+        Self(Arc::new(AtomicI64::new(i64::MAX)))
+    }
+}
 
 impl<E: Engine> Brittle<E> {
     /// Puts `switch` in front of an engine.
@@ -30,11 +36,21 @@ impl<E: Engine> Brittle<E> {
 impl Switch {
     /// From now on every commit fails, or none does.
     pub fn fail(&self, on: bool) {
-        self.0.store(on, Ordering::Relaxed);
+        self.0.store(if on { 0 } else { i64::MAX }, Ordering::Relaxed);
+    }
+
+    /// Every commit fails after the next `n`.
+    pub fn fail_after(&self, n: i64) {
+        self.0.store(n, Ordering::Relaxed);
     }
 
     fn check(&self) -> Result<()> {
-        if self.0.load(Ordering::Relaxed) { Err(Error::Full) } else { Ok(()) }
+        let left =
+            |left: i64| if left == i64::MAX { Some(left) } else { left.checked_sub(1).filter(|left| *left >= 0) };
+        match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::Full),
+        }
     }
 }
 

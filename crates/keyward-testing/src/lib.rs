@@ -7,9 +7,13 @@
 //! - [`Program`]: the `keyward` binary in surroundings that are all fresh folders.
 //! - [`Markers`]: secrets whose every spelling is searched for where it must not be.
 //! - [`crash`]: what the crash campaign and its victim agree on.
+//! - [`doubles`]: services' administrative interfaces, with troubles to switch on.
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
+//! - [`moto`]: AWS's services as moto has them, which look at signatures.
 //! - [`oidc`]: an OpenID provider that answers what it is told to.
 //! - `postgres`: a database server of the test's own.
+//! - `redis`: a Redis of the test's own.
+//! - [`rotators`]: what every rotator has to keep.
 //! - [`tamper`]: alterations of a database behind the store's back.
 //! - [`template`]: values of services, from the catalogue's templates.
 //! - [`values`]: secrets as people have them, made up.
@@ -19,13 +23,18 @@
 
 mod brittle;
 pub mod crash;
+pub mod doubles;
 #[cfg(target_os = "linux")]
 pub mod faults;
 mod marker;
+pub mod moto;
 pub mod oidc;
 #[cfg(unix)]
 pub mod postgres;
 mod program;
+#[cfg(unix)]
+pub mod redis;
+pub mod rotators;
 mod seed;
 pub mod tamper;
 pub mod template;

@@ -111,6 +111,14 @@ impl Postgres {
         run(command.args(["-c", &path, "-c", sql])).trim().to_owned()
     }
 
+    /// What it has logged.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).expect("the server's log can be read")
+    }
+
     fn control(&self, action: &[&str]) {
         let mut command = program("pg_ctl");
         command.arg("-D").arg(self.folder.join("data")).arg("-l").arg(self.folder.join("log")).args(["-w", "-s"]);

@@ -32,6 +32,8 @@ pub type ElevationId = Id<marker::Elevation>;
 pub type AlertSinkId = Id<marker::AlertSink>;
 /// Names an OpenID provider that people sign in at.
 pub type IdentityProviderId = Id<marker::IdentityProvider>;
+/// Names a rotation.
+pub type RotationId = Id<marker::Rotation>;
 /// Names a trust in tokens that an issuer gives workloads.
 pub type TrustId = Id<marker::Trust>;
 
@@ -46,6 +48,7 @@ mod marker {
     pub enum Elevation {}
     pub enum AlertSink {}
     pub enum IdentityProvider {}
+    pub enum Rotation {}
     pub enum Trust {}
 }
 

@@ -32,8 +32,8 @@ pub use finding::{Confidence, Finding, Fingerprint, Verified};
 pub use head::{Access, Content, Head, Origin, Place, VersionHead};
 pub use http_address::HttpAddress;
 pub use id::{
-    AlertSinkId, BindingId, ElevationId, EnvironmentId, GroupId, Id, IdentityProviderId, ProjectId, SecretId, SlotId,
-    TrustId, VaultId,
+    AlertSinkId, BindingId, ElevationId, EnvironmentId, GroupId, Id, IdentityProviderId, ProjectId, RotationId,
+    SecretId, SlotId, TrustId, VaultId,
 };
 pub use keys::{KeyError, Keys, Purpose};
 pub use kind::Kind;

@@ -76,6 +76,11 @@ impl Label {
         Self("previous".into())
     }
 
+    /// The version that is on its way to become active.
+    pub fn pending() -> Self {
+        Self("pending".into())
+    }
+
     /// The text of the label.
     pub fn as_str(&self) -> &str {
         &self.0

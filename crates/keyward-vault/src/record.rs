@@ -35,6 +35,8 @@ pub enum Via {
     Export,
     /// To the clipboard.
     Copy,
+    /// To a deployment target.
+    Target,
     /// It does not leave: keyward applies it itself.
     Inside,
     /// It does not leave the gateway, which sends it to its service alone.
@@ -63,7 +65,7 @@ impl Via {
         match self {
             Self::Read => ActionName::SecretRead,
             Self::Run => ActionName::SecretRun,
-            Self::Export => ActionName::SecretExport,
+            Self::Export | Self::Target => ActionName::SecretExport,
             Self::Copy => ActionName::SecretCopy,
             Self::Inside | Self::Gateway => ActionName::SecretUse,
         }
@@ -75,6 +77,7 @@ impl Via {
             Self::Run => keyward_audit::Via::Run,
             Self::Export => keyward_audit::Via::Export,
             Self::Copy => keyward_audit::Via::Copy,
+            Self::Target => keyward_audit::Via::Target,
             Self::Inside => keyward_audit::Via::System,
             Self::Gateway => keyward_audit::Via::Gateway,
         }
@@ -85,6 +88,7 @@ impl Via {
             Self::Read | Self::Copy => Some(HoldingKind::Read),
             Self::Run => Some(HoldingKind::Run),
             Self::Export => Some(HoldingKind::Export),
+            Self::Target => Some(HoldingKind::Target),
             // A gateway's holding is as long as its lease (`gateway_leases.rs`).
             Self::Inside | Self::Gateway => None,
         }

@@ -167,8 +167,9 @@ impl Vault {
         Self { store: self.store.remembering(REMEMBERED), ..self }
     }
 
-    /// Whoever closes this vault opens it again soon, as `run` does when its child has ended: the store
-    /// leaves until then what it does only so that its file alone is the whole of it.
+    /// Whoever closes this vault opens it again soon, or somebody waits for it, as for `run` when its
+    /// child has ended: the store leaves for later what it does only so that its file alone is the
+    /// whole of it.
     pub fn closes_briefly(&self) {
         self.store.engine().closes_briefly();
     }

@@ -108,6 +108,10 @@ commands! {
     Offboard => offboard,
     Review => review,
     BreakGlass => break_glass,
+    Rotate => rotate,
+    Rotation => rotation,
+    Target => target,
+    Calendar => calendar,
     Alert => alert,
     Unlock => unlock,
     Lock => lock,
@@ -175,7 +179,8 @@ pub(crate) fn run() -> ExitCode {
         workload_tokens: RefCell::default(),
     };
     let here = cli.command.at_home(context.global.server.as_ref());
-    match here.and_then(|()| cli.command.run(&context)) {
+    let hosts = context.config.upstream_hosts.as_deref().map_or(Ok(()), keyward_client::hosts_are_at);
+    match hosts.and(here).and_then(|()| cli.command.run(&context)) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::No) => ExitCode::from(1),
         Ok(Exit::Code(code)) => ExitCode::from(code),

@@ -42,6 +42,8 @@ pub(crate) struct Config {
     /// Where the session's message bus listens, if there is one.
     session_bus: Option<String>,
     session_folder: Option<PathBuf>,
+    /// `KEYWARD_UPSTREAM_HOSTS`: hosts of services that are elsewhere, `HOST=URL,…`.
+    pub(crate) upstream_hosts: Option<String>,
     /// `KEYWARD_GATEWAY`: where clients reach the gateway.
     gateway: Option<String>,
 }
@@ -124,6 +126,7 @@ impl Config {
             machine: machine(),
             session_bus: session_bus(),
             session_folder: folder("XDG_RUNTIME_DIR").filter(|folder| folder.is_dir()),
+            upstream_hosts: text("KEYWARD_UPSTREAM_HOSTS"),
             gateway: text("KEYWARD_GATEWAY"),
         }
     }

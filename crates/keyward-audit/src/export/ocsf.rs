@@ -129,6 +129,8 @@ fn class(action: Action) -> Class {
         | Action::IdentityBegin
         | Action::IdentityLink
         | Action::TrustAdd
+        | Action::RotationBegin
+        | Action::TargetAdd
         | Action::FolderTrust
         | Action::Backup
         | Action::LogCheckpoint
@@ -160,6 +162,11 @@ fn class(action: Action) -> Class {
         | Action::StoreMigrate
         | Action::Restore
         | Action::HoldingClose
+        | Action::RotationStep
+        | Action::RotationStuck
+        | Action::RotationDecide
+        | Action::SecretPromote
+        | Action::ScheduleSet
         | Action::OffboardingSettle
         | Action::OnboardingUpdate
         | Action::ReviewDecide
@@ -187,6 +194,8 @@ fn class(action: Action) -> Class {
         | Action::StoreAccept => api(3, "Update"),
         Action::SecretDelete
         | Action::SecretDestroy
+        | Action::SecretDiscard
+        | Action::TargetRemove
         | Action::ProjectDelete
         | Action::EnvironmentRemove
         | Action::SlotRemove

@@ -18,9 +18,13 @@ use crate::access_wire::{
 };
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
+use crate::rotation_wire::{
+    DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, TargetInfo, Wish,
+};
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
 };
+use crate::verdicts::{KeyQuestion, KeyVerdict};
 use crate::virtual_key_wire::{
     MadeVirtualKey, NewChildKeyInfo, NewVirtualKeyInfo, UsageInfo, VirtualKeyDetail, VirtualKeyInfo,
 };
@@ -28,7 +32,7 @@ use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
     NewSlotInfo, OfflineUse, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
 };
-use crate::{Bytes, Desk, Failure, FindingInfo, FindingReport, FindingState, Result};
+use crate::{Bytes, Code, Desk, Failure, FindingInfo, FindingReport, FindingState, Result};
 
 /// Most items of one request, as the API has it.
 const MOST: usize = 1000;
@@ -251,6 +255,10 @@ impl Desk for RemoteDesk {
 
     fn undelete(&self, at: Where, name: SecretName) -> Result<SecretInfo> {
         self.http.act(Method::POST, &named(&at, "undelete", &name))
+    }
+
+    fn verify_key(&self, at: Where, name: SecretName, question: KeyQuestion) -> Result<KeyVerdict> {
+        self.http.send(Method::POST, &named(&at, "verify", &name), &question)
     }
 
     fn rollback(&self, at: Where, name: SecretName, version: Version) -> Result<SecretInfo> {
@@ -629,6 +637,51 @@ impl Desk for RemoteDesk {
             removed: u64,
         }
         Ok(self.http.act::<Closed>(Method::POST, "/reviews/close-due")?.removed)
+    }
+
+    fn rotation_preview(&self, place: Where, name: SecretName, ask: RotateAsk) -> Result<RotationPreview> {
+        let generate = ask.generate.as_deref().map(|profile| format!("&generate={}", encoded(profile)));
+        let query = format!("?emergency={}{}", ask.emergency, generate.unwrap_or_default());
+        self.http.get(&format!("{}{query}", named(&place, "rotation-previews", &name)))
+    }
+
+    fn rotate(&self, place: Where, name: SecretName, ask: RotateAsk) -> Result<RotationInfo> {
+        self.http.send(Method::POST, &named(&place, "rotations", &name), &ask)
+    }
+
+    fn rotations(&self, place: Where, all: bool) -> Result<Vec<RotationInfo>> {
+        self.http.get::<Page>(&at(&place, &format!("rotations?all={all}")))?.items("rotations")
+    }
+
+    fn rotation(&self, place: Where, name: SecretName) -> Result<RotationInfo> {
+        self.http.get(&named(&place, "rotations", &name))
+    }
+
+    fn decide_rotation(&self, place: Where, name: SecretName, wish: Wish) -> Result<RotationInfo> {
+        self.http.send(Method::POST, &named(&place, "rotation-decisions", &name), &json!({ "decision": wish }))
+    }
+
+    fn targets(&self, place: Where) -> Result<Vec<TargetInfo>> {
+        self.http.get::<Page>(&at(&place, "targets"))?.items("targets")
+    }
+
+    /// Files and programs are those of the server's machine: who names them sits at it.
+    fn add_target(&self, _place: Where, _new: NewTargetInfo) -> Result<Vec<TargetInfo>> {
+        Err(Failure::new(Code::Denied, "files and programs of a server are named on its own machine alone")
+            .hint("run `keyward target add` there, in the account that the server runs in"))
+    }
+
+    fn remove_target(&self, place: Where, secret: SecretName, name: Login) -> Result<TargetInfo> {
+        let path = named(&place, "targets", &secret);
+        self.http.act(Method::DELETE, &format!("{path}?target={}", encoded(name.as_str())))
+    }
+
+    fn target_drift(&self, place: Where) -> Result<Vec<DriftInfo>> {
+        self.http.get::<Page>(&at(&place, "target-drift"))?.items("target_drift")
+    }
+
+    fn calendar(&self, place: Where) -> Result<Vec<DueEntry>> {
+        self.http.get::<Page>(&at(&place, "calendar"))?.items("calendar")
     }
 
     fn alert_sinks(&self) -> Result<Vec<AlertSinkInfo>> {

@@ -6,6 +6,10 @@
 //! to the even positions. What the bitmap lets through is asked of a second one, by four bytes, and then looked up exactly. This is the idea of
 //! Wu and Manber ("A fast algorithm for multi-pattern searching", 1994) with a stride of two; hundreds of literals cost as
 //! much as one, which is where vector searches such as Teddy give up.
+//!
+//! Which positions pass looks like chance to a processor that guesses at branches, so both bitmaps are
+//! asked without one: a stretch of the text goes through the first, what passed through the second, and
+//! only the few that are left are looked up.
 
 /// A literal to find.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,26 +24,28 @@ pub struct Literal {
 pub struct Prefilter {
     /// A bit a hash of three bytes: some literal has them in its window.
     bits: Box<[u64; BITS / 64]>,
+    /// How many bits are set before each word of `bits`.
+    ranks: Box<[u32; BITS / 64]>,
     /// A bit a hash of four bytes: some literal has them as its window.
     fours: Box<[u64; FOURS / 64]>,
-    /// Where the entries of a hash begin in `entries`.
+    /// Where the entries of a hash begin in `entries`; the hashes that have none are left out.
     starts: Box<[u32]>,
     entries: Vec<Entry>,
     literals: Vec<Literal>,
 }
 
-/// A window of a literal, as it lies to the place that was looked at.
+/// A literal, as it lies to the place that was looked at.
 #[derive(Clone, Copy)]
 struct Entry {
-    /// What the four bytes of the window are, once `fold` is set in them and `mask` kept.
-    window: u32,
-    fold: u32,
-    mask: u32,
-    /// How far before the place the window begins: 0 or 1.
-    before: u8,
-    /// How far before the window the literal begins.
-    offset: u8,
+    /// What its first eight bytes are, once `fold` is set in them and `mask` kept.
+    first: u64,
+    fold: u64,
+    mask: u64,
+    /// How far before the place it begins.
+    before: u16,
     literal: u16,
+    /// Whether it goes on after eight bytes.
+    goes_on: bool,
 }
 
 impl Literal {
@@ -67,64 +73,70 @@ impl Prefilter {
     /// Prepares literals. One of three bytes is found where a letter, a digit, `-` or `_` follows it; those of
     /// fewer, and those beyond [`Prefilter::MOST`], are not found at all.
     pub fn new(literals: Vec<Literal>) -> Self {
-        let mut pairs: Vec<(u32, Entry)> = Vec::new();
+        let mut windows: Vec<Window> = Vec::new();
         for (literal, index) in literals.iter().zip(0..=u16::MAX) {
-            enter(&mut pairs, literal, index);
+            enter(&mut windows, literal, index);
         }
-        pairs.sort_by_key(|(hash, _)| *hash);
-        let mut bits = Box::new([0u64; BITS / 64]);
-        let mut starts = vec![0u32; BITS + 1];
-        for (hash, _) in &pairs {
-            bits[(*hash >> 6) as usize] |= 1 << (hash & 63);
-            starts[*hash as usize + 1] += 1;
-        }
-        for index in 1..starts.len() {
-            starts[index] += starts[index - 1];
-        }
+        windows.sort_by_key(|window| window.hash);
+        let (mut bits, mut ranks) = (Box::new([0u64; BITS / 64]), Box::new([0u32; BITS / 64]));
         let mut fours = Box::new([0u64; FOURS / 64]);
-        let mut set = |bytes: u32| {
-            let hash = hash_of_four(bytes);
-            fours[(hash >> 6) as usize] |= 1 << (hash & 63);
-        };
-        for (_, entry) in &pairs {
-            match entry.mask {
-                u32::MAX => set(entry.window | FOLD),
-                // Three bytes, and all that may follow.
-                _ => word_bytes().for_each(|byte| set((entry.window | FOLD) & 0xff_ffff | u32::from(byte) << 24)),
+        let mut starts = Vec::new();
+        for (index, window) in (0..).zip(&windows) {
+            let bit = &mut bits[(window.hash >> 6) as usize];
+            if *bit >> (window.hash & 63) & 1 == 0 {
+                *bit |= 1 << (window.hash & 63);
+                starts.push(index);
+            }
+            for four in &window.fours {
+                let hash = hash_of_four(*four);
+                fours[(hash >> 6) as usize] |= 1 << (hash & 63);
             }
         }
-        let entries = pairs.into_iter().map(|(_, entry)| entry).collect();
-        Self { bits, fours, starts: starts.into_boxed_slice(), entries, literals }
+        for index in 1..bits.len() {
+            ranks[index] = ranks[index - 1] + bits[index - 1].count_ones();
+        }
+        let entries: Vec<Entry> = windows.into_iter().map(|window| window.entry).collect();
+        starts.push(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+        Self { bits, ranks, fours, starts: starts.into_boxed_slice(), entries, literals }
     }
 
     /// Calls `hit` with the index of a literal and its place, for every literal at every place, in
     /// no strict order of places.
     pub fn find(&self, text: &[u8], mut hit: impl FnMut(usize, usize)) {
-        let mut at = 0;
-        // Eight bytes hold three even positions with three bytes each.
-        while let Some(block) = text.get(at..at + 8) {
-            let word = u64::from_le_bytes(block.try_into().expect("eight bytes were taken")) | 0x2020_2020_2020_2020;
-            let (a, b, c) = (hash(word as u32), hash((word >> 16) as u32), hash((word >> 32) as u32));
-            let (in_a, in_b, in_c) = (self.has(a), self.has(b), self.has(c));
-            if in_a | in_b | in_c {
-                // Four bytes from each place, and from one before; before the text there is nothing.
-                let before = at.checked_sub(1).map_or(0, |before| u32::from(fold(text[before])));
-                if in_a && (self.has_four(word as u32) | self.has_four((word as u32) << 8 | before)) {
-                    self.look_up(text, at, a, &mut hit);
+        let mut passed = [0u16; STRETCH];
+        // Before the first place there is no byte, so it is not among the others.
+        if !text.is_empty() && self.has(hash(word_at(text, 0) | FOLD)) {
+            self.look_up(text, 0, &mut hit);
+        }
+        let mut at = 2;
+        while at + 8 <= text.len() {
+            let begin = at;
+            let mut many = 0;
+            // Eight bytes hold three even positions with three bytes each.
+            while let Some(block) = text.get(at..at + 8).filter(|_| many <= STRETCH - 3 && at - begin < FURTHEST) {
+                let word =
+                    u64::from_le_bytes(block.try_into().expect("eight bytes were taken")) | 0x2020_2020_2020_2020;
+                for half in 0..3 {
+                    passed[many % STRETCH] = (at - begin + 2 * half) as u16;
+                    many += usize::from(self.has(hash((word >> (16 * half)) as u32)));
                 }
-                if in_b && (self.has_four((word >> 16) as u32) | self.has_four((word >> 8) as u32)) {
-                    self.look_up(text, at + 2, b, &mut hit);
-                }
-                if in_c && (self.has_four((word >> 32) as u32) | self.has_four((word >> 24) as u32)) {
-                    self.look_up(text, at + 4, c, &mut hit);
-                }
+                at += 6;
             }
-            at += 6;
+            let mut few = 0;
+            for index in 0..many {
+                let place = begin + usize::from(passed[index % STRETCH]);
+                let four = word_at(text, place) | FOLD;
+                let before = u32::from(fold(text[place - 1]));
+                passed[few % STRETCH] = passed[index % STRETCH];
+                few += usize::from(self.has_four(four) | self.has_four(four << 8 | before));
+            }
+            for place in &passed[..few] {
+                self.look_up(text, begin + usize::from(*place), &mut hit);
+            }
         }
         while at < text.len() {
-            let hash = hash(word_at(text, at) | FOLD);
-            if self.has(hash) {
-                self.look_up(text, at, hash, &mut hit);
+            if self.has(hash(word_at(text, at) | FOLD)) {
+                self.look_up(text, at, &mut hit);
             }
             at += 2;
         }
@@ -141,27 +153,32 @@ impl Prefilter {
         self.fours[(hash >> 6) as usize] >> (hash & 63) & 1 != 0
     }
 
+    /// Only for places whose hash is in the bitmap.
     #[inline(never)]
-    fn look_up(&self, text: &[u8], at: usize, hash: u32, hit: &mut impl FnMut(usize, usize)) {
-        // The four bytes from here, and from one before; the byte before the text is none.
-        let here = word_at(text, at);
-        let before = here << 8 | at.checked_sub(1).map_or(0, |before| u32::from(text[before]));
-        let range = self.starts[hash as usize] as usize..self.starts[hash as usize + 1] as usize;
-        for entry in &self.entries[range] {
-            let word = if entry.before == 0 { here } else { before };
-            if (word | entry.fold) & entry.mask != entry.window {
+    fn look_up(&self, text: &[u8], at: usize, hit: &mut impl FnMut(usize, usize)) {
+        let hash = hash(word_at(text, at) | FOLD);
+        let word = (hash >> 6) as usize;
+        let lower = self.bits[word] & ((1 << (hash & 63)) - 1);
+        let slot = (self.ranks[word] + lower.count_ones()) as usize;
+        for entry in &self.entries[self.starts[slot] as usize..self.starts[slot + 1] as usize] {
+            let Some(start) = at.checked_sub(usize::from(entry.before)) else { continue };
+            if (eight_at(text, start) | entry.fold) & entry.mask != entry.first {
                 continue;
             }
-            let start = at.checked_sub(usize::from(entry.before) + usize::from(entry.offset));
             let literal = usize::from(entry.literal);
-            if let Some(start) = start
-                && self.literals[literal].is_at(text, start)
-            {
+            // Beyond the end of the text there are zeros, and a literal may have some.
+            let whole = !entry.goes_on && start + 8 <= text.len();
+            if whole || self.literals[literal].is_at(text, start) {
                 hit(literal, start);
             }
         }
     }
 }
+
+/// Positions of a text that go through the bitmaps together.
+const STRETCH: usize = 1 << 10;
+/// How far they lie apart at the most.
+const FURTHEST: usize = 1 << 15;
 
 /// 128 Ki bits are 16 KiB.
 const BITS: usize = 1 << HASH_BITS;
@@ -177,29 +194,61 @@ fn word_bytes() -> impl Iterator<Item = u8> {
     (0..128u8).filter(word).filter(|byte| !byte.is_ascii_uppercase()).map(fold)
 }
 
-/// Puts the window of a literal into the table, in both of its positions.
-fn enter(pairs: &mut Vec<(u32, Entry)>, literal: &Literal, index: u16) {
+/// A window of a literal, to be entered into the tables.
+struct Window {
+    /// Of the three bytes at an even place.
+    hash: u32,
+    /// The four bytes of the window, folded; all that there may be where the literal has three.
+    fours: Vec<u32>,
+    entry: Entry,
+}
+
+/// Adds the window of a literal in both of its positions.
+fn enter(windows: &mut Vec<Window>, literal: &Literal, index: u16) {
     let folded: Vec<u8> = literal.bytes.iter().map(|byte| fold(*byte)).collect();
-    let case = |byte: u8| if literal.any_case && byte.is_ascii_lowercase() { 0x20 } else { 0 };
-    let entry = |at: usize, length: usize, before: u8| {
-        let mut four = [[0u8; 4]; 3];
-        for (i, byte) in literal.bytes[at..at + length].iter().enumerate() {
-            four[0][i] = *byte;
-            four[1][i] = case(*byte);
-            four[2][i] = 0xff;
-        }
-        let [window, fold, mask] = four.map(u32::from_le_bytes);
-        Entry { window, fold, mask, before, offset: u8::try_from(at).unwrap_or(0), literal: index }
-    };
-    let three = |a, b, c| hash(u32::from_le_bytes([a, b, c, 0]));
-    if let [a, b, c] = folded[..] {
-        pairs.push((three(a, b, c), entry(0, 3, 0)));
-        for behind in word_bytes() {
-            pairs.push((three(b, c, behind), entry(0, 3, 1)));
-        }
+    let three = |bytes: &[u8]| hash(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]));
+    let four = |bytes: &[u8], last: u8| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], last]);
+    if folded.len() == 3 {
+        let fours: Vec<u32> = word_bytes().map(|behind| four(&folded, behind)).collect();
+        windows.push(Window { hash: three(&folded), fours, entry: entry(literal, index, 0) });
+        windows.extend(word_bytes().map(|behind| Window {
+            hash: three(&[folded[1], folded[2], behind]),
+            fours: Vec::new(),
+            entry: entry(literal, index, 1),
+        }));
     } else if let Some(at) = rarest_window(&folded) {
-        pairs.push((three(folded[at], folded[at + 1], folded[at + 2]), entry(at, 4, 0)));
-        pairs.push((three(folded[at + 1], folded[at + 2], folded[at + 3]), entry(at, 4, 1)));
+        let window = &folded[at..at + 4];
+        let fours = vec![four(window, window[3])];
+        windows.push(Window { hash: three(window), fours, entry: entry(literal, index, at) });
+        windows.push(Window { hash: three(&window[1..]), fours: Vec::new(), entry: entry(literal, index, at + 1) });
+    }
+}
+
+fn entry(literal: &Literal, index: u16, before: usize) -> Entry {
+    let mut eight = [[0u8; 8]; 3];
+    for (i, byte) in literal.bytes.iter().take(8).enumerate() {
+        let any_case = literal.any_case && byte.is_ascii_alphabetic();
+        eight[0][i] = if any_case { byte.to_ascii_lowercase() } else { *byte };
+        eight[1][i] = if any_case { 0x20 } else { 0 };
+        eight[2][i] = 0xff;
+    }
+    let [first, fold, mask] = eight.map(u64::from_le_bytes);
+    // The rarest window is looked for near the beginning.
+    let before = u16::try_from(before).unwrap_or(0);
+    Entry { first, fold, mask, before, literal: index, goes_on: literal.bytes.len() > 8 }
+}
+
+/// Eight bytes from `at`; beyond the end there are zeros.
+#[inline(always)]
+fn eight_at(text: &[u8], at: usize) -> u64 {
+    match text.get(at..at + 8) {
+        Some(eight) => u64::from_le_bytes(eight.try_into().expect("eight bytes were taken")),
+        None => {
+            let mut last = [0u8; 8];
+            let rest = &text[at..];
+            last[..rest.len()].copy_from_slice(rest);
+            u64::from_le_bytes(last)
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use keyward_client::{Alert, Failure, Result, Subject, SystemClock, Watch, close_due_reviews, warn_of_expiry};
+use keyward_client::{
+    Alert, Failure, Result, Subject, SystemClock, Watch, close_due_reviews, go_on_with_rotations, warn_of_expiry,
+};
 use keyward_types::Clock;
 use keyward_vault::Lead;
 
@@ -24,6 +26,8 @@ pub(super) enum Job {
     VirtualKeys,
     /// Puts on record which secrets expire.
     Expiry,
+    /// Goes on with rotations.
+    Rotations,
     /// Sends alerts of what the log says.
     Alerts,
 }
@@ -35,12 +39,13 @@ impl Job {
     /// What every process does, how often.
     pub(super) const EVERYBODY: [(Self, i64); 1] = [(Self::Refusals, MINUTE)];
     /// What the one who leads does, how often.
-    pub(super) const LEADER: [(Self, i64); 6] = [
+    pub(super) const LEADER: [(Self, i64); 7] = [
         (Self::SignIns, MINUTE),
         (Self::Reviews, MINUTE),
         (Self::Requests, 10 * MINUTE),
         (Self::VirtualKeys, 10 * MINUTE),
         (Self::Expiry, 60 * MINUTE),
+        (Self::Rotations, 2 * SECOND),
         (Self::Alerts, SECOND),
     ];
 
@@ -53,6 +58,7 @@ impl Job {
             Self::Requests => "requests",
             Self::VirtualKeys => "virtual-keys",
             Self::Expiry => "expiry",
+            Self::Rotations => "rotations",
             Self::Alerts => "alerts",
         }
     }
@@ -99,6 +105,7 @@ impl Work {
             Job::Requests => Ok(vault.sweep_requests(lead).map(drop)?),
             Job::VirtualKeys => Ok(vault.sweep_virtual_keys(lead).map(drop)?),
             Job::Expiry => warn_of_expiry(vault, lead, AGENT, SystemClock.now()).map(drop),
+            Job::Rotations => go_on_with_rotations(vault, lead, AGENT).map(drop),
             Job::Alerts => self.send_alerts(lead),
         }
     }

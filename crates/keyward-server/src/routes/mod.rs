@@ -21,14 +21,17 @@ mod policies;
 mod projects;
 mod reviews;
 mod roles;
+mod rotations;
 pub(crate) mod seal;
 mod search;
 mod secrets;
 mod status;
+mod targets;
 mod tokens;
 mod trusts;
 mod usage;
 mod values;
+mod verdicts;
 mod versions;
 mod virtual_keys;
 mod writes;
@@ -54,7 +57,10 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(values::router())
         .merge(offline_uses::router())
         .merge(versions::router())
+        .merge(verdicts::router())
         .merge(holdings::router())
+        .merge(rotations::router())
+        .merge(targets::router())
         .merge(search::router())
         .merge(matching::router())
         .merge(findings::router())

@@ -5,8 +5,8 @@ use keyward_client::{
     AlertWay, Bytes, Confirmed, Decision, Desk, DraftInfo, EditInfo, ElevationAsk, Failure, FindingReport,
     FindingState, GrantInfo, Grantee, IdentityProviderInfo, KeyRulesInfo, KeySecretInfo, MadeAlertSink, MadeVirtualKey,
     NewAlertSinkInfo, NewChildKeyInfo, NewIdentityProviderInfo, NewSecret, NewTokenInfo, NewTrustInfo,
-    NewVirtualKeyInfo, Purpose, QuestionInfo, Result, Role, Selection, Settlement, TaskName, TrustInfo, VirtualKeyInfo,
-    Where, bits, examine,
+    NewVirtualKeyInfo, Purpose, QuestionInfo, Result, Role, RotateAsk, Selection, Settlement, TaskName, TrustInfo,
+    VirtualKeyInfo, Where, Wish, bits, examine,
 };
 use keyward_types::{Fingerprint, Kind, Operation, Timestamp, Version};
 use serde::Serialize;
@@ -18,6 +18,7 @@ pub(crate) fn all(desk: &dyn Desk) -> Vec<String> {
     projects(desk, &mut told);
     values(desk, &mut told);
     versions(desk, &mut told);
+    rotations(desk, &mut told);
     matching(desk, &mut told);
     people(desk, &mut told);
     policies(desk, &mut told);
@@ -45,7 +46,12 @@ fn tell<T: Serialize>(told: &mut Vec<String>, call: &str, answer: Result<T>) {
 
 /// Takes away what no two vaults have in common, and the order of lists by such.
 fn without_accidents(value: &mut Value) {
-    const ACCIDENTS: [&str; 25] = [
+    const ACCIDENTS: [&str; 30] = [
+        "at",
+        "begun_at",
+        "begun_by",
+        "due",
+        "written_at",
         "id",
         "principal",
         "started_at",
@@ -104,6 +110,38 @@ fn at(environment: &str) -> Where {
 
 fn secret(name: &str, value: &[u8], edit: EditInfo) -> NewSecret {
     examine(name.parse().unwrap(), Bytes::new(value.to_vec()), edit).secret
+}
+
+fn rotations(desk: &dyn Desk, told: &mut Vec<String>) {
+    let name = || "OF_OUR_OWN".parse().unwrap();
+    let missing = || "NOT_THERE".parse().unwrap();
+    let (made, generated) = (RotateAsk::default, || RotateAsk { generate: Some("password".into()), emergency: false });
+    let edit = EditInfo { kind: Some(Kind::Password), ..EditInfo::default() };
+    tell(
+        told,
+        "a password of one's own",
+        desk.write(at("development"), vec![secret("OF_OUR_OWN", b"Zq8kLkd93jfKdk2mVx7", edit)]),
+    );
+    tell(told, "nobody says who makes it", desk.rotate(at("development"), name(), made()));
+    tell(told, "a preview", desk.rotation_preview(at("development"), name(), generated()));
+    tell(told, "never rotated", desk.rotation(at("development"), name()));
+    tell(told, "rotated", desk.rotate(at("development"), name(), generated()));
+    tell(told, "rotated as before", desk.rotate(at("development"), name(), RotateAsk { emergency: true, ..made() }));
+    tell(
+        told,
+        "no such form",
+        desk.rotate(at("development"), name(), RotateAsk { generate: Some("x".into()), ..made() }),
+    );
+    tell(told, "no such secret", desk.rotate(at("development"), missing(), made()));
+    tell(told, "rotations under way", desk.rotations(at("development"), false));
+    tell(told, "every rotation", desk.rotations(at("development"), true));
+    tell(told, "the last rotation", desk.rotation(at("development"), name()));
+    tell(told, "undone too late", desk.decide_rotation(at("development"), name(), Wish::Abort));
+    tell(told, "targets", desk.targets(at("development")));
+    tell(told, "drift", desk.target_drift(at("development")));
+    tell(told, "no such target", desk.remove_target(at("development"), name(), "web".parse().unwrap()));
+    tell(told, "what is due", desk.calendar(at("development")));
+    tell(told, "the password is gone", desk.delete(at("development"), name()));
 }
 
 fn projects(desk: &dyn Desk, told: &mut Vec<String>) {
@@ -208,6 +246,10 @@ fn values(desk: &dyn Desk, told: &mut Vec<String>) {
 }
 
 fn versions(desk: &dyn Desk, told: &mut Vec<String>) {
+    // A text that is no key: nobody is asked.
+    let question = || keyward_client::KeyQuestion::default();
+    tell(told, "verify", desk.verify_key(at("development"), "TEXT".parse().unwrap(), question()));
+    tell(told, "verify nothing", desk.verify_key(at("development"), "MISSING".parse().unwrap(), question()));
     let text = || "TEXT".parse().unwrap();
     let version = |number| Version::new(number).unwrap();
     tell(told, "rollback", desk.rollback(at("development"), text(), version(1)));

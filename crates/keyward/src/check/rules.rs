@@ -264,4 +264,30 @@ mod tests {
         assert!(RULES.windows(2).all(|pair| pair[0].id < pair[1].id));
         assert!(RULES.iter().all(|rule| !rule.why.is_empty() && !rule.mend.is_empty() && !rule.guide.is_empty()));
     }
+
+    #[test]
+    fn a_value_is_old_after_its_own_days_or_its_environments() {
+        let now: Timestamp = "2026-06-30T12:00:00Z".parse().unwrap();
+        let old_in = |environment: &str, written: &str, days: Option<u32>| {
+            let secret = secret(written, days);
+            old(&secret, &environment.parse().unwrap(), now)
+        };
+        // 90 days before is 1 April; 180 days before is 1 January.
+        assert_eq!(old_in("production", "2026-04-01T12:00:00Z", None), None);
+        assert_eq!(old_in("production", "2026-03-31T12:00:00Z", None).unwrap(), "is 91 days old, 90 are allowed");
+        assert_eq!(old_in("staging", "2026-01-01T12:00:00Z", None), None);
+        assert!(old_in("staging", "2025-12-31T12:00:00Z", None).is_some());
+        // What was said of the secret itself goes before the default, both ways.
+        assert_eq!(old_in("production", "2026-01-01T12:00:00Z", Some(365)), None);
+        assert!(old_in("development", "2026-06-22T12:00:00Z", Some(7)).is_some());
+    }
+
+    fn secret(written: &str, rotate_every_days: Option<u32>) -> SecretInfo {
+        let fields = serde_json::json!({
+            "name": "API_KEY", "kind": "api-key", "environment": "production", "version": 1,
+            "created_at": written, "tags": [], "rotate_every_days": rotate_every_days,
+            "bits": 128, "size": 40, "as_file": false, "versions": [],
+        });
+        serde_json::from_value(fields).unwrap()
+    }
 }

@@ -1,6 +1,7 @@
 use clap::Subcommand;
-use keyward_client::{Code, Failure, Result};
+use keyward_client::{Code, Failure, KeyQuestion, KeyVerdict, Result};
 use keyward_providers::{Basic, Detector, Provider, SendPlace, provider, providers};
+use keyward_types::{SecretName, Verified, Version};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -21,6 +22,23 @@ enum What {
     List {
         /// Part of an id or a name
         word: Option<String>,
+    },
+    /// Ask a stored key's own service whether it lives
+    #[command(after_help = "\
+Example: keyward provider verify OPENAI_API_KEY -e production
+
+The value goes to its own service alone, by the cheapest call that changes nothing, and its use is recorded
+first. Only an answer that the service's documents have makes a key dead: no answer, 429 and 5xx say nothing.
+Ends with 0 where the key works, 1 where it does not or nothing could be learned.")]
+    Verify {
+        /// The secret
+        name: SecretName,
+        /// An older version
+        #[arg(long, value_name = "N")]
+        version: Option<Version>,
+        /// A part of the account that the service's address needs: `host=vault.example.com`
+        #[arg(long, value_name = "PART=VALUE", value_parser = part)]
+        account: Vec<(String, String)>,
     },
     /// All that is known of a service
     #[command(after_help = "Example: keyward provider show postgresql")]
@@ -85,6 +103,7 @@ impl Args {
         match self.what {
             What::List { word } => list(context, word.as_deref()),
             What::Show { id } => show(context, &id),
+            What::Verify { name, version, account } => verify(context, name, version, account),
         }
     }
 }
@@ -111,6 +130,45 @@ fn list(context: &Context, word: Option<&str>) -> Result<Exit> {
     let formats: usize = chosen.iter().map(|one| one.detect.len()).sum();
     output::note(format!("{} services with {formats} formats", chosen.len()));
     Ok(Exit::Done)
+}
+
+fn part(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once('=').ok_or_else(|| format!("`{text}` is no part: parts are like `host=HOST`"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn verify(
+    context: &Context,
+    name: SecretName,
+    version: Option<Version>,
+    account: Vec<(String, String)>,
+) -> Result<Exit> {
+    let connection = context.connect()?;
+    let place = context.place(&connection)?;
+    let question = KeyQuestion { version, account: account.into_iter().collect() };
+    let verdict = connection.desk().verify_key(place.at, name, question)?;
+    if context.global.json {
+        output::json(&serde_json::json!({ "verdict": verdict }))?;
+    } else {
+        output::lines(told(&verdict))?;
+    }
+    let works = matches!(verdict.verified, Verified::Valid | Verified::ValidInsufficient);
+    Ok(if works { Exit::Done } else { Exit::No })
+}
+
+fn told(verdict: &KeyVerdict) -> String {
+    let what = match verdict.verified {
+        Verified::Valid => "works",
+        Verified::ValidInsufficient => "works, with few rights",
+        Verified::Invalid => "does not work",
+        Verified::Blocked => "lives, and may not be used from here",
+        Verified::RateLimited => "was not asked about: too many calls",
+        Verified::NotChecked | Verified::Indeterminate => "nothing was learned of it",
+    };
+    let asked = verdict.provider.as_deref().map_or(String::new(), |provider| format!("{provider}: "));
+    let whose = verdict.identity.as_deref().map_or(String::new(), |whose| format!(", of {whose}"));
+    format!("{} (version {}): {what} ({asked}{}{whose})", verdict.name, verdict.version, verdict.why)
 }
 
 fn show(context: &Context, id: &str) -> Result<Exit> {

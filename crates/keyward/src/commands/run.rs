@@ -240,6 +240,8 @@ fn close(context: &Context, holdings: Vec<String>) {
     }
     if let Ok(connection) = context.connect_asking(&Unattended(context)) {
         let _ = connection.desk().close_holdings(holdings);
+        // Who waits for the program's end does not wait for the store to be tidied as well.
+        connection.closes_briefly();
     }
 }
 

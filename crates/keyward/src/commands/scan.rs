@@ -87,6 +87,10 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Silences and rules")]
     pub(crate) no_inline: bool,
 
+    /// Ask the services of found keys whether they live: each value goes to its own service
+    #[arg(long, help_heading = "Report")]
+    pub(crate) verify: bool,
+
     /// Move found values into the vault and replace them in the source
     #[arg(long, conflicts_with_all = ["history", "staged", "diff", "stdin"], help_heading = "Mend")]
     pub(crate) fix: bool,

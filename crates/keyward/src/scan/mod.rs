@@ -6,6 +6,7 @@ mod progress;
 mod reported;
 mod seen;
 mod silences;
+mod verified;
 
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal as _, Read as _, Write};
@@ -46,6 +47,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit> {
     let mut outcome = input.scan(&scanner, args, limit, &knowledge, &prepared.version)?;
     drop(scanner);
     knowledge.identify(&mut outcome.found)?;
+    if args.verify {
+        output::note(verified::ask(&mut outcome.found));
+    }
     outcome.summary.seconds = started.elapsed().as_secs_f64();
     let read = outcome.summary.files + outcome.summary.blobs + outcome.summary.commits;
     let report = Report::new(outcome.found, outcome.summary);

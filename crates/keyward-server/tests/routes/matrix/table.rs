@@ -4,7 +4,7 @@ use super::model::Needs::{
     self, Environment, Foreign, ForeignKey, ForeignSight, ForeignToken, Guest, Nothing, Own, OwnKey, Ownership,
     Project, ProjectAt, Recognition, Session, Sight, Stranger, Vault, Work,
 };
-use super::model::Op::{Administer, List, Read, Write};
+use super::model::Op::{Administer, List, Read, Use, Write};
 
 /// A route and what it needs.
 pub(super) struct Route {
@@ -45,6 +45,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/projects/{project}/environments/{environment}/holdings/{name}", Environment(List)),
     get("/projects/{project}/environments/{environment}/values", Environment(Read)),
     get("/projects/{project}/environments/{environment}/values/{name}", Environment(Read)),
+    route("POST", "/projects/{project}/environments/{environment}/verify/{name}", Environment(Use), "{}"),
     get("/match/bundle", Recognition),
     route("POST", "/match/candidates", Recognition, r#"{"candidates":[{"value":"some value"}]}"#),
     route(
@@ -87,6 +88,32 @@ pub(super) const ROUTES: &[Route] = &[
         Environment(Write),
         r#"{"version":1}"#,
     ),
+    route(
+        "POST",
+        "/projects/{project}/environments/{environment}/rotations/{name}",
+        Environment(Write),
+        r#"{"generate":"password"}"#,
+    ),
+    get("/projects/{project}/environments/{environment}/rotations", Environment(List)),
+    get("/projects/{project}/environments/{environment}/rotations/{name}", Environment(List)),
+    Route {
+        query: "?generate=password",
+        ..get("/projects/{project}/environments/{environment}/rotation-previews/{name}", Environment(List))
+    },
+    route(
+        "POST",
+        "/projects/{project}/environments/{environment}/rotation-decisions/{name}",
+        Environment(Write),
+        r#"{"decision":"resume"}"#,
+    ),
+    get("/projects/{project}/environments/{environment}/targets", Environment(List)),
+    Route {
+        query: "?target=web",
+        ..route("DELETE", "/projects/{project}/environments/{environment}/targets/{name}", Environment(Write), "")
+    },
+    // Values are compared where there are targets, and who may not read them is refused then.
+    get("/projects/{project}/environments/{environment}/target-drift", Environment(List)),
+    get("/projects/{project}/environments/{environment}/calendar", Environment(List)),
     route("DELETE", "/projects/{project}/environments/{environment}/secrets/{name}", Environment(Write), ""),
     route("POST", "/projects/{project}/environments/{environment}/undelete/{name}", Environment(Write), ""),
     route(

@@ -1,0 +1,131 @@
+//! What calls about rotations, targets and due times take and give.
+
+use keyward_access::Login;
+use keyward_types::{SecretName, Timestamp, Version};
+use serde::{Deserialize, Serialize};
+
+pub use keyward_lifecycle::calendar::{Due, Entry as DueEntry, feed as calendar_feed};
+pub use keyward_lifecycle::rotation::Wish;
+pub use keyward_sync::Settings as TargetSettings;
+
+/// How a successor is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RotateAsk {
+    /// keyward makes the value itself, in this form (a profile of `keyward generate`): only one's own
+    /// programs know it. It is remembered. `None`: as it was made before, or as its kind says.
+    #[serde(default)]
+    pub generate: Option<String>,
+    /// The old value ends as soon as its successor is everywhere, whoever holds it.
+    #[serde(default)]
+    pub emergency: bool,
+}
+
+/// What a rotation would do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RotationPreview {
+    /// The secret.
+    pub name: SecretName,
+    /// The version that is replaced.
+    pub version: Version,
+    /// How old and new overlap: `many-keys`, `two-slots`, `grace-roll`, `in-place`, `keyring`, `console`.
+    pub overlap: String,
+    /// Every step, in order; calls to a provider with method and address, and `<value>` for each value.
+    pub steps: Vec<String>,
+    /// What somebody should know before.
+    pub warnings: Vec<String>,
+    /// Who has the value outside keyward at this moment.
+    pub holders: Vec<String>,
+}
+
+/// A rotation, as far as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RotationInfo {
+    /// Names it for ever.
+    pub id: String,
+    /// The secret.
+    pub name: SecretName,
+    /// Where it is, in a word: `planned` … `done`, `rolled-back`, `needs-a-person`.
+    pub state: String,
+    /// What has been reached, also where it waits for a person.
+    pub phase: String,
+    /// What is being done.
+    pub doing: Option<String>,
+    /// Why it does not go on by itself.
+    pub why: Option<String>,
+    /// What a person can safely do now: `resume`, `approve`, `abort`, `bring`.
+    pub actions: Vec<Wish>,
+    /// The version that is replaced.
+    pub old: Version,
+    /// Its successor.
+    pub new: Option<Version>,
+    /// Where the value goes.
+    pub targets: Vec<RotationTarget>,
+    /// Who needs the old value still, as far as it is known.
+    pub holders: Vec<String>,
+    /// Whether it was asked for as an emergency.
+    pub emergency: bool,
+    /// Whether it has ended.
+    pub over: bool,
+    /// When it goes on by itself.
+    pub due: Option<Timestamp>,
+    /// Since when.
+    pub begun_at: Timestamp,
+    /// Who asked for it.
+    pub begun_by: String,
+    /// When it went its last step.
+    pub written_at: Timestamp,
+}
+
+/// How far a target of a rotation is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RotationTarget {
+    /// What it is called.
+    pub name: String,
+    /// `unchecked`, `ready`, `sent`, `confirmed`, `rechecked`, `given-up`, `recalled`, `restored`.
+    pub state: String,
+    /// Why it failed the last time.
+    pub fault: Option<String>,
+}
+
+/// A place that a secret's values go to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetInfo {
+    /// What it is called.
+    pub name: Login,
+    /// The secret.
+    pub secret: SecretName,
+    /// `env-file` or `command`.
+    pub kind: String,
+    /// Where it is.
+    pub address: String,
+    /// Whether the old value lives until this place has the new one.
+    pub required: bool,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Who added it.
+    pub created_by: String,
+}
+
+/// A target that is to be added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewTargetInfo {
+    /// What it is called.
+    pub name: Login,
+    /// Of which secrets: each has it.
+    pub secrets: Vec<SecretName>,
+    /// How it is reached.
+    pub settings: TargetSettings,
+    /// Whether the old value lives until this place has the new one.
+    pub required: bool,
+}
+
+/// Whether a target has what it should have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DriftInfo {
+    /// The target.
+    pub target: TargetInfo,
+    /// `same`, `differs`, `unknown` where it does not say, `unreachable`.
+    pub state: String,
+    /// In words.
+    pub why: Option<String>,
+}

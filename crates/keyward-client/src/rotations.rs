@@ -1,0 +1,420 @@
+//! The local desk's calls about rotations, targets and due times.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use keyward_access::{Caller, SystemTask};
+use keyward_lifecycle::calendar;
+use keyward_lifecycle::rotation::{
+    Breaker, Error as RotationError, Executor, Making, Plan, Policy, Shape, State, Wish,
+};
+use keyward_types::{Clock, Head, Kind, Random, Read, SecretName};
+use keyward_upstream::Ctx;
+use keyward_vault::{Actor, Lead, NewRotation, NewTarget, Rotation, RotationRow, Scope, TargetRecord, Vault};
+use serde_json::Value;
+
+use crate::rotation_wire::{
+    DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, RotationTarget, TargetInfo,
+    TargetSettings,
+};
+use crate::{Code, Failure, Result, SystemClock, SystemRandom};
+
+/// Rotations of one vault, as one caller asks for them.
+pub(crate) struct Rotations<'a> {
+    pub(crate) vault: &'a Vault,
+    pub(crate) actor: &'a Actor,
+}
+
+/// How long a command waits for short waits of a rotation that it began.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Rotations<'_> {
+    /// What a rotation would do; nothing is changed.
+    pub(crate) fn preview(&self, scope: &Scope, name: &SecretName, ask: &RotateAsk) -> Result<RotationPreview> {
+        let head = self.vault.head(self.actor, scope, name)?;
+        let making = self.making(&head, ask)?;
+        let rotator = making.rotator().map_err(Failure::internal)?;
+        let active = head.active().ok_or_else(|| no_value(name))?;
+        let shape = Shape::of(&*rotator);
+        let ctx = Ctx { admin: None, current: None, replaces: None, clock: &SystemClock, random: &SystemRandom };
+        let seen = rotator.preflight(&ctx).map_err(|fault| Failure::new(Code::No, fault.to_string()))?;
+        let targets = self.vault.targets(&head.place)?;
+        let holders = self.vault.holdings(head.place.secret)?;
+        let open = holders.iter().filter(|holding| holding.version == active.version && holding.until.is_none());
+        let holders: Result<Vec<String>> = open
+            .map(|holding| {
+                let account = self.vault.account_of(&holding.principal)?;
+                Ok(account.map_or_else(|| holding.principal.to_string(), |account| account.name))
+            })
+            .collect();
+        let mut holders = holders?;
+        holders.sort();
+        holders.dedup();
+        Ok(RotationPreview {
+            name: name.clone(),
+            version: active.version,
+            overlap: word(&shape.overlap),
+            steps: steps(&making, &*rotator, &targets),
+            warnings: seen.warnings,
+            holders,
+        })
+    }
+
+    /// Begins a rotation, and goes on with it as far as it comes by itself.
+    pub(crate) fn rotate(&self, scope: &Scope, name: &SecretName, ask: &RotateAsk) -> Result<RotationInfo> {
+        let head = self.vault.permit_rotation(self.actor, scope, name)?;
+        let making = self.making(&head, ask)?;
+        let policy = if ask.emergency { Policy::emergency() } else { Policy::routine() };
+        // A versioned secret keeps its predecessor until somebody says that nothing needs it: data under
+        // it is not ours to count. The next rotation drops it.
+        let contracts = ask.emergency || making.contracts();
+        let plan = Plan { making: making.clone(), policy: Policy { contracts, ..policy }, emergency: ask.emergency };
+        if ask.generate.is_some() {
+            let told = format!("made here, as {}", ask.generate.as_deref().unwrap_or_default());
+            self.vault.set_rotation_plan(self.actor, scope, name, json(&making)?, &told)?;
+        }
+        let targets = self.vault.targets(&head.place)?;
+        let rotator = making.rotator().map_err(Failure::internal)?;
+        let state = State::new(Shape::of(&*rotator), targets.iter().map(|t| (t.name.to_string(), t.required)));
+        let word = state.word().to_owned();
+        let new = NewRotation { plan: json(&plan)?, state: json(&state)?, word, holder: holder().to_owned() };
+        let row = self.vault.begin_rotation(self.actor, scope, name, new).map_err(|error| match error {
+            keyward_vault::Error::Exists { .. } => {
+                Failure::new(Code::Conflict, format!("a rotation of `{name}` is under way"))
+                    .hint(format!("`keyward rotation show {name}` says how far it is"))
+            }
+            other => other.into(),
+        })?;
+        self.go_on(row)
+    }
+
+    /// The rotations of an environment, the newest first; those that are over too with `all`.
+    pub(crate) fn list(&self, scope: &Scope, all: bool) -> Result<Vec<RotationInfo>> {
+        let seen = self.vault.rotations_seen(self.actor, scope)?;
+        seen.iter().filter(|(_, rotation)| all || !rotation.over).map(|(head, one)| self.info(head, one)).collect()
+    }
+
+    /// The rotation of a secret that is under way, or its last one.
+    pub(crate) fn show(&self, scope: &Scope, name: &SecretName) -> Result<RotationInfo> {
+        let (head, rotation) = self.newest(scope, name)?;
+        self.info(&head, &rotation)
+    }
+
+    /// Carries a person's decision out, and goes on.
+    pub(crate) fn decide(&self, scope: &Scope, name: &SecretName, wish: Wish) -> Result<RotationInfo> {
+        self.vault.permit_rotation(self.actor, scope, name)?;
+        let (head, rotation) = self.newest(scope, name)?;
+        let state = State::of(&rotation).map_err(failed)?;
+        let can_be = state.actions();
+        let always = wish == Wish::Resume && !rotation.over;
+        if !always && !can_be.contains(&wish) {
+            let message =
+                format!("the rotation of `{name}` is {}: `{}` is not possible now", state.word(), wish.as_str());
+            let hint = match can_be.iter().map(|wish| wish.as_str()).collect::<Vec<_>>() {
+                none if none.is_empty() => "nothing has to be done".to_owned(),
+                some => format!("possible is: {}", some.join(", ")),
+            };
+            return Err(Failure::new(Code::Conflict, message).hint(hint));
+        }
+        let executor = executor(self.vault, system(&self.actor.agent));
+        let row = executor.decide(self.actor, rotation.id, wish).map_err(failed)?;
+        debug_assert_eq!(row.rotation().place, head.place);
+        self.go_on(row)
+    }
+
+    /// Adds a target of each of these secrets.
+    pub(crate) fn add_target(&self, scope: &Scope, new: &NewTargetInfo) -> Result<Vec<TargetInfo>> {
+        new.settings.judge().map_err(|unfit| Failure::usage(unfit.to_string()))?;
+        new.settings
+            .target()
+            .check()
+            .map_err(|fault| Failure::new(Code::Usage, format!("this target cannot be used: {fault}")))?;
+        let kind = new.settings.kind();
+        let settings = json(&new.settings)?;
+        new.secrets
+            .iter()
+            .map(|secret| {
+                let target =
+                    NewTarget { name: new.name.clone(), settings: settings.clone(), kind, required: new.required };
+                target_info(secret, &self.vault.add_target(self.actor, scope, secret, target)?)
+            })
+            .collect()
+    }
+
+    /// The targets of an environment's secrets.
+    pub(crate) fn targets(&self, scope: &Scope) -> Result<Vec<TargetInfo>> {
+        let mut targets = Vec::new();
+        for head in self.vault.heads(self.actor, scope)? {
+            for target in self.vault.targets(&head.place)? {
+                targets.push(target_info(&head.name, &target)?);
+            }
+        }
+        Ok(targets)
+    }
+
+    /// Ends a target.
+    pub(crate) fn remove_target(
+        &self,
+        scope: &Scope,
+        secret: &SecretName,
+        name: &keyward_access::Login,
+    ) -> Result<TargetInfo> {
+        target_info(secret, &self.vault.remove_target(self.actor, scope, secret, name)?)
+    }
+
+    /// What the targets of an environment have, compared with what they should have. Only somebody who
+    /// may read the values learns that.
+    pub(crate) fn drift(&self, scope: &Scope) -> Result<Vec<DriftInfo>> {
+        let mut drifts = Vec::new();
+        for head in self.vault.heads(self.actor, scope)? {
+            let targets = self.vault.targets(&head.place)?;
+            let Some(active) = head.active().filter(|_| !targets.is_empty()) else { continue };
+            let loaded = self.vault.load(self.actor, scope, &head.name, Some(active.version))?;
+            keyward_access::authorize::<Read>(&self.actor.caller, &loaded).map_err(keyward_vault::Error::from)?;
+            let lease = self.vault.lease_for_rotation(&system(&self.actor.agent), &head.place, active.version)?;
+            for target in targets {
+                let info = target_info(&head.name, &target)?;
+                let settings: TargetSettings = settings_of(&target)?;
+                let found = settings.target().read_back();
+                let (state, why) = match found {
+                    Err(fault) => ("unreachable", Some(fault.to_string())),
+                    Ok(None) => ("unknown", Some("it does not say what it has".into())),
+                    Ok(Some(found)) => {
+                        let same = lease.apply(SystemClock.now(), |value| value == found.expose().as_slice());
+                        (if same == Some(true) { "same" } else { "differs" }, None)
+                    }
+                };
+                drifts.push(DriftInfo { target: info, state: state.to_owned(), why });
+            }
+        }
+        Ok(drifts)
+    }
+
+    /// Everything that is due in this environment, the soonest first.
+    pub(crate) fn calendar(&self, scope: &Scope) -> Result<Vec<DueEntry>> {
+        let heads = self.vault.heads(self.actor, scope)?;
+        let (project, environment) = (scope.project.name.as_str(), scope.environment.name.as_str());
+        let mut entries: Vec<DueEntry> =
+            heads.iter().flat_map(|head| calendar::of_secret(head, project, environment)).collect();
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn newest(&self, scope: &Scope, name: &SecretName) -> Result<(Head, Rotation)> {
+        let head = self.vault.head(self.actor, scope, name)?;
+        let seen = self.vault.rotations_seen(self.actor, scope)?;
+        let mine = seen.into_iter().filter(|(one, _)| one.place == head.place);
+        mine.min_by_key(|(_, rotation)| rotation.over).ok_or_else(|| {
+            Failure::new(Code::NotFound, format!("`{name}` was never rotated"))
+                .hint(format!("`keyward rotate {name}` begins"))
+        })
+    }
+
+    fn go_on(&self, row: RotationRow) -> Result<RotationInfo> {
+        let id = row.rotation().id;
+        let row = match run(&executor(self.vault, system(&self.actor.agent)), row, PATIENCE) {
+            // Whoever has it goes on; what stands is what is told.
+            Err(RotationError::Replaced) => self.vault.rotation(id)?.ok_or_else(|| Failure::internal("it is gone"))?,
+            done => done.map_err(failed)?,
+        };
+        let (_, head) = self.vault.head_at(&row.rotation().place)?;
+        self.info(&head, row.rotation())
+    }
+
+    /// Who makes the successor: who asks says so, or it was said before, or its kind leaves no doubt.
+    fn making(&self, head: &Head, ask: &RotateAsk) -> Result<Making> {
+        if let Some(profile) = &ask.generate {
+            profile.parse::<keyward_providers::Profile>().map_err(|error| Failure::usage(error.to_string()))?;
+            return Ok(Making::Here { profile: profile.clone() });
+        }
+        if let Some(plan) = self.vault.rotation_plan(head)? {
+            return serde_json::from_value(plan.plan)
+                .map_err(|error| Failure::internal(format!("how `{}` is rotated cannot be read: {error}", head.name)));
+        }
+        let own = head.provider.as_deref().is_none_or(|provider| provider == "better-auth");
+        let versioned = head.provider.as_deref() == Some("better-auth") && head.name.as_str().ends_with("SECRETS");
+        if versioned {
+            return Ok(Making::BetterAuth);
+        }
+        if own && head.kind == Kind::SigningKey {
+            return Ok(Making::Here { profile: "signing-key".into() });
+        }
+        let what = match &head.provider {
+            Some(provider) => format!("a key of `{provider}`, and keyward cannot make one there yet"),
+            None => format!("a {}, and keyward does not know who makes its successor", head.kind),
+        };
+        Err(Failure::new(Code::Usage, format!("`{}` is {what}", head.name)).hint(format!(
+            "if only your own programs know it: `keyward rotate {} --generate`; else make a new one there and `keyward set {}`",
+            head.name, head.name
+        )))
+    }
+
+    fn info(&self, head: &Head, rotation: &Rotation) -> Result<RotationInfo> {
+        let state = State::of(rotation).map_err(failed)?;
+        let plan: Plan = serde_json::from_value(rotation.plan.clone())
+            .map_err(|error| Failure::internal(format!("a rotation cannot be read: {error}")))?;
+        let targets = state.targets.iter().map(|target| RotationTarget {
+            name: target.id.clone(),
+            state: word(&target.state),
+            fault: target.fault.clone(),
+        });
+        Ok(RotationInfo {
+            id: rotation.id.to_string(),
+            name: head.name.clone(),
+            state: rotation.word.clone(),
+            phase: state.phase.as_str().to_owned(),
+            doing: rotation.doing.clone(),
+            why: state.stuck.as_ref().map(|stuck| stuck.why.clone()),
+            actions: state.actions(),
+            old: rotation.old,
+            new: rotation.candidate,
+            targets: targets.collect(),
+            holders: state.soak.holders.clone(),
+            emergency: plan.emergency,
+            over: rotation.over,
+            due: state.looks_again(rotation.due),
+            begun_at: rotation.begun_at,
+            begun_by: rotation.begun_by.to_string(),
+            written_at: rotation.written_at,
+        })
+    }
+}
+
+/// Goes on with every rotation that has something to do; answers how many that were. What is under way
+/// in another process is left to it.
+///
+/// # Errors
+/// When the vault refuses, or another process leads.
+pub fn go_on_with_rotations(vault: &Vault, lead: &Lead, agent: &str) -> Result<u64> {
+    if vault.safe_mode().is_some() {
+        return Ok(0);
+    }
+    let executor = executor(vault, Actor::task(SystemTask::Rotation, lead, agent));
+    let now = SystemClock.now();
+    let mut gone_on = 0;
+    for row in vault.open_rotations()? {
+        let rotation = row.rotation();
+        let due = rotation.due.is_some_and(|due| due <= now) || rotation.doing.is_some();
+        // A secret that was deleted with its environment has nothing to rotate.
+        if rotation.over || !due || vault.head_at(&rotation.place).is_err() {
+            continue;
+        }
+        match run(&executor, row, Duration::ZERO) {
+            Ok(_) => gone_on += 1,
+            Err(RotationError::Replaced) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(gone_on)
+}
+
+/// One thread of this process at a time goes on with a rotation.
+fn run(
+    executor: &Executor<'_>,
+    row: RotationRow,
+    patience: Duration,
+) -> std::result::Result<RotationRow, RotationError> {
+    static RUNNING: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    struct Turn(String);
+    impl Drop for Turn {
+        fn drop(&mut self) {
+            RUNNING.lock().unwrap_or_else(PoisonError::into_inner).retain(|id| *id != self.0);
+        }
+    }
+    let id = row.rotation().id.to_string();
+    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    if running.contains(&id) {
+        return Err(RotationError::Replaced);
+    }
+    running.push(id.clone());
+    drop(running);
+    let _turn = Turn(id);
+    // What was read before the turn may be old by now.
+    let row = executor.vault.rotation(row.rotation().id)?.unwrap_or(row);
+    executor.run(row, patience)
+}
+
+fn executor(vault: &Vault, actor: Actor) -> Executor<'_> {
+    static BREAKERS: OnceLock<Mutex<HashMap<String, Breaker>>> = OnceLock::new();
+    let breakers = BREAKERS.get_or_init(Mutex::default);
+    Executor { vault, actor, holder: holder().to_owned(), clock: &SystemClock, random: &SystemRandom, breakers }
+}
+
+/// This process, unlike every other.
+fn holder() -> &'static str {
+    static HOLDER: OnceLock<String> = OnceLock::new();
+    HOLDER.get_or_init(|| {
+        let mut bytes = [0; 8];
+        // Without randomness the process's number has to do.
+        let _ = SystemRandom.fill(&mut bytes);
+        format!("{}-{}", std::process::id(), HEXLOWER.encode(&bytes))
+    })
+}
+
+fn system(agent: &str) -> Actor {
+    Actor::new(Caller::system(SystemTask::Rotation), agent)
+}
+
+/// Every step that a rotation takes, in words; a provider's calls as they will be made.
+fn steps(making: &Making, rotator: &dyn keyward_upstream::Rotator, targets: &[TargetRecord]) -> Vec<String> {
+    let mut steps: Vec<String> =
+        targets.iter().map(|target| format!("look whether `{}` can be written", target.name)).collect();
+    match making {
+        Making::Here { profile, .. } => {
+            steps.push(format!("make a value here ({profile}) and seal it as the pending version"))
+        }
+        _ => steps.push("seal the new value as the pending version".into()),
+    }
+    steps.extend(rotator.plan().into_iter().map(|call| match call.body {
+        Some(body) => format!("{}: {} {} {body}", call.step, call.method, call.address),
+        None => format!("{}: {} {}", call.step, call.method, call.address),
+    }));
+    for target in targets {
+        let address = settings_of(target).map(|settings| settings.address()).unwrap_or_default();
+        steps.push(format!("give `{}` the new value: {address}", target.name));
+    }
+    steps.push("make the new version the active one; the old one stays as `previous`".into());
+    steps
+}
+
+fn target_info(secret: &SecretName, target: &TargetRecord) -> Result<TargetInfo> {
+    let settings = settings_of(target)?;
+    Ok(TargetInfo {
+        name: target.name.clone(),
+        secret: secret.clone(),
+        kind: settings.kind().to_owned(),
+        address: settings.address(),
+        required: target.required,
+        created_at: target.created_at,
+        created_by: target.created_by.to_string(),
+    })
+}
+
+fn settings_of(target: &TargetRecord) -> Result<TargetSettings> {
+    serde_json::from_value(target.settings.clone()).map_err(|_| {
+        Failure::internal(format!("the settings of the target `{}` cannot be read", target.name))
+            .hint("a newer keyward may have written them; `keyward target remove` ends the target")
+    })
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<Value> {
+    serde_json::to_value(value).map_err(|error| Failure::internal(error.to_string()))
+}
+
+fn word<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn no_value(name: &SecretName) -> Failure {
+    Failure::new(Code::Conflict, format!("`{name}` has no active value to replace"))
+}
+
+fn failed(error: RotationError) -> Failure {
+    match error {
+        RotationError::Vault(error) => error.into(),
+        RotationError::Replaced => Failure::new(Code::Raced, error.to_string()).hint("try again in a minute"),
+        other => Failure::internal(other.to_string()),
+    }
+}

@@ -1,0 +1,73 @@
+//! Whether the old value is needed still.
+
+use keyward_types::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Policy, Soak};
+
+/// What is seen of the old value at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Who has it outside keyward, targets that got the new one apart.
+    pub holders: Vec<Holder>,
+    /// Whether a gateway applies it at this moment.
+    pub at_gateway: bool,
+    /// What the provider says of its use.
+    pub used: Use,
+    /// Who uses it, where the provider tells.
+    pub users: Vec<String>,
+}
+
+/// Somebody who has a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Who and how, for people.
+    pub who: String,
+}
+
+/// When a key was used, as its provider tells it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Use {
+    /// It does not tell.
+    #[default]
+    Unknown,
+    /// Never.
+    Never,
+    /// At this moment, by the provider's clock.
+    At(Timestamp),
+    /// It is in use.
+    Now,
+}
+
+impl Soak {
+    /// Takes in what is seen now. The provider's moments are compared with each other and never with
+    /// our clock, so that neither can end the soak by a jump. Answers whether somebody needs it.
+    pub(super) fn look(&mut self, seen: &Evidence, at: Timestamp, policy: &Policy) -> bool {
+        let used_since = match (self.used, seen.used) {
+            (_, Use::Now) => true,
+            (Some(before), now) => before != now && now != Use::Unknown,
+            (None, _) => false,
+        };
+        self.quiet.pass(at, policy.soak);
+        if used_since || seen.at_gateway {
+            self.quiet.counted = 0;
+        }
+        self.holders = seen.holders.iter().map(|holder| holder.who.clone()).collect();
+        if used_since && seen.users.is_empty() {
+            self.holders.push("somebody who uses it at the provider".into());
+        } else if used_since {
+            self.holders.extend(seen.users.iter().map(|user| format!("{user} (at the provider)")));
+        }
+        if seen.at_gateway {
+            self.holders.push("the gateway".into());
+        }
+        self.first = self.first.or(Some(at));
+        self.used = Some(seen.used);
+        // A gateway lets go by itself within its lease.
+        let held = (!seen.holders.is_empty() || used_since) && !policy.passes_holders;
+        let needed = seen.at_gateway || held;
+        self.over = !needed && self.quiet.is_over(policy.soak);
+        needed
+    }
+}

@@ -1,0 +1,276 @@
+//! One call of a rotation, carried out: at the provider, at a target, or in the vault.
+
+use std::str::FromStr;
+
+use keyward_sync::Target;
+use keyward_types::{Label, Place, Secret, Timestamp, Version};
+use keyward_upstream::{Chosen, Ctx, Fault, KeyId, LastUsed, Minting, Refusal, Rotator, Tag};
+use keyward_vault::{Actor, HoldingKind, RotationChange, RotationRow};
+
+use super::executor::{Error, Executor};
+use super::{Answer, Call, Evidence, Failure, Holder, Plan, State, Use, Which};
+
+pub(super) struct Performing<'a> {
+    pub(super) executor: &'a Executor<'a>,
+    pub(super) row: &'a RotationRow,
+    pub(super) plan: &'a Plan,
+    pub(super) state: &'a State,
+}
+
+/// How a call ended, and what it changes of the secret.
+type Ended = (Result<Answer, Failure>, RotationChange);
+
+impl Performing<'_> {
+    /// # Errors
+    /// When the vault refuses: then nothing is known of the call.
+    pub(super) fn perform(&self, call: &Call) -> Result<Ended, Error> {
+        let unchanged = |answer| Ok((answer, RotationChange::Nothing));
+        match call {
+            Call::Promote => Ok((Ok(Answer::Done), RotationChange::Promote)),
+            Call::Discard if self.row.rotation().candidate.is_some() => Ok((Ok(Answer::Done), RotationChange::Discard)),
+            Call::Discard => unchanged(Ok(Answer::Done)),
+            Call::Check(i) => unchanged(self.at(*i, |target| target.check().map(|()| Answer::Done))?),
+            Call::Deploy(i) => unchanged(self.deploy(*i, self.candidate()?)?),
+            Call::Recall(i) => unchanged(self.deploy(*i, self.active()?)?),
+            Call::Confirm(i) => unchanged(self.confirm(*i, self.candidate()?)?),
+            Call::ConfirmOld(i) => unchanged(self.confirm(*i, self.active()?)?),
+            Call::Look => unchanged(self.look()?),
+            Call::Contract => self.contract(),
+            _ => self.at_provider(call),
+        }
+    }
+
+    fn at_provider(&self, call: &Call) -> Result<Ended, Error> {
+        let rotator = match self.plan.making.rotator() {
+            Ok(rotator) => rotator,
+            Err(why) => return Ok((Err(Failure::Refused(why)), RotationChange::Nothing)),
+        };
+        let current = self.text(self.row.rotation().old)?;
+        let candidate = match self.row.rotation().candidate {
+            Some(version) => Some(self.text(version)?),
+            None => None,
+        };
+        let (replaces, admin) = (self.state.old.as_ref().map(KeyId::new), self.admin()?);
+        let ctx = Ctx {
+            admin: admin.as_ref(),
+            current: Some(&current),
+            replaces: replaces.as_ref(),
+            clock: self.executor.clock,
+            random: self.executor.random,
+        };
+        Ok(match self.asked(&*rotator, &ctx, candidate.as_ref(), call) {
+            Ok((answer, change)) => (Ok(answer), change),
+            Err(fault) => (Err(failure(fault, call)), RotationChange::Nothing),
+        })
+    }
+
+    fn asked(
+        &self,
+        rotator: &dyn Rotator,
+        ctx: &Ctx<'_>,
+        candidate: Option<&Secret<String>>,
+        call: &Call,
+    ) -> Result<(Answer, RotationChange), Fault> {
+        let tag = Tag::from_str(&format!("kw-{}", self.row.rotation().id))
+            .map_err(|error| Fault::nonsense(error.to_string()))?;
+        let old = || ctx.replaces.ok_or_else(|| Fault::refused(Refusal::Missing, "the old key has no name"));
+        let unchanged = |answer| Ok((answer, RotationChange::Nothing));
+        match call {
+            Call::Preflight => {
+                let seen = rotator.preflight(ctx)?;
+                match seen.slots {
+                    Some(slots) if slots.used >= slots.of => {
+                        Err(Fault::refused(Refusal::Slots, format!("{} of {} keys are there", slots.used, slots.of)))
+                    }
+                    _ => unchanged(Answer::Ready(seen.current.map(|id| id.as_str().to_owned()))),
+                }
+            }
+            Call::Choose => {
+                let none = || Fault::refused(Refusal::Input, "there is nothing to choose");
+                let chosen = rotator.choose(ctx, &tag)?.ok_or_else(none)?;
+                Ok((Answer::Sealed(Some(chosen.id.as_str().to_owned())), sealing(&chosen.value)))
+            }
+            Call::Mint => {
+                let key = self.state.candidate.as_ref().and_then(|candidate| candidate.key.as_ref());
+                let chosen =
+                    candidate.zip(key).map(|(value, key)| Chosen { value: value.clone(), id: KeyId::new(key) });
+                let minted = rotator.mint(ctx, &tag, chosen.as_ref())?;
+                let answer = Answer::Minted(Some(minted.id.as_str().to_owned()));
+                match rotator.minting() {
+                    Minting::Chosen => unchanged(answer),
+                    _ => Ok((answer, sealing(&minted.value))),
+                }
+            }
+            Call::Find => {
+                let found = rotator.find(ctx, &tag)?;
+                unchanged(Answer::Found(found.into_iter().map(|found| found.id.as_str().to_owned()).collect()))
+            }
+            Call::Adopt(id) => {
+                let value = rotator.read(ctx, &KeyId::new(id))?;
+                Ok((Answer::Minted(Some(id.clone())), sealing(&value)))
+            }
+            Call::Remove(id) => rotator.retire(ctx, &KeyId::new(id)).and_then(|()| unchanged(Answer::Done)),
+            Call::Probe(which) => {
+                let current = ctx.current.filter(|_| *which == Which::Old);
+                let none = || Fault::refused(Refusal::Missing, "there is no value to ask about");
+                let verdict = rotator.probe(ctx, current.or(candidate).ok_or_else(none)?)?;
+                match (verdict.verified, verdict.is_alive()) {
+                    (keyward_types::Verified::ValidInsufficient, _) => unchanged(Answer::Narrow),
+                    (_, true) => unchanged(Answer::Alive),
+                    _ if verdict.is_dead() => unchanged(Answer::Dead),
+                    _ => Err(Fault::Unreachable(verdict.why)),
+                }
+            }
+            Call::Suspend => rotator.suspend(ctx, old()?).and_then(|()| unchanged(Answer::Done)),
+            Call::Resume => rotator.resume(ctx, old()?).and_then(|()| unchanged(Answer::Done)),
+            Call::Retire => rotator.retire(ctx, old()?).and_then(|()| unchanged(Answer::Done)),
+            other => Err(Fault::nonsense(format!("`{}` is nothing that a provider does", other.as_str()))),
+        }
+    }
+
+    fn contract(&self) -> Result<Ended, Error> {
+        let rotator = self.plan.making.rotator().map_err(Error::Unreadable)?;
+        let value = self.text(self.candidate()?)?;
+        Ok(match rotator.without_predecessors(&value) {
+            Ok(Some(alone)) => (Ok(Answer::Sealed(None)), sealing(&alone)),
+            Ok(None) => (Ok(Answer::Nothing), RotationChange::Nothing),
+            Err(fault) => (Err(failure(fault, &Call::Contract)), RotationChange::Nothing),
+        })
+    }
+
+    fn deploy(&self, i: usize, version: Version) -> Result<Result<Answer, Failure>, Error> {
+        let place = self.row.rotation().place;
+        let value = self.executor.vault.open_for_target(&self.executor.actor, &place, version)?;
+        self.at(i, |target| target.deploy(&value).map(|()| Answer::Done))
+    }
+
+    fn confirm(&self, i: usize, version: Version) -> Result<Result<Answer, Failure>, Error> {
+        let expected = self.text(version)?;
+        self.at(i, |target| {
+            let found = target.read_back()?;
+            let same = found.is_none_or(|found| found.expose() == expected.expose().as_bytes());
+            Ok(if same { Answer::Confirmed } else { Answer::Differs })
+        })
+    }
+
+    /// A target that somebody has removed meanwhile needs nothing any more.
+    fn at(
+        &self,
+        i: usize,
+        act: impl FnOnce(&dyn Target) -> Result<Answer, keyward_sync::Fault>,
+    ) -> Result<Result<Answer, Failure>, Error> {
+        let records = self.executor.vault.targets(&self.row.rotation().place)?;
+        let name = self.state.targets.get(i).map(|target| target.id.as_str());
+        let Some(record) = records.into_iter().find(|record| Some(record.name.as_str()) == name) else {
+            return Ok(Ok(Answer::Confirmed));
+        };
+        let settings: keyward_sync::Settings = match serde_json::from_value(record.settings) {
+            Ok(settings) => settings,
+            Err(_) => return Ok(Err(Failure::Refused("a newer keyward wrote its settings".into()))),
+        };
+        Ok(act(&*settings.target()).map_err(|fault| match fault {
+            keyward_sync::Fault::Refused(why) => Failure::Refused(why),
+            keyward_sync::Fault::Passing(why) => Failure::Passing(why, None),
+        }))
+    }
+
+    fn look(&self) -> Result<Result<Answer, Failure>, Error> {
+        let (vault, place) = (self.executor.vault, self.row.rotation().place);
+        let held = vault.holders_but(&place, self.candidate()?)?;
+        let at_gateway = held.iter().any(|holding| holding.kind == HoldingKind::Gateway);
+        let mut holders = Vec::new();
+        for holding in held.iter().filter(|holding| holding.kind != HoldingKind::Gateway) {
+            let account = vault.account_of(&holding.principal)?;
+            let name = account.map_or_else(|| holding.principal.to_string(), |account| account.name);
+            let how = match holding.kind {
+                HoldingKind::Run => "a program that runs",
+                HoldingKind::Export => "an export",
+                _ => "it was read",
+            };
+            holders
+                .push(Holder { who: format!("{name} ({how}, version {}, since {})", holding.version, holding.since) });
+        }
+        holders.sort_by(|a, b| a.who.cmp(&b.who));
+        holders.dedup();
+        let (used, users) = match self.used_at_provider()? {
+            Ok(used) => used,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        Ok(Ok(Answer::Seen(Evidence { holders, at_gateway, used, users })))
+    }
+
+    fn used_at_provider(&self) -> Result<Result<(Use, Vec<String>), Failure>, Error> {
+        let Some(old) = self.state.old.as_ref().map(KeyId::new) else { return Ok(Ok((Use::Unknown, vec![]))) };
+        let rotator = self.plan.making.rotator().map_err(Error::Unreadable)?;
+        let current = self.text(self.row.rotation().old)?;
+        let (clock, random, admin) = (self.executor.clock, self.executor.random, self.admin()?);
+        let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: Some(&old), clock, random };
+        Ok(match rotator.last_used(&ctx, &old) {
+            Ok(LastUsed::Unknown) => Ok((Use::Unknown, vec![])),
+            Ok(LastUsed::Never) => Ok((Use::Never, vec![])),
+            Ok(LastUsed::At(at, by)) => Ok((Use::At(at), by.into_iter().collect())),
+            Ok(LastUsed::Now(by)) => Ok((Use::Now, by)),
+            Err(fault) => Err(failure(fault, &Call::Look)),
+        })
+    }
+
+    fn candidate(&self) -> Result<Version, Error> {
+        self.row.rotation().candidate.ok_or_else(|| Error::Unreadable("it has no successor yet".into()))
+    }
+
+    /// The version that readers get: while a rotation is undone, the old one.
+    fn active(&self) -> Result<Version, Error> {
+        let (_, head) = self.executor.vault.head_at(&self.row.rotation().place)?;
+        head.labels
+            .get(&Label::active())
+            .copied()
+            .ok_or_else(|| Error::Unreadable("the secret has no active value".into()))
+    }
+
+    /// The credential that manages the key, as it is at this moment.
+    fn admin(&self) -> Result<Option<Secret<String>>, Error> {
+        let Some(place) = self.plan.making.admin() else { return Ok(None) };
+        let (_, head) = self.executor.vault.head_at(place)?;
+        let gone = || Error::Unreadable(format!("`{}`, which manages it, has no active value", head.name));
+        let version = head.active().map(|active| active.version).ok_or_else(gone)?;
+        self.text_at(*place, version).map(Some)
+    }
+
+    /// A value, for keyward's own use.
+    fn text(&self, version: Version) -> Result<Secret<String>, Error> {
+        self.text_at(self.row.rotation().place, version)
+    }
+
+    fn text_at(&self, place: Place, version: Version) -> Result<Secret<String>, Error> {
+        let (vault, actor): (_, &Actor) = (self.executor.vault, &self.executor.actor);
+        let lease = vault.lease_for_rotation(actor, &place, version)?;
+        let now: Timestamp = self.executor.clock.now();
+        let text = lease.apply(now, |bytes| String::from_utf8(bytes.to_vec()).ok());
+        let text =
+            text.flatten().ok_or_else(|| Error::Unreadable("the value is no text, or its lease is over".into()))?;
+        Ok(Secret::new(format!("version {version} of a rotating secret"), text))
+    }
+}
+
+/// A new value, with its entropy as the scanner reckons it.
+fn sealing(value: &Secret<String>) -> RotationChange {
+    let bits = keyward_providers::strength::bits(value.expose()).clamp(0.0, f64::from(u16::MAX)) as u16;
+    RotationChange::Seal(Secret::new("a successor", value.expose().clone().into_bytes()), bits)
+}
+
+fn failure(fault: Fault, call: &Call) -> Failure {
+    let why = fault.to_string();
+    match fault {
+        Fault::Refused(Refusal::Slots, _) => Failure::NoRoom(why),
+        Fault::Refused(Refusal::Missing, _) => Failure::Missing(why),
+        Fault::Refused(Refusal::ByHand, _) => Failure::ByHand(why),
+        Fault::Refused(Refusal::Busy, _) | Fault::Unreachable(_) => Failure::Passing(why, None),
+        Fault::Refused(..) => Failure::Refused(why),
+        Fault::Limited(after) => {
+            Failure::Passing(why, after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)))
+        }
+        // What changes nothing has not changed anything.
+        _ if matches!(call, Call::Preflight | Call::Find | Call::Probe(_) | Call::Look) => Failure::Passing(why, None),
+        _ => Failure::Ambiguous(why),
+    }
+}

@@ -1,0 +1,92 @@
+//! AWS's services as moto has them, on a port of this machine. Unlike a double of ours it looks at
+//! signatures.
+//!
+//! Without moto a test fails. `cargo xtask test` installs it.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running server.
+pub struct Moto {
+    port: u16,
+    server: Child,
+}
+
+impl Moto {
+    /// Starts one that believes nobody without a signature.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[expect(clippy::disallowed_methods, reason = "a test asks its runner where moto is")]
+    pub fn start() -> Self {
+        let installed = std::env::var_os("KEYWARD_MOTO").map(PathBuf::from);
+        let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let program = installed.unwrap_or_else(|| here.join("../../.cache/keyward-dev/moto/bin/moto_server"));
+        assert!(program.is_file(), "there is no {}: `cargo xtask test tests` installs it", program.display());
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let mut command = Command::new(program);
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).env("INITIAL_NO_AUTH_ACTION_COUNT", "0");
+        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("moto starts");
+        let moto = Self { port, server };
+        let start = Instant::now();
+        while moto.send("GET", "/moto-api/", "").is_none() {
+            assert!(start.elapsed() < Duration::from_secs(60), "moto does not answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        moto
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A user with one access key, who may do this; gives the key as `ID:SECRET`. The only calls that
+    /// need no signature.
+    ///
+    /// # Panics
+    /// When moto answers otherwise.
+    pub fn user(&self, name: &str, actions: &str) -> String {
+        self.send("POST", "/moto-api/reset-auth", "3").expect("it answers");
+        let policy = format!(
+            "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A\
+             %22{actions}%22%2C%22Resource%22%3A%22*%22%7D%5D%7D"
+        );
+        let iam = |form: &str| self.send("POST", "/", &format!("{form}&UserName={name}&Version=2010-05-08"));
+        iam("Action=CreateUser").expect("a user is made");
+        iam(&format!("Action=PutUserPolicy&PolicyName=p&PolicyDocument={policy}")).expect("he may something");
+        let made = iam("Action=CreateAccessKey").expect("a key is made");
+        let part = |name: &str| {
+            let (_, rest) = made.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("{made}"));
+            rest.split_once('<').expect("it ends").0.to_owned()
+        };
+        format!("{}:{}", part("AccessKeyId"), part("SecretAccessKey"))
+    }
+
+    fn send(&self, method: &str, path: &str, body: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+        let kind = if path == "/" { "application/x-www-form-urlencoded" } else { "text/plain" };
+        let scope = "Credential=x/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: iam.amazonaws.com\r\nconnection: close\r\ncontent-type: {kind}\r\n\
+             authorization: AWS4-HMAC-SHA256 {scope}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        Some(answer)
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}

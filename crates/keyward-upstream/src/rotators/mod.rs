@@ -1,0 +1,26 @@
+//! One file a service.
+
+mod anthropic;
+mod api;
+mod apikeys;
+mod aws;
+mod github;
+mod local;
+mod neon;
+mod openai;
+mod postgres;
+mod qdrant;
+mod qdrant_jwt;
+mod redis;
+
+pub use anthropic::Anthropic;
+pub use apikeys::ApiKeys;
+pub use aws::Iam;
+pub use github::GitHub;
+pub use local::{BetterAuth, Local, SigningKeys};
+pub use neon::Neon;
+pub use openai::OpenAi;
+pub use postgres::TwoRoles;
+pub use qdrant::Qdrant;
+pub use qdrant_jwt::{CollectionAccess, JwtAccess, QdrantJwt};
+pub use redis::RedisAcl;

@@ -1,0 +1,91 @@
+use keyward_client::{Result, RotateAsk, RotationInfo, RotationPreview};
+use keyward_providers::Profile;
+use keyward_types::SecretName;
+
+use super::rotation;
+use crate::context::Context;
+use crate::output::{self, Exit};
+
+/// Replace a secret by a successor: made, deployed to its targets, made active; then the old one ends
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: keyward rotate SESSION_SECRET -e production --dry-run")]
+pub(crate) struct Args {
+    /// The secret
+    name: SecretName,
+    /// keyward makes the value, since only your own programs know it; remembered. A profile of
+    /// `keyward generate`; without one: signing-key
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "signing-key", value_name = "PROFILE")]
+    generate: Option<Profile>,
+    /// It leaked: the old value ends as soon as its successor is everywhere, whoever holds it
+    #[arg(long)]
+    emergency: bool,
+    /// Show every step and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Without asking
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let connection = context.connect()?;
+        let place = context.place(&connection)?;
+        if self.emergency {
+            place.named_environment("`rotate --emergency`")?;
+        }
+        let ask =
+            RotateAsk { generate: self.generate.map(|profile| profile.as_str().to_owned()), emergency: self.emergency };
+        let desk = connection.desk();
+        let preview = desk.rotation_preview(place.at.clone(), self.name.clone(), ask.clone())?;
+        if self.dry_run {
+            show(context, &preview)?;
+            return Ok(Exit::Done);
+        }
+        for warning in &preview.warnings {
+            output::note(format!("warning: {warning}"));
+        }
+        if self.emergency && !preview.holders.is_empty() {
+            output::note(format!("it is held by {}", preview.holders.join(", ")));
+        }
+        let spelled = format!("{}/{}/{}", place.at.project, place.at.environment, self.name);
+        context.confirm(self.yes, &format!("replace version {} of `{spelled}`?", preview.version))?;
+        let rotation = desk.rotate(place.at, self.name, ask)?;
+        told(context, &rotation)
+    }
+}
+
+/// What a rotation has come to, and what is to be done about it.
+pub(super) fn told(context: &Context, rotation: &RotationInfo) -> Result<Exit> {
+    if context.global.json {
+        output::json(&serde_json::json!({ "rotation": rotation }))?;
+    } else {
+        match (rotation.state.as_str(), rotation.new) {
+            ("done", Some(new)) => output::note(format!(
+                "`{}` is replaced: version {new} is active, version {} is `previous`",
+                rotation.name, rotation.old
+            )),
+            ("rolled-back", _) => output::note(format!("the rotation of `{}` is undone", rotation.name)),
+            _ => rotation::standing(rotation),
+        }
+    }
+    // Who waits for it has to see that it is not done.
+    Ok(if rotation.state == "needs-a-person" { Exit::No } else { Exit::Done })
+}
+
+fn show(context: &Context, preview: &RotationPreview) -> Result<()> {
+    if context.global.json {
+        return output::json(&serde_json::json!({ "preview": preview }));
+    }
+    for (i, step) in preview.steps.iter().enumerate() {
+        output::line(format!("{}. {step}", i + 1))?;
+    }
+    for warning in &preview.warnings {
+        output::note(format!("warning: {warning}"));
+    }
+    if !preview.holders.is_empty() {
+        output::note(format!("version {} is held by {}", preview.version, preview.holders.join(", ")));
+    }
+    output::note("nothing was changed");
+    Ok(())
+}

@@ -1,0 +1,163 @@
+use clap::Subcommand;
+use keyward_client::{Result, RotationInfo, Wish};
+use keyward_types::SecretName;
+
+use super::{rotate, shown};
+use crate::context::Context;
+use crate::output::{self, Exit};
+
+/// Rotations: how far they are, and what a person decides about them
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: keyward rotation show SESSION_SECRET -e production")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List rotations that are under way
+    #[command(after_help = "Example: keyward rotation list --all")]
+    List {
+        /// Those that are over, too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show how far a rotation is, and what can be done
+    #[command(after_help = "Example: keyward rotation show SESSION_SECRET -e production")]
+    Show {
+        /// The secret
+        name: SecretName,
+    },
+    /// Go on now
+    #[command(after_help = "Example: keyward rotation resume SESSION_SECRET -e production")]
+    Resume {
+        /// The secret
+        name: SecretName,
+    },
+    /// Let it go on although it waits: you have looked at what it waits for
+    #[command(after_help = "Example: keyward rotation approve SESSION_SECRET -e production")]
+    Approve {
+        /// The secret
+        name: SecretName,
+        /// Without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Undo it: targets get the old value back, the new one ends
+    #[command(after_help = "Example: keyward rotation abort SESSION_SECRET -e production")]
+    Abort {
+        /// The secret
+        name: SecretName,
+        /// Without asking
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let connection = context.connect()?;
+        let place = context.place(&connection)?;
+        let desk = connection.desk();
+        let (name, wish) = match self.verb {
+            Verb::List { all } => {
+                list(context, &desk.rotations(place.at, all)?)?;
+                return Ok(Exit::Done);
+            }
+            Verb::Show { name } => {
+                show(context, &desk.rotation(place.at, name)?)?;
+                return Ok(Exit::Done);
+            }
+            Verb::Resume { name } => (name, Wish::Resume),
+            Verb::Approve { name, yes } => {
+                place.named_environment("`rotation approve`")?;
+                let rotation = desk.rotation(place.at.clone(), name.clone())?;
+                let waits = rotation.why.unwrap_or_else(|| "for nothing".into());
+                context.confirm(yes, &format!("let the rotation of `{name}` go on? It waits: {waits}"))?;
+                (name, Wish::Approve)
+            }
+            Verb::Abort { name, yes } => {
+                place.named_environment("`rotation abort`")?;
+                context.confirm(yes, &format!("undo the rotation of `{name}`?"))?;
+                (name, Wish::Abort)
+            }
+        };
+        let rotation = desk.decide_rotation(place.at, name, wish)?;
+        rotate::told(context, &rotation)
+    }
+}
+
+/// Where a rotation stands that is not over, on the side.
+pub(super) fn standing(rotation: &RotationInfo) {
+    output::note(format!("the rotation of `{}` is {}", rotation.name, words(rotation)));
+    for target in rotation.targets.iter().filter(|target| target.fault.is_some()) {
+        output::note(format!("target `{}`: {}", target.name, target.fault.as_deref().unwrap_or_default()));
+    }
+    if let Some(why) = &rotation.why {
+        output::note(why);
+    }
+    if !rotation.holders.is_empty() && rotation.why.is_none() {
+        output::note(format!("the old value is held by {}", rotation.holders.join(", ")));
+    }
+    match actions(rotation) {
+        none if none.is_empty() => {}
+        some => output::hint(format!("possible is `keyward rotation {} {}`", some, rotation.name)),
+    }
+}
+
+fn words(rotation: &RotationInfo) -> String {
+    match rotation.due {
+        Some(due) if rotation.state != "needs-a-person" => {
+            format!("{}; it goes on at {}", rotation.state, shown::moment(due))
+        }
+        _ => rotation.state.replace('-', " "),
+    }
+}
+
+fn actions(rotation: &RotationInfo) -> String {
+    rotation.actions.iter().map(|wish| wish.as_str()).collect::<Vec<_>>().join("|")
+}
+
+fn show(context: &Context, rotation: &RotationInfo) -> Result<()> {
+    if context.global.json {
+        return output::json(&serde_json::json!({ "rotation": rotation }));
+    }
+    let version = rotation.new.map_or_else(|| "not there yet".to_owned(), |new| format!("version {new}"));
+    output::line(format!("{}  {}", rotation.name, rotation.state))?;
+    output::line(format!("reached:  {}", rotation.phase))?;
+    if let Some(doing) = &rotation.doing {
+        output::line(format!("doing:    {doing}"))?;
+    }
+    output::line(format!("old:      version {}", rotation.old))?;
+    output::line(format!("new:      {version}"))?;
+    output::line(format!("since:    {} by {}", shown::moment(rotation.begun_at), rotation.begun_by))?;
+    for target in &rotation.targets {
+        let fault = target.fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default();
+        output::line(format!("target:   {} {}{fault}", target.name, target.state))?;
+    }
+    for holder in &rotation.holders {
+        output::line(format!("held by:  {holder}"))?;
+    }
+    if let Some(why) = &rotation.why {
+        output::line(format!("why:      {why}"))?;
+    }
+    if !rotation.actions.is_empty() {
+        output::line(format!("possible: {}", actions(rotation).replace('|', ", ")))?;
+    }
+    Ok(())
+}
+
+fn list(context: &Context, rotations: &[RotationInfo]) -> Result<()> {
+    if context.global.json {
+        return output::listing("rotations", rotations);
+    }
+    let rows: Vec<Vec<String>> = rotations
+        .iter()
+        .map(|one| {
+            let new = one.new.map_or_else(|| "-".to_owned(), |new| new.to_string());
+            vec![one.name.to_string(), one.state.clone(), one.old.to_string(), new, shown::moment(one.begun_at)]
+        })
+        .collect();
+    output::table(&["NAME", "STATE", "OLD", "NEW", "SINCE"], &rows)
+}
