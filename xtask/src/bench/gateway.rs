@@ -63,7 +63,6 @@ struct Streams {
 }
 
 /// Measures everything; gives the tables.
-#[expect(clippy::disallowed_methods, reason = "whoever changes this file tries it out without a quiet machine")]
 pub(crate) fn table(workspace: &Workspace) -> Result<String> {
     #[allow(clippy::disallowed_methods, reason = "a short run, for work on the benchmark, is asked for like this")]
     let quick = std::env::var_os("KEYWARD_BENCH_QUICK").is_some();
