@@ -47,7 +47,7 @@ impl Budgets for Plenty {
 struct Sums(AtomicU64);
 
 impl UsageSink for Sums {
-    fn record(&self, calls: &[UsageRecord], _: &[DenialCount]) -> Result<(), CannotRecord> {
+    fn record(&self, _: u64, calls: &[UsageRecord], _: &[DenialCount]) -> Result<(), CannotRecord> {
         self.0.fetch_add(calls.iter().map(|call| call.counts.input).sum(), Ordering::Relaxed);
         Ok(())
     }
@@ -74,7 +74,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         headers: [].into(),
         interface: Some(Interface::OpenAi),
         prices: Arc::new(Prices {
-            models: vec![(Glob::new("gpt-*"), Price { input: 2_500_000, output: 10_000_000, ..Price::default() })],
+            models: vec![(Glob::name("gpt-*"), Price { input: 2_500_000, output: 10_000_000, ..Price::default() })],
             call: None,
         }),
         shape: Shape::OpenAi,
@@ -84,9 +84,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A hash that stands for the vault's HMAC: it is asked once for a key.
     let lookup = |key: &[u8]| Some(*blake3::hash(key).as_bytes());
     let mut snapshot = Snapshot::new(Timestamp(i64::MAX), Arc::new(lookup));
+    let alike = Alike::new(&upstream, secret);
     for number in 0..keys {
-        snapshot = snapshot
-            .with_key(*blake3::hash(key(number).as_bytes()).as_bytes(), Arc::new(grant(number, &upstream, secret)));
+        snapshot = snapshot.with_key(*blake3::hash(key(number).as_bytes()).as_bytes(), Arc::new(grant(number, &alike)));
     }
     let shared = Shared::new(
         snapshot,
@@ -111,37 +111,46 @@ fn key(number: u32) -> String {
     format!("kwv_{number:042}000000")
 }
 
-fn grant(number: u32, upstream: &Arc<Upstream>, secret: SecretId) -> Grant {
-    let mut id = [0; 16];
-    id[..4].copy_from_slice(&number.to_be_bytes());
-    let budget = |kind: u8, unit| {
-        id[15] = kind;
-        Budget { id: BudgetId::from_bytes(id), unit }
-    };
-    let mut budget = budget;
-    Grant {
-        budgets: [budget(1, Unit::Money), budget(2, Unit::Tokens)].into(),
-        id: VirtualKeyId::from_bytes(id),
-        name: format!("key {number}").into(),
-        owner: "bench".into(),
-        environment: "production".into(),
-        tags: [].into(),
-        routes: [Route {
+/// What all keys have in common, as those with the same rules have in the product, too.
+struct Alike {
+    routes: Arc<[Route]>,
+    networks: Arc<[ipnet::IpNet]>,
+    origins: Arc<[Box<str>]>,
+}
+
+impl Alike {
+    fn new(upstream: &Arc<Upstream>, secret: SecretId) -> Self {
+        let calls = [
+            Call { methods: [Method::GET].into(), path: Glob::path("/v1/models") },
+            Call { methods: [Method::POST].into(), path: Glob::path("/v1/chat/*") },
+        ];
+        let route = Route {
             provider: "openai".into(),
             upstream: Arc::clone(upstream),
             secret,
             version: None,
-            calls: [
-                Call { methods: [Method::GET].into(), path: Glob::new("/v1/models") },
-                Call { methods: [Method::POST].into(), path: Glob::new("/v1/chat/*") },
-            ]
-            .into(),
-            models: [Glob::new("gpt-4o*")].into(),
+            calls: calls.into(),
+            models: [Glob::name("gpt-4o*")].into(),
             maxima: [("max_tokens".into(), 1_000)].into(),
-        }]
-        .into(),
-        networks: ["10.0.0.0/8", "127.0.0.0/8"].map(|network| network.parse().expect("it is a network")).into(),
-        origins: [].into(),
+        };
+        let networks = ["10.0.0.0/8", "127.0.0.0/8"].map(|network| network.parse().expect("it is a network"));
+        Self { routes: [route].into(), networks: networks.into(), origins: [].into() }
+    }
+}
+
+fn grant(number: u32, alike: &Alike) -> Grant {
+    let mut id = [0; 16];
+    id[..4].copy_from_slice(&number.to_be_bytes());
+    let mut budget = |kind: u8, unit| {
+        id[15] = kind;
+        Budget { id: BudgetId::from_bytes(id), unit }
+    };
+    Grant {
+        budgets: [budget(1, Unit::Money), budget(2, Unit::Tokens)].into(),
+        id: VirtualKeyId::from_bytes(id),
+        routes: Arc::clone(&alike.routes),
+        networks: Arc::clone(&alike.networks),
+        origins: Arc::clone(&alike.origins),
         rpm: Some(u32::MAX),
         tpm: Some(u32::MAX),
         parallel: Some(1_000),

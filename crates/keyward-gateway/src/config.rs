@@ -13,7 +13,7 @@ pub struct Config {
     /// Where it listens. Without `tls` loopback alone.
     pub listen: SocketAddr,
     /// How callers are met; `None`: plain HTTP, on loopback.
-    pub tls: Option<Arc<ServerConfig>>,
+    pub tls: Option<ServerTls>,
     /// How upstreams are verified.
     pub upstream_tls: Arc<ClientConfig>,
     /// Cores that requests are spread over.
@@ -25,6 +25,9 @@ pub struct Config {
     /// Sizes and numbers.
     pub limits: Limits,
 }
+
+/// What a listener shows, asked for at each connection: a renewed certificate is in use with the next one.
+pub type ServerTls = Arc<dyn Fn() -> Arc<ServerConfig> + Send + Sync>;
 
 /// How long everything may take.
 #[derive(Clone, Copy, Debug)]

@@ -17,7 +17,7 @@ use crate::refusal::Reason;
 
 /// What was read so far of the requests on one connection.
 #[derive(Default)]
-pub(crate) struct Framing {
+pub struct Framing {
     state: State,
     /// The beginning of a head that came in pieces.
     head: Vec<u8>,
@@ -46,7 +46,7 @@ impl Framing {
     ///
     /// # Errors
     /// When they can be read in two ways.
-    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Reason> {
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Reason> {
         while !bytes.is_empty() {
             bytes = match self.state {
                 State::Head => self.head(bytes)?,

@@ -156,13 +156,15 @@ impl Core {
         let Self { shared, config, mut stopped, gathered } = self;
         let worker = Rc::new(Worker::new(shared, Arc::clone(&config), gathered, table_key()));
         worker.tick();
-        let tls = config.tls.clone().map(TlsAcceptor::from);
         let mut tick = tokio::time::interval(TICK);
         let mut ticks: u32 = 0;
         let deadline = loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => accept(&worker, tls.clone(), stream, peer.ip()),
+                    Ok((stream, peer)) => {
+                        let tls = config.tls.as_ref().map(|tls| TlsAcceptor::from(tls()));
+                        accept(&worker, tls, stream, peer.ip());
+                    }
                     // No more files: those that are open will end.
                     Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                 },

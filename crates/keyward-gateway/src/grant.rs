@@ -24,20 +24,12 @@ pub type BudgetId = Id<BudgetMark>;
 pub struct Grant {
     /// Its id, which stands in logs and usage.
     pub id: VirtualKeyId,
-    /// What people call it.
-    pub name: Box<str>,
-    /// The principal that it belongs to, as text.
-    pub owner: Box<str>,
-    /// The environment that its secrets are of, as text.
-    pub environment: Box<str>,
-    /// What usage is told apart by, beside the key itself.
-    pub tags: Box<[(Box<str>, Box<str>)]>,
-    /// What may be called, one entry a provider.
-    pub routes: Box<[Route]>,
+    /// What may be called, one entry a provider. A hundred thousand keys with the same rules share these.
+    pub routes: Arc<[Route]>,
     /// From where it may be used. Empty: from everywhere.
-    pub networks: Box<[IpNet]>,
+    pub networks: Arc<[IpNet]>,
     /// Pages that may use it, as origins (`https://app.example`). Empty: it is no browser's key.
-    pub origins: Box<[Box<str>]>,
+    pub origins: Arc<[Box<str>]>,
     /// Requests a minute.
     pub rpm: Option<u32>,
     /// Tokens a minute, of input and output together.
@@ -57,7 +49,7 @@ pub struct Grant {
 }
 
 /// One provider that a key reaches.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Route {
     /// The first segment of a request's path: `openai`.
     pub provider: Box<str>,

@@ -55,7 +55,8 @@ mod worker;
 
 pub use ask::{Asked, Unreadable};
 pub use budget::{Budgets, Refill};
-pub use config::{Config, Limits, Times};
+pub use config::{Config, Limits, ServerTls, Times};
+pub use framing::Framing;
 pub use gateway::{Gateway, Running};
 pub use glob::Glob;
 pub use grant::{Budget, BudgetId, Call, Grant, Route, Unit, VirtualKeyId};

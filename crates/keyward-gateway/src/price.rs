@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_model_without_a_price_has_that_of_a_call_or_none() {
         let mut prices =
-            Prices { models: vec![(Glob::new("gpt-4o*"), Price { input: 5, ..Price::default() })], call: None };
+            Prices { models: vec![(Glob::name("gpt-4o*"), Price { input: 5, ..Price::default() })], call: None };
         assert_eq!(prices.of("gpt-4o-mini").unwrap().input, 5);
         assert!(prices.of("other").is_none());
         prices.call = Some(7);

@@ -50,7 +50,7 @@ impl Snapshot {
     #[must_use]
     pub fn with_key(mut self, hash: [u8; 32], grant: Arc<Grant>) -> Self {
         let tables = self.tables();
-        for route in &grant.routes {
+        for route in grant.routes.iter() {
             tables.upstreams.entry(route.provider.clone()).or_insert_with(|| Arc::clone(&route.upstream));
         }
         tables.origins.extend(grant.origins.iter().map(|origin| origin.to_ascii_lowercase().into()));

@@ -16,12 +16,14 @@ use crate::refusal::Reason;
 
 /// Takes over what was gathered, at most half a second old. Called on a thread of its own.
 pub trait UsageSink: Send + Sync {
-    /// Records what happened, durably.
+    /// Records what happened, durably. `batch` numbers what is offered, from one on and each after the one
+    /// before it was recorded: what is offered again has its number again, so that it is never counted
+    /// twice, even where nobody knows whether it was recorded.
     ///
     /// # Errors
     /// When it cannot: the same records are offered again. Meanwhile leases are not renewed, and when
     /// a core has no room left for records it takes no more requests.
-    fn record(&self, calls: &[UsageRecord], denials: &[DenialCount]) -> Result<(), CannotRecord>;
+    fn record(&self, batch: u64, calls: &[UsageRecord], denials: &[DenialCount]) -> Result<(), CannotRecord>;
 }
 
 /// Nothing can be written down just now.
@@ -215,22 +217,26 @@ pub(crate) struct Gathered {
 /// The thread that hands over: what could not be recorded is kept and offered again.
 pub(crate) fn hand_over(sink: &dyn UsageSink, from: &Receiver<Gathered>) {
     let mut kept: Vec<Gathered> = Vec::new();
+    let mut batch = 1;
     loop {
         let next = if kept.is_empty() { from.recv().ok() } else { from.recv_timeout(AGAIN).ok() };
         let over = next.is_none() && kept.is_empty();
         kept.extend(next);
         kept.extend(from.try_iter());
         let mut failed = None;
-        kept.retain(|gathered| match failed.is_none().then(|| sink.record(&gathered.calls, &gathered.denials)) {
-            Some(Ok(())) => {
-                gathered.handed.fetch_sub(gathered.calls.len(), Ordering::Relaxed);
-                false
+        kept.retain(|gathered| {
+            match failed.is_none().then(|| sink.record(batch, &gathered.calls, &gathered.denials)) {
+                Some(Ok(())) => {
+                    batch += 1;
+                    gathered.handed.fetch_sub(gathered.calls.len(), Ordering::Relaxed);
+                    false
+                }
+                Some(Err(why)) => {
+                    failed = Some(why);
+                    true
+                }
+                None => true,
             }
-            Some(Err(why)) => {
-                failed = Some(why);
-                true
-            }
-            None => true,
         });
         if let Some(why) = &failed {
             tracing::error!(target: "keyward::gateway", waiting = kept.len(), "{why}");

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+
+use crate::gateway::Tally;
 
 /// What one server counted since it started.
 #[derive(Default)]
@@ -22,6 +24,7 @@ pub(crate) struct Metrics {
     jobs: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     leads: AtomicU64,
     sealed: AtomicBool,
+    gateway: OnceLock<Arc<Tally>>,
 }
 
 /// Upper bounds of the buckets of durations, in microseconds and as they are written.
@@ -109,6 +112,12 @@ impl Metrics {
         self.sealed.store(sealed, Relaxed);
     }
 
+    /// There is a gateway, which counts for itself.
+    pub(crate) fn also_of(&self, gateway: Arc<Tally>) {
+        // A server has one.
+        let _ = self.gateway.set(gateway);
+    }
+
     /// The text form, with the size of the log where that is known.
     pub(crate) fn text(&self, log_size: Option<u64>) -> String {
         let mut text = String::new();
@@ -153,6 +162,9 @@ impl Metrics {
         head(&mut text, "keyward_job_runs_total", "counter", "jobs that ended");
         for ((job, outcome), n) in self.jobs.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let _ = writeln!(text, "keyward_job_runs_total{{job=\"{job}\",outcome=\"{outcome}\"}} {n}");
+        }
+        if let Some(gateway) = self.gateway.get() {
+            text.push_str(&gateway.text());
         }
         text
     }

@@ -62,8 +62,11 @@ impl Server {
         telemetry: Option<Arc<Telemetry>>,
     ) -> Result<Self> {
         let bound = bind(&config)?;
-        let front = config.gateway.as_ref().map(Front::bind).transpose()?;
+        let front = config.gateway.as_ref().map(|gateway| Front::bind(gateway, telemetry.clone())).transpose()?;
         let edge = Edge::new(config, &bound, telemetry);
+        if let Some(front) = &front {
+            edge.metrics.also_of(Arc::clone(front.tally()));
+        }
         let gate = Gate::new(edge, authenticate, keyhole, front.clone());
         Ok(Self { bound, gate, front })
     }

@@ -9,7 +9,9 @@ mod clock;
 mod error;
 mod finding;
 pub mod forms;
+pub mod glob;
 mod head;
+mod http_address;
 mod id;
 mod keys;
 mod kind;
@@ -28,6 +30,7 @@ pub use clock::{Clock, Random, RandomError, Timestamp};
 pub use error::Error;
 pub use finding::{Confidence, Finding, Fingerprint, Verified};
 pub use head::{Access, Content, Head, Origin, Place, VersionHead};
+pub use http_address::HttpAddress;
 pub use id::{
     AlertSinkId, BindingId, ElevationId, EnvironmentId, GroupId, Id, IdentityProviderId, ProjectId, RotationId,
     SecretId, SlotId, TrustId, VaultId,

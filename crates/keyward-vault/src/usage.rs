@@ -95,6 +95,9 @@ pub struct UsageRow {
     pub node: String,
     /// The counts.
     pub counts: UsageCounts,
+    /// The last batch of its node that is in them.
+    #[serde(default)]
+    pub batch: u64,
 }
 
 const HOUR: i64 = 60 * 60 * 1000;
@@ -157,11 +160,14 @@ impl Vault {
     /// Makes what a node gathered durable: counts, an entry for each key and version of a secret, an
     /// entry for each reason, key and second of what was turned away, and an alarm for each trap.
     ///
+    /// `batch` numbers what the node offers, in ascending order. What is offered again under its number is
+    /// counted once, even where the answer to the first time was lost.
+    ///
     /// # Errors
-    /// When it cannot be recorded; nothing of it is then, and it is to be offered again.
+    /// When it cannot be recorded, or nobody knows whether it was: it is to be offered again.
     pub fn record_usage(
         &self,
-        node: &str,
+        (node, batch): (&str, u64),
         calls: &[UsageCall<'_>],
         denials: &[GatewayDenial<'_>],
     ) -> Result<(), Error> {
@@ -184,13 +190,19 @@ impl Vault {
             let Some(route) = key.routes.iter().find(|route| route.place.secret == secret) else { continue };
             let object = Object::Secret(route.place, Some(version));
             let telling = Telling::new(ActionName::SecretUse, object).via(keyward_audit::Via::Gateway).count(n);
-            tell(Telling { version: Some(version), ..telling }.names(self.names_of_key(key)?));
+            tell(Telling { version: Some(version), ..telling }.names(self.names_of_key(key, Some(route.place))?));
         }
         for denial in &bounded(denials) {
             tell(self.told_denial(denial, denial.key.and_then(|id| keys[id].as_ref()))?);
         }
         let Some(mut change) = change else { return Ok(()) };
-        for row in self.counted(node, calls, &keys)? {
+        let counted = self.counted((node, batch), calls, &keys)?;
+        // All rows of a batch are one commit: where one has it, all have, and the entries are there, too.
+        if counted.iter().any(|row| row.record.batch >= batch) {
+            return Ok(());
+        }
+        for mut row in counted {
+            row.record.batch = batch;
             change.expect(match row.generation {
                 0 => records::absent(&row.record),
                 _ => records::unchanged(&row),
@@ -236,7 +248,7 @@ impl Vault {
     /// The rows as these calls leave them.
     fn counted(
         &self,
-        node: &str,
+        (node, batch): (&str, u64),
         calls: &[UsageCall<'_>],
         keys: &BTreeMap<&str, Option<VirtualKey>>,
     ) -> Result<Vec<Row<UsageRow>>, Error> {
@@ -264,6 +276,7 @@ impl Vault {
                 hour,
                 node: node.to_owned(),
                 counts: UsageCounts::default(),
+                batch: 0,
             };
             let at = fresh.key();
             let row = match rows.entry(at.clone()) {
@@ -273,14 +286,20 @@ impl Vault {
                     free.insert(there.unwrap_or(Row { record: fresh, generation: 0 }))
                 }
             };
-            row.record.counts.add(&call.counts);
+            if row.record.batch < batch {
+                row.record.counts.add(&call.counts);
+            }
         }
         Ok(rows.into_values().collect())
     }
 
     fn told_denial(&self, denial: &GatewayDenial<'_>, key: Option<&VirtualKey>) -> Result<Telling, Error> {
         let (object, names) = match key {
-            Some(key) => (Object::Environment(self.id(), key.project, key.environment), self.names_of_key(key)?),
+            Some(key) => {
+                // A key of one secret says which; one of several was turned away for all of them.
+                let place = if let [route] = &key.routes[..] { Some(route.place) } else { None };
+                (Object::Environment(self.id(), key.project, key.environment), self.names_of_key(key, place)?)
+            }
             None => (Object::Vault(self.id()), Names::default()),
         };
         let names = names.with("why", denial.reason).with("second", Timestamp(denial.second * 1000).to_string());
@@ -292,9 +311,13 @@ impl Vault {
         Ok(Telling::new(action, object).outcome(Outcome::Denied).count(denial.count).names(names))
     }
 
-    fn names_of_key(&self, key: &VirtualKey) -> Result<Names, Error> {
+    fn names_of_key(&self, key: &VirtualKey, place: Option<Place>) -> Result<Names, Error> {
+        let secret = match place {
+            Some(place) => self.spelled_place(&place)?.map(|spelled| spelled.name),
+            None => None,
+        };
         let names = match self.scope_of(key) {
-            Ok(scope) => scope.names(None),
+            Ok(scope) => scope.names(secret.as_ref()),
             // It was used while there was one.
             Err(Error::Refused(_)) => Names::default(),
             Err(error) => return Err(error),

@@ -43,6 +43,7 @@ fn service() -> (SocketAddr, Receiver<String>) {
 struct Up {
     child: Child,
     gateway: SocketAddr,
+    api: SocketAddr,
 }
 
 impl Up {
@@ -57,8 +58,8 @@ impl Up {
                 break said;
             }
         };
-        let gateway = said["gateway"].as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap();
-        Self { child, gateway }
+        let address = |url: &Value| url.as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap();
+        Self { child, gateway: address(&said["gateway"]), api: address(&said["urls"][0]) }
     }
 
     /// The status and the whole answer.
@@ -70,6 +71,15 @@ impl Up {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         (answer[9..12].parse().unwrap(), answer)
+    }
+
+    /// What Prometheus is told.
+    fn metrics(&self) -> String {
+        let mut stream = TcpStream::connect(self.api).unwrap();
+        write!(stream, "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     fn end(mut self) -> Option<i32> {
@@ -86,8 +96,29 @@ fn say(program: &Program, arguments: &[&str]) -> Value {
 }
 
 fn store(program: &Program, value: &str) {
-    let arguments = [&["set", "VECTORS", "--provider", "qdrant", "--kind", "api-key"], &AT[..]].concat();
-    program.ok(&arguments, value.as_bytes());
+    // No shape of a key has it; that it belongs to a service is enough for it to be one.
+    let arguments = [&["set", "VECTORS", "--provider", "qdrant"], &AT[..]].concat();
+    let ran = program.ok(&arguments, value.as_bytes());
+    assert!(!ran.err().contains("taken for no secret"), "{ran}");
+}
+
+#[test]
+fn a_new_key_comes_with_the_address_that_this_servers_gateway_has() {
+    let program = Program::new(env!("CARGO_BIN_EXE_keyward"));
+    program.ok(&["init", "--yes", "--project", "shop"], b"");
+    store(&program, "true");
+    let (address, _service) = service();
+    let up = Up::start(&program);
+    let fixed = ["virtual-key", "create", "search", "--secret", "VECTORS", "--upstream"];
+    let made = say(&program, &[&fixed[..], &[&format!("http://{address}")]].concat());
+    assert_eq!(made["virtual_key"]["base_url"], format!("http://{}/qdrant", up.gateway));
+    let mut command =
+        program.command(&["virtual-key", "rotate", "search", "--yes", "--json", "-p", "shop", "-e", "production"]);
+    command.env("KEYWARD_GATEWAY", "https://gateway.example/");
+    let ran = program.run_command(command, &["virtual-key", "rotate"], b"");
+    let made: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}"));
+    assert_eq!(made["virtual_key"]["base_url"], "https://gateway.example/qdrant");
+    assert_eq!(up.end(), Some(0));
 }
 
 /// The text of a fresh key, and its id.
@@ -149,6 +180,14 @@ fn the_service_gets_the_real_key_and_the_caller_never_does() {
     program.ok(&[&["virtual-key", "revoke", &id, "--yes"][..], &AT].concat(), b"");
     assert_eq!((up.call(&key).0, up.call(&newer).0), (401, 401));
 
+    // What is recorded is counted for whoever watches.
+    let started = Instant::now();
+    while !up.metrics().contains("keyward_gateway_denials_total{reason=\"unknown_key\"} 2") {
+        assert!(started.elapsed() < Duration::from_secs(5), "{}", up.metrics());
+    }
+    let metrics = up.metrics();
+    assert!(metrics.contains("keyward_gateway_calls_total{service=\"qdrant\",status=\"2xx\"}"), "{metrics}");
+
     assert_eq!(up.end(), Some(0));
     let used = say(&program, &["usage", "--by", "key"]);
     let requests: u64 = used["usage"].as_array().unwrap().iter().map(|row| row["requests"].as_u64().unwrap()).sum();
@@ -159,6 +198,10 @@ fn the_service_gets_the_real_key_and_the_caller_never_does() {
         assert!(log.out().contains(action), "{action} is not on record: {log}");
     }
     assert!(!log.out().contains("the-real-one"), "{log}");
+    let denied = log.out().lines().any(|line| line.contains("gateway.deny") && line.contains("VECTORS"));
+    assert!(denied, "{log}");
+    let used = log.out().lines().find(|line| line.contains("secret.use")).map(str::to_owned);
+    assert!(used.is_some_and(|line| line.contains("VECTORS")), "{log}");
     program.ok(&["audit", "verify"], b"");
 }
 

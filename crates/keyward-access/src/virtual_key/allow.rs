@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use keyward_types::HttpAddress;
 use serde::{Deserialize, Serialize};
 
 use super::{PathGlob, RuleError};
@@ -34,8 +35,6 @@ pub struct UpstreamUrl(String);
 
 /// Methods that are passed on.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-/// Longest host or URL.
-const LONGEST: usize = 512;
 
 impl Allow {
     /// Whether this request is one of them; the path as [`PathGlob::matches`] wants it.
@@ -84,14 +83,14 @@ impl TryFrom<String> for BrowserOrigin {
     type Error = RuleError;
     fn try_from(text: String) -> Result<Self, RuleError> {
         let fail = |why| RuleError::new("origin", &text, why);
-        let parts = Parts::of(&text).ok_or_else(|| fail("write it like https://shop.example"))?;
+        let parts = HttpAddress::of(&text).ok_or_else(|| fail("write it like https://shop.example"))?;
         if !parts.path.is_empty() {
             return Err(fail("an origin has no path, and no `/` at its end"));
         }
         if parts.port == Some(parts.default_port()) {
             return Err(fail("browsers leave the usual port out"));
         }
-        match parts.is_safe() {
+        match is_safe(&parts) {
             true => Ok(Self(text)),
             false => Err(fail("without TLS it is a page of this machine alone: http://localhost:3000")),
         }
@@ -102,73 +101,22 @@ impl TryFrom<String> for UpstreamUrl {
     type Error = RuleError;
     fn try_from(text: String) -> Result<Self, RuleError> {
         let fail = |why| RuleError::new("upstream", &text, why);
-        let parts = Parts::of(&text).ok_or_else(|| fail("write it like https://api.example.com/v1"))?;
+        let parts = HttpAddress::of(&text).ok_or_else(|| fail("write it like https://api.example.com/v1"))?;
         let base = parts.path;
         let plain = base.is_empty() || base.parse::<PathGlob>().is_ok_and(|path| !path.as_str().contains('*'));
         if !plain || base == "/" {
             return Err(fail("its path is a plain one without `/` at its end"));
         }
-        match parts.is_safe() {
+        match is_safe(&parts) {
             true => Ok(Self(text)),
             false => Err(fail("without TLS it is a service of this machine alone")),
         }
     }
 }
 
-/// `scheme://host[:port][/path]`, and nothing else that a URL may have.
-struct Parts<'a> {
-    tls: bool,
-    host: &'a str,
-    port: Option<u16>,
-    path: &'a str,
-}
-
-impl<'a> Parts<'a> {
-    fn of(text: &'a str) -> Option<Self> {
-        let tls = text.starts_with("https://");
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(rest) => {
-                let end = rest.find(']')? + 2;
-                (&authority[..end], authority[end..].strip_prefix(':'))
-            }
-            None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
-        };
-        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let named = match bracketed {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => is_host(host),
-        };
-        let port = match port {
-            Some(port) if port.bytes().all(|b| b.is_ascii_digit()) && !port.starts_with('0') => {
-                Some(port.parse().ok()?)
-            }
-            Some(_) => return None,
-            None if authority.len() > host.len() => return None,
-            None => None,
-        };
-        (named && text.len() <= LONGEST).then_some(Self { tls, host, port, path })
-    }
-
-    const fn default_port(&self) -> u16 {
-        if self.tls { 443 } else { 80 }
-    }
-
-    fn is_safe(&self) -> bool {
-        self.tls || matches!(self.host, "localhost" | "127.0.0.1" | "[::1]")
-    }
-}
-
-/// Lower-case names of hosts, so that one host has one spelling; names of other scripts in Punycode.
-fn is_host(host: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    host.len() <= 253 && host.split('.').all(label)
+/// Without TLS a value goes nowhere but within this machine.
+fn is_safe(address: &HttpAddress<'_>) -> bool {
+    address.tls || matches!(address.host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 super::as_text!(Allow, BrowserOrigin, UpstreamUrl);

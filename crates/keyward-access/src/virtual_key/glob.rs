@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use keyward_types::glob::{DEEP, name_fits, path_fits};
 use serde::{Deserialize, Serialize};
 
 use super::RuleError;
@@ -24,7 +25,6 @@ pub struct ModelGlob(String);
 /// Longest pattern, in bytes, and most stars in one segment: matching stays a matter of microseconds.
 const LONGEST: usize = 256;
 const STARS: usize = 4;
-const DEEP: &str = "**";
 
 impl PathGlob {
     /// The text it was written in.
@@ -34,18 +34,7 @@ impl PathGlob {
 
     /// Whether this path is one of them.
     pub fn matches(&self, path: &str) -> bool {
-        let mut mine = self.0.split('/').peekable();
-        let mut theirs = path.split('/');
-        while let Some(pattern) = mine.next() {
-            let Some(segment) = theirs.next() else { return false };
-            if pattern == DEEP && mine.peek().is_none() {
-                return !segment.is_empty();
-            }
-            if !run(pattern.as_bytes(), segment.as_bytes()) {
-                return false;
-            }
-        }
-        theirs.next().is_none()
+        path_fits(&self.0, path)
     }
 
     /// Whether all that `other` matches is matched by this one. A narrower pattern that is written
@@ -69,35 +58,13 @@ impl ModelGlob {
 
     /// Whether this model is one of them.
     pub fn matches(&self, model: &str) -> bool {
-        run(self.0.as_bytes(), model.as_bytes())
+        name_fits(&self.0, model)
     }
 
     /// Whether all that `other` matches is matched by this one.
     pub fn includes(&self, other: &Self) -> bool {
         self.matches(&other.0)
     }
-}
-
-/// The last star is the only one that has to be gone back to.
-fn run(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut of, mut star) = (0, 0, None);
-    while at < text.len() {
-        match pattern.get(of) {
-            Some(b'*') => {
-                star = Some((of, at));
-                of += 1;
-            }
-            Some(letter) if *letter == text[at] => (of, at) = (of + 1, at + 1),
-            _ => match &mut star {
-                Some((star, taken)) => {
-                    *taken += 1;
-                    (of, at) = (*star + 1, *taken);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[of..].iter().all(|left| *left == b'*')
 }
 
 fn fits(text: &str) -> Result<(), &'static str> {

@@ -127,7 +127,7 @@ fn what_broke_off_is_estimated() {
     let part = r#"{"choices":[{"delta":{"content":"one"}}]}"#;
     let text = events(&[part; 20]);
     let (_, said) = read(Interface::OpenAi, Writing::Events, true, &[text.as_bytes()]);
-    assert_eq!((said.counts, said.passed), (None, 20));
+    assert_eq!((said.counts, said.passed), (None, Passed { pieces: 20, bytes: 60 }));
 }
 
 #[test]

@@ -13,7 +13,7 @@ const ID: BudgetId = BudgetId::from_bytes([3; 16]);
 fn budget(unit: Unit) -> impl FnOnce(&mut Setting) {
     move |setting| {
         let price = Price { output: 1_000_000, max_output: 10, ..Price::default() };
-        setting.upstream.prices = Arc::new(Prices { models: vec![(Glob::new("m"), price)], call: None });
+        setting.upstream.prices = Arc::new(Prices { models: vec![(Glob::name("m"), price)], call: None });
         setting.grant.budgets = [Budget { id: ID, unit }].into();
         setting.config.cores = 2;
         setting.config.times.first_byte = Duration::from_secs(20);

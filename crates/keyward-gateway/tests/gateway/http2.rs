@@ -84,6 +84,19 @@ async fn a_stream_that_is_reset_is_recorded() {
 
 /// An upstream by TLS that speaks what is asked of it, and tells by which version it was called.
 fn upstream(protocols: &'static [&'static [u8]]) -> (u16, RootCertStore) {
+    let (tls, roots) = certificate(protocols);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    listener.set_nonblocking(true).unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(serve(listener, TlsAcceptor::from(tls)));
+    });
+    (port, roots)
+}
+
+/// A fresh certificate of `localhost`, and the roots by which it is believed.
+fn certificate(protocols: &[&[u8]]) -> (Arc<ServerConfig>, RootCertStore) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let mut roots = RootCertStore::empty();
@@ -95,14 +108,26 @@ fn upstream(protocols: &'static [&'static [u8]]) -> (u16, RootCertStore) {
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
     tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    listener.set_nonblocking(true).unwrap();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(serve(listener, TlsAcceptor::from(Arc::new(tls))));
+    (Arc::new(tls), roots)
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_to_the_next_caller() {
+    let ((first, believed), (second, then)) = (certificate(&[b"http/1.1"]), certificate(&[b"http/1.1"]));
+    let shown = Arc::new(std::sync::Mutex::new(first));
+    let show = Arc::clone(&shown);
+    let site = Site::with(Double::new(|_| json("{}")), |setting| {
+        setting.config.tls = Some(Arc::new(move || Arc::clone(&show.lock().unwrap())));
     });
-    (port, roots)
+    let greets = async |roots: &RootCertStore| {
+        let client = Config::with_roots(([127, 0, 0, 1], 0).into(), roots.clone()).upstream_tls;
+        let stream = tokio::net::TcpStream::connect(site.address()).await.unwrap();
+        let name = "localhost".try_into().unwrap();
+        tokio_rustls::TlsConnector::from(client).connect(name, stream).await.is_ok()
+    };
+    assert!(greets(&believed).await && !greets(&then).await);
+    *shown.lock().unwrap() = second;
+    assert!(greets(&then).await && !greets(&believed).await);
 }
 
 async fn serve(listener: std::net::TcpListener, tls: TlsAcceptor) {

@@ -119,8 +119,8 @@ fn a_canary_rings_and_says_nothing() {
 #[test]
 fn calls_models_and_maxima() {
     let site = with_route(|route| {
-        route.calls = [Call { methods: [Method::POST].into(), path: Glob::new("/v1/chat/*") }].into();
-        route.models = [Glob::new("gpt-4o*")].into();
+        route.calls = [Call { methods: [Method::POST].into(), path: Glob::path("/v1/chat/*") }].into();
+        route.models = [Glob::name("gpt-4o*")].into();
         route.maxima = [("max_tokens".into(), 100)].into();
     });
     let chat = |body: &str| {

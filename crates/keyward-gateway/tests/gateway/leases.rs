@@ -73,7 +73,7 @@ fn a_call_is_recorded_with_what_it_used() {
         Double::new(|_| json(r#"{"model":"gpt-4o-x","usage":{"prompt_tokens":7,"completion_tokens":3}}"#)),
         |setting| {
             let price = Price { input: 1_000_000, output: 2_000_000, ..Price::default() };
-            setting.upstream.prices = Arc::new(Prices { models: vec![(Glob::new("**"), price)], call: None });
+            setting.upstream.prices = Arc::new(Prices { models: vec![(Glob::name("*"), price)], call: None });
         },
     );
     assert_eq!(site.chat(r#"{"model":"gpt-4o"}"#).status, 200);

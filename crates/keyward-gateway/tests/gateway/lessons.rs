@@ -28,8 +28,8 @@ fn of_requests(setting: &mut Setting) {
 fn narrow() -> Site {
     Site::with(Double::new(|_| json("{}")), |setting| {
         let mut route = any_route(setting);
-        route.models = [Glob::new("small")].into();
-        route.calls = [Call { methods: [Method::POST].into(), path: Glob::new("/v1/chat/completions") }].into();
+        route.models = [Glob::name("small")].into();
+        route.calls = [Call { methods: [Method::POST].into(), path: Glob::path("/v1/chat/completions") }].into();
         setting.grant.routes = [route].into();
     })
 }

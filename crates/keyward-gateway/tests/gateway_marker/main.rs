@@ -31,6 +31,10 @@ struct Sent {
     body: Vec<u8>,
     /// Whether it came whole.
     whole: bool,
+    /// Whether the request had the marker in its place.
+    marked: bool,
+    /// Whether it had the virtual key anywhere.
+    virtual_key: bool,
 }
 
 static SENT: Mutex<BTreeMap<u64, Sent>> = Mutex::new(BTreeMap::new());
@@ -39,8 +43,8 @@ static ARRIVED: AtomicU64 = AtomicU64::new(0);
 
 /// An answer with forms of the marker in it, made from the seed in the path.
 fn echoing(request: &Received) -> Reply {
-    assert!(request.head.contains(&value()), "the marker is not in its place: {request:?}");
-    assert!(!request.head.contains(&key()) && !request.head.contains("kwv_"), "a virtual key went on: {request:?}");
+    let marked = request.header("authorization") == Some(&*format!("Bearer {}", value()));
+    let virtual_key = request.head.contains(&key());
     ARRIVED.fetch_add(1, Ordering::AcqRel);
     let number = request.line().split(['/', '?', ' ']).nth(4).and_then(|seed| seed.parse().ok()).unwrap_or(0);
     let mut dice = Seed::new(number);
@@ -68,7 +72,7 @@ fn echoing(request: &Received) -> Reply {
         format!("HTTP/1.1 {status} {echo}\r\nContent-Type: {sort}\r\nX-Echo: a{echo}b\r\nWWW-Authenticate: {echo}\r\n");
     let chunked = dice.once_in(2);
     let broken = dice.once_in(16);
-    SENT.lock().unwrap().insert(number, Sent { body: body.clone(), whole: !broken });
+    SENT.lock().unwrap().insert(number, Sent { body: body.clone(), whole: !broken, marked, virtual_key });
     head.push_str(&if chunked {
         "Transfer-Encoding: chunked\r\n\r\n".into()
     } else {
@@ -90,7 +94,8 @@ fn echoing(request: &Received) -> Reply {
     if chunked { reply.then(0, end) } else { reply }
 }
 
-fn request(dice: &mut Seed, number: u64) -> Vec<u8> {
+/// A request, and whether it is as an SDK may write it: a place of a key that is misspelled is none.
+fn request(dice: &mut Seed, number: u64) -> (Vec<u8>, bool) {
     let method = *dice.choose(&["GET", "POST", "PUT", "DELETE", "PATCH", "FOO", "HEAD"]);
     let path = match dice.below(12) {
         0 => format!("/openai/v1/{number}?key={}", key()),
@@ -121,11 +126,12 @@ fn request(dice: &mut Seed, number: u64) -> Vec<u8> {
     );
     let mut bytes = text.into_bytes();
     // One in eight has a byte that was not written by anybody.
-    if dice.once_in(8) {
+    let misspelled = dice.once_in(8);
+    if misspelled {
         let at = dice.below(bytes.len());
         bytes[at] = dice.bits() as u8;
     }
-    bytes
+    (bytes, !misspelled)
 }
 
 /// What was found in one thread's exchanges.
@@ -168,15 +174,22 @@ fn exchange(site: &Site, seed: &Seed, part: u64, exchanges: u64) -> Found {
     let (mut found, mut caller) = (Found::default(), site.caller());
     for count in 0..exchanges {
         let number = (part << 48) | count;
-        let request = request(&mut dice, number);
+        let (request, well_spelled) = request(&mut dice, number);
         let _ = caller.0.write_all(&request);
         let is_head = request.starts_with(b"HEAD");
-        let answer = if is_head { head_of(&mut caller) } else { read_answer(&mut caller.0) };
+        let mut answer = if is_head { head_of(&mut caller) } else { read_answer(&mut caller.0) };
         let all = [answer.head.as_bytes(), &answer.body].concat();
         for (finder, form) in finders.iter().zip(FORMS.iter()) {
             assert!(finder.find(&all).is_none(), "{:?} in the answer to {request:?}: {answer:?}", form.kind);
         }
+        // A byte that nobody wrote may have made two requests of one, and then there is an answer to the rest.
+        let length = answer.header("content-length").and_then(|length| length.parse().ok());
+        answer.body.truncate(length.unwrap_or(usize::MAX));
         let sent = SENT.lock().unwrap().remove(&number);
+        if let Some(sent) = &sent {
+            assert!(sent.marked, "the marker is not in its place: {request:?}");
+            assert!(!(well_spelled && sent.virtual_key), "the virtual key went on: {request:?}");
+        }
         match sent {
             Some(sent) if answer.refused().is_none() && answer.status > 0 => {
                 found.passed += 1;
@@ -187,7 +200,7 @@ fn exchange(site: &Site, seed: &Seed, part: u64, exchanges: u64) -> Found {
             _ => found.refused += u64::from(answer.refused().is_some()),
         }
         // What follows on a connection in doubt is in doubt itself.
-        if answer.status != 200 || !answer.whole || is_head || count % 64 == 0 {
+        if answer.status != 200 || !answer.whole || is_head || count.is_multiple_of(64) {
             caller = site.caller();
         }
     }

@@ -28,9 +28,12 @@ pub enum SpanKind {
     Internal,
     /// The answer to a request.
     Server,
+    /// A request to a service.
+    Client,
 }
 
-/// What an attribute holds: words of our own or numbers, never what somebody sent.
+/// What an attribute holds: words of our own, the name of a model that answered, or numbers; never what
+/// somebody sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attribute {
     /// A method, a route's pattern, a code, the name of a job.
@@ -100,7 +103,7 @@ impl Span {
             "traceId": HEXLOWER.encode(&self.trace),
             "spanId": HEXLOWER.encode(&self.id),
             "name": self.name,
-            "kind": match self.kind { SpanKind::Internal => 1, SpanKind::Server => 2 },
+            "kind": match self.kind { SpanKind::Internal => 1, SpanKind::Server => 2, SpanKind::Client => 3 },
             "startTimeUnixNano": start.to_string(),
             "endTimeUnixNano": (start + self.took.as_nanos()).to_string(),
             "attributes": self.attributes.iter().map(attribute).collect::<Vec<_>>(),

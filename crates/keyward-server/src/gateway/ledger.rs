@@ -11,9 +11,12 @@ use keyward_types::Timestamp;
 use keyward_vault::{Error, GatewayDenial, Reserved, UsageCall, UsageCounts, Vault};
 use sha2::{Digest, Sha256};
 
+use super::tally::Tally;
+
 /// The other side of what is written down: the vault, while it is open.
 pub(super) struct Ledger {
     node: String,
+    tally: Arc<Tally>,
     vault: RwLock<Weak<Vault>>,
     budgets: Mutex<HashMap<BudgetId, Known>>,
 }
@@ -32,8 +35,8 @@ struct Known {
 const NEVER: Timestamp = Timestamp(i64::MAX);
 
 impl Ledger {
-    pub(super) fn new(node: String) -> Self {
-        Self { node, vault: RwLock::default(), budgets: Mutex::default() }
+    pub(super) fn new(node: String, tally: Arc<Tally>) -> Self {
+        Self { node, tally, vault: RwLock::default(), budgets: Mutex::default() }
     }
 
     /// From now on this vault is written to.
@@ -97,12 +100,12 @@ impl Budgets for Ledger {
 }
 
 impl UsageSink for Ledger {
-    fn record(&self, calls: &[UsageRecord], denials: &[DenialCount]) -> Result<(), CannotRecord> {
+    fn record(&self, batch: u64, calls: &[UsageRecord], denials: &[DenialCount]) -> Result<(), CannotRecord> {
         let vault = self.vault().ok_or_else(|| CannotRecord("the server is sealed".to_owned()))?;
         let keys: Vec<String> = calls.iter().map(|call| text_of(call.key)).collect();
-        let calls: Vec<UsageCall<'_>> = calls.iter().zip(&keys).map(|(call, key)| called(call, key)).collect();
+        let used: Vec<UsageCall<'_>> = calls.iter().zip(&keys).map(|(call, key)| called(call, key)).collect();
         let who: Vec<(Option<String>, Option<String>)> = denials.iter().map(|denial| told(denial.who)).collect();
-        let denials = denials.iter().zip(&who).map(|(denial, (key, network))| GatewayDenial {
+        let denied = denials.iter().zip(&who).map(|(denial, (key, network))| GatewayDenial {
             key: key.as_deref(),
             network: network.clone(),
             reason: denial.reason.code(),
@@ -110,8 +113,11 @@ impl UsageSink for Ledger {
             second: denial.second,
             count: denial.count.into(),
         });
-        let denials: Vec<GatewayDenial<'_>> = denials.collect();
-        vault.record_usage(&self.node, &calls, &denials).map_err(|error| CannotRecord(error.to_string()))
+        let denied: Vec<GatewayDenial<'_>> = denied.collect();
+        let recorded = vault.record_usage((&self.node, batch), &used, &denied);
+        recorded.map_err(|error| CannotRecord(error.to_string()))?;
+        self.tally.count(calls, denials);
+        Ok(())
     }
 }
 
@@ -154,7 +160,7 @@ pub(super) fn id_of(key: &str) -> VirtualKeyId {
     VirtualKeyId::from_bytes(bytes)
 }
 
-fn text_of(id: VirtualKeyId) -> String {
+pub(super) fn text_of(id: VirtualKeyId) -> String {
     let bytes = id.as_bytes();
     let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..length]).into_owned()
@@ -171,8 +177,8 @@ mod tests {
 
     #[test]
     fn without_a_vault_nothing_is_recorded_and_nothing_spent() {
-        let ledger = Ledger::new("node".into());
-        assert!(ledger.record(&[], &[]).is_err());
+        let ledger = Ledger::new("node".into(), Arc::default());
+        assert!(ledger.record(1, &[], &[]).is_err());
         let budget = ledger.budget("a1B2c3D4e5F6", BudgetUnit::Tokens, BudgetWindow::Day);
         assert_eq!(budget, ledger.budget("a1B2c3D4e5F6", BudgetUnit::Tokens, BudgetWindow::Day));
         assert_ne!(budget, ledger.budget("a1B2c3D4e5F6", BudgetUnit::Tokens, BudgetWindow::Month));

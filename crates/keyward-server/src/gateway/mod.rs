@@ -13,16 +13,17 @@ mod leases;
 mod ledger;
 mod services;
 mod tables;
+mod tally;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use keyward_client::{Failure, Result, SystemClock, SystemRandom};
-use keyward_gateway::{Config, Gateway, Running, Shared, Snapshot};
+use keyward_client::{Failure, Result, SystemClock, SystemRandom, Telemetry};
+use keyward_gateway::{Config, Gateway, Running, ServerTls, Shared, Snapshot};
 use keyward_types::{Clock, Random, Timestamp};
 use keyward_vault::Vault;
 use serde::Deserialize;
@@ -32,9 +33,10 @@ use self::leases::Table;
 use self::ledger::Ledger;
 use self::services::Services;
 use self::tables::Tables;
+pub(crate) use self::tally::Tally;
 use crate::config::Tls;
 use crate::follow::Freshness;
-use crate::tls::Certificates;
+use crate::tls::{Certificates, LOOK_EVERY as LOOK_AT_FILES};
 
 /// Where callers reach the gateway, and what it reaches.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -73,9 +75,11 @@ pub(crate) struct Front {
     shared: Arc<Shared>,
     table: Arc<Table>,
     ledger: Arc<Ledger>,
+    tally: Arc<Tally>,
     services: Arc<Services>,
     node: String,
     running: Mutex<Option<Running>>,
+    tls: Option<Certificates>,
     url: String,
     /// How callers write its address, where that is known.
     called: Option<String>,
@@ -100,12 +104,13 @@ impl Front {
     ///
     /// # Errors
     /// When the address cannot be had or a file not be used.
-    pub(crate) fn bind(config: &GatewayConfig) -> Result<Arc<Self>> {
+    pub(crate) fn bind(config: &GatewayConfig, telemetry: Option<Arc<Telemetry>>) -> Result<Arc<Self>> {
         let services = Arc::new(Services::read(&config.services)?);
         let (ask, asked) = channel();
         let table = Arc::new(Table::new(ask.clone()));
         let node = node_name();
-        let ledger = Arc::new(Ledger::new(node.clone()));
+        let tally = Arc::new(Tally::new(telemetry));
+        let ledger = Arc::new(Ledger::new(node.clone(), Arc::clone(&tally)));
         let failed = |error: std::io::Error| {
             Failure::usage(format!("the gateway cannot listen at {}: {error}", config.listen))
                 .hint("another address, or none: `--gateway`, or `[gateway]` of the server's configuration")
@@ -118,17 +123,23 @@ impl Front {
             Arc::new(SystemClock),
         );
         let shared = Arc::new(shared.map_err(failed)?);
-        let running = Gateway::bind(plane(config)?, Arc::clone(&shared)).map_err(failed)?;
+        let tls = config.tls.as_ref().map(Certificates::read).transpose()?;
+        let running = Gateway::bind(plane(config, tls.clone())?, Arc::clone(&shared)).map_err(failed)?;
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", running.address());
         let called = called(config, scheme, running.address());
         let (running, asked) = (Mutex::new(Some(running)), Mutex::new(Some(asked)));
-        Ok(Arc::new(Self { shared, table, ledger, services, node, running, url, called, asked, ask }))
+        Ok(Arc::new(Self { shared, table, ledger, tally, services, node, running, tls, url, called, asked, ask }))
     }
 
     /// What callers write before the name of a service.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What its calls were.
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// Serves the keys of this vault until what is returned is dropped.
@@ -171,6 +182,7 @@ impl Front {
     }
 
     fn keep(&self, tables: &Tables, asked: Receiver<()>, ended: &Receiver<()>) -> Receiver<()> {
+        let mut looked = Instant::now();
         loop {
             match asked.recv_timeout(LOOK_EVERY) {
                 // However many asked meanwhile: one look is enough.
@@ -180,6 +192,10 @@ impl Front {
             }
             if !matches!(ended.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)) {
                 return asked;
+            }
+            if let Some(tls) = self.tls.as_ref().filter(|_| looked.elapsed() >= LOOK_AT_FILES) {
+                tls.look();
+                looked = Instant::now();
             }
             if let Err(error) = tables.refresh().and_then(|()| tables.lease()) {
                 tracing::error!(reason = %error, "the gateway's leases could not be renewed");
@@ -209,7 +225,7 @@ fn node_name() -> String {
     format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(bytes))
 }
 
-fn plane(config: &GatewayConfig) -> Result<Config> {
+fn plane(config: &GatewayConfig, tls: Option<Certificates>) -> Result<Config> {
     let mut plane = match &config.authorities {
         // Services without TLS on this machine are reached all the same, and the control API is not to
         // fail for it.
@@ -221,7 +237,7 @@ fn plane(config: &GatewayConfig) -> Result<Config> {
             .map_err(|error| Failure::usage(format!("`{}` cannot be used: {error}", file.display())))?,
     };
     plane.hosts.clone_from(&config.hosts);
-    plane.tls = config.tls.as_ref().map(|files| Certificates::read(files).map(|read| read.config())).transpose()?;
+    plane.tls = tls.map(|tls| Arc::new(move || tls.config()) as ServerTls);
     Ok(plane)
 }
 

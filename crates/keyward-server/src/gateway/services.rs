@@ -8,6 +8,7 @@ use keyward_access::UpstreamUrl;
 use keyward_client::{Failure, Result};
 use keyward_gateway::{Glob, Injection, Interface, Price, Prices, Shape, Transport, Upstream};
 use keyward_providers::{Basic, ErrorShape, OwnForm, OwnService, Reader, SendPlace};
+use keyward_types::HttpAddress;
 
 /// Services by id.
 pub(super) struct Services {
@@ -73,7 +74,7 @@ fn of_catalogue(id: &str, address: Option<&UpstreamUrl>) -> Result<Upstream> {
     let service = keyward_providers::provider(id).ok_or_else(unknown)?;
     let inject = service.inject.ok_or_else(unknown)?;
     let url = address.map(UpstreamUrl::as_str).or(inject.base_url.filter(|_| !inject.needs_upstream()));
-    let place = Address::of(url.ok_or_else(unknown)?).ok_or_else(unknown)?;
+    let place = HttpAddress::of(url.ok_or_else(unknown)?).ok_or_else(unknown)?;
     let forms = inject.forms.iter().map(|form| match *form {
         SendPlace::Header(name, before) => header(name, before),
         SendPlace::Query(name) => Some(Injection::Query(name.into())),
@@ -88,14 +89,14 @@ fn of_catalogue(id: &str, address: Option<&UpstreamUrl>) -> Result<Upstream> {
         shape: shape(inject.errors),
         // Only what its owner named may lie on this machine.
         private: address.is_some() && place.is_this_machine(),
-        ..place.upstream()
+        ..upstream_at(&place)
     })
 }
 
 fn of_own(own: &OwnService, address: Option<&UpstreamUrl>) -> Result<Upstream> {
     let unknown = || Failure::usage(format!("it is not known where requests to `{}` go", own.id));
     let url = address.map_or(own.base_url.as_str(), UpstreamUrl::as_str);
-    let place = Address::of(url).ok_or_else(unknown)?;
+    let place = HttpAddress::of(url).ok_or_else(unknown)?;
     let forms = own.forms.iter().map(|form| match form {
         OwnForm::Header(name, before) => header(name, before),
         OwnForm::Query(name) => Some(Injection::Query(name.as_str().into())),
@@ -115,55 +116,25 @@ fn of_own(own: &OwnService, address: Option<&UpstreamUrl>) -> Result<Upstream> {
         shape: shape(own.errors),
         private: own.allow_private || address.is_some() && place.is_this_machine(),
         transport,
-        ..place.upstream()
+        ..upstream_at(&place)
     })
 }
 
-/// `scheme://host[:port][/path]`, as both the catalogue and the parser of addresses let it be.
-struct Address {
-    tls: bool,
-    host: String,
-    port: u16,
-    path: String,
-}
-
-impl Address {
-    fn of(url: &str) -> Option<Self> {
-        let tls = url.starts_with("https://");
-        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(rest) => rest.split_once(']')?,
-            None => authority.split_at(authority.rfind(':').unwrap_or(authority.len())),
-        };
-        let port = match port.strip_prefix(':') {
-            Some(port) => port.parse().ok()?,
-            None if tls => 443,
-            None => 80,
-        };
-        let whole = !host.is_empty() && !host.contains('{');
-        whole.then(|| Self { tls, host: host.into(), port, path: path.trim_end_matches('/').into() })
-    }
-
-    fn is_this_machine(&self) -> bool {
-        self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-    }
-
-    fn upstream(&self) -> Upstream {
-        Upstream {
-            provider: "".into(),
-            host: self.host.as_str().into(),
-            port: self.port,
-            transport: if self.tls { Transport::Tls } else { Transport::Plain },
-            base_path: self.path.as_str().into(),
-            injection: Injection::Basic,
-            headers: Box::default(),
-            interface: None,
-            prices: Arc::default(),
-            shape: Shape::Plain,
-            redaction: true,
-            private: false,
-        }
+/// What is to be reached there.
+fn upstream_at(place: &HttpAddress<'_>) -> Upstream {
+    Upstream {
+        provider: "".into(),
+        host: place.bare_host().into(),
+        port: place.port.unwrap_or(place.default_port()),
+        transport: if place.tls { Transport::Tls } else { Transport::Plain },
+        base_path: place.path.trim_end_matches('/').into(),
+        injection: Injection::Basic,
+        headers: Box::default(),
+        interface: None,
+        prices: Arc::default(),
+        shape: Shape::Plain,
+        redaction: true,
+        private: false,
     }
 }
 
@@ -208,7 +179,7 @@ fn shape(errors: ErrorShape) -> Shape {
 fn priced(model: &str, price: &keyward_providers::Price) -> (Glob, Price) {
     let keyward_providers::Price { input, cached, cache_write, output, call, max_output } = *price;
     let max_output = max_output.unwrap_or(0);
-    (Glob::new(&model.replace('*', "**")), Price { input, cached, cache_write, output, call, max_output })
+    (Glob::name(model), Price { input, cached, cache_write, output, call, max_output })
 }
 
 #[cfg(test)]

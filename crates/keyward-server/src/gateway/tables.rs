@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use keyward_access::BudgetUnit;
-use keyward_client::{Failure, Result, SystemClock};
+use keyward_client::{Result, SystemClock};
 use keyward_gateway::{Budget, Call, Glob, Grant, Lease, Route, Snapshot, Unit};
 use keyward_types::{Clock, Place, Secret, SecretId, Version};
-use keyward_vault::{GatewayLease, LiveKey, LiveKeys, LiveRoute, Vault};
+use keyward_vault::{GatewayLease, LiveKey, LiveRoute, Vault};
 
 use super::ledger::id_of;
 use super::{Front, known_until};
@@ -28,8 +28,18 @@ pub(super) struct Tables {
 #[derive(Default)]
 struct Made {
     serial: Option<u64>,
-    live: Arc<LiveKeys>,
     grants: HashMap<String, (Arc<LiveKey>, Arc<Grant>)>,
+    /// What keys with the same rules share, by those.
+    alike: HashMap<String, Arc<Alike>>,
+    /// Each secret that a key stands for, once.
+    routes: Arc<[LiveRoute]>,
+}
+
+/// The part of a grant that many keys have in common.
+struct Alike {
+    routes: Arc<[Route]>,
+    networks: Arc<[ipnet::IpNet]>,
+    origins: Arc<[Box<str>]>,
 }
 
 impl Tables {
@@ -55,13 +65,18 @@ impl Tables {
             shared.publish(still);
             return Ok(());
         }
-        let mut grants = HashMap::with_capacity(live.len());
+        let (mut grants, mut alike) = (HashMap::with_capacity(live.len()), std::mem::take(&mut made.alike));
+        let mut routes: HashMap<SecretId, LiveRoute> = HashMap::new();
         for key in live.all() {
             let same = made.grants.get(&key.key.id).filter(|(before, _)| Arc::ptr_eq(before, key));
             let grant = match same {
                 Some((_, grant)) => Arc::clone(grant),
-                None => Arc::new(self.grant(key)?),
+                None => Arc::new(self.grant(key, &mut alike)),
             };
+            // A trap serves nobody, and needs no lease.
+            for route in key.routes.iter().filter(|_| !key.key.rules.canary) {
+                routes.entry(route.place.secret).or_insert_with(|| route.clone());
+            }
             grants.insert(key.key.id.clone(), (Arc::clone(key), grant));
         }
         let lookup = vault.key_lookup();
@@ -75,7 +90,9 @@ impl Tables {
             };
         }
         shared.publish(snapshot);
-        *made = Made { serial: Some(live.serial()), live, grants };
+        alike.retain(|_, one| grants_share(one));
+        let routes = routes.into_values().collect();
+        *made = Made { serial: Some(live.serial()), grants, alike, routes };
         Ok(())
     }
 
@@ -86,25 +103,18 @@ impl Tables {
     pub(super) fn lease(&self) -> Result<()> {
         let Some(vault) = self.vault.upgrade() else { return Ok(()) };
         let _alone = self.leasing.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = Arc::clone(&self.made.lock().unwrap_or_else(PoisonError::into_inner).live);
+        let routes = Arc::clone(&self.made.lock().unwrap_or_else(PoisonError::into_inner).routes);
         let (table, now) = (&self.front.table, SystemClock.now());
-        // A trap serves nobody.
-        let routes = || live.all().filter(|key| !key.key.rules.canary).flat_map(|key| &key.routes);
-        let stays: HashSet<SecretId> = routes().map(|route| route.place.secret).collect();
-        let mut due: HashMap<SecretId, &LiveRoute> = HashMap::new();
-        for route in routes() {
-            if table.is_due(route.place.secret, route.version, route.previous, now) {
-                due.insert(route.place.secret, route);
-            }
-        }
-        let wanted: Vec<(Place, Version)> = due
-            .values()
-            .flat_map(|route| {
-                std::iter::once(route.version).chain(route.previous).map(|version| (route.place, version))
-            })
-            .collect();
+        let is_due = |route: &&LiveRoute| table.is_due(route.place.secret, route.version, route.previous, now);
+        let due: Vec<&LiveRoute> = routes.iter().filter(is_due).collect();
+        let versions = |route: &&LiveRoute| {
+            let place = route.place;
+            std::iter::once(route.version).chain(route.previous).map(move |version| (place, version))
+        };
+        let wanted: Vec<(Place, Version)> = due.iter().flat_map(versions).collect();
         let got = if wanted.is_empty() { Vec::new() } else { vault.lease_for_gateway(&self.front.node, &wanted)? };
-        let leases = due.values().filter_map(|route| self.together(route, &got)).collect();
+        let leases = due.iter().filter_map(|route| self.together(route, &got)).collect();
+        let stays: HashSet<SecretId> = routes.iter().map(|route| route.place.secret).collect();
         table.renew(leases, |secret| stays.contains(&secret), now);
         Ok(())
     }
@@ -128,54 +138,21 @@ impl Tables {
         })
     }
 
-    fn grant(&self, live: &LiveKey) -> Result<Grant> {
+    fn grant(&self, live: &LiveKey, known: &mut HashMap<String, Arc<Alike>>) -> Grant {
         let rules = &live.key.rules;
-        let calls: Box<[Call]> = rules
-            .allow
-            .iter()
-            .map(|allow| Call {
-                methods: allow.method.iter().filter_map(|method| method.as_str().parse().ok()).collect(),
-                path: Glob::new(allow.path.as_str()),
-            })
-            .collect();
-        // A star of a model's name is any run of letters, a slash among them.
-        let models: Box<[Glob]> =
-            rules.models.iter().map(|model| Glob::new(&model.as_str().replace('*', "**"))).collect();
-        let maxima: Box<[(Box<str>, u64)]> =
-            rules.max_fields.iter().map(|(field, most)| (field.as_str().into(), *most)).collect();
-        let route = |route: &LiveRoute| {
-            Ok(Route {
-                provider: route.provider.as_str().into(),
-                upstream: self.front.services.upstream(&route.provider, route.upstream.as_ref())?,
-                secret: route.place.secret,
-                version: None,
-                calls: calls.clone(),
-                models: models.clone(),
-                maxima: maxima.clone(),
-            })
+        let written = {
+            let places = live.routes.iter().map(|route| (&route.provider, &route.upstream, route.place.secret));
+            let places: Vec<_> = places.collect();
+            let (allow, models, fields) = (&rules.allow, &rules.models, &rules.max_fields);
+            format!("{places:?} {allow:?} {models:?} {fields:?} {:?} {:?}", live.networks, rules.origins)
         };
-        let mut routes = Vec::with_capacity(live.routes.len());
-        for one in &live.routes {
-            match route(one) {
-                Ok(route) => routes.push(route),
-                // Another node may know a service that this one was not told of.
-                Err(failure) => {
-                    let failure: Failure = failure;
-                    tracing::warn!(key = live.key.id, reason = %failure, "a virtual key stands for what this gateway cannot reach");
-                }
-            }
-        }
-        let network = |network: &keyward_access::Network| network.to_string().parse().ok();
+        let alike = Arc::clone(known.entry(written).or_insert_with(|| Arc::new(self.alike(live))));
         let number = |most: u64| u32::try_from(most).unwrap_or(u32::MAX);
-        Ok(Grant {
+        Grant {
             id: id_of(&live.key.id),
-            name: live.key.name.as_str().into(),
-            owner: live.key.owner.as_str().into(),
-            environment: format!("{}/{}", live.project, live.environment).into(),
-            tags: rules.tags.iter().map(|tag| (tag.as_str().into(), "".into())).collect(),
-            routes: routes.into(),
-            networks: live.networks.iter().filter_map(network).collect(),
-            origins: rules.origins.iter().map(|origin| origin.as_str().into()).collect(),
+            routes: Arc::clone(&alike.routes),
+            networks: Arc::clone(&alike.networks),
+            origins: Arc::clone(&alike.origins),
             rpm: rules.rpm.map(number),
             tpm: rules.tpm.map(number),
             parallel: rules.parallel.map(number),
@@ -185,7 +162,47 @@ impl Tables {
             uses_left: None,
             canary: rules.canary,
             max_stale: rules.max_stale.map(|seconds| Duration::from_secs(seconds.into())),
-        })
+        }
+    }
+
+    fn alike(&self, live: &LiveKey) -> Alike {
+        let rules = &live.key.rules;
+        let calls: Box<[Call]> = rules
+            .allow
+            .iter()
+            .map(|allow| Call {
+                methods: allow.method.iter().filter_map(|method| method.as_str().parse().ok()).collect(),
+                path: Glob::path(allow.path.as_str()),
+            })
+            .collect();
+        let models: Box<[Glob]> = rules.models.iter().map(|model| Glob::name(model.as_str())).collect();
+        let maxima: Box<[(Box<str>, u64)]> =
+            rules.max_fields.iter().map(|(field, most)| (field.as_str().into(), *most)).collect();
+        let route = |route: &LiveRoute| {
+            let upstream = match self.front.services.upstream(&route.provider, route.upstream.as_ref()) {
+                Ok(upstream) => upstream,
+                // Another node may know a service that this one was not told of.
+                Err(failure) => {
+                    tracing::warn!(key = live.key.id, reason = %failure, "a virtual key stands for what this gateway cannot reach");
+                    return None;
+                }
+            };
+            Some(Route {
+                provider: route.provider.as_str().into(),
+                upstream,
+                secret: route.place.secret,
+                version: None,
+                calls: calls.clone(),
+                models: models.clone(),
+                maxima: maxima.clone(),
+            })
+        };
+        let network = |network: &keyward_access::Network| network.to_string().parse().ok();
+        Alike {
+            routes: live.routes.iter().filter_map(route).collect(),
+            networks: live.networks.iter().filter_map(network).collect(),
+            origins: rules.origins.iter().map(|origin| origin.as_str().into()).collect(),
+        }
     }
 
     fn budget(&self, key: &str, budget: keyward_access::Budget) -> Budget {
@@ -197,4 +214,9 @@ impl Tables {
         };
         Budget { id, unit }
     }
+}
+
+/// Whether a key still has it: the table itself holds one, too.
+fn grants_share(alike: &Alike) -> bool {
+    Arc::strong_count(&alike.routes) > 1
 }

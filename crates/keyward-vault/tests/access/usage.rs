@@ -36,9 +36,9 @@ fn calls_are_counted_and_told_of_in_one_commit() {
     let key = with_rules(&shop, "{}");
     let before = vault.log(0, 1000).unwrap().len();
     let calls = [call(&shop, &key, "gpt-4o", 30), call(&shop, &key, "gpt-4o", 12), call(&shop, &key, "gpt-5", 1)];
-    vault.record_usage("one", &calls, &[]).unwrap();
-    vault.record_usage("one", &calls[..1], &[]).unwrap();
-    vault.record_usage("two", &calls[..1], &[]).unwrap();
+    vault.record_usage(("one", 1), &calls, &[]).unwrap();
+    vault.record_usage(("one", 2), &calls[..1], &[]).unwrap();
+    vault.record_usage(("two", 1), &calls[..1], &[]).unwrap();
     let told: Vec<_> = vault.log(0, 1000).unwrap().split_off(before);
     let told: Vec<_> = told.iter().map(|line| (line.entry.action, line.entry.version, line.entry.count)).collect();
     let entry = |n| (Action::SecretUse, Some(1), Some(n));
@@ -51,16 +51,38 @@ fn calls_are_counted_and_told_of_in_one_commit() {
 }
 
 #[test]
+fn what_is_offered_again_is_counted_once() {
+    let shop = Shop::new(110);
+    let vault = &shop.team.desk.vault;
+    let key = with_rules(&shop, "{}");
+    let calls = [call(&shop, &key, "gpt-4o", 30), call(&shop, &key, "gpt-5", 1)];
+    vault.record_usage(("one", 1), &calls[..1], &[]).unwrap();
+    let size = |log: usize| vault.log(0, 1000).unwrap().len() - log;
+    let before = size(0);
+    // The answer to the second one is lost, and it comes again.
+    for _ in 0..3 {
+        vault.record_usage(("one", 2), &calls, &[]).unwrap();
+    }
+    assert_eq!(size(before), 1, "one entry");
+    let costs: u64 = all(&shop).iter().map(|row| row.counts.cost).sum();
+    assert_eq!(costs, 30 + 30 + 1);
+    vault.record_usage(("one", 3), &calls[..1], &[]).unwrap();
+    vault.record_usage(("two", 2), &calls[..1], &[]).unwrap();
+    assert_eq!(all(&shop).iter().map(|row| row.counts.requests).sum::<u64>(), 5);
+    vault.verify(None).unwrap();
+}
+
+#[test]
 fn made_up_models_make_no_rows() {
     let shop = Shop::new(102);
     let key = with_rules(&shop, "{}");
     let names: Vec<String> = (0..500).map(|n| format!("model-{n}")).collect();
-    for part in names.chunks(100) {
+    for (batch, part) in (1..).zip(names.chunks(100)) {
         let calls: Vec<_> = part.iter().map(|name| call(&shop, &key, name, 1)).collect();
-        shop.team.desk.vault.record_usage("one", &calls, &[]).unwrap();
+        shop.team.desk.vault.record_usage(("one", batch), &calls, &[]).unwrap();
     }
     let odd = call(&shop, &key, "a\nb", 1);
-    shop.team.desk.vault.record_usage("one", &[odd], &[]).unwrap();
+    shop.team.desk.vault.record_usage(("one", 9), &[odd], &[]).unwrap();
     let rows = all(&shop);
     assert_eq!(rows.len(), 65, "64 and all others");
     assert_eq!(rows.iter().map(|row| row.counts.requests).sum::<u64>(), 501, "and none is lost");
@@ -71,7 +93,7 @@ fn usage_is_seen_by_who_sees_the_key() {
     let shop = Shop::new(103);
     let vault = &shop.team.desk.vault;
     let key = with_rules(&shop, "{}");
-    vault.record_usage("one", &[call(&shop, &key, "gpt-4o", 1)], &[]).unwrap();
+    vault.record_usage(("one", 1), &[call(&shop, &key, "gpt-4o", 1)], &[]).unwrap();
     let eve = shop.team.member("eve", Role::Developer, "shop");
     let of = |actor| vault.usage(&actor, shop.now(), shop.now()).unwrap().len();
     assert_eq!((of(shop.ada()), of(shop.team.acting(&eve))), (1, 0));
@@ -93,14 +115,14 @@ fn what_was_turned_away_is_told_by_reason_and_a_trap_is_an_alarm() {
     };
     let before = vault.log(0, 1000).unwrap().len();
     let denials = [denial(Some(key.id.as_str()), "canary", true, 1), denial(None, "no key", false, 250)];
-    vault.record_usage("one", &[], &denials).unwrap();
+    vault.record_usage(("one", 1), &[], &denials).unwrap();
     let told: Vec<_> = vault.log(0, 1000).unwrap().split_off(before);
     let told: Vec<_> = told.iter().map(|line| (line.entry.action, line.entry.outcome, line.entry.count)).collect();
     assert_eq!(
         told,
         [(Action::VirtualKeyAlarm, Outcome::Denied, Some(1)), (Action::GatewayDeny, Outcome::Denied, Some(250))]
     );
-    vault.record_usage("one", &[], &[]).unwrap();
+    vault.record_usage(("one", 1), &[], &[]).unwrap();
     assert_eq!(vault.log(0, 1000).unwrap().len(), before + 2, "nothing happened, nothing is told");
 }
 
@@ -119,7 +141,7 @@ fn whoever_knocks_from_everywhere_makes_few_entries_and_none_is_lost() {
         })
         .collect();
     let before = vault.log(0, 1000).unwrap().len();
-    vault.record_usage("one", &[], &denials).unwrap();
+    vault.record_usage(("one", 1), &[], &denials).unwrap();
     let told = vault.log(0, 1000).unwrap().split_off(before);
     assert_eq!(told.len(), 65);
     assert_eq!(told.iter().filter_map(|line| line.entry.count).sum::<u64>(), 5_000);

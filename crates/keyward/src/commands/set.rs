@@ -68,9 +68,14 @@ impl Args {
         }
         let guessed = edit.kind.is_none() && !plain;
         let mut examined = examine(name, value, edit);
-        if guessed && way == Way::Hidden && examined.recognition.kind == Kind::Config {
-            // Nobody is asked for a setting where nothing can be seen.
-            examined.secret.edit.looks_like = Some(Kind::Password);
+        if guessed && examined.recognition.kind == Kind::Config {
+            if examined.secret.edit.provider.as_ref().is_some_and(Option::is_some) {
+                // What belongs to a service is its key, whatever that looks like.
+                examined.secret.edit.looks_like = Some(Kind::ApiKey);
+            } else if way == Way::Hidden {
+                // Nobody is asked for a setting where nothing can be seen.
+                examined.secret.edit.looks_like = Some(Kind::Password);
+            }
         }
         let connection = context.connect()?;
         let place = context.place(&connection)?;

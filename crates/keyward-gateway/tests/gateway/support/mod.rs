@@ -75,10 +75,6 @@ impl Setting {
         };
         let grant = Grant {
             id: KEY,
-            name: "test".into(),
-            owner: "tests".into(),
-            environment: "development".into(),
-            tags: [].into(),
             routes: [].into(),
             networks: [].into(),
             origins: [].into(),
@@ -120,7 +116,8 @@ impl Site {
         if grant.routes.is_empty() {
             grant.routes = [route(&upstream)].into();
         } else {
-            grant.routes[0].upstream = Arc::clone(&upstream);
+            let here = |route: &Route| Route { upstream: Arc::clone(&upstream), ..route.clone() };
+            grant.routes = grant.routes.iter().map(here).collect();
         }
         let shared = Shared::new(
             snapshot(grant),
@@ -288,7 +285,7 @@ impl Leases for Vault {
 }
 
 impl UsageSink for Vault {
-    fn record(&self, calls: &[UsageRecord], denials: &[DenialCount]) -> Result<(), CannotRecord> {
+    fn record(&self, _: u64, calls: &[UsageRecord], denials: &[DenialCount]) -> Result<(), CannotRecord> {
         if !self.recording.load(Ordering::Acquire) {
             return Err(CannotRecord("the double says so".into()));
         }

@@ -16,7 +16,7 @@ pub(crate) fn answer(request: &Request, told: &mut Told) -> Answer {
     }
     let asked = request.json();
     match asked["model"].as_str().unwrap_or_default() {
-        "slow-down" if told.slowed % 2 == 0 => {
+        "slow-down" if told.slowed.is_multiple_of(2) => {
             told.slowed += 1;
             return status(429, error("rate_limit_error", "slow down")).with("retry-after", "1");
         }

@@ -17,7 +17,7 @@ pub(crate) fn answer(request: &Request, told: &mut Told) -> Answer {
         return status(404, error(404, "NOT_FOUND", "no such version"));
     };
     match (request.method.as_str(), path) {
-        ("POST", "models/slow-down:generateContent") if told.slowed % 2 == 0 => {
+        ("POST", "models/slow-down:generateContent") if told.slowed.is_multiple_of(2) => {
             told.slowed += 1;
             status(429, error(429, "RESOURCE_EXHAUSTED", "slow down")).with("retry-after", "1")
         }
