@@ -16,9 +16,7 @@ use super::{Answer, Breaker, Call, Effect, Event, Failure, Making, Phase, Plan, 
 pub struct Executor<'a> {
     /// Where they are on record.
     pub vault: &'a Vault,
-    /// keyward at this task: [`keyward_access`]'s `system:rotation`.
-    ///
-    /// [`keyward_access`]: https://docs.rs/keyward-access
+    /// keyward itself at this task: `system:rotation`.
     pub actor: Actor,
     /// Unlike the name of every other process.
     pub holder: String,
