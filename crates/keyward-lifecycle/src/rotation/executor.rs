@@ -53,7 +53,7 @@ impl Executor<'_> {
     /// ended.
     ///
     /// # Errors
-    /// [`Error`]; whoever comes next goes on.
+    /// [`enum@Error`]; whoever comes next goes on.
     pub fn run(&self, row: RotationRow, patience: Duration) -> Result<RotationRow, Error> {
         let plan = plan(&row)?;
         let Some((mut row, first)) = self.claimed(row, &plan)? else { return Err(Error::Replaced) };
@@ -92,7 +92,7 @@ impl Executor<'_> {
     /// What a rotation of this version would meet: nothing is changed anywhere.
     ///
     /// # Errors
-    /// [`Error`].
+    /// [`enum@Error`].
     pub fn preflight(&self, place: Place, old: Version, making: &Making) -> Result<Result<Preflight, Fault>, Error> {
         let rotator = making.rotator().map_err(Error::Unreadable)?;
         let (current, admin) = (text_at(self, place, old)?, admin(self, making)?);
@@ -104,7 +104,7 @@ impl Executor<'_> {
     /// Takes in what a person wants; whoever runs the rotation finds it in the row.
     ///
     /// # Errors
-    /// [`Error`]; [`keyward_vault::Error::Raced`] when it went on too fast.
+    /// [`enum@Error`]; [`keyward_vault::Error::Raced`] when it went on too fast.
     pub fn decide(&self, by: &Actor, id: RotationId, wish: Wish) -> Result<RotationRow, Error> {
         for _ in 0..ATTEMPTS {
             let row = self.row(id)?;
