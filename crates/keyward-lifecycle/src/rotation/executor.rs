@@ -16,9 +16,7 @@ use super::{Answer, Breaker, Call, Effect, Event, Failure, Making, Phase, Plan, 
 pub struct Executor<'a> {
     /// Where they are on record.
     pub vault: &'a Vault,
-    /// keyward at this task: [`keyward_access`]'s `system:rotation`.
-    ///
-    /// [`keyward_access`]: https://docs.rs/keyward-access
+    /// keyward itself at this task: `system:rotation`.
     pub actor: Actor,
     /// Unlike the name of every other process.
     pub holder: String,
@@ -55,7 +53,7 @@ impl Executor<'_> {
     /// ended.
     ///
     /// # Errors
-    /// [`Error`]; whoever comes next goes on.
+    /// [`enum@Error`]; whoever comes next goes on.
     pub fn run(&self, row: RotationRow, patience: Duration) -> Result<RotationRow, Error> {
         let plan = plan(&row)?;
         let Some((mut row, first)) = self.claimed(row, &plan)? else { return Err(Error::Replaced) };
@@ -94,7 +92,7 @@ impl Executor<'_> {
     /// What a rotation of this version would meet: nothing is changed anywhere.
     ///
     /// # Errors
-    /// [`Error`].
+    /// [`enum@Error`].
     pub fn preflight(&self, place: Place, old: Version, making: &Making) -> Result<Result<Preflight, Fault>, Error> {
         let rotator = making.rotator().map_err(Error::Unreadable)?;
         let (current, admin) = (text_at(self, place, old)?, admin(self, making)?);
@@ -106,7 +104,7 @@ impl Executor<'_> {
     /// Takes in what a person wants; whoever runs the rotation finds it in the row.
     ///
     /// # Errors
-    /// [`Error`]; [`keyward_vault::Error::Raced`] when it went on too fast.
+    /// [`enum@Error`]; [`keyward_vault::Error::Raced`] when it went on too fast.
     pub fn decide(&self, by: &Actor, id: RotationId, wish: Wish) -> Result<RotationRow, Error> {
         for _ in 0..ATTEMPTS {
             let row = self.row(id)?;
