@@ -28,8 +28,11 @@ pub mod doubles;
 #[cfg(target_os = "linux")]
 pub mod faults;
 #[cfg(unix)]
+mod guarded;
+#[cfg(unix)]
 pub mod mariadb;
 mod marker;
+#[cfg(unix)]
 pub mod moto;
 pub mod oidc;
 #[cfg(unix)]

@@ -3,14 +3,17 @@
 //! Without MariaDB on the machine a test fails. `cargo xtask test` installs it.
 
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::guarded::Guarded;
 
 /// A running server, whose `root` signs in by its socket alone.
 pub struct MariaDb {
     port: u16,
-    server: Child,
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    _server: Guarded,
 }
 
 const NEEDED: &str = "MariaDB is needed (on Debian: apt-get install mariadb-server)";
@@ -21,19 +24,19 @@ impl MariaDb {
     /// # Panics
     /// When it cannot be started.
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("keyward-maria-").tempdir().expect("a temporary folder");
-        let data = format!("--datadir={}", folder.path().join("data").display());
+        let folder = tempfile::Builder::new().prefix("keyward-maria-").tempdir().expect("a temporary folder").keep();
+        let data = format!("--datadir={}", folder.join("data").display());
         let user = format!("--user={}", whoami());
         let mut install = Command::new("mariadb-install-db");
         install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", &data, &user]);
         let made = install.stdout(Stdio::null()).stderr(Stdio::null()).status().expect(NEEDED);
         assert!(made.success(), "mariadb-install-db made no database");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        let socket = format!("--socket={}", folder.path().join("s").display());
-        let mut command = Command::new("mariadbd");
-        command.args(["--no-defaults", "--bind-address=127.0.0.1", &format!("--port={port}"), &socket, &data, &user]);
-        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect(NEEDED);
-        let maria = Self { port, server, folder };
+        let socket = format!("--socket={}", folder.join("s").display());
+        let port_text = format!("--port={port}");
+        let arguments = ["--no-defaults", "--bind-address=127.0.0.1", &port_text, &socket, &data, &user];
+        let server = Guarded::start("mariadbd", arguments, Some(&folder), &[]);
+        let maria = Self { port, folder, _server: server };
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(start.elapsed() < Duration::from_secs(60), "MariaDB does not answer");
@@ -52,19 +55,12 @@ impl MariaDb {
     /// # Panics
     /// When a statement fails.
     pub fn sql(&self, sql: &str) -> String {
-        let socket = format!("--socket={}", self.folder.path().join("s").display());
+        let socket = format!("--socket={}", self.folder.join("s").display());
         let mut command = Command::new("mariadb");
         command.args(["--no-defaults", &socket, "-u", "root", "-N", "-B", "-e", sql]);
         let output = command.stdin(Stdio::null()).output().expect(NEEDED);
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    }
-}
-
-impl Drop for MariaDb {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
 

@@ -6,13 +6,14 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::guarded::Guarded;
 
 /// A running server.
 pub struct Moto {
     port: u16,
-    server: Child,
+    _server: Guarded,
 }
 
 impl Moto {
@@ -27,10 +28,9 @@ impl Moto {
         let program = installed.unwrap_or_else(|| here.join("../../.cache/keyward-dev/moto/bin/moto_server"));
         assert!(program.is_file(), "there is no {}: `cargo xtask test tests` installs it", program.display());
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        let mut command = Command::new(program);
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).env("INITIAL_NO_AUTH_ACTION_COUNT", "0");
-        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("moto starts");
-        let moto = Self { port, server };
+        let variables = [("INITIAL_NO_AUTH_ACTION_COUNT", "0")];
+        let server = Guarded::start(program, ["-H", "127.0.0.1", "-p", &port.to_string()], None, &variables);
+        let moto = Self { port, _server: server };
         let start = Instant::now();
         while moto.send("GET", "/moto-api/", "").is_none() {
             assert!(start.elapsed() < Duration::from_secs(60), "moto does not answer");
@@ -81,12 +81,5 @@ impl Moto {
         stream.read_to_string(&mut answer).ok()?;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         Some(answer)
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }

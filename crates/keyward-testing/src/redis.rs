@@ -4,14 +4,16 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use crate::guarded::Guarded;
 
 /// A running server.
 pub struct Redis {
     port: u16,
-    server: Child,
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    _server: Guarded,
 }
 
 impl Redis {
@@ -20,18 +22,20 @@ impl Redis {
     /// # Panics
     /// When it cannot be started.
     pub fn start(users: &[&str]) -> Self {
-        let folder = tempfile::Builder::new().prefix("keyward-redis-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new().prefix("keyward-redis-").tempdir().expect("a temporary folder").keep();
         let lines: String = users.iter().map(|user| format!("user {user}\n")).collect();
-        std::fs::write(folder.path().join("users.acl"), lines).expect("it can be written");
+        std::fs::write(folder.join("users.acl"), lines).expect("it can be written");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string(), "--aclfile", "users.acl"]);
-        command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        let server = command.spawn().expect("Redis is needed (on Debian: apt-get install redis-server)");
-        let redis = Self { port, server, folder };
+        let port_text = port.to_string();
+        let arguments = ["--bind", "127.0.0.1", "--save", "", "--port", &port_text, "--aclfile", "users.acl"];
+        let server = Guarded::start("redis-server", arguments, Some(&folder), &[]);
+        let redis = Self { port, folder, _server: server };
         let start = Instant::now();
         while redis.ask("PING\r\n").is_none() {
-            assert!(start.elapsed() < Duration::from_secs(20), "Redis does not answer");
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "no Redis answers (on Debian: apt-get install redis-server)"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         redis
@@ -47,7 +51,7 @@ impl Redis {
     /// # Panics
     /// When it cannot be read.
     pub fn users(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("users.acl")).expect("it can be read")
+        std::fs::read_to_string(self.folder.join("users.acl")).expect("it can be read")
     }
 
     fn ask(&self, command: &str) -> Option<String> {
@@ -57,12 +61,5 @@ impl Redis {
         let mut answer = [0; 512];
         let length = stream.read(&mut answer).ok()?;
         Some(String::from_utf8_lossy(&answer[..length]).into_owned()).filter(|answer| !answer.is_empty())
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
