@@ -77,11 +77,15 @@ impl TwoUsers {
     fn change(&self, connection: &mut Connection, statements: &[String]) -> Result<(), Fault> {
         let mut users = self.users.clone();
         users.sort();
-        let lock = connection.query(&format!("SELECT GET_LOCK('keyward {}', 0)", users.join(" ")))?;
+        let name = format!("'keyward {}'", users.join(" "));
+        // A moment, since a connection that was dropped holds it until the server notices.
+        let lock = connection.query(&format!("SELECT GET_LOCK({name}, 3)"))?;
         if lock.first().and_then(|row| row.first()).map(String::as_str) != Some("1") {
             return Err(Fault::refused(Refusal::Busy, "another rotation of these users is under way"));
         }
-        statements.iter().try_for_each(|statement| connection.query(statement).map(|_| ()))
+        let done = statements.iter().try_for_each(|statement| connection.query(statement).map(|_| ()));
+        connection.query(&format!("SELECT RELEASE_LOCK({name})"))?;
+        done
     }
 
     fn sessions(connection: &mut Connection, user: &str) -> Result<Vec<String>, Fault> {
