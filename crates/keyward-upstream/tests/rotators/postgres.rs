@@ -107,7 +107,7 @@ fn who_still_uses_the_old_role_is_named_and_ended_with_it() {
     let rotator = roles.rotator();
     let tag = "kw-stragglers".parse().unwrap();
     let mut straggler = std::process::Command::new("sh");
-    let old = roles.current.replace("postgresql://", "postgresql://").replace("?", "?application_name=billing-cron&");
+    let old = roles.current.replace("?", "?application_name=billing-cron&");
     let sleeping = straggler
         .args(["-c", "psql -X -c 'SELECT pg_sleep(60)' \"$0\" 2>&1", &old])
         .stdout(std::process::Stdio::piped());
