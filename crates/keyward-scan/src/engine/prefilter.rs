@@ -288,7 +288,7 @@ fn rarest_window(folded: &[u8]) -> Option<usize> {
         let three = |at: usize| pair_bits(folded[at], folded[at + 1]) + pair_bits(folded[at + 1], folded[at + 2]);
         f64::min(three(at), three(at + 1))
     };
-    // An offset is kept in a byte.
+    // Near the beginning, so that where the literal begins is seldom far from where it was found.
     (0..folded.len().checked_sub(3)?.min(250)).max_by(|a, b| rarity(*a).total_cmp(&rarity(*b))).or(Some(0))
 }
 
