@@ -97,7 +97,10 @@ fn absolute(path: &Path) -> PathBuf {
 /// One process owns the file (see [`crate::Lock`]) for as long as any of its connections is open, and keeps
 /// the index of the write-ahead log in its own memory: a commit takes no lock of the system, where it took
 /// six, and opening makes no third file.
+#[cfg(unix)]
 const VFS: &str = "unix-excl";
+#[cfg(not(unix))]
+const VFS: &str = "win32";
 
 /// Two processes at one file wait for each other this long.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

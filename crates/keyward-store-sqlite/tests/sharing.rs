@@ -4,20 +4,20 @@
 mod kit;
 
 use std::fs;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyward_store::{Batch, LogEntry, Put};
 use kit::{Home, keys, put};
 
 /// The log's index is in this process alone, so that another one would not see what is committed.
+#[cfg(unix)]
 #[test]
 fn another_process_stays_out_while_it_is_open() {
     let home = Home::with_records();
     let count = || {
         let program = "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1], timeout=0); \
             print(connection.execute('SELECT count(*) FROM record').fetchone()[0])";
-        let asked = Command::new("python3").args(["-c", program]).arg(home.path()).output().unwrap();
+        let asked = std::process::Command::new("python3").args(["-c", program]).arg(home.path()).output().unwrap();
         String::from_utf8(if asked.status.success() { asked.stdout } else { asked.stderr }).unwrap()
     };
     let store = home.open();
