@@ -345,7 +345,8 @@ fn whoever_asks_for_json_gets_json() {
         assert!(said[name].as_str().unwrap().starts_with(begins), "{said}");
         assert_eq!(program.ok(arguments, b"").out(), said[name].as_str().unwrap(), "the same as it is without");
     }
-    refused(&program.run(&["scan", "--format", "text", "--json"]), 2);
+    let ran = program.run(&["scan", "--format", "text", "--json"]);
+    assert!(ran.code == Some(2) && ran.stdout.is_empty() && ran.err().contains("ask for two forms"), "{ran}");
     program.ok(&["scan", "--format", "html", "--output", "report.html", "--json"], b"");
 }
 
