@@ -21,6 +21,9 @@ use crate::workspace::Workspace;
 const ROUNDS: usize = 5;
 /// For those that take ten times as long as ours on the tree and more: two show that well enough.
 const SLOW_ROUNDS: usize = 2;
+/// For ours and the floor on the tree, which take tenths of a second: other things that a machine does fall on
+/// single ones of them.
+const QUICK_ROUNDS: usize = 41;
 /// Starting up takes hundredths of a second: a round's figure is the mean of this many runs.
 const STARTS: usize = 10;
 
@@ -49,8 +52,8 @@ pub(crate) fn table(workspace: &Workspace) -> Result<String> {
     for line in &lines {
         measure(1, &line.command, &inputs.home)?;
     }
-    for round in 1..=ROUNDS {
-        println!("round {round} of {ROUNDS}");
+    for round in 1..=QUICK_ROUNDS {
+        println!("round {round} of {QUICK_ROUNDS}");
         for line in lines.iter_mut().filter(|line| round <= line.most) {
             let usage = measure(line.times, &line.command, &inputs.home)?;
             println!("{}, {}: {:.3} CPU s, {:.3} s", line.work, line.program, usage.cpu, usage.wall);
@@ -72,8 +75,12 @@ fn lines(keyward: &Path, scanners: &Scanners, inputs: &Inputs) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut add = |work, program: &str, command| {
         let times = if work == SMALL { STARTS } else { 1 };
-        let slow = work == TREE && [scanners::GITLEAKS, scanners::RIPSECRETS].contains(&program);
-        let most = if slow { SLOW_ROUNDS } else { ROUNDS };
+        let most = match program {
+            scanners::GITLEAKS | scanners::RIPSECRETS if work == TREE => SLOW_ROUNDS,
+            scanners::KINGFISHER => ROUNDS,
+            _ if work == TREE => QUICK_ROUNDS,
+            _ => ROUNDS,
+        };
         lines.push(Line { work, program: program.to_owned(), command, times, most, rounds: Vec::new() });
     };
     add(SMALL, "keyward", ours(&["--no-vault", small]));
@@ -81,13 +88,17 @@ fn lines(keyward: &Path, scanners: &Scanners, inputs: &Inputs) -> Vec<Line> {
     add(SMALL, scanners::GITLEAKS, gitleaks(&[small]));
     add(SMALL, scanners::RIPSECRETS, ripsecrets(&[small]));
     add(TREE, "keyward", ours(&["--no-vault", "--all", tree]));
-    add(TREE, "keyward, one thread", ours(&["--no-vault", "--all", "--threads", "1", tree]));
+    let alone = ours(&["--no-vault", "--all", "--threads", "1", tree]);
+    add(TREE, ONE_THREAD, alone.clone());
+    add(TREE, SIDE_BY_SIDE, words("sh", &["-c", "\"$@\" & \"$@\"; wait", "sh"], &refs(&alone)));
     add(TREE, "floor: `cat`", words("find", &[tree], &["-type", "f", "-exec", "cat", "{}", "+"]));
     add(TREE, scanners::KINGFISHER, kingfisher(&["--git-history", "none", tree]));
     add(TREE, scanners::GITLEAKS, gitleaks(&[tree]));
     add(TREE, scanners::RIPSECRETS, ripsecrets(&[tree]));
     add(HISTORY, "keyward", ours(&["--no-vault", "--history", history]));
-    add(HISTORY, "keyward, one thread", ours(&["--no-vault", "--history", "--threads", "1", history]));
+    let alone = ours(&["--no-vault", "--history", "--threads", "1", history]);
+    add(HISTORY, ONE_THREAD, alone.clone());
+    add(HISTORY, SIDE_BY_SIDE, words("sh", &["-c", "\"$@\" & \"$@\"; wait", "sh"], &refs(&alone)));
     add(HISTORY, "keyward again, nothing new", ours(&["--history", history]));
     let objects = ["cat-file", "--batch-all-objects", "--unordered", "--batch"];
     add(HISTORY, "floor: `git cat-file --unordered --batch`", words("git", &["-C", history], &objects));
@@ -95,12 +106,19 @@ fn lines(keyward: &Path, scanners: &Scanners, inputs: &Inputs) -> Vec<Line> {
     lines
 }
 
+const ONE_THREAD: &str = "keyward, one thread";
+/// What the machine's cores give to two that share nothing: on some they are two halves of one core.
+const SIDE_BY_SIDE: &str = "keyward, one thread, two scans side by side";
 const SMALL: &str = "one small file (start-up)";
 const TREE: &str = "tree";
 const HISTORY: &str = "history";
 
 fn words(program: &str, first: &[&str], rest: &[&str]) -> Vec<String> {
     [&[program], first, rest].concat().into_iter().map(str::to_owned).collect()
+}
+
+fn refs(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
 }
 
 /// The vault that keeps what was seen of the history: the run that does not count fills it.
@@ -129,7 +147,7 @@ fn about(inputs: &Inputs) -> Result<String> {
     let objects = process::capture(Command::new("git").arg("-C").arg(&inputs.history).args(sizes))?;
     let blobs: Vec<u64> = objects.lines().filter_map(|line| line.strip_prefix("blob ")?.parse().ok()).collect();
     Ok(format!(
-        "Tree: the sources of {}, {:.0} MB in {files} files. History: files of theirs in many revisions, {} objects, of which {} blobs with {:.2} GB. {ROUNDS} interleaved rounds ({SLOW_ROUNDS} for the slow two on the tree); medians, and the median of each round's ratio to keyward.",
+        "Tree: the sources of {}, {:.0} MB in {files} files. History: files of theirs in many revisions, {} objects, of which {} blobs with {:.2} GB. {ROUNDS} interleaved rounds ({SLOW_ROUNDS} for the slow two on the tree, {QUICK_ROUNDS} for ours and the floor there); medians, and the median of each round's ratio to keyward.",
         inputs::PACKAGES.join(", "),
         bytes as f64 / 1e6,
         objects.lines().count(),
@@ -156,12 +174,43 @@ fn print(lines: &[Line]) -> String {
             of(|usage| usage.wall),
         );
     }
+    for work in [TREE, HISTORY] {
+        let times = |program: &str, share: f64| {
+            let of = |program: &str| lines.iter().find(|line| line.work == work && line.program == program);
+            let (one, other) = (of(ONE_THREAD)?, of(program)?);
+            Some(median(one.rounds.iter().zip(&other.rounds).map(|(one, other)| share * one.wall / other.wall)))
+        };
+        if let (Some(threads), Some(machine)) = (times("keyward", 1.0), times(SIDE_BY_SIDE, 2.0)) {
+            let _ = writeln!(
+                text,
+                "\nOn the {work} two threads are {threads:.2} × as fast as one; two scans side by side do {machine:.2} × the work of one in the same time, which is what the machine's two cores give."
+            );
+        }
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_are_compared_with_what_the_machine_gives() {
+        let line = |program: &str, wall: f64| Line {
+            work: TREE,
+            program: program.to_owned(),
+            command: Vec::new(),
+            times: 1,
+            most: 3,
+            rounds: vec![Usage { cpu: 1.0, wall, memory: 10.0 }],
+        };
+        let text = print(&[line("keyward", 0.6), line(ONE_THREAD, 0.9), line(SIDE_BY_SIDE, 1.0)]);
+        assert!(
+            text.contains("On the tree two threads are 1.50 × as fast as one; two scans side by side do 1.80 ×"),
+            "{text}"
+        );
+        assert!(!text.contains("On the history"), "{text}");
+    }
 
     #[test]
     fn a_ratio_is_that_of_a_round() {
