@@ -9,6 +9,7 @@ mod command;
 mod gateway;
 mod inputs;
 mod scan;
+mod up;
 mod usage;
 
 use std::fs;
@@ -41,6 +42,7 @@ const ALL: &[Benchmark] = &[
     Benchmark { name: "mask", how: How::Crate("keyward-exec", "mask") },
     Benchmark { name: "recognise", how: How::Crate("keyward-testing", "recognise") },
     Benchmark { name: "server", how: How::Crate("keyward-server", "load") },
+    Benchmark { name: "decision", how: How::Crate("keyward-access", "decision") },
     Benchmark { name: "audit", how: How::Crate("keyward-audit", "audit") },
     Benchmark { name: "scan", how: How::Job(scan::table) },
     Benchmark { name: "gateway", how: How::Job(gateway::table) },

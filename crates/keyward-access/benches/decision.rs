@@ -91,11 +91,16 @@ fn main() {
         ("three roles, five groups", caller(&[Role::Developer, Role::Operator, Role::Ci], 5, 0)),
         ("and twenty own policies", caller(&[Role::Developer, Role::Operator, Role::Ci], 5, 20)),
     ];
+    println!("bench-table-begin");
+    println!(
+        "| a read of one secret, by somebody with | how | µs a decision | undisturbed |\n| --- | --- | --- | --- |"
+    );
     for (name, caller) in cases {
         assert!(authorize::<Read>(&caller, &secret).is_ok());
         report(name, "made anew", || caller.explain(Operation::Read, &secret).is_some_and(|verdict| verdict.allowed));
         report(name, "remembered", || authorize::<Read>(&caller, &secret).is_ok());
     }
+    println!("bench-table-end");
 }
 
 fn report(name: &str, how: &str, decide: impl Fn() -> bool) {
@@ -110,5 +115,5 @@ fn report(name: &str, how: &str, decide: impl Fn() -> bool) {
         })
         .collect();
     times.sort_by(f64::total_cmp);
-    println!("{name}, {how}: {:.1} µs a decision, {:.1} undisturbed", times[times.len() / 2], times[0]);
+    println!("| {name} | {how} | {:.2} | {:.2} |", times[times.len() / 2], times[0]);
 }

@@ -94,6 +94,11 @@ impl RecordChange {
     pub fn delete(delete: &Delete) -> RecordChange {
         RecordChange { collection: delete.collection.to_string(), hash: None, key: delete.key.clone() }
     }
+
+    /// Its bytes in an entry are no more.
+    fn at_most(&self) -> usize {
+        self.collection.len() * ESCAPED + self.key.len() * 2 + RECORD_SYNTAX
+    }
 }
 
 /// The only format so far.
@@ -171,12 +176,15 @@ impl Entry {
     /// same in each, only `count` stands in the first alone: it is 0 in the others, as what they tell
     /// happened once.
     pub fn into_parts(mut self) -> Vec<Entry> {
+        if self.at_most() <= MAX_LENGTH {
+            return vec![self];
+        }
         let records = std::mem::take(&mut self.records);
         let base = self.to_bytes().map_or(0, |bytes| bytes.len()) + RECORDS_SYNTAX;
         let mut parts = vec![self];
         let mut length = base;
         for record in records {
-            let size = record.collection.len() * 6 + record.key.len() * 2 + RECORD_SYNTAX;
+            let size = record.at_most();
             if length + size > MAX_LENGTH {
                 let mut next = parts[0].clone();
                 next.count = Some(0);
@@ -188,6 +196,16 @@ impl Entry {
             parts.last_mut().expect("at least one part").records.push(record);
         }
         parts
+    }
+
+    /// The bytes of the entry are no more; nearly all entries are far from what fits, and are not
+    /// written down twice to find that out.
+    fn at_most(&self) -> usize {
+        let optional =
+            [&self.answered, &self.checkpoint, &self.environment, &self.fingerprint, &self.project, &self.secret];
+        let texts = [&self.principal, &self.time, &self.vault].into_iter().chain(optional.into_iter().flatten());
+        let texts: usize = texts.map(|text| text.len() * ESCAPED).sum();
+        texts + self.records.iter().map(RecordChange::at_most).sum::<usize>() + FIELDS_SYNTAX
     }
 
     /// What the private part is sealed under as associated data, so that it opens beside this
@@ -241,6 +259,14 @@ fn explain(bytes: &[u8], why: &serde_json::Error) -> Error {
     }
 }
 
+/// What an entry's bytes say was done, without reading the rest: members are sorted, so that it is the
+/// first. `None` for what is no entry.
+pub fn action_in(bytes: &[u8]) -> Option<&str> {
+    let rest = bytes.strip_prefix(br#"{"action":""#)?;
+    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    str::from_utf8(&rest[..end]).ok().filter(|_| rest[end] == b'"')
+}
+
 /// Whether the text is a moment in UTC with milliseconds, in the one spelling of the log.
 pub(crate) fn is_time(text: &str) -> bool {
     const FORM: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
@@ -260,6 +286,10 @@ pub(crate) fn is_time(text: &str) -> bool {
 const RECORDS_SYNTAX: usize = 64;
 /// A record without its collection and key: names, quotes, a hash of 64 digits.
 const RECORD_SYNTAX: usize = 96;
+/// Names of all fields, numbers, words and hashes.
+const FIELDS_SYNTAX: usize = 1024;
+/// A byte of a text, where it is a control character.
+const ESCAPED: usize = 6;
 
 mod hex_hash {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

@@ -58,7 +58,7 @@ mod log_proof;
 
 pub use action::{Action, Outcome, Via};
 pub use checkpoint::Checkpoint;
-pub use entry::{Entry, RecordChange};
+pub use entry::{Entry, RecordChange, action_in};
 pub use epoch::Epoch;
 pub use error::Error;
 pub use head::Integrator;

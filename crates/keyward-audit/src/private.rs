@@ -66,7 +66,11 @@ pub trait SealPrivate: Send + Sync {
 
 /// Salt and JSON of a private part: the bytes that are sealed.
 #[derive(Clone)]
-pub struct Salted(Zeroizing<Vec<u8>>);
+pub struct Salted {
+    /// The salt and the part.
+    bytes: Zeroizing<Vec<u8>>,
+    commitment: Hash,
+}
 
 /// The commitment in the entry: HMAC-SHA256 of the private bytes under the salt.
 pub fn commit(salt: &[u8; 32], private: &[u8]) -> Hash {
@@ -78,7 +82,8 @@ impl PrivatePart {
     pub fn salted(&self, salt: &[u8; 32]) -> Salted {
         let mut bytes = Zeroizing::new(salt.to_vec());
         serde_json::to_writer(&mut *bytes, self).expect("strings and maps of strings are JSON");
-        Salted(bytes)
+        let commitment = commit(salt, &bytes[salt.len()..]);
+        Salted { bytes, commitment }
     }
 
     /// Opens the private part beside an entry and checks that it is the one recorded. None when
@@ -95,15 +100,14 @@ impl PrivatePart {
     ) -> Result<Option<PrivatePart>, Error> {
         let opened = keys.open(subject, sealed, &entry.private_context()).map_err(Error::Private)?;
         let Some(bytes) = opened else { return Ok(None) };
-        Salted(bytes).part(&entry.commit).map(Some)
+        part(&bytes, &entry.commit).map(Some)
     }
 }
 
 impl Salted {
     /// The commitment for the entry.
     pub fn commitment(&self) -> Hash {
-        let (salt, json) = self.0.split_first_chunk::<32>().expect("made with a salt");
-        commit(salt, json)
+        self.commitment
     }
 
     /// The sealed bytes to store beside the entry, whose `commit` must be set.
@@ -112,18 +116,16 @@ impl Salted {
     /// [`Error::Private`] when the subject's key cannot be used; [`Error::Commitment`] when the
     /// entry commits to something else.
     pub fn seal(&self, entry: &Entry, subject: &str, keys: &dyn SealPrivate) -> Result<Vec<u8>, Error> {
-        if self.commitment() != entry.commit {
+        if self.commitment != entry.commit {
             return Err(Error::Commitment);
         }
-        keys.seal(subject, &self.0, &entry.private_context()).map_err(Error::Private)
+        keys.seal(subject, &self.bytes, &entry.private_context()).map_err(Error::Private)
     }
+}
 
-    fn part(&self, commitment: &Hash) -> Result<PrivatePart, Error> {
-        let short = || Error::Private("it is cut short".to_owned());
-        let (salt, json) = self.0.split_first_chunk::<32>().ok_or_else(short)?;
-        mac(salt, json).verify_slice(&commitment.0).map_err(|_| Error::Commitment)?;
-        serde_json::from_slice(json).map_err(|why| Error::Private(why.to_string()))
-    }
+/// What opened bytes (salt and JSON) say, where they fit the commitment.
+fn part(opened: &[u8], commitment: &Hash) -> Result<PrivatePart, Error> {
+    serde_json::from_slice(checked(opened, commitment)?).map_err(|why| Error::Private(why.to_string()))
 }
 
 /// Checks opened bytes (salt and JSON) against the commitment in an entry, without reading them.
@@ -131,9 +133,14 @@ impl Salted {
 /// # Errors
 /// [`Error::Private`] when they are shorter than a salt; [`Error::Commitment`].
 pub fn check(opened: &[u8], commitment: &Hash) -> Result<(), Error> {
+    checked(opened, commitment).map(drop)
+}
+
+fn checked<'a>(opened: &'a [u8], commitment: &Hash) -> Result<&'a [u8], Error> {
     let short = || Error::Private("it is cut short".to_owned());
     let (salt, json) = opened.split_first_chunk::<32>().ok_or_else(short)?;
-    mac(salt, json).verify_slice(&commitment.0).map_err(|_| Error::Commitment)
+    mac(salt, json).verify_slice(&commitment.0).map_err(|_| Error::Commitment)?;
+    Ok(json)
 }
 
 fn mac(salt: &[u8; 32], private: &[u8]) -> Hmac<Sha256> {
@@ -228,14 +235,14 @@ mod tests {
     fn an_altered_private_part_does_not_fit_its_commitment() {
         let salted = part().salted(&[9; 32]);
         let commitment = salted.commitment();
-        assert_eq!(check(&salted.0, &commitment), Ok(()));
-        for at in 0..salted.0.len() {
-            let mut altered = salted.clone();
-            altered.0[at] ^= 1;
-            assert_eq!(altered.part(&commitment), Err(Error::Commitment));
-            assert_eq!(check(&altered.0, &commitment), Err(Error::Commitment));
+        assert_eq!(check(&salted.bytes, &commitment), Ok(()));
+        for at in 0..salted.bytes.len() {
+            let mut altered = salted.bytes.clone();
+            altered[at] ^= 1;
+            assert_eq!(super::part(&altered, &commitment), Err(Error::Commitment));
+            assert_eq!(check(&altered, &commitment), Err(Error::Commitment));
         }
-        assert!(check(&salted.0[..31], &commitment).is_err());
+        assert!(check(&salted.bytes[..31], &commitment).is_err());
     }
 
     #[test]

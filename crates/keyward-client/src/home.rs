@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -145,6 +145,22 @@ impl Home {
         }
     }
 
+    /// Why the folder's lock cannot be taken: whoever reads writes too, an entry of the log.
+    fn unusable(&self, error: &LockError) -> Failure {
+        let message = match error {
+            LockError::Io { kind: ErrorKind::ReadOnlyFilesystem, .. } => {
+                format!("the vault's folder `{}` is read-only", self.folder.display())
+            }
+            LockError::Io { kind: ErrorKind::PermissionDenied, .. } => {
+                format!("the vault's folder `{}` is not yours to write", self.folder.display())
+            }
+            other => other.to_string(),
+        };
+        Failure::new(Code::Unavailable, message).hint(
+            "every use of the vault is on record, so that its folder (`KEYWARD_HOME`) has to be yours and writable",
+        )
+    }
+
     fn must_exist(&self) -> Result<()> {
         if self.exists() {
             return Ok(());
@@ -170,7 +186,7 @@ impl Home {
                             .hint("wait for it to end, or end it"));
                     }
                 }
-                Err(error) => return Err(unusable(&error)),
+                Err(error) => return Err(self.unusable(&error)),
             }
         }
     }
@@ -260,7 +276,7 @@ impl Home {
         let path = self.key_file(vault);
         match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(KeyFile::parse(&text)?)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::file("read", &path, &error)),
         }
     }
@@ -271,7 +287,7 @@ impl Home {
     /// When there is one already or the store refuses.
     pub fn create(&self, new: &NewVault<'_>) -> Result<Owned> {
         private_folder(&self.folder)?;
-        let lock = Lock::acquire(&self.folder, WAIT).map_err(|error| unusable(&error))?;
+        let lock = Lock::acquire(&self.folder, WAIT).map_err(|error| self.unusable(&error))?;
         if self.exists() {
             return Err(Failure::usage(format!("there is a vault in `{}` already", self.folder.display())));
         }
@@ -492,12 +508,6 @@ impl Drop for Owned {
     }
 }
 
-/// Why the lock of a folder cannot be taken: whoever reads writes too, an entry of the log.
-fn unusable(error: &LockError) -> Failure {
-    Failure::new(Code::Unavailable, error.to_string())
-        .hint("every use of the vault is on record, so that its folder (`KEYWARD_HOME`) has to be yours and writable")
-}
-
 /// All that opens a vault comes in by the same ways and is known by its form; what has no other is a
 /// passphrase.
 pub(crate) fn open_with_text(
@@ -556,4 +566,23 @@ pub(crate) fn private_folder(path: &Path) -> Result<()> {
 
 pub(crate) fn clock() -> i64 {
     keyward_types::Clock::now(&SystemClock).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named_with_the_reason() {
+        let home = Home { folder: "/a/home".into(), keys: "/a/keys".into() };
+        let of = |kind: ErrorKind| {
+            let (path, detail) = ("/a/home/keyward.lock".into(), kind.to_string());
+            home.unusable(&LockError::Io { path, detail, kind })
+        };
+        let read_only = of(ErrorKind::ReadOnlyFilesystem);
+        assert_eq!(read_only.message, "the vault's folder `/a/home` is read-only");
+        assert!(of(ErrorKind::PermissionDenied).message.ends_with("is not yours to write"));
+        assert!(of(ErrorKind::StorageFull).message.contains("keyward.lock"), "what else there is, is said as it is");
+        assert!(read_only.code == Code::Unavailable && read_only.hint.is_some());
+    }
 }

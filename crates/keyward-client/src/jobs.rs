@@ -33,7 +33,7 @@ pub fn warn_of_expiry(vault: &Vault, lead: &Lead, agent: &str, now: Timestamp) -
     for project in vault.projects()? {
         for environment in vault.environments(&project)? {
             let scope = Scope { project: project.clone(), environment };
-            let heads = vault.heads(&actor, &scope)?;
+            let heads = vault.heads_of(&actor, &scope, |head| head.expires_at.is_some())?;
             let (project, environment) = (&scope.project.name, &scope.environment.name);
             let secrets = heads.iter().map(|head| Expiring { project, environment, head });
             let due = expiring(secrets, from, now).into_iter();

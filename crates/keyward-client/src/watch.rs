@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyward_monitor::{Alert, Dispatcher, Entry, Retry, SinkState, Subject, Tools, alert_of};
+use keyward_monitor::{Alert, Dispatcher, Entry, Retry, SinkState, Subject, Tools, alert_of, is_everyday};
 use keyward_types::{AlertSinkId, Clock, Timestamp};
 use keyward_vault::{Lead, LogLine, Vault};
 
@@ -75,11 +75,13 @@ impl Watch {
     /// stopped.
     pub fn round(&mut self) -> Result<()> {
         loop {
-            let lines = self.vault.log(self.next, PAGE)?;
+            let first = self.next;
+            let (lines, read) = self.vault.log_of(first, PAGE, |action| !is_everyday(action))?;
             for line in &lines {
                 self.take(line)?;
             }
-            if lines.len() < PAGE {
+            self.next = first + read as u64;
+            if read < PAGE {
                 break;
             }
         }

@@ -28,6 +28,15 @@ pub struct Entry<'a> {
     pub more: &'a BTreeMap<String, String>,
 }
 
+/// Whether entries of this action are no alerts, whatever else they say: those of which a log has most,
+/// so that whoever looks for alerts need not open them.
+pub fn is_everyday(action: &str) -> bool {
+    matches!(
+        action,
+        "secret.read" | "secret.run" | "secret.export" | "secret.copy" | "secret.use" | "secret.write" | "request.keep"
+    )
+}
+
 /// The alert that an entry is, if it is one. What somebody gave as his reason stays in the log.
 pub fn alert_of(entry: &Entry<'_>) -> Option<Alert> {
     let done = entry.outcome == "allowed";
@@ -144,6 +153,20 @@ mod tests {
         let more = more.iter().map(|(noun, name)| ((*noun).to_owned(), (*name).to_owned())).collect();
         let (time, about) = (Timestamp(0), Some("shop/production"));
         alert_of(&Entry { index: 7, time, action, outcome, principal: "user:a", count, about, more: &more })
+    }
+
+    #[test]
+    fn what_happens_every_day_is_no_alert_however_it_ends() {
+        let more = [("role", "owner"), ("with", "shares"), ("why", "x"), ("days", "0"), ("secrets", "A")];
+        for action in ["secret.read", "secret.run", "secret.export", "secret.copy", "secret.use", "secret.write"] {
+            assert!(is_everyday(action));
+            for outcome in ["allowed", "denied", "not_found", "failed"] {
+                assert!(told(action, outcome, &more).is_none(), "{action} {outcome}");
+            }
+        }
+        for action in ["break-glass", "role.grant", "secret.expiring", "vault.lock", "alert.add", "alert.remove"] {
+            assert!(!is_everyday(action), "{action}");
+        }
     }
 
     #[test]

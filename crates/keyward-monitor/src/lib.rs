@@ -31,7 +31,7 @@ mod telemetry;
 pub use alert::{Alert, AlertKind, Severity, Subject};
 pub use dispatcher::{Dispatcher, Tools};
 pub use endpoint::Endpoint;
-pub use entry::{Entry, alert_of};
+pub use entry::{Entry, alert_of, is_everyday};
 pub use expiry::{Expiring, Expiry, WARNINGS, expiring};
 pub use fault::{Error, Fault};
 pub use outbox::{Event, Outbox, Parcel, SinkState, Step};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use keyward_client::Telemetry;
 use keyward_oidc::Providers;
@@ -80,8 +80,7 @@ pub(crate) fn router(app: &Arc<App>, edge: &Edge, freshness: &Freshness) -> Rout
     let answers = Router::new()
         .nest("/api/v1", api)
         .nest(scim::BASE, scim::router())
-        .layer(from_fn_with_state(freshness.clone(), closed::answer_in_time))
-        .layer(from_fn(request::no_store));
+        .layer(from_fn_with_state(freshness.clone(), closed::answer_in_time));
     Router::new()
         .merge(answers)
         .route("/", get(web::page))
@@ -91,7 +90,6 @@ pub(crate) fn router(app: &Arc<App>, edge: &Edge, freshness: &Freshness) -> Rout
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) })
-        .layer(from_fn_with_state(edge.clone(), request::guard))
         .layer(from_fn_with_state(edge.clone(), request::account))
         .with_state(Arc::clone(app))
 }

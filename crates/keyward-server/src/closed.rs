@@ -66,7 +66,6 @@ pub(crate) fn closed(edge: &Edge, why: Closed) -> Router {
         .route("/api/v1/seal", get(seal::state).fallback(refuse))
         .route("/api/v1/unseal", post(seal::unseal).fallback(refuse))
         .fallback(refuse)
-        .layer(from_fn_with_state(edge.clone(), request::guard))
         .layer(from_fn_with_state(edge.clone(), request::account))
 }
 

@@ -45,7 +45,8 @@ pub(crate) async fn answer_once(State(app): State<Arc<App>>, request: Request, n
     if !is_change || keeps_nothing(request.uri().path()) || !request.headers().contains_key(KEY) {
         return next.run(request).await;
     }
-    once(app, request, next).await.unwrap_or_else(IntoResponse::into_response)
+    // In a place of its own: what it takes would be taken for each request that passes.
+    Box::pin(once(app, request, next)).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// Whether a call, by its path below `/api/v1`, knows no keys: signing in and all around it, whose

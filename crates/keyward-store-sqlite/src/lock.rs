@@ -37,7 +37,8 @@ impl Lock {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written or the path cannot be a line of text.
     pub fn announce(&mut self, socket: &Path, server: Option<&str>) -> Result<(), Error> {
-        let failed = |e: io::Error| Error::Io { path: socket.display().to_string(), detail: e.to_string() };
+        let failed =
+            |e: io::Error| Error::Io { path: socket.display().to_string(), detail: e.to_string(), kind: e.kind() };
         let line = socket.to_str().filter(|text| !text.contains('\n'));
         let line = line.ok_or_else(|| failed(io::Error::other("not a line of text")))?;
         self.write(Some(line), server.filter(|text| !text.contains('\n'))).map_err(failed)
@@ -98,6 +99,8 @@ pub enum Error {
         path: String,
         /// What the system said.
         detail: String,
+        /// What sort of refusal that is.
+        kind: io::ErrorKind,
     },
 }
 
@@ -135,7 +138,7 @@ fn of(owner: &Owner) -> String {
 }
 
 fn failed(folder: &Path, error: &io::Error) -> Error {
-    Error::Io { path: folder.join(FILE).display().to_string(), detail: error.to_string() }
+    Error::Io { path: folder.join(FILE).display().to_string(), detail: error.to_string(), kind: error.kind() }
 }
 
 const FILE: &str = "keyward.lock";

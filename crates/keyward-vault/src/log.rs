@@ -36,6 +36,24 @@ impl Vault {
         self.store.log(first, limit)?.iter().map(|row| self.log_line(row)).collect()
     }
 
+    /// The same of those entries alone whose action `wants`: the others are not opened, and of a log that
+    /// tells of reads mostly that is nearly all. How many there were of both comes with it.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when an entry that is wanted cannot be read.
+    pub fn log_of(
+        &self,
+        first: u64,
+        limit: usize,
+        wants: impl Fn(&str) -> bool,
+    ) -> Result<(Vec<LogLine>, usize), Error> {
+        let rows = self.store.log(first, limit)?;
+        // What does not look like an entry is opened, to be complained of.
+        let wanted = rows.iter().filter(|row| keyward_audit::action_in(&row.public).is_none_or(&wants));
+        let lines = wanted.map(|row| self.log_line(row)).collect::<Result<_, _>>()?;
+        Ok((lines, rows.len()))
+    }
+
     fn log_line(&self, row: &LogRow) -> Result<LogLine, Error> {
         let entry = Entry::parse(&row.public)?;
         let principal = entry.principal.parse().map_err(|_| Error::Damaged("an entry names no principal"))?;

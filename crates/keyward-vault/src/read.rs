@@ -3,7 +3,7 @@
 use keyward_access::{Denial, Facts, Object, Permit, Protected, SecretFacts, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
-    Clock, EnvironmentName, Head, ProjectName, Read, Secret, SecretName, Timestamp, Use, Version, VersionState,
+    Clock, EnvironmentName, Head, ProjectName, Read, Record, Secret, SecretName, Timestamp, Use, Version, VersionState,
 };
 
 use crate::actor::Actor;
@@ -141,11 +141,13 @@ impl Vault {
     /// # Errors
     /// [`Error::NoProject`] and [`Error::NoEnvironment`].
     pub fn scope(&self, project: &ProjectName, environment: &EnvironmentName) -> Result<Scope, Error> {
-        let project = self.project(project)?;
-        let found = self.environment_of(&project, environment)?;
-        let missing = || Error::NoEnvironment { project: project.name.clone(), environment: environment.clone() };
-        let environment = found.ok_or_else(missing)?;
-        Ok(Scope { project, environment })
+        self.known_scope(project, environment, || {
+            let project = self.project(project)?;
+            let found = self.environment_of(&project, environment)?;
+            let missing = || Error::NoEnvironment { project: project.name.clone(), environment: environment.clone() };
+            let environment = found.ok_or_else(missing)?;
+            Ok(Scope { project, environment })
+        })
     }
 
     /// The project of this name.
@@ -215,6 +217,25 @@ impl Vault {
         heads.retain(|head| self.sees(actor, scope, head));
         heads.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(heads)
+    }
+
+    /// Those of them that `wanted` takes, in the order of keys: of many heads few are held at a time.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a caller who may not list here.
+    pub fn heads_of(
+        &self,
+        actor: &Actor,
+        scope: &Scope,
+        wanted: impl Fn(&Head) -> bool + Sync,
+    ) -> Result<Vec<Head>, Error> {
+        self.permit_list(actor, scope)?;
+        let range = keyward_store::KeyRange::prefix(&scope.prefix());
+        let found = self.store.map(Head::COLLECTION, &range, |row| {
+            // A place for each head there is takes more than those that are wanted.
+            Ok::<_, Error>(Some(records::parse::<Head>(&row)?.record).filter(&wanted).map(Box::new))
+        })?;
+        Ok(found.into_iter().flatten().map(|head| *head).filter(|head| self.sees(actor, scope, head)).collect())
     }
 
     /// The head of one secret of an environment, deleted or not.

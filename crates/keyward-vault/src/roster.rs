@@ -9,9 +9,10 @@ use keyward_access::{
     Bounds, Caller, Group, Identity, Login, Policies, PolicyRecord, Role, RoleBinding, Standing, Subject, TokenRecord,
 };
 use keyward_store::Store;
-use keyward_types::{BindingId, PrincipalId, Record};
+use keyward_types::{BindingId, EnvironmentName, PrincipalId, ProjectName, Record};
 
-use crate::records::{self, Project};
+use crate::read::Scope;
+use crate::records::{self, Environment, Project};
 use crate::{Error, Vault};
 
 /// Everybody, at one moment.
@@ -24,7 +25,7 @@ pub(crate) struct Roster {
     standings: Mutex<HashMap<PrincipalId, Arc<Standing>>>,
 }
 
-/// The present roster and the tokens that were used lately, as long as nothing of them changes.
+/// The present roster, and tokens and places that were used lately, as long as nothing of them changes.
 #[derive(Default)]
 pub(crate) struct Known(RwLock<Present>);
 
@@ -34,14 +35,25 @@ struct Present {
     generation: u64,
     roster: Option<Arc<Roster>>,
     tokens: HashMap<String, Arc<TokenRecord>>,
+    /// Where requests were for lately, by names.
+    scopes: HashMap<ProjectName, HashMap<EnvironmentName, Scope>>,
 }
 
 /// So many tokens are kept at most; then all are forgotten.
 const TOKENS: usize = 16 * 1024;
 
-/// What the roster is made of.
-const COLLECTIONS: [&str; 5] =
-    [Identity::COLLECTION, Group::COLLECTION, RoleBinding::COLLECTION, PolicyRecord::COLLECTION, Project::COLLECTION];
+/// So many places are kept at most; then all are forgotten.
+const SCOPES: usize = 4096;
+
+/// What the roster is made of, and names of places.
+const COLLECTIONS: [&str; 6] = [
+    Identity::COLLECTION,
+    Group::COLLECTION,
+    RoleBinding::COLLECTION,
+    PolicyRecord::COLLECTION,
+    Project::COLLECTION,
+    Environment::COLLECTION,
+];
 
 impl Known {
     /// Whether a change in this collection can make anything of it untrue.
@@ -59,7 +71,10 @@ impl Known {
         for (collection, key) in changed {
             match collection == TokenRecord::COLLECTION {
                 true => drop(present.tokens.remove(&*String::from_utf8_lossy(key))),
-                false => present.roster = None,
+                false => {
+                    present.roster = None;
+                    present.scopes.clear();
+                }
             }
         }
     }
@@ -68,6 +83,7 @@ impl Known {
         let mut present = self.0.write().unwrap_or_else(PoisonError::into_inner);
         present.generation += 1;
         present.roster = None;
+        present.scopes.clear();
         present.tokens.clear();
     }
 
@@ -112,6 +128,34 @@ impl Vault {
             present.tokens.insert(id.to_owned(), Arc::clone(&token));
         });
         Ok(Some(token))
+    }
+
+    /// The place of these names, from memory where it was asked for lately and no other process can have
+    /// changed it.
+    pub(crate) fn known_scope(
+        &self,
+        project: &ProjectName,
+        environment: &EnvironmentName,
+        find: impl FnOnce() -> Result<Scope, Error>,
+    ) -> Result<Scope, Error> {
+        if !self.answers_at_once() {
+            return find();
+        }
+        let generation = {
+            let present = self.known.0.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(scope) = present.scopes.get(project).and_then(|of_project| of_project.get(environment)) {
+                return Ok(scope.clone());
+            }
+            present.generation
+        };
+        let scope = find()?;
+        self.known.keep(generation, |present| {
+            if present.scopes.values().map(HashMap::len).sum::<usize>() >= SCOPES {
+                present.scopes.clear();
+            }
+            present.scopes.entry(project.clone()).or_default().insert(environment.clone(), scope.clone());
+        });
+        Ok(scope)
     }
 
     /// Reads people, roles, policies and tokens anew: another node has changed some of them.

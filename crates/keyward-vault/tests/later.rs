@@ -179,3 +179,24 @@ fn what_a_parent_has_is_read_the_other_way() {
     let loaded = desk.vault.load(&desk.actor, &scope, &name("A"), None).unwrap();
     assert_eq!(loaded.environment(), &parent);
 }
+
+/// Where names lead is remembered, until one of them changes.
+#[test]
+fn a_place_is_found_by_its_present_names_alone() {
+    let desk = TestVault::new(9);
+    let of = |project: &str, environment: &str| {
+        desk.vault.scope(&project.parse().unwrap(), &environment.parse().unwrap()).map(|scope| scope.environment.id)
+    };
+    let (shop, store) = ("shop".parse().unwrap(), "store".parse().unwrap());
+    let development = of("shop", "development").unwrap();
+    assert_eq!(of("shop", "development").unwrap(), development);
+    assert!(matches!(of("shop", "preview"), Err(Error::NoEnvironment { .. })));
+    desk.vault.add_environment(&desk.actor, &shop, &"preview".parse().unwrap(), None).unwrap();
+    assert!(of("shop", "preview").is_ok(), "that it was missing is not remembered");
+    desk.vault.rename_project(&desk.actor, &shop, &store).unwrap();
+    assert!(matches!(of("shop", "development"), Err(Error::NoProject(_))));
+    assert_eq!(of("store", "development").unwrap(), development);
+    let preview = desk.vault.scope(&store, &"preview".parse().unwrap()).unwrap();
+    desk.vault.remove_environment(&desk.actor, &preview, false).unwrap();
+    assert!(matches!(of("store", "preview"), Err(Error::NoEnvironment { .. })));
+}

@@ -85,6 +85,32 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<()> {
     }
 }
 
+/// Before a value is read for standard output: whether that was there when the program began. Where it
+/// was closed, the runtime has put the null device in its place, for reading and writing, so that
+/// writing succeeds; whoever sends a value there on purpose (`> /dev/null`) opens it for writing alone.
+pub(crate) fn must_be_open() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
+        let out = std::io::stdout();
+        let (Ok(flags), Ok(found), Ok(null)) = (fcntl_getfl(&out), fstat(&out), stat("/dev/null")) else {
+            return Ok(());
+        };
+        let is_null =
+            rustix::fs::FileType::from_raw_mode(found.st_mode).is_char_device() && found.st_rdev == null.st_rdev;
+        if is_null && flags.contains(OFlags::RDWR) {
+            return Err(Failure::usage("standard output is closed, so the value would be lost: nothing was read")
+                .hint("pipe it to a program; `keyward show NAME` tells whether it is there without reading it"));
+        }
+    }
+    Ok(())
+}
+
+/// Says something for programs on standard error, on one line.
+pub(crate) fn aside(value: &Value) {
+    let _ = writeln!(std::io::stderr().lock(), "{value}");
+}
+
 /// Says something on standard error.
 pub(crate) fn note(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr().lock(), "keyward: {}", harmless(text.as_ref()));

@@ -320,3 +320,62 @@ fn a_token_is_for_a_server_and_acts_on_no_vault_of_this_machine() {
     assert!(ran.err().contains("KEYWARD_ADDR") && ran.err().contains("--local"), "{ran}");
     program.ok(&["list", "--local"], b"");
 }
+
+/// What a program reads is one object, whatever the command writes else.
+#[test]
+fn whoever_asks_for_json_gets_json() {
+    let program = user();
+    let of = |arguments: &[&str]| -> serde_json::Value {
+        let ran = program.ok(&[arguments, &["--json"]].concat(), b"");
+        serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("no JSON: {ran}"))
+    };
+    let read = of(&["get", "KEPT"]);
+    assert_eq!((&read["value"], &read["version"]), (&"a value that stays as it is".into(), &1.into()), "{read}");
+    program.ok(&["set", "RAW", "--raw", "--kind", "document"], &[0xff, 0, 1]);
+    assert_eq!(of(&["get", "RAW"])["value_base64"], "/wAB");
+    let made = of(&["generate", "--profile", "hex", "--bits", "128"]);
+    assert_eq!((made["value"].as_str().unwrap().len(), &made["bits"]), (32, &128.0.into()), "{made}");
+    for (arguments, name, begins) in [
+        (&["policy", "schema"][..], "schema", "//"),
+        (&["policy", "schema", "--roles"], "roles", "//"),
+        (&["audit", "checkpoint"], "checkpoint", "keyward.local/"),
+        (&["audit", "prove", "1"], "proof", "c2sp.org/tlog-proof@v1\n"),
+    ] {
+        let said = of(arguments);
+        assert!(said[name].as_str().unwrap().starts_with(begins), "{said}");
+        assert_eq!(program.ok(arguments, b"").out(), said[name].as_str().unwrap(), "the same as it is without");
+    }
+    let ran = program.run(&["scan", "--format", "text", "--json"]);
+    assert!(ran.code == Some(2) && ran.stdout.is_empty() && ran.err().contains("ask for two forms"), "{ran}");
+    program.ok(&["scan", "--format", "html", "--output", "report.html", "--json"], b"");
+}
+
+/// A value that nobody receives is not read: it would be lost, and on record as disclosed.
+#[cfg(unix)]
+#[test]
+fn nothing_is_read_for_an_output_that_is_closed() {
+    let program = user();
+    let reads =
+        || program.ok(&["audit", "log", "--json", "--action", "secret.read"], b"").out().matches("secret.read").count();
+    let before = reads();
+    let binary = env!("CARGO_BIN_EXE_keyward");
+    for arguments in ["get KEPT", "export --format dotenv", "generate"] {
+        let mut command = program.command(&[]);
+        command = {
+            let mut shell = std::process::Command::new("sh");
+            shell.args(["-c", &format!("exec {binary} {arguments} >&-")]).env_clear();
+            shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            shell.current_dir(program.home.project());
+            shell
+        };
+        let ran = program.run_command(command, &[arguments], b"");
+        refused(&ran, 2);
+        assert!(ran.err().contains("standard output is closed"), "{ran}");
+    }
+    assert_eq!(reads(), before, "and nothing is on record as read");
+    // Who throws a value away on purpose may.
+    let mut command = program.command(&["get", "KEPT"]);
+    command.stdout(std::process::Stdio::null());
+    assert!(command.status().unwrap().success());
+    still_sound(&program);
+}

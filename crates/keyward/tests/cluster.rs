@@ -14,6 +14,8 @@ mod load;
 mod nodes;
 #[path = "cluster/revocation.rs"]
 mod revocation;
+#[path = "cluster/signing_in.rs"]
+mod signing_in;
 #[path = "cluster/wire.rs"]
 mod wire;
 
@@ -191,6 +193,15 @@ fn networks_of_a_project_count_at_every_node() {
         assert!(lifted.elapsed() < Duration::from_secs(10), "it is never lifted");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn who_went_to_a_provider_from_one_process_comes_back_to_another() {
+    let server = Postgres::shared();
+    let vault = Vault::in_database(server);
+    let nodes: Vec<Node> = (0..2).map(|_| Node::start(server, &vault)).collect();
+    nodes.iter().for_each(Node::ready);
+    signing_in::by_two_nodes(&nodes[0], &nodes[1], &vault);
 }
 
 struct Stop<'a>(&'a Ledger);

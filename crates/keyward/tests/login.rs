@@ -138,6 +138,13 @@ fn code(said: &mut BufReader<ChildStderr>) -> String {
     loop {
         let mut line = String::new();
         assert!(said.read_line(&mut line).unwrap() > 0, "it ended: {all}");
+        // With `--json` what a program shows its user is an object of its own.
+        if let Ok(said) = serde_json::from_str::<Value>(&line) {
+            let device = &said["device"];
+            assert!(device["complete_uri"].as_str().unwrap().contains(device["user_code"].as_str().unwrap()), "{said}");
+            assert!(device["expires_in"].as_u64().unwrap() > 60 && all.is_empty(), "{said} after {all}");
+            return device["user_code"].as_str().unwrap().to_owned();
+        }
         let word = line.trim();
         if word.len() == 9 && word.as_bytes()[4] == b'-' {
             return word.to_owned();

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use super::up;
 use super::usage::median;
 use crate::process;
 use crate::tools::{self, Tool};
@@ -19,8 +20,9 @@ use crate::workspace::Workspace;
 const STORED: u64 = 10_000;
 const GIVEN: u64 = 20;
 const ROUNDS: usize = 41;
+const FIRST_STARTS: usize = 11;
 
-/// One line of the table.
+/// A command that is measured in turn with others.
 struct Contestant {
     name: &'static str,
     command: Command,
@@ -51,7 +53,17 @@ pub(crate) fn table(workspace: &Workspace) -> Result<String> {
             }
         }
     }
-    Ok(print(&contestants))
+    let mut rows: Vec<Row> = contestants.into_iter().map(|one| Row { name: one.name, times: one.times }).collect();
+    let times = up::first_starts(&bench.keyward, &bench.home, FIRST_STARTS)?;
+    rows.push(Row { name: "`keyward up` on a fresh machine, until `/readyz` says 200", times });
+    Ok(print(&rows))
+}
+
+/// One line of the table.
+struct Row {
+    name: &'static str,
+    /// Milliseconds, a round each.
+    times: Vec<f64>,
 }
 
 /// A fresh home and a project in it.
@@ -132,18 +144,16 @@ impl Bench {
 }
 
 /// The first is what the others stand on.
-fn print(contestants: &[Contestant]) -> String {
-    let middle = |contestant: &Contestant| median(contestant.times.iter().copied());
-    let floor = contestants.first().map_or(0.0, middle);
+fn print(rows: &[Row]) -> String {
+    let middle = |row: &Row| median(row.times.iter().copied());
+    let floor = rows.first().map_or(0.0, middle);
     let mut text = "| whole process | median ms | over plain exec, ms | min | max |\n\
                     | --- | --- | --- | --- | --- |\n"
         .to_owned();
-    for contestant in contestants {
-        let (least, most) = contestant
-            .times
-            .iter()
-            .fold((f64::INFINITY, 0.0_f64), |(least, most), &time| (least.min(time), most.max(time)));
-        let (name, middle) = (contestant.name, middle(contestant));
+    for row in rows {
+        let (least, most) =
+            row.times.iter().fold((f64::INFINITY, 0.0_f64), |(least, most), &time| (least.min(time), most.max(time)));
+        let (name, middle) = (row.name, middle(row));
         let _ = writeln!(text, "| {name} | {middle:.2} | {:.2} | {least:.2} | {most:.2} |", middle - floor);
     }
     text
@@ -155,8 +165,8 @@ mod tests {
 
     #[test]
     fn a_line_tells_the_middle_and_what_it_has_over_the_first() {
-        let contestant = |name, times: &[f64]| Contestant { name, command: Command::new("true"), times: times.into() };
-        let text = print(&[contestant("floor", &[1.0, 1.0, 1.0]), contestant("ours", &[9.0, 4.0, 5.0])]);
+        let row = |name, times: &[f64]| Row { name, times: times.into() };
+        let text = print(&[row("floor", &[1.0, 1.0, 1.0]), row("ours", &[9.0, 4.0, 5.0])]);
         assert!(
             text.ends_with("| floor | 1.00 | 0.00 | 1.00 | 1.00 |\n| ours | 5.00 | 4.00 | 4.00 | 9.00 |\n"),
             "{text}"

@@ -183,6 +183,13 @@ fn any_entry() -> impl Strategy<Value = Entry> {
 
 proptest! {
     #[test]
+    fn the_bytes_are_no_more_than_is_reckoned(entry in any_entry()) {
+        let bytes = entry.to_bytes().unwrap();
+        prop_assert!(bytes.len() <= entry.at_most());
+        prop_assert_eq!(action_in(&bytes), Some(entry.action.as_str()));
+    }
+
+    #[test]
     fn the_bytes_are_those_of_another_canonicaliser(entry in any_entry()) {
         let bytes = entry.canonical().unwrap();
         prop_assert_eq!(&serde_json_canonicalizer::to_vec(&entry).unwrap(), &bytes);

@@ -71,10 +71,7 @@ impl Args {
                 log(context, desk, last, &Wanted { about, action, all: all || context.global.json })
             }
             Action::Verify { against } => verify(context, desk, against),
-            Action::Checkpoint => {
-                output::bytes(desk.checkpoint()?.as_bytes())?;
-                Ok(Exit::Done)
-            }
+            Action::Checkpoint => text(context, "checkpoint", &desk.checkpoint()?),
             Action::Export { folder, format } => {
                 let absolute = std::path::absolute(&folder).map_err(|error| Failure::file("find", &folder, &error))?;
                 let n = desk.export_log(format, crate::folder::key(&absolute)?)?;
@@ -87,12 +84,18 @@ impl Args {
                 output::hint(format!("others verify it with the key {key}"));
                 Ok(Exit::Done)
             }
-            Action::Prove { index } => {
-                output::bytes(desk.prove(index)?.as_bytes())?;
-                Ok(Exit::Done)
-            }
+            Action::Prove { index } => text(context, "proof", &desk.prove(index)?),
         }
     }
+}
+
+/// Writes a note as it is, which others verify byte by byte; as JSON it is the string of that name.
+fn text(context: &Context, name: &str, text: &str) -> Result<Exit> {
+    match context.global.json {
+        true => output::json(&serde_json::json!({ name: text }))?,
+        false => output::bytes(text.as_bytes())?,
+    }
+    Ok(Exit::Done)
 }
 
 /// So many entries are asked for at once.

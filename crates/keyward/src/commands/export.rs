@@ -47,6 +47,7 @@ impl Args {
             return Err(Failure::usage("this is a terminal, and the values would be seen")
                 .hint("pipe it to a program or add `--reveal`; `keyward run` needs no export"));
         }
+        output::must_be_open()?;
         let connection = context.connect_keeping(false)?;
         let place = context.place(&connection)?;
         let selection = if self.only.is_empty() { Selection::All } else { Selection::Names(self.only) };

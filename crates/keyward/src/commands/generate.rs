@@ -27,11 +27,14 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    pub(crate) fn run(self, _context: &Context) -> Result<Exit> {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let to_terminal = std::io::stdout().is_terminal();
         if to_terminal && !self.reveal && !self.copy {
             return Err(Failure::usage("this is a terminal, and the value would be seen")
                 .hint("pipe it, add `--reveal` or `--copy`, or store one at once with `keyward set NAME --generate`"));
+        }
+        if !self.copy {
+            output::must_be_open()?;
         }
         let made = keyward_providers::generate(self.profile, self.bits, &mut |bytes| SystemRandom.fill(bytes))
             .map_err(|error| Failure::usage(error.to_string()))?;
@@ -40,11 +43,19 @@ impl Args {
         if self.copy {
             hand_over(value, SOON)?;
             place = format!(", in the clipboard for {} seconds", SOON.as_secs());
-        } else {
+        } else if !context.global.json {
             output::bytes(value)?;
             if to_terminal {
                 output::line("")?;
             }
+        }
+        if context.global.json {
+            // What is in the clipboard is not written down besides.
+            let shown = (!self.copy).then(|| made.value.expose());
+            let bits = (made.bits * 10.0).round() / 10.0;
+            let made = serde_json::json!({ "profile": self.profile.as_str(), "bits": bits, "value": shown });
+            output::json(&made)?;
+            return Ok(Exit::Done);
         }
         output::note(format!("{} of {:.0} bits{place}", self.profile.as_str(), made.bits));
         Ok(Exit::Done)

@@ -35,7 +35,7 @@ impl Args {
             .or_else(|| before.as_ref().and_then(|signed| signed.ca.clone()));
         let front = Front::new(url, ca.as_deref(), &agent(context))?;
         let device = front.begin()?;
-        show(&device);
+        show(context, &device);
         let signed = wait(&front, &device)?;
         if let Err(failure) = home.keep_signed(&signed) {
             // A session that nobody can find again helps nobody but who finds it.
@@ -68,7 +68,18 @@ pub(super) fn agent(context: &Context) -> String {
     format!("{} on {machine}", context.occasion().agent)
 }
 
-fn show(device: &DeviceCode) {
+/// As JSON it is a line of its own on standard error: the answer on standard output comes when
+/// somebody has let the device in.
+fn show(context: &Context, device: &DeviceCode) {
+    if context.global.json {
+        let DeviceCode { user_code, verification_uri, complete_uri, expires_in, .. } = device;
+        let device = serde_json::json!({
+            "user_code": user_code, "verification_uri": verification_uri, "complete_uri": complete_uri,
+            "expires_in": expires_in.as_secs(),
+        });
+        output::aside(&serde_json::json!({ "device": device }));
+        return;
+    }
     output::note(format!("open {} in a browser, sign in and type this code:", device.verification_uri));
     terminal::eprint_line(&format!("\n    {}\n", device.user_code), true);
     output::note(format!("or open {}", device.complete_uri));

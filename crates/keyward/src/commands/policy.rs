@@ -77,7 +77,11 @@ enum Verb {
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         if let Verb::Schema { roles } = self.verb {
-            output::bytes(if roles { ROLES_TEXT } else { SCHEMA_TEXT }.as_bytes())?;
+            let (name, text) = if roles { ("roles", ROLES_TEXT) } else { ("schema", SCHEMA_TEXT) };
+            match context.global.json {
+                true => output::json(&serde_json::json!({ name: text }))?,
+                false => output::bytes(text.as_bytes())?,
+            }
             return Ok(Exit::Done);
         }
         let connection = context.connect()?;

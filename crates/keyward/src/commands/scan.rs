@@ -106,6 +106,13 @@ impl Args {
                 Failure::usage("one history is scanned at a time").hint("name one path, or none for this folder")
             );
         }
+        if let (Some(format @ (Format::Text | Format::Html)), true, None) =
+            (self.format, context.global.json, &self.output)
+        {
+            let format = format!("{format:?}").to_lowercase();
+            return Err(Failure::usage(format!("`--json` and `--format {format}` ask for two forms"))
+                .hint("leave one of them out; `--output FILE` writes a report in any form"));
+        }
         scan::run(&self, context)
     }
 }

@@ -112,6 +112,11 @@ impl Node {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.read().unwrap().as_ref().expect("it runs").address
+    }
+
     /// One request; `None` when nothing came back.
     pub(crate) fn ask(
         &self,

@@ -33,9 +33,25 @@ pub(crate) fn ask(
     body: Option<&Value>,
 ) -> Option<Answer> {
     let body = body.map(Value::to_string).unwrap_or_default();
+    let bearer = format!("Bearer {token}");
+    let headers =
+        [("authorization", bearer.as_str()), ("x-keyward-reason", reason), ("content-type", "application/json")];
+    let (status, _, body) = send(address, "localhost", method, path, &headers, &body)?;
+    Some(Answer { status, body: serde_json::from_str(&body).unwrap_or_default() })
+}
+
+/// The same with headers of one's own: status, head and body.
+pub(crate) fn send(
+    address: SocketAddr,
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Option<(u16, String, String)> {
+    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let text = format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
-         x-keyward-reason: {reason}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{lines}content-length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut stream = TcpStream::connect(address).ok()?;
@@ -51,5 +67,5 @@ pub(crate) fn ask(
     if length.is_some_and(|length| length != body.len()) {
         return None;
     }
-    Some(Answer { status, body: serde_json::from_str(body).unwrap_or_default() })
+    Some((status, head.to_owned(), body.to_owned()))
 }

@@ -1,6 +1,7 @@
 //! Signing in at an OpenID provider: a real one, and one that does what no good one does.
 
 mod accounts;
+mod authority;
 mod bad_answers;
 mod browser;
 mod real;
