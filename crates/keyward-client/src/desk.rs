@@ -312,6 +312,8 @@ desk! {
     rotation / Rotation (at: Where, name: SecretName) -> RotationInfo;
     /// What a person wants of a rotation; it goes on then.
     decide_rotation / DecideRotation (at: Where, name: SecretName, wish: Wish) -> RotationInfo;
+    /// The value that a rotation waits for, which a person made; the service is asked about it first.
+    bring_rotation / BringRotation (at: Where, name: SecretName, value: Bytes) -> RotationInfo;
     /// Where the values of an environment's secrets are deployed to.
     targets / Targets (at: Where) -> Vec<TargetInfo>;
     /// Adds a place that values of these secrets are deployed to.

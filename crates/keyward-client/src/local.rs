@@ -715,6 +715,10 @@ impl Desk for LocalDesk {
         self.of_rotations().decide(&self.scope(&at, Operation::Write)?, &name, wish)
     }
 
+    fn bring_rotation(&self, at: Where, name: SecretName, value: Bytes) -> Result<RotationInfo> {
+        self.of_rotations().bring(&self.scope(&at, Operation::Write)?, &name, &value)
+    }
+
     fn targets(&self, at: Where) -> Result<Vec<TargetInfo>> {
         self.of_rotations().targets(&self.scope(&at, Operation::List)?)
     }

@@ -62,6 +62,9 @@ pub struct State {
     pub approved: bool,
     /// A person takes the risk that the new value is lost with an answer.
     pub may_lose: bool,
+    /// Nothing succeeds it: the key is stopped where that can be taken back, and ended.
+    #[serde(default)]
+    pub revokes: bool,
 }
 
 /// What has been reached, in the words of records and lists.
@@ -299,8 +302,15 @@ pub enum Reason {
     MayBeLost,
     /// A person has to make the new key and bring it.
     Bring,
-    /// A person has to end the old key.
+    /// A person has to end the old key. It is looked whether he has.
     End,
+}
+
+impl Reason {
+    /// Whether time alone may mend it, so that it is tried again.
+    pub(super) const fn is_looked_at_again(self) -> bool {
+        matches!(self, Self::NotReached | Self::StillUsed | Self::End)
+    }
 }
 
 impl State {
@@ -343,7 +353,13 @@ impl State {
             abort: false,
             approved: false,
             may_lose: false,
+            revokes: false,
         }
+    }
+
+    /// A key that is to end without a successor.
+    pub fn revoking(shape: Shape) -> Self {
+        Self { revokes: true, ..Self::new(shape, []) }
     }
 
     /// Whether it has ended.
@@ -377,13 +393,23 @@ impl State {
             Some(Reason::StillUsed | Reason::NewIsNarrow | Reason::MayBeLost) => {
                 actions.extend([Wish::Resume, Wish::Approve]);
             }
-            Some(Reason::End | Reason::OldUnknown) => actions.push(Wish::Approve),
+            Some(Reason::End) => actions.extend([Wish::Resume, Wish::Approve]),
+            Some(Reason::OldUnknown) => actions.push(Wish::Approve),
             Some(_) => actions.push(Wish::Resume),
         }
-        if self.can_abort() {
+        if self.stopped_alone() {
+            actions.push(Wish::Approve);
+        }
+        if self.can_abort() || self.stopped_alone() {
             actions.push(Wish::Abort);
         }
         actions
+    }
+
+    /// Whether a key that is being revoked is stopped and not ended: a person can end it now or start it
+    /// again.
+    pub(super) fn stopped_alone(&self) -> bool {
+        self.revokes && self.phase == Phase::Suspended && self.old_is == OldKey::Suspended && self.doing.is_none()
     }
 
     pub(super) fn is_keyring(&self) -> bool {

@@ -295,6 +295,9 @@ impl Run {
                     (Ok(Answer::Sealed(None)), Local::Seal(value))
                 }
             },
+            Call::Mint if self.world.shape.minting == Minting::ByHand => {
+                (Err(Failure::ByHand("at the console".into())), Local::Nothing)
+            }
             Call::Mint => match self.world.mint(&mut self.seed) {
                 None => (Err(Failure::NoRoom("two slots".into())), Local::Nothing),
                 Some((id, value)) => {

@@ -2,7 +2,7 @@ use clap::Subcommand;
 use keyward_client::{Result, RotationInfo, Wish};
 use keyward_types::SecretName;
 
-use super::{rotate, shown};
+use super::{making, rotate, shown};
 use crate::context::Context;
 use crate::output::{self, Exit};
 
@@ -44,6 +44,16 @@ enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Bring the key that it waits for, which you made at the service's console: it is asked for without
+    /// being shown, or read from standard input; the service is asked about it at once
+    #[command(after_help = "Example: keyward rotation bring COHERE_API_KEY -e production")]
+    Bring {
+        /// The secret
+        name: SecretName,
+        /// From standard input, also on a terminal
+        #[arg(long)]
+        stdin: bool,
+    },
     /// Undo it: targets get the old value back, the new one ends
     #[command(after_help = "Example: keyward rotation abort SESSION_SECRET -e production")]
     Abort {
@@ -68,6 +78,13 @@ impl Args {
             Verb::Show { name } => {
                 show(context, &desk.rotation(place.at, name)?)?;
                 return Ok(Exit::Done);
+            }
+            Verb::Bring { name, stdin } => {
+                if let Some(why) = desk.rotation(place.at.clone(), name.clone())?.why {
+                    output::note(why);
+                }
+                let value = making::value(&name, stdin)?;
+                return rotate::told(context, &desk.bring_rotation(place.at, name, value)?);
             }
             Verb::Resume { name } => (name, Wish::Resume),
             Verb::Approve { name, yes } => {
@@ -100,7 +117,7 @@ pub(super) fn standing(rotation: &RotationInfo) {
     if !rotation.holders.is_empty() && rotation.why.is_none() {
         output::note(format!("the old value is held by {}", rotation.holders.join(", ")));
     }
-    match actions(rotation) {
+    match own_commands(rotation) {
         none if none.is_empty() => {}
         some => output::hint(format!("possible is `keyward rotation {} {}`", some, rotation.name)),
     }
@@ -113,6 +130,12 @@ fn words(rotation: &RotationInfo) -> String {
         }
         _ => rotation.state.replace('-', " "),
     }
+}
+
+/// What can be done without bringing anything.
+fn own_commands(rotation: &RotationInfo) -> String {
+    let wishes = rotation.actions.iter().filter(|wish| **wish != Wish::Brought);
+    wishes.map(|wish| wish.as_str()).collect::<Vec<_>>().join("|")
 }
 
 fn actions(rotation: &RotationInfo) -> String {
