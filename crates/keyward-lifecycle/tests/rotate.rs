@@ -121,6 +121,7 @@ fn a_second_rotation_of_the_same_secret_is_refused_while_one_is_under_way() {
         state: row.rotation().state.clone(),
         word: "planned".into(),
         holder: "two".into(),
+        old: None,
     };
     let second = desk.vault.vault.begin_rotation(&desk.vault.actor, &desk.vault.scope, &name(), new);
     assert!(matches!(second, Err(keyward_vault::Error::Exists { .. })), "{second:?}");

@@ -235,6 +235,17 @@ impl Vault {
         Ok(held)
     }
 
+    /// Whether a gateway has this version at this moment.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn is_at_gateway(&self, place: &Place, version: Version) -> Result<bool, Error> {
+        let now = self.tools.clock.now();
+        let lasts = |holding: &Holding| holding.until.is_none_or(|until| until > now);
+        let held = self.holdings(place.secret)?;
+        Ok(held.iter().any(|one| one.kind == HoldingKind::Gateway && one.version == version && lasts(one)))
+    }
+
     /// Closes what targets held of other versions than this one.
     ///
     /// # Errors

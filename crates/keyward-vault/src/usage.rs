@@ -245,6 +245,24 @@ impl Vault {
         Ok(rows)
     }
 
+    /// How many calls of gateways since the day of `from` were made with other versions of a secret than
+    /// this one, for who ends them. They are told within a second of the call.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn gateway_calls_but(&self, place: &Place, version: Version, from: Timestamp) -> Result<u64, Error> {
+        let now = self.tools.clock.now();
+        let mut day = from.day_start();
+        let mut calls = 0;
+        while day <= now {
+            let rows = records::find::<UsageRow>(&self.store, "day", &day.0.to_be_bytes())?.into_iter();
+            let others = rows.filter(|row| row.record.place == *place && row.record.version != version);
+            calls += others.map(|row| row.record.counts.requests).sum::<u64>();
+            day = day.plus_days(1);
+        }
+        Ok(calls)
+    }
+
     /// The rows as these calls leave them.
     fn counted(
         &self,

@@ -187,8 +187,11 @@ impl Performing<'_> {
 
     fn look(&self) -> Result<Result<Answer, Failure>, Error> {
         let (vault, place) = (self.executor.vault, self.row.rotation().place);
-        let held = vault.holders_but(&place, self.candidate()?)?;
-        let at_gateway = held.iter().any(|holding| holding.kind == HoldingKind::Gateway);
+        let new = self.candidate()?;
+        let held = vault.holders_but(&place, new)?;
+        let old_there = held.iter().any(|holding| holding.kind == HoldingKind::Gateway);
+        let at_gateway = old_there && !vault.is_at_gateway(&place, new)?;
+        let calls = vault.gateway_calls_but(&place, new, self.row.rotation().begun_at)?;
         let mut holders = Vec::new();
         for holding in held.iter().filter(|holding| holding.kind != HoldingKind::Gateway) {
             let account = vault.account_of(&holding.principal)?;
@@ -207,7 +210,7 @@ impl Performing<'_> {
             Ok(used) => used,
             Err(failure) => return Ok(Err(failure)),
         };
-        Ok(Ok(Answer::Seen(Evidence { holders, at_gateway, used, users })))
+        Ok(Ok(Answer::Seen(Evidence { holders, at_gateway, calls, used, users })))
     }
 
     fn used_at_provider(&self) -> Result<Result<(Use, Vec<String>), Failure>, Error> {

@@ -226,6 +226,9 @@ pub struct Soak {
     pub first: Option<Timestamp>,
     /// What the provider said of its use then.
     pub used: Option<Use>,
+    /// How often gateways had applied it then.
+    #[serde(default)]
+    pub calls: Option<u64>,
     /// Who held or used it the last time it was looked.
     pub holders: Vec<String>,
     /// Whether all is quiet: what is left is to see that the new one is well.

@@ -7,6 +7,7 @@
 
 mod anthropic;
 mod apikeys;
+mod cohere;
 mod github;
 mod iam;
 mod neon;
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 pub use anthropic::Anthropic;
 pub use apikeys::ApiKeys;
+pub use cohere::Cohere;
 pub use github::GitHub;
 pub use iam::Iam;
 pub use neon::Neon;
