@@ -246,18 +246,28 @@ impl Vault {
     }
 
     /// How many calls of gateways since the day of `from` were made with other versions of a secret than
-    /// this one, for who ends them. They are told within a second of the call.
+    /// this one, by the virtual keys with which they were, for who ends them. They are told within a
+    /// second of the call.
     ///
     /// # Errors
     /// When the store refuses.
-    pub fn gateway_calls_but(&self, place: &Place, version: Version, from: Timestamp) -> Result<u64, Error> {
+    pub fn gateway_calls_but(
+        &self,
+        place: &Place,
+        version: Version,
+        from: Timestamp,
+    ) -> Result<BTreeMap<String, u64>, Error> {
         let now = self.tools.clock.now();
-        let mut day = from.day_start();
-        let mut calls = 0;
+        let (mut day, mut calls) = (from.day_start(), BTreeMap::new());
         while day <= now {
-            let rows = records::find::<UsageRow>(&self.store, "day", &day.0.to_be_bytes())?.into_iter();
-            let others = rows.filter(|row| row.record.place == *place && row.record.version != version);
-            calls += others.map(|row| row.record.counts.requests).sum::<u64>();
+            for row in records::find::<UsageRow>(&self.store, "day", &day.0.to_be_bytes())? {
+                let UsageRow { key, place: of, version: with, counts, .. } = row.record;
+                if of == *place && with != version {
+                    let name = records::load::<VirtualKey>(&self.store, key.as_bytes())?
+                        .map_or_else(|| key.clone(), |row| format!("{} ({key})", row.record.name));
+                    *calls.entry(name).or_default() += counts.requests;
+                }
+            }
             day = day.plus_days(1);
         }
         Ok(calls)

@@ -4,5 +4,6 @@
 
 mod guided;
 mod managed;
+mod misdeployed;
 mod refused;
 mod shop;

@@ -1,5 +1,7 @@
 //! Whether the old value is needed still.
 
+use std::collections::BTreeMap;
+
 use keyward_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +14,8 @@ pub struct Evidence {
     pub holders: Vec<Holder>,
     /// Whether a gateway has it and has not taken its successor yet.
     pub at_gateway: bool,
-    /// How often gateways have applied it.
-    pub calls: u64,
+    /// How often gateways have applied it, by virtual key.
+    pub calls: BTreeMap<String, u64>,
     /// What the provider says of its use.
     pub used: Use,
     /// Who uses it, where the provider tells.
@@ -52,7 +54,11 @@ impl Soak {
             (None, _) => false,
         };
         // A gateway keeps it as a spare, for services that know the new one late: that is no use.
-        let called = self.calls.is_some_and(|before| before != seen.calls);
+        let before = self.calls.as_ref();
+        let more = |(key, n): &(&String, &u64)| before.is_some_and(|before| before.get(*key) != Some(*n));
+        let callers: Vec<String> =
+            seen.calls.iter().filter(more).map(|(key, _)| format!("the virtual key {key} (at the gateway)")).collect();
+        let called = !callers.is_empty();
         self.quiet.pass(at, policy.soak);
         if used_since || called || seen.at_gateway {
             self.quiet.counted = 0;
@@ -63,11 +69,12 @@ impl Soak {
         } else if used_since {
             self.holders.extend(seen.users.iter().map(|user| format!("{user} (at the provider)")));
         }
-        if seen.at_gateway || called {
+        if seen.at_gateway {
             self.holders.push("the gateway".into());
         }
+        self.holders.extend(callers);
         self.first = self.first.or(Some(at));
-        (self.used, self.calls) = (Some(seen.used), Some(seen.calls));
+        (self.used, self.calls) = (Some(seen.used), Some(seen.calls.clone()));
         let held = (!seen.holders.is_empty() || used_since || called) && !policy.passes_holders;
         let needed = seen.at_gateway || held;
         self.over = !needed && self.quiet.is_over(policy.soak);

@@ -1,5 +1,7 @@
 //! How far a rotation is: all that has to be known to go on with it, in this process or another.
 
+use std::collections::BTreeMap;
+
 use keyward_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -228,7 +230,7 @@ pub struct Soak {
     pub used: Option<Use>,
     /// How often gateways had applied it then.
     #[serde(default)]
-    pub calls: Option<u64>,
+    pub calls: Option<BTreeMap<String, u64>>,
     /// Who held or used it the last time it was looked.
     pub holders: Vec<String>,
     /// Whether all is quiet: what is left is to see that the new one is well.

@@ -1,5 +1,7 @@
 //! One schedule: who leads, what breaks when, what a person wants; and what must hold.
 
+use std::collections::BTreeMap;
+
 use keyward_lifecycle::rotation::{
     Answer, Call, Effect, Event, Evidence, Failure, Holder, Minting, OldKey, Overlap, Phase, Policy, Reason, State,
     Use, What, Which, Wish, next,
@@ -371,7 +373,7 @@ impl Run {
         self.looked = Some((self.world.now, used, held));
         let holders = if held { vec![Holder { who: "ann (run)".into() }] } else { Vec::new() };
         let used = used.map_or(Use::Never, |used| Use::At(Timestamp(used)));
-        Evidence { holders, at_gateway: false, calls: 0, used, users: Vec::new() }
+        Evidence { holders, at_gateway: false, calls: BTreeMap::new(), used, users: Vec::new() }
     }
 
     /// A person who does what he is asked.
