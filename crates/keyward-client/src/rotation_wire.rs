@@ -70,6 +70,19 @@ pub struct PostgresAsk {
     pub admin: SecretName,
 }
 
+/// What may be done with a leaked key of a secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KillFirstInfo {
+    /// The secret.
+    pub name: SecretName,
+    /// Whether an emergency ends the key before its successor is there.
+    pub kill_first: bool,
+    /// Who said so, by id; `None`: nobody.
+    pub set_by: Option<String>,
+    /// When.
+    pub set_at: Option<Timestamp>,
+}
+
 /// What a rotation would do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RotationPreview {
@@ -85,6 +98,8 @@ pub struct RotationPreview {
     pub warnings: Vec<String>,
     /// Who has the value outside keyward at this moment.
     pub holders: Vec<String>,
+    /// Whether the old key ends before its successor is there: an emergency, and somebody allowed it.
+    pub kill_first: bool,
     /// Who used the secret in the last 24 hours, whichever version: who, how, how often, when last.
     pub users: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! The local desk's calls about rotations, targets and due times.
 
 mod bring;
+mod leave;
 mod making;
 mod revoke;
 mod users;
@@ -68,6 +69,7 @@ impl Rotations<'_> {
             steps: if ask.revoke { last_steps(&*rotator) } else { steps(&making, &*rotator, &targets) },
             warnings: seen.warnings,
             holders,
+            kill_first: ask.emergency && !ask.revoke && self.vault.kill_first(&head)?.is_some(),
             users: self.users(&head)?,
         })
     }
@@ -84,7 +86,8 @@ impl Rotations<'_> {
             return Err(Failure::usage("what is replaced is the active version; another one can be revoked"));
         }
         let policy = if ask.emergency { Policy::emergency() } else { Policy::routine() };
-        let policy = Policy { call: making.lasts(policy.call), ..policy };
+        let kill_first = ask.emergency && self.vault.kill_first(&head)?.is_some();
+        let policy = Policy { call: making.lasts(policy.call), kill_first, ..policy };
         // A versioned secret keeps its predecessor until somebody says that nothing needs it: data under
         // it is not ours to count. The next rotation drops it.
         let contracts = ask.emergency || making.contracts();

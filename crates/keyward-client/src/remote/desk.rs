@@ -19,7 +19,7 @@ use crate::access_wire::{
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
 use crate::rotation_wire::{
-    DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, TargetInfo, Wish,
+    DriftInfo, DueEntry, KillFirstInfo, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, TargetInfo, Wish,
 };
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
@@ -678,6 +678,14 @@ impl Desk for RemoteDesk {
 
     fn decide_rotation(&self, place: Where, name: SecretName, wish: Wish) -> Result<RotationInfo> {
         self.http.send(Method::POST, &named(&place, "rotation-decisions", &name), &json!({ "decision": wish }))
+    }
+
+    fn kill_first(&self, place: Where, name: SecretName) -> Result<KillFirstInfo> {
+        self.http.get(&named(&place, "rotation-policies", &name))
+    }
+
+    fn allow_kill_first(&self, place: Where, name: SecretName, allowed: bool) -> Result<KillFirstInfo> {
+        self.http.send(Method::PUT, &named(&place, "rotation-policies", &name), &json!({ "kill_first": allowed }))
     }
 
     fn targets(&self, place: Where) -> Result<Vec<TargetInfo>> {

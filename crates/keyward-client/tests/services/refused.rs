@@ -164,6 +164,37 @@ fn a_token_that_is_revoked_by_showing_it_ends_at_once_and_an_older_one_too() {
 }
 
 #[test]
+fn a_leaked_key_ends_first_only_where_that_was_allowed_beforehand() {
+    let (doubles, _turn) = doubles();
+    let (service, admin, old) = OpenAi::new();
+    becomes(&doubles.openai, service);
+    let shop = Shop::new("openai", &old, Some(&admin));
+    let ask = RotateAsk { emergency: true, ..openai_parts(true) };
+    // Where nobody said so, no trouble of the service ends the key before its successor is there.
+    doubles.openai.trouble("POST /v1/organization", Trouble::Fails(403));
+    assert!(!shop.desk.rotation_preview(at(), name(), ask.clone()).unwrap().kill_first);
+    shop.rotate(ask.clone());
+    assert!(doubles.openai.service().is_alive(&old));
+    shop.wish(Wish::Abort);
+    // Where somebody did, it is dead although no new one can be made.
+    assert!(shop.desk.allow_kill_first(at(), name(), true).unwrap().kill_first);
+    assert!(shop.desk.rotation_preview(at(), name(), ask.clone()).unwrap().kill_first);
+    doubles.openai.trouble("POST /v1/organization", Trouble::Fails(403));
+    let begun = shop.rotate(ask);
+    assert_eq!(begun.state, "needs-a-person", "{begun:#?}");
+    assert!(!doubles.openai.service().is_alive(&old));
+    assert!(!begun.actions.contains(&Wish::Abort), "there is nothing to go back to");
+    let after = shop.wish(Wish::Resume);
+    assert_eq!(after.phase, "retired", "{after:#?}");
+    shop.is_in_step();
+    // A routine rotation is none.
+    shop.hours(2);
+    let current = shop.file();
+    assert_eq!(shop.rotate(RotateAsk::default()).state, "observing");
+    assert!(doubles.openai.service().is_alive(&current));
+}
+
+#[test]
 fn who_used_it_in_the_last_day_is_named() {
     let (doubles, _turn) = doubles();
     let (service, admin, old) = OpenAi::new();

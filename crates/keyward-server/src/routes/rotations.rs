@@ -101,6 +101,8 @@ struct Preview {
     holders: Vec<String>,
     /// Who used the secret in the last 24 hours.
     users: Vec<String>,
+    /// Whether the old key ends before its successor is there.
+    kill_first: bool,
 }
 
 /// How a successor is asked for.
@@ -291,6 +293,7 @@ impl From<RotationPreview> for Preview {
             steps: known.steps,
             warnings: known.warnings,
             holders: known.holders,
+            kill_first: known.kill_first,
             users: known.users,
         }
     }

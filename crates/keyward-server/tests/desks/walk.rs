@@ -157,6 +157,11 @@ fn rotations(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "revoked by itself", desk.rotate(at("development"), key(), RotateAsk { revoke: true, ..asked }));
     let revoked = RotateAsk { revoke: true, version: keyward_types::Version::new(1), ..made() };
     tell(told, "nobody can end it", desk.rotate(at("development"), name(), revoked));
+    tell(told, "nothing was allowed", desk.kill_first(at("development"), key()));
+    tell(told, "allowed beforehand", desk.allow_kill_first(at("development"), key(), true));
+    tell(told, "it is known", desk.kill_first(at("development"), key()));
+    tell(told, "taken back", desk.allow_kill_first(at("development"), key(), false));
+    tell(told, "of no secret", desk.allow_kill_first(at("development"), missing(), true));
     tell(told, "nothing is awaited", desk.bring_rotation(at("development"), name(), Bytes::new(b"a-value".to_vec())));
     tell(told, "undone too late", desk.decide_rotation(at("development"), name(), Wish::Abort));
     tell(told, "targets", desk.targets(at("development")));

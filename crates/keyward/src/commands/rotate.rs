@@ -54,6 +54,9 @@ impl Args {
         if self.emergency {
             used(&preview);
         }
+        if preview.kill_first {
+            output::note("the old key ends first, as was allowed beforehand: nobody has one until the new one is deployed");
+        }
         let spelled = format!("{}/{}/{}", place.at.project, place.at.environment, self.name);
         context.confirm(self.yes, &format!("replace version {} of `{spelled}`?", preview.version))?;
         let rotation = desk.rotate(place.at.clone(), self.name, ask)?;

@@ -1,5 +1,5 @@
 use clap::Subcommand;
-use keyward_client::{Result, RotationInfo, Wish};
+use keyward_client::{KillFirstInfo, Result, RotationInfo, Wish};
 use keyward_types::SecretName;
 
 use super::{making, rotate, shown};
@@ -54,6 +54,18 @@ enum Verb {
         #[arg(long)]
         stdin: bool,
     },
+    /// Show what an emergency may do to a leaked key, or say it beforehand: with overlap, or first
+    #[command(after_help = "Example: keyward rotation policy OPENAI_API_KEY -e production --kill-first")]
+    Policy {
+        /// The secret
+        name: SecretName,
+        /// The leaked key is ended first, and everybody is without one until its successor is deployed
+        #[arg(long, conflicts_with = "overlap")]
+        kill_first: bool,
+        /// The leaked key is ended when its successor is deployed, as where nothing was said
+        #[arg(long)]
+        overlap: bool,
+    },
     /// Undo it: targets get the old value back, the new one ends
     #[command(after_help = "Example: keyward rotation abort SESSION_SECRET -e production")]
     Abort {
@@ -79,6 +91,16 @@ impl Args {
                 show(context, &desk.rotation(place.at, name)?)?;
                 return Ok(Exit::Done);
             }
+            Verb::Policy { name, kill_first, overlap } => {
+                let info = match kill_first || overlap {
+                    true => {
+                        place.named_environment("`rotation policy`")?;
+                        desk.allow_kill_first(place.at, name, kill_first)?
+                    }
+                    false => desk.kill_first(place.at, name)?,
+                };
+                return policy(context, &info);
+            }
             Verb::Bring { name, stdin } => {
                 if let Some(why) = desk.rotation(place.at.clone(), name.clone())?.why {
                     output::note(why);
@@ -103,6 +125,19 @@ impl Args {
         let rotation = desk.decide_rotation(place.at, name, wish)?;
         rotate::told(context, &rotation)
     }
+}
+
+fn policy(context: &Context, info: &KillFirstInfo) -> Result<Exit> {
+    if context.global.json {
+        output::json(&serde_json::json!({ "rotation_policy": info }))?;
+        return Ok(Exit::Done);
+    }
+    let what = if info.kill_first { "ended before its successor is there" } else { "ended when its successor is deployed" };
+    output::line(format!("{}: a leaked key is {what}", info.name))?;
+    if let (Some(by), Some(at)) = (&info.set_by, info.set_at) {
+        output::line(format!("said by {by} at {}", shown::moment(at)))?;
+    }
+    Ok(Exit::Done)
 }
 
 /// Where a rotation stands that is not over, on the side.
