@@ -177,8 +177,7 @@ impl Vault {
         commit.expect(self.unchanged_row(row));
         let (mut changed, mut candidate) = (head.record.clone(), row.record.candidate);
         if let Change::Seal(value, bits) = &step.change {
-            candidate =
-                Some(self.seal_pending(&mut commit, &mut changed, &scope, (value, *bits), actor, &telling)?);
+            candidate = Some(self.seal_pending(&mut commit, &mut changed, &scope, (value, *bits), actor, &telling)?);
             commit.expect(records::unchanged(&head));
             commit.put(&changed);
         }

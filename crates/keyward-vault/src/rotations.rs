@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::actor::Actor;
 use crate::change::{Change, Telling};
 use crate::read::Scope;
-use crate::value::hex;
 use crate::records::{self, Row};
+use crate::value::hex;
 use crate::write::raced;
 use crate::{Error, Vault};
 

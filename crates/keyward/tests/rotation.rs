@@ -45,7 +45,12 @@ impl Tally {
     fn tell(&self, of: &str, rotations: u64, seconds: u64) {
         let (requests, failures) = (self.requests.load(Ordering::Relaxed), self.failures.lock().unwrap());
         println!("{of}: {rotations} rotations, {requests} requests in {seconds} s");
-        assert!(failures.is_empty(), "{of}: {} of {requests} failed: {:#?}", failures.len(), &failures[..failures.len().min(5)]);
+        assert!(
+            failures.is_empty(),
+            "{of}: {} of {requests} failed: {:#?}",
+            failures.len(),
+            &failures[..failures.len().min(5)]
+        );
         assert!(requests > seconds * 20, "{of}: {requests} requests are no load");
         assert!(rotations * 10 + 20 >= seconds, "{of}: {rotations} rotations in {seconds} s");
         proof(&format!("{of}: rotations"), rotations);

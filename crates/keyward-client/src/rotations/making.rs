@@ -96,7 +96,10 @@ impl Rotations<'_> {
             // Whoever names an address says where the values go, and from a server he would look
             // around in its network.
             if !self.actor.caller.is_opener() {
-                return Err(Failure::new(Code::Denied, "an address of one's own is named on the vault's machine alone"));
+                return Err(Failure::new(
+                    Code::Denied,
+                    "an address of one's own is named on the vault's machine alone",
+                ));
             }
             self.vault.permit_secret::<Read>(self.actor, scope, &head.name)?;
         }
@@ -150,10 +153,13 @@ impl Rotations<'_> {
             }
             Ok(_) => Err(unmanaged(provider, &head.name)),
             Err(unfit @ Unfit::Missing { .. }) => {
-                let hint = format!("and `--admin SECRET` names the secret that manages its keys; once for `{}`", head.name);
+                let hint =
+                    format!("and `--admin SECRET` names the secret that manages its keys; once for `{}`", head.name);
                 Err(Failure::usage(format!("`{}` is a key of `{provider}`; {unfit}", head.name)).hint(hint))
             }
-            Err(_) => Err(unknown(head, &format!("a key of `{provider}`, and keyward does not know how one is made there"))),
+            Err(_) => {
+                Err(unknown(head, &format!("a key of `{provider}`, and keyward does not know how one is made there")))
+            }
         }
     }
 }

@@ -12,21 +12,13 @@ use crate::{Failure, Result};
 impl Rotations<'_> {
     /// Stops the key of a version, where that can be taken back, for a day; else, and then, ends it. That
     /// it is dead is proven by asking.
-    pub(super) fn revoke(
-        &self,
-        scope: &Scope,
-        head: &Head,
-        ask: &RotateAsk,
-        making: &Making,
-    ) -> Result<RotationInfo> {
+    pub(super) fn revoke(&self, scope: &Scope, head: &Head, ask: &RotateAsk, making: &Making) -> Result<RotationInfo> {
         let old = replaced(head, ask)?.version;
         let rotator = making.rotator(http()).map_err(Failure::internal)?;
         let shape = Shape::of(&*rotator);
         if matches!(shape.overlap, Overlap::Keyring | Overlap::InPlace) {
-            return Err(Failure::usage(format!("nobody can end `{}` but by replacing it", head.name)).hint(format!(
-                "`keyward rotate {} -e {} --emergency`",
-                head.name, scope.environment.name
-            )));
+            return Err(Failure::usage(format!("nobody can end `{}` but by replacing it", head.name))
+                .hint(format!("`keyward rotate {} -e {} --emergency`", head.name, scope.environment.name)));
         }
         let policy = Policy { call: making.lasts(Policy::routine().call), ..Policy::routine() };
         let plan = Plan { making: making.clone(), policy, emergency: true };

@@ -119,7 +119,9 @@ fn redis() {
 fn mariadb() {
     let maria = MariaDb::start();
     maria.sql("CREATE DATABASE shop; CREATE USER 'over'@'%' IDENTIFIED BY 'over-all'");
-    maria.sql("GRANT CREATE USER, PROCESS, CONNECTION ADMIN ON *.* TO 'over'@'%'; GRANT SELECT ON mysql.* TO 'over'@'%'");
+    maria.sql(
+        "GRANT CREATE USER, PROCESS, CONNECTION ADMIN ON *.* TO 'over'@'%'; GRANT SELECT ON mysql.* TO 'over'@'%'",
+    );
     for user in ["app_a", "app_b"] {
         maria.sql(&format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'the-first-one'"));
         maria.sql(&format!("GRANT SELECT ON shop.* TO '{user}'@'%'"));

@@ -5,7 +5,9 @@
 use std::path::PathBuf;
 
 use keyward_access::{Login, Role, Subject};
-use keyward_client::{Desk, KeyRulesInfo, KeySecretInfo, NewTargetInfo, NewVirtualKeyInfo, RotateAsk, TargetSettings, Wish};
+use keyward_client::{
+    Desk, KeyRulesInfo, KeySecretInfo, NewTargetInfo, NewVirtualKeyInfo, RotateAsk, TargetSettings, Wish,
+};
 use keyward_testing::doubles::{ApiKeys, Iam, Neon, OpenAi};
 use keyward_vault::{Actor, UsageCall, UsageCounts, Via};
 

@@ -8,11 +8,11 @@ use keyward_client::{
     Bytes, Desk, LocalDesk, NewTargetInfo, Occasion, RotateAsk, RotationInfo, ServiceAsk, TargetSettings, Where, Wish,
     go_on_with_rotations,
 };
+use keyward_testing::TestVault;
 use keyward_testing::doubles::{
     Anthropic, ApiKeys, Cohere, Double, GitHub, Iam, Neon, OpenAi, Qdrant, QdrantNode, Service,
 };
 use keyward_testing::vault::{TestClock, new_value, open_at};
-use keyward_testing::TestVault;
 use keyward_types::{SecretName, Version};
 use keyward_vault::{Actor, Vault};
 use tempfile::TempDir;

@@ -2,8 +2,8 @@
 
 use keyward_providers::{Profile, RotationClass};
 use keyward_types::Place;
-use keyward_upstream::{Http, Rotator};
 use keyward_upstream::rotators::{BetterAuth, Local, SigningKeys, TwoRoles};
+use keyward_upstream::{Http, Rotator};
 use serde::{Deserialize, Serialize};
 
 use super::{Minting, Overlap, Policy, Service, Shape};

@@ -211,10 +211,9 @@ impl Service {
                 Self::QdrantJwt { host: text("host"), access: text("access"), days: days.transpose()? }
             }
             "qdrant" => Self::Qdrant { account: text("account"), cluster: text("cluster"), host: of_the_cloud(said)? },
-            "neon" => Self::Neon {
-                organization: said.get("organization").cloned(),
-                project: said.get("project").cloned(),
-            },
+            "neon" => {
+                Self::Neon { organization: said.get("organization").cloned(), project: said.get("project").cloned() }
+            }
             "aws" => Self::Iam { user: text("user") },
             "github" => Self::GitHub,
             "mysql" => {

@@ -242,9 +242,7 @@ impl TryFrom<Rotate> for RotateAsk {
         let account = asked.account.as_deref().map(account_parts).transpose()?;
         let (postgres, service) = match (asked.role, asked.other_role, asked.admin, account) {
             (None, None, None, None) => (None, None),
-            (None, None, admin, account) => {
-                (None, Some(ServiceAsk { account: account.unwrap_or_default(), admin }))
-            }
+            (None, None, admin, account) => (None, Some(ServiceAsk { account: account.unwrap_or_default(), admin })),
             (Some(one), Some(other), Some(admin), None) => (Some(PostgresAsk { roles: [one, other], admin }), None),
             _ => return Err(Problem::wrong("`role`, `other_role` and `admin` belong together")),
         };

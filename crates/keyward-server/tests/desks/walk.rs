@@ -5,8 +5,8 @@ use keyward_client::{
     AlertWay, Bytes, Confirmed, Decision, Desk, DraftInfo, EditInfo, ElevationAsk, Failure, FindingReport,
     FindingState, GrantInfo, Grantee, IdentityProviderInfo, KeyRulesInfo, KeySecretInfo, MadeAlertSink, MadeVirtualKey,
     NewAlertSinkInfo, NewChildKeyInfo, NewIdentityProviderInfo, NewSecret, NewTokenInfo, NewTrustInfo,
-    NewVirtualKeyInfo, Purpose, QuestionInfo, Result, Role, RotateAsk, Selection, ServiceAsk, Settlement, TaskName, TrustInfo,
-    VirtualKeyInfo, Where, Wish, bits, examine,
+    NewVirtualKeyInfo, Purpose, QuestionInfo, Result, Role, RotateAsk, Selection, ServiceAsk, Settlement, TaskName,
+    TrustInfo, VirtualKeyInfo, Where, Wish, bits, examine,
 };
 use keyward_types::{Fingerprint, Kind, Operation, Timestamp, Version};
 use serde::Serialize;
@@ -138,11 +138,7 @@ fn rotations(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "every rotation", desk.rotations(at("development"), true));
     tell(told, "the last rotation", desk.rotation(at("development"), name()));
     let key = || "OF_A_SERVICE".parse().unwrap();
-    let edit = EditInfo {
-        kind: Some(Kind::ApiKey),
-        provider: Some(Some("openai".into())),
-        ..EditInfo::default()
-    };
+    let edit = EditInfo { kind: Some(Kind::ApiKey), provider: Some(Some("openai".into())), ..EditInfo::default() };
     let value = format!("{}{}", "of-a-service-", "x".repeat(24));
     tell(told, "a service's key", desk.write(at("development"), vec![secret("OF_A_SERVICE", value.as_bytes(), edit)]));
     tell(told, "nothing is said of its account", desk.rotate(at("development"), key(), made()));
@@ -155,7 +151,7 @@ fn rotations(desk: &dyn Desk, told: &mut Vec<String>) {
     let asked = RotateAsk { service: Some(itself), ..made() };
     tell(told, "it manages itself", desk.rotation_preview(at("development"), key(), asked.clone()));
     tell(told, "revoked by itself", desk.rotate(at("development"), key(), RotateAsk { revoke: true, ..asked }));
-    let revoked = RotateAsk { revoke: true, version: keyward_types::Version::new(1), ..made() };
+    let revoked = RotateAsk { revoke: true, version: Version::new(1).ok(), ..made() };
     tell(told, "nobody can end it", desk.rotate(at("development"), name(), revoked));
     tell(told, "nothing was allowed", desk.kill_first(at("development"), key()));
     tell(told, "allowed beforehand", desk.allow_kill_first(at("development"), key(), true));

@@ -39,7 +39,13 @@ impl Iam {
     /// What somebody else does: a second key.
     pub fn make(&mut self) -> String {
         let (id, secret) = (format!("{}{}", "AKIA", drawn(16).to_uppercase()), drawn(40));
-        self.keys.push(Key { id: id.clone(), secret: secret.clone(), active: true, used: false, worked: (0, "sts".into()) });
+        self.keys.push(Key {
+            id: id.clone(),
+            secret: secret.clone(),
+            active: true,
+            used: false,
+            worked: (0, "sts".into()),
+        });
         format!("{id}:{secret}")
     }
 

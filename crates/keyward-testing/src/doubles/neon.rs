@@ -58,7 +58,14 @@ impl Neon {
     fn make(&mut self, name: &str, project: Option<String>) -> String {
         self.made += 1;
         let value = format!("{}{}", "napi_", drawn(60).to_lowercase());
-        self.keys.push(Key { id: self.made, name: name.into(), value: value.clone(), project, used: false, worked: (0, "192.0.2.7".into()) });
+        self.keys.push(Key {
+            id: self.made,
+            name: name.into(),
+            value: value.clone(),
+            project,
+            used: false,
+            worked: (0, "192.0.2.7".into()),
+        });
         value
     }
 }

@@ -47,12 +47,7 @@ impl Managed {
 const LONGEST: u64 = keyward_vault::MAX_VALUE as u64;
 
 /// Asks for the value that a rotation waits for, as long as there is somebody to ask; it is never shown.
-pub(super) fn brought(
-    desk: &dyn Desk,
-    at: &Where,
-    rotation: RotationInfo,
-    from_stdin: bool,
-) -> Result<RotationInfo> {
+pub(super) fn brought(desk: &dyn Desk, at: &Where, rotation: RotationInfo, from_stdin: bool) -> Result<RotationInfo> {
     let waits = |rotation: &RotationInfo| rotation.actions.contains(&Wish::Brought);
     if !waits(&rotation) || !(from_stdin || std::io::stdin().is_terminal()) {
         return Ok(rotation);

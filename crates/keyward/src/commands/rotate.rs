@@ -55,7 +55,9 @@ impl Args {
             used(&preview);
         }
         if preview.kill_first {
-            output::note("the old key ends first, as was allowed beforehand: nobody has one until the new one is deployed");
+            output::note(
+                "the old key ends first, as was allowed beforehand: nobody has one until the new one is deployed",
+            );
         }
         let spelled = format!("{}/{}/{}", place.at.project, place.at.environment, self.name);
         context.confirm(self.yes, &format!("replace version {} of `{spelled}`?", preview.version))?;

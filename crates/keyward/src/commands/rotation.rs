@@ -132,7 +132,8 @@ fn policy(context: &Context, info: &KillFirstInfo) -> Result<Exit> {
         output::json(&serde_json::json!({ "rotation_policy": info }))?;
         return Ok(Exit::Done);
     }
-    let what = if info.kill_first { "ended before its successor is there" } else { "ended when its successor is deployed" };
+    let what =
+        if info.kill_first { "ended before its successor is there" } else { "ended when its successor is deployed" };
     output::line(format!("{}: a leaked key is {what}", info.name))?;
     if let (Some(by), Some(at)) = (&info.set_by, info.set_at) {
         output::line(format!("said by {by} at {}", shown::moment(at)))?;

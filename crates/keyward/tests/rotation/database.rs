@@ -132,8 +132,7 @@ impl Shop {
 
     /// A whole rotation: the old role is to be silent for two seconds, and then stopped for one.
     fn rotate(&self) {
-        let policy =
-            Policy { soak: 2000, suspended: 1000, first_wait: 200, longest_wait: 1000, ..Policy::routine() };
+        let policy = Policy { soak: 2000, suspended: 1000, first_wait: 200, longest_wait: 1000, ..Policy::routine() };
         let admin = self.vault.head(&self.actor, &self.scope, &name("ADMIN_URL")).unwrap().place;
         let making = Making::PostgresRoles { roles: ["app_a".into(), "app_b".into()], admin };
         let (http, breakers) = (Http::new(), Mutex::<HashMap<String, Breaker>>::default());
