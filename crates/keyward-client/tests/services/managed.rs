@@ -93,6 +93,23 @@ fn aws_iam() {
     whole(&shop, &by(&[("user", "deploy")], true), &|| doubles.iam.service().live());
 }
 
+/// Access keys have no names: what another administrator puts into a free slot would be taken for ours.
+/// So nobody looks for what is left, unless it was ever unknown whether a key was made.
+#[test]
+fn a_key_that_somebody_else_makes_at_aws_is_not_looked_for() {
+    let (doubles, _turn) = doubles();
+    let (service, admin, current) = Iam::new();
+    becomes(&doubles.iam, service);
+    let shop = Shop::new("aws", &current, Some(&admin));
+    shop.rotate(by(&[("user", "deploy")], true));
+    assert_eq!(shop.hours(100).state, "done");
+    let seen = doubles.iam.seen();
+    let made = seen.iter().rposition(|request| request.body.contains("Action=CreateAccessKey")).unwrap();
+    let after = &seen[made..];
+    assert!(after.iter().any(|request| request.body.contains("Action=DeleteAccessKey")));
+    assert!(!after.iter().any(|request| request.body.contains("Action=ListAccessKeys")));
+}
+
 #[test]
 fn redis() {
     let users = ["default off", "admin on >over-all ~* &* +@all", "app on >the-first-one ~app:* +@read +ping"];

@@ -176,6 +176,7 @@ fn a_leaked_key_ends_first_only_where_that_was_allowed_beforehand() {
     shop.rotate(ask.clone());
     assert!(doubles.openai.service().is_alive(&old));
     shop.wish(Wish::Abort);
+    assert_eq!(shop.minutes(10).state, "rolled-back");
     // Where somebody did, it is dead although no new one can be made.
     assert!(shop.desk.allow_kill_first(at(), name(), true).unwrap().kill_first);
     assert!(shop.desk.rotation_preview(at(), name(), ask.clone()).unwrap().kill_first);
@@ -188,7 +189,7 @@ fn a_leaked_key_ends_first_only_where_that_was_allowed_beforehand() {
     assert_eq!(after.phase, "retired", "{after:#?}");
     shop.is_in_step();
     // A routine rotation is none.
-    shop.hours(2);
+    assert_eq!(shop.hours(20).state, "done");
     let current = shop.file();
     assert_eq!(shop.rotate(RotateAsk::default()).state, "observing");
     assert!(doubles.openai.service().is_alive(&current));

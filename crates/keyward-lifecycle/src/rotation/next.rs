@@ -285,7 +285,7 @@ impl Machine<'_> {
         if asks && !self.state.proven {
             return Want::Call(Call::Probe(Which::Old));
         }
-        let sweeps = self.state.lists() && self.state.minted_at.is_some() && !self.state.swept;
+        let sweeps = self.state.sweeps();
         let sets = self.state.in_place() && asks && !self.state.healthy;
         if !sweeps && !sets {
             return Want::Move(Phase::Done);

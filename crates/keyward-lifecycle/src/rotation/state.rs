@@ -425,6 +425,14 @@ impl State {
         self.shape.overlap == Overlap::InPlace
     }
 
+    /// Whether it has to be looked, at the end, that nothing of this rotation is left at the provider.
+    /// Keys in slots have no names, and what somebody else puts into a free one would be taken for ours:
+    /// there it is looked only where it was ever unknown if a key was made.
+    pub(super) fn sweeps(&self) -> bool {
+        let named = self.shape.overlap != Overlap::TwoSlots;
+        self.lists() && self.minted_at.is_some() && !self.swept && (named || self.doubted)
+    }
+
     /// Whether keys of this rotation are found by their tag, and have to be.
     pub(super) fn lists(&self) -> bool {
         matches!(self.shape.minting, Minting::Once | Minting::Readable)

@@ -46,8 +46,10 @@ fn tell<T: Serialize>(told: &mut Vec<String>, call: &str, answer: Result<T>) {
 
 /// Takes away what no two vaults have in common, and the order of lists by such.
 fn without_accidents(value: &mut Value) {
-    const ACCIDENTS: [&str; 30] = [
+    const ACCIDENTS: [&str; 32] = [
         "at",
+        "set_at",
+        "set_by",
         "begun_at",
         "begun_by",
         "due",
