@@ -44,7 +44,6 @@ impl Tally {
     /// Nothing failed, and there was work.
     fn tell(&self, of: &str, rotations: u64, seconds: u64) {
         let (requests, failures) = (self.requests.load(Ordering::Relaxed), self.failures.lock().unwrap());
-        println!("{of}: {rotations} rotations, {requests} requests in {seconds} s");
         assert!(
             failures.is_empty(),
             "{of}: {} of {requests} failed: {:#?}",

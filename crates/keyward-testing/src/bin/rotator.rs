@@ -6,6 +6,7 @@
 //! says the state's word.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -53,20 +54,20 @@ fn main() -> ExitCode {
         None => begun(&vault, &http, [one, other]),
     };
     if row.rotation().over {
-        println!("{}", row.rotation().word);
+        say(&row.rotation().word);
         return ExitCode::SUCCESS;
     }
     for _ in 0..STEPS {
         match executor.run(row.clone(), Duration::ZERO) {
             Ok(went) => row = went,
-            Err(error) => println!("failed: {error}"),
+            Err(error) => say(&format!("failed: {error}")),
         }
         if row.rotation().over {
             break;
         }
         clock.advance(STEP);
     }
-    println!("{}", row.rotation().word);
+    say(&row.rotation().word);
     ExitCode::SUCCESS
 }
 
@@ -89,4 +90,9 @@ fn begun(vault: &Vault, http: &Http, roles: [&String; 2]) -> RotationRow {
     let (word, state) = (state.word().to_owned(), serde_json::to_value(&state).expect("it has string keys"));
     let new = NewRotation { plan, state, word, holder: std::process::id().to_string(), old: None };
     vault.begin_rotation(&actor, &scope, &name, new).expect("nothing else is under way")
+}
+
+/// One line in one write.
+fn say(line: &str) {
+    std::io::stdout().lock().write_all(format!("{line}\n").as_bytes()).expect("the test reads until the end");
 }
