@@ -770,20 +770,6 @@ fn loaded(values: &[Bytes]) -> usize {
     fit.count().max(1)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_takes_what_fits_into_it() {
-        let values = |n: usize, size: usize| vec![Bytes::new(vec![b'v'; size]); n];
-        assert_eq!(loaded(&values(3, 10)), 3);
-        assert_eq!(loaded(&values(5000, 10)), MOST);
-        assert_eq!(loaded(&values(20, 64 << 10)), 7);
-        assert_eq!(loaded(&values(1, 2 << 20)), 1, "what is too large is told by the server");
-    }
-}
-
 /// How a successor is asked for, as the API has it.
 fn asked(ask: &RotateAsk) -> Value {
     let postgres = ask.postgres.as_ref();
@@ -798,4 +784,18 @@ fn asked(ask: &RotateAsk) -> Value {
         "generate": ask.generate, "emergency": ask.emergency, "role": role, "other_role": other_role,
         "admin": admin, "account": account, "revoke": ask.revoke, "version": ask.version,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_takes_what_fits_into_it() {
+        let values = |n: usize, size: usize| vec![Bytes::new(vec![b'v'; size]); n];
+        assert_eq!(loaded(&values(3, 10)), 3);
+        assert_eq!(loaded(&values(5000, 10)), MOST);
+        assert_eq!(loaded(&values(20, 64 << 10)), 7);
+        assert_eq!(loaded(&values(1, 2 << 20)), 1, "what is too large is told by the server");
+    }
 }
