@@ -11,7 +11,7 @@ use crate::access_wire::{
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
 use crate::rotation_wire::{
-    DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, TargetInfo, Wish,
+    DriftInfo, DueEntry, KillFirstInfo, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, TargetInfo, Wish,
 };
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
@@ -312,6 +312,12 @@ desk! {
     rotation / Rotation (at: Where, name: SecretName) -> RotationInfo;
     /// What a person wants of a rotation; it goes on then.
     decide_rotation / DecideRotation (at: Where, name: SecretName, wish: Wish) -> RotationInfo;
+    /// The value that a rotation waits for, which a person made; the service is asked about it first.
+    bring_rotation / BringRotation (at: Where, name: SecretName, value: Bytes) -> RotationInfo;
+    /// Whether a leaked key of a secret may end before its successor is there.
+    kill_first / KillFirst (at: Where, name: SecretName) -> KillFirstInfo;
+    /// Gives or takes leave for that, beforehand.
+    allow_kill_first / AllowKillFirst (at: Where, name: SecretName, allowed: bool) -> KillFirstInfo;
     /// Where the values of an environment's secrets are deployed to.
     targets / Targets (at: Where) -> Vec<TargetInfo>;
     /// Adds a place that values of these secrets are deployed to.

@@ -22,7 +22,7 @@ use crate::alerts::Alerts;
 use crate::identities::Identities;
 use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
 use crate::rotation_wire::{
-    DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, TargetInfo, Wish,
+    DriftInfo, DueEntry, KillFirstInfo, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, TargetInfo, Wish,
 };
 use crate::rotations::Rotations;
 use crate::team::Team;
@@ -713,6 +713,18 @@ impl Desk for LocalDesk {
 
     fn decide_rotation(&self, at: Where, name: SecretName, wish: Wish) -> Result<RotationInfo> {
         self.of_rotations().decide(&self.scope(&at, Operation::Write)?, &name, wish)
+    }
+
+    fn bring_rotation(&self, at: Where, name: SecretName, value: Bytes) -> Result<RotationInfo> {
+        self.of_rotations().bring(&self.scope(&at, Operation::Write)?, &name, &value)
+    }
+
+    fn kill_first(&self, at: Where, name: SecretName) -> Result<KillFirstInfo> {
+        self.of_rotations().kill_first(&self.scope(&at, Operation::List)?, &name)
+    }
+
+    fn allow_kill_first(&self, at: Where, name: SecretName, allowed: bool) -> Result<KillFirstInfo> {
+        self.of_rotations().allow_kill_first(&self.scope(&at, Operation::Administer)?, &name, allowed)
     }
 
     fn targets(&self, at: Where) -> Result<Vec<TargetInfo>> {

@@ -1,5 +1,7 @@
 //! What calls about rotations, targets and due times take and give.
 
+use std::collections::BTreeMap;
+
 use keyward_access::Login;
 use keyward_types::{SecretName, Timestamp, Version};
 use serde::{Deserialize, Serialize};
@@ -18,9 +20,45 @@ pub struct RotateAsk {
     /// PostgreSQL, by two roles that stand in for each other. It is remembered.
     #[serde(default)]
     pub postgres: Option<PostgresAsk>,
+    /// By the service whose key it is. It is remembered.
+    #[serde(default)]
+    pub service: Option<ServiceAsk>,
     /// The old value ends as soon as its successor is everywhere, whoever holds it.
     #[serde(default)]
     pub emergency: bool,
+    /// Nothing succeeds it: the key is stopped where that can be taken back, and ended.
+    #[serde(default)]
+    pub revoke: bool,
+    /// The version that is revoked; `None`: the active one.
+    #[serde(default)]
+    pub version: Option<Version>,
+}
+
+/// Which keys of a service, and what manages them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServiceAsk {
+    /// Parts of the account: `project`, `user`; `key`: the service's id of the key that is replaced,
+    /// where the service does not tell it by the value. That one is not remembered.
+    pub account: BTreeMap<String, String>,
+    /// The secret of the same environment that manages the service's keys.
+    pub admin: Option<SecretName>,
+}
+
+/// Parts of an account as one text: `project=shop;user=deploy`.
+///
+/// # Errors
+/// When a part has no `=`, or stands twice.
+pub fn account_parts(text: &str) -> crate::Result<BTreeMap<String, String>> {
+    let mut parts = BTreeMap::new();
+    for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+        let (name, value) = part
+            .split_once('=')
+            .ok_or_else(|| crate::Failure::usage("parts of an account are `NAME=VALUE`, with `;` between them"))?;
+        if parts.insert(name.trim().to_owned(), value.trim().to_owned()).is_some() {
+            return Err(crate::Failure::usage(format!("the part `{}` stands twice", name.trim())));
+        }
+    }
+    Ok(parts)
 }
 
 /// Two roles of a PostgreSQL.
@@ -30,6 +68,19 @@ pub struct PostgresAsk {
     pub roles: [String; 2],
     /// The secret of the same environment that holds the administrator's connection URL.
     pub admin: SecretName,
+}
+
+/// What may be done with a leaked key of a secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KillFirstInfo {
+    /// The secret.
+    pub name: SecretName,
+    /// Whether an emergency ends the key before its successor is there.
+    pub kill_first: bool,
+    /// Who said so, by id; `None`: nobody.
+    pub set_by: Option<String>,
+    /// When.
+    pub set_at: Option<Timestamp>,
 }
 
 /// What a rotation would do.
@@ -47,6 +98,10 @@ pub struct RotationPreview {
     pub warnings: Vec<String>,
     /// Who has the value outside keyward at this moment.
     pub holders: Vec<String>,
+    /// Whether the old key ends before its successor is there: an emergency, and somebody allowed it.
+    pub kill_first: bool,
+    /// Who used the secret in the last 24 hours, whichever version: who, how, how often, when last.
+    pub users: Vec<String>,
 }
 
 /// A rotation, as far as it is.
@@ -76,6 +131,8 @@ pub struct RotationInfo {
     pub holders: Vec<String>,
     /// Whether it was asked for as an emergency.
     pub emergency: bool,
+    /// Whether nothing succeeds the value.
+    pub revokes: bool,
     /// Whether it has ended.
     pub over: bool,
     /// When it goes on by itself.

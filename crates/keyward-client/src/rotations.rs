@@ -1,5 +1,11 @@
 //! The local desk's calls about rotations, targets and due times.
 
+mod bring;
+mod leave;
+mod making;
+mod revoke;
+mod users;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -10,7 +16,8 @@ use keyward_lifecycle::calendar;
 use keyward_lifecycle::rotation::{
     Breaker, Error as RotationError, Executor, Making, Plan, Policy, Shape, State, Wish,
 };
-use keyward_types::{Head, Kind, Random, Read, SecretName, Use, Write};
+use keyward_types::{Head, Random, Read, SecretName, VersionHead, VersionState, Write};
+use keyward_upstream::KeyId;
 use keyward_vault::{Actor, Lead, NewRotation, NewTarget, Rotation, RotationRow, Scope, TargetRecord, Vault};
 use serde_json::Value;
 
@@ -18,6 +25,7 @@ use crate::rotation_wire::{
     DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, RotationTarget, TargetInfo,
     TargetSettings,
 };
+use crate::verdicts::http;
 use crate::{Code, Failure, Result, SystemRandom};
 
 /// Rotations of one vault, as one caller asks for them.
@@ -34,11 +42,12 @@ impl Rotations<'_> {
     pub(crate) fn preview(&self, scope: &Scope, name: &SecretName, ask: &RotateAsk) -> Result<RotationPreview> {
         let head = self.vault.permit_secret::<Write>(self.actor, scope, name)?;
         let making = self.making(scope, &head, ask)?;
-        let rotator = making.rotator().map_err(Failure::usage)?;
-        let active = head.active().ok_or_else(|| no_value(name))?;
+        let rotator = making.rotator(http()).map_err(Failure::usage)?;
+        let active = replaced(&head, ask)?;
         let shape = Shape::of(&*rotator);
         let executor = executor(self.vault, system(&self.actor.agent));
-        let seen = executor.preflight(head.place, active.version, &making).map_err(failed)?;
+        let key = self.said_key(&head, ask)?.map(KeyId::new);
+        let seen = executor.preflight(head.place, active.version, &making, key.as_ref()).map_err(failed)?;
         let seen =
             seen.map_err(|fault| Failure::new(Code::Conflict, format!("`{name}` cannot be rotated: {fault}")))?;
         let targets = self.vault.targets(&head.place)?;
@@ -57,9 +66,11 @@ impl Rotations<'_> {
             name: name.clone(),
             version: active.version,
             overlap: word(&shape.overlap),
-            steps: steps(&making, &*rotator, &targets),
+            steps: if ask.revoke { last_steps(&*rotator) } else { steps(&making, &*rotator, &targets) },
             warnings: seen.warnings,
             holders,
+            kill_first: ask.emergency && !ask.revoke && self.vault.kill_first(&head)?.is_some(),
+            users: self.users(&head)?,
         })
     }
 
@@ -68,23 +79,33 @@ impl Rotations<'_> {
         let head = self.vault.permit_secret::<Write>(self.actor, scope, name)?;
         let making = self.making(scope, &head, ask)?;
         self.refuse_together(&head, &making)?;
+        if ask.revoke {
+            return self.revoke(scope, &head, ask, &making);
+        }
+        if ask.version.is_some() {
+            return Err(Failure::usage("what is replaced is the active version; another one can be revoked"));
+        }
         let policy = if ask.emergency { Policy::emergency() } else { Policy::routine() };
+        let kill_first = ask.emergency && self.vault.kill_first(&head)?.is_some();
+        let policy = Policy { call: making.lasts(policy.call), kill_first, ..policy };
         // A versioned secret keeps its predecessor until somebody says that nothing needs it: data under
         // it is not ours to count. The next rotation drops it.
         let contracts = ask.emergency || making.contracts();
         let plan = Plan { making: making.clone(), policy: Policy { contracts, ..policy }, emergency: ask.emergency };
-        if ask.generate.is_some() || ask.postgres.is_some() {
-            let told = match &ask.postgres {
-                Some(postgres) => format!("PostgreSQL's roles {} and {}", postgres.roles[0], postgres.roles[1]),
-                None => format!("made here, as {}", ask.generate.as_deref().unwrap_or_default()),
-            };
-            self.vault.set_rotation_plan(self.actor, scope, name, json(&making)?, &told)?;
+        if making::is_to_be_remembered(ask) {
+            self.vault.set_rotation_plan(self.actor, scope, name, json(&making)?, &making::told(&making))?;
         }
         let targets = self.vault.targets(&head.place)?;
-        let rotator = making.rotator().map_err(Failure::internal)?;
+        let rotator = making.rotator(http()).map_err(Failure::internal)?;
+        let old = self.said_key(&head, ask)?;
         let state = State::new(Shape::of(&*rotator), targets.iter().map(|t| (t.name.to_string(), t.required)));
+        let state = State { old, ..state };
         let word = state.word().to_owned();
-        let new = NewRotation { plan: json(&plan)?, state: json(&state)?, word, holder: holder().to_owned() };
+        let (plan, state) = (json(&plan)?, json(&state)?);
+        self.begin(scope, name, NewRotation { plan, state, word, holder: holder().to_owned(), old: None })
+    }
+
+    fn begin(&self, scope: &Scope, name: &SecretName, new: NewRotation) -> Result<RotationInfo> {
         let row = self.vault.begin_rotation(self.actor, scope, name, new).map_err(|error| match error {
             keyward_vault::Error::Exists { .. } => {
                 Failure::new(Code::Conflict, format!("a rotation of `{name}` is under way"))
@@ -227,59 +248,6 @@ impl Rotations<'_> {
         self.info(&head, row.rotation())
     }
 
-    /// Who makes the successor: who asks says so, or it was said before, or its kind leaves no doubt.
-    fn making(&self, scope: &Scope, head: &Head, ask: &RotateAsk) -> Result<Making> {
-        if let Some(postgres) = &ask.postgres {
-            // Whoever lets it be applied has to be allowed to apply it himself.
-            let admin = self.vault.permit_secret::<Use>(self.actor, scope, &postgres.admin)?;
-            if admin.place == head.place {
-                return Err(Failure::usage("what manages a secret is another one"));
-            }
-            let making = Making::PostgresRoles { roles: postgres.roles.clone(), admin: admin.place };
-            return making.rotator().map(|_| making).map_err(Failure::usage);
-        }
-        if let Some(profile) = &ask.generate {
-            profile.parse::<keyward_providers::Profile>().map_err(|error| Failure::usage(error.to_string()))?;
-            return Ok(Making::Here { profile: profile.clone() });
-        }
-        if let Some(plan) = self.vault.rotation_plan(head)? {
-            return serde_json::from_value(plan.plan)
-                .map_err(|error| Failure::internal(format!("how `{}` is rotated cannot be read: {error}", head.name)));
-        }
-        let own = head.provider.as_deref().is_none_or(|provider| provider == "better-auth");
-        let versioned = head.provider.as_deref() == Some("better-auth") && head.name.as_str().ends_with("SECRETS");
-        if versioned {
-            return Ok(Making::BetterAuth);
-        }
-        if own && head.kind == Kind::SigningKey {
-            return Ok(Making::Here { profile: "signing-key".into() });
-        }
-        let what = match &head.provider {
-            Some(provider) => format!("a key of `{provider}`, and keyward cannot make one there yet"),
-            None => format!("a {}, and keyward does not know who makes its successor", head.kind),
-        };
-        Err(Failure::new(Code::Usage, format!("`{}` is {what}", head.name)).hint(format!(
-            "if only your own programs know it: `keyward rotate {} --generate`; a database by two roles: `--postgres-roles A,B --admin SECRET`; else make a new one there and `keyward set {}`",
-            head.name, head.name
-        )))
-    }
-
-    /// What manages a secret is not replaced while it does so.
-    fn refuse_together(&self, head: &Head, making: &Making) -> Result<()> {
-        for row in self.vault.open_rotations()? {
-            let plan: Option<Plan> = serde_json::from_value(row.rotation().plan.clone()).ok();
-            let manages = plan.and_then(|plan| plan.making.admin().copied());
-            if manages == Some(head.place) || making.admin() == Some(&row.rotation().place) {
-                return Err(Failure::new(
-                    Code::Conflict,
-                    "a secret and what manages it are not rotated at the same time",
-                )
-                .hint("`keyward rotation list` shows what is under way"));
-            }
-        }
-        Ok(())
-    }
-
     fn info(&self, head: &Head, rotation: &Rotation) -> Result<RotationInfo> {
         let state = State::of(rotation).map_err(failed)?;
         let plan: Plan = serde_json::from_value(rotation.plan.clone())
@@ -302,6 +270,7 @@ impl Rotations<'_> {
             targets: targets.collect(),
             holders: state.soak.holders.clone(),
             emergency: plan.emergency,
+            revokes: state.revokes,
             over: rotation.over,
             due: state.looks_again(rotation.due),
             begun_at: rotation.begun_at,
@@ -368,7 +337,8 @@ fn run(
 fn executor(vault: &Vault, actor: Actor) -> Executor<'_> {
     static BREAKERS: OnceLock<Mutex<HashMap<String, Breaker>>> = OnceLock::new();
     let breakers = BREAKERS.get_or_init(Mutex::default);
-    Executor { vault, actor, holder: holder().to_owned(), clock: vault.clock(), random: &SystemRandom, breakers }
+    let (holder, clock) = (holder().to_owned(), vault.clock());
+    Executor { vault, actor, holder, clock, random: &SystemRandom, http: http(), breakers }
 }
 
 /// This process, unlike every other.
@@ -394,18 +364,48 @@ fn steps(making: &Making, rotator: &dyn keyward_upstream::Rotator, targets: &[Ta
         Making::Here { profile, .. } => {
             steps.push(format!("make a value here ({profile}) and seal it as the pending version"))
         }
+        Making::Service { .. } if rotator.minting() != keyward_upstream::Minting::Chosen => {}
         _ => steps.push("seal the new value as the pending version".into()),
     }
-    steps.extend(rotator.plan().into_iter().map(|call| match call.body {
-        Some(body) => format!("{}: {} {} {body}", call.step, call.method, call.address),
-        None => format!("{}: {} {}", call.step, call.method, call.address),
-    }));
+    let first = rotator.plan().into_iter().filter(|call| !comes_last(call));
+    steps.extend(first.map(spelled));
+    if matches!(making, Making::Service { .. }) && rotator.minting() != keyward_upstream::Minting::Chosen {
+        steps.push("seal the new value as the pending version".into());
+    }
     for target in targets {
         let address = settings_of(target).map(|settings| settings.address()).unwrap_or_default();
         steps.push(format!("give `{}` the new value: {address}", target.name));
     }
     steps.push("make the new version the active one; the old one stays as `previous`".into());
+    steps.extend(last_steps(rotator));
     steps
+}
+
+/// What ends the old key, once everybody has the new one.
+fn last_steps(rotator: &dyn keyward_upstream::Rotator) -> Vec<String> {
+    rotator.plan().into_iter().filter(comes_last).map(spelled).collect()
+}
+
+fn comes_last(call: &keyward_upstream::Call) -> bool {
+    !matches!(call.step.as_str(), "preflight" | "mint" | "test")
+}
+
+fn spelled(call: keyward_upstream::Call) -> String {
+    match call.body {
+        Some(body) => format!("{}: {} {} {body}", call.step, call.method, call.address),
+        None => format!("{}: {} {}", call.step, call.method, call.address),
+    }
+}
+
+/// The version that is replaced or revoked.
+fn replaced<'a>(head: &'a Head, ask: &RotateAsk) -> Result<&'a VersionHead> {
+    match ask.version {
+        None => head.active().ok_or_else(|| no_value(&head.name)),
+        Some(version) => head
+            .version(version)
+            .filter(|one| one.state == VersionState::Live)
+            .ok_or_else(|| Failure::new(Code::NotFound, format!("`{}` has no version {version}", head.name))),
+    }
 }
 
 fn target_info(secret: &SecretName, target: &TargetRecord) -> Result<TargetInfo> {

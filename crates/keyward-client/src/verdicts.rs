@@ -61,10 +61,13 @@ pub fn hosts_are_at(text: &str) -> Result<()> {
 /// Who asks services in this process: one, which keeps the pace.
 pub fn verifier() -> &'static Verifier {
     static VERIFIER: OnceLock<Verifier> = OnceLock::new();
-    VERIFIER.get_or_init(|| {
-        let hosts = HOSTS.get().cloned().unwrap_or_default();
-        Verifier::new(Http::with_hosts(hosts), Box::new(SystemRandom))
-    })
+    VERIFIER.get_or_init(|| Verifier::new(http().clone(), Box::new(SystemRandom)))
+}
+
+/// The way to services from this process.
+pub(crate) fn http() -> &'static Http {
+    static WAY: OnceLock<Http> = OnceLock::new();
+    WAY.get_or_init(|| Http::with_hosts(HOSTS.get().cloned().unwrap_or_default()))
 }
 
 /// Asks the service that a stored value is of. Its use is on record before. Where the caller fills in

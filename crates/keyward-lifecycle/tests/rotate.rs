@@ -14,11 +14,13 @@ use keyward_sync::Settings;
 use keyward_testing::vault::SeededRandom;
 use keyward_testing::{Brittle, Switch, TestVault};
 use keyward_types::{Label, SecretName};
+use keyward_upstream::Http;
 use keyward_vault::{Actor, NewRotation, NewTarget, RotationRow};
 
 struct Desk {
     vault: TestVault,
     random: SeededRandom,
+    http: Http,
     breakers: Mutex<HashMap<String, Breaker>>,
 }
 
@@ -29,7 +31,7 @@ fn name() -> SecretName {
 impl Desk {
     fn new(vault: TestVault) -> Self {
         vault.set("SESSION_SECRET", "the old session secret, long enough").unwrap();
-        Self { vault, random: SeededRandom::new(7), breakers: Mutex::default() }
+        Self { vault, random: SeededRandom::new(7), http: Http::new(), breakers: Mutex::default() }
     }
 
     fn executor(&self, holder: &str) -> Executor<'_> {
@@ -39,6 +41,7 @@ impl Desk {
             holder: holder.into(),
             clock: &*self.vault.clock,
             random: &self.random,
+            http: &self.http,
             breakers: &self.breakers,
         }
     }
@@ -57,11 +60,11 @@ impl Desk {
         let (_, head) = self.head();
         let targets = self.vault.vault.targets(&head.place).unwrap();
         let targets = targets.into_iter().map(|target| (target.name.to_string(), target.required));
-        let state = State::new(Shape::of(&*making.rotator().unwrap()), targets);
+        let state = State::new(Shape::of(&*making.rotator(&self.http).unwrap()), targets);
         let plan = serde_json::to_value(Plan { making, policy, emergency: false }).unwrap();
         let word = state.word().to_owned();
         let state = serde_json::to_value(&state).unwrap();
-        let new = NewRotation { plan, state, word, holder: "one".into() };
+        let new = NewRotation { plan, state, word, holder: "one".into(), old: None };
         self.vault.vault.begin_rotation(&self.vault.actor, &self.vault.scope, &name(), new).unwrap()
     }
 
@@ -118,6 +121,7 @@ fn a_second_rotation_of_the_same_secret_is_refused_while_one_is_under_way() {
         state: row.rotation().state.clone(),
         word: "planned".into(),
         holder: "two".into(),
+        old: None,
     };
     let second = desk.vault.vault.begin_rotation(&desk.vault.actor, &desk.vault.scope, &name(), new);
     assert!(matches!(second, Err(keyward_vault::Error::Exists { .. })), "{second:?}");

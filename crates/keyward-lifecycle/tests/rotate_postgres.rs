@@ -15,6 +15,7 @@ use keyward_testing::TestVault;
 use keyward_testing::postgres::Postgres;
 use keyward_testing::vault::SeededRandom;
 use keyward_types::SecretName;
+use keyward_upstream::Http;
 use keyward_upstream::rotators::TwoRoles;
 use keyward_vault::{Actor, NewRotation, NewTarget, RotationRow};
 
@@ -22,6 +23,7 @@ struct Shop {
     postgres: Postgres,
     vault: TestVault,
     random: SeededRandom,
+    http: Http,
     breakers: Mutex<HashMap<String, Breaker>>,
     folder: tempfile::TempDir,
     roots: String,
@@ -47,7 +49,7 @@ impl Shop {
         postgres.sql("public", "ALTER ROLE app_b NOLOGIN");
         let roots = roots.display().to_string().replace('/', "%2F");
         let (vault, breakers) = (TestVault::new(1), Mutex::default());
-        let shop = Self { postgres, vault, random: SeededRandom::new(7), breakers, folder, roots };
+        let shop = Self { postgres, vault, random: SeededRandom::new(7), http: Http::new(), breakers, folder, roots };
         shop.vault.set("DATABASE_URL", &shop.url("app_a", "the-first-one")).unwrap();
         shop.vault.set("ADMIN_URL", &shop.url("keyward", admin)).unwrap();
         let path = shop.folder.path().join(".env");
@@ -70,6 +72,7 @@ impl Shop {
             holder: "one".into(),
             clock: &*self.vault.clock,
             random: &self.random,
+            http: &self.http,
             breakers: &self.breakers,
         }
     }
@@ -78,10 +81,10 @@ impl Shop {
         let (vault, actor, scope) = (&self.vault.vault, &self.vault.actor, &self.vault.scope);
         let admin = vault.head(actor, scope, &name("ADMIN_URL")).unwrap().place;
         let making = Making::PostgresRoles { roles: ["app_a".into(), "app_b".into()], admin };
-        let state = State::new(Shape::of(&*making.rotator().unwrap()), [("web".to_owned(), true)]);
+        let state = State::new(Shape::of(&*making.rotator(&self.http).unwrap()), [("web".to_owned(), true)]);
         let plan = serde_json::to_value(Plan { making, policy, emergency: false }).unwrap();
         let (word, state) = (state.word().to_owned(), serde_json::to_value(&state).unwrap());
-        let new = NewRotation { plan, state, word, holder: "one".into() };
+        let new = NewRotation { plan, state, word, holder: "one".into(), old: None };
         vault.begin_rotation(actor, scope, &name("DATABASE_URL"), new).unwrap()
     }
 

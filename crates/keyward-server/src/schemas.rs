@@ -72,6 +72,7 @@ fn form(schema: &str, field: &str) -> Option<Value> {
         ("KeyRules", "budgets") => {
             json!({ "maxItems": 1, "items": { "type": "string", "pattern": "^[1-9][0-9]{0,8}(usd|tokens|requests)/(day|month)$" } })
         }
+        ("Rotate", "version") => json!({ "minimum": 1 }),
         ("NewTrust", "seconds") => json!({ "minimum": 60, "maximum": 3600 }),
         ("NewTrust" | "NewProvider", "issuer") => {
             json!({ "minLength": 1, "maxLength": 512, "pattern": "^https://[a-z0-9.-]+(/[A-Za-z0-9._/-]*)?$" })
@@ -103,6 +104,7 @@ fn in_query(name: &str) -> Option<Value> {
         "names" => json!({ "minLength": 1 }),
         "name" => json!({ "minLength": 1, "maxLength": 256 }),
         "state" => states(),
+        "version" => json!({ "minimum": 1 }),
         "from" | "to" => json!({ "format": "date-time" }),
         _ => return None,
     })

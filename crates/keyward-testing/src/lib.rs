@@ -9,6 +9,7 @@
 //! - [`crash`]: what the crash campaign and its victim agree on.
 //! - [`doubles`]: services' administrative interfaces, with troubles to switch on.
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
+//! - [`halting`]: an engine that stops at a commit, where the process is killed.
 //! - `mariadb`: a MariaDB of the test's own.
 //! - [`moto`]: AWS's services as moto has them, which look at signatures.
 //! - [`oidc`]: an OpenID provider that answers what it is told to.
@@ -29,6 +30,7 @@ pub mod doubles;
 pub mod faults;
 #[cfg(unix)]
 mod guarded;
+pub mod halting;
 #[cfg(unix)]
 pub mod mariadb;
 mod marker;

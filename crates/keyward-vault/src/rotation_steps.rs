@@ -151,7 +151,7 @@ impl Vault {
         self.rotation(row.record.id)?.ok_or(Error::Damaged("a rotation is missing that was just written"))
     }
 
-    /// Writes down what a person decided about a rotation.
+    /// Writes down what a person decided about a rotation, and seals the successor where he brought it.
     ///
     /// # Errors
     /// [`Error::Raced`], [`Error::Denied`], [`Error::SafeMode`].
@@ -168,11 +168,21 @@ impl Vault {
         let action = ActionName::RotationDecide;
         let permit = authorize::<Write>(&actor.caller, &scope.about_head(&head.record))
             .map_err(|denial| self.denied(actor, denial, action, names.clone()))?;
+        let place = row.record.place;
+        let plain = names.clone();
+        let telling = |action| Telling::new(action, Object::Secret(place, None)).names(plain.clone());
         let names = names.with("rotation", row.record.id.to_string()).with("decision", decision);
-        let telling = Telling::new(action, Object::Secret(row.record.place, None)).names(names);
-        let mut commit = Commit::permitted(self, actor, permit, telling);
+        let mut commit =
+            Commit::permitted(self, actor, permit, Telling::new(action, Object::Secret(place, None)).names(names));
         commit.expect(self.unchanged_row(row));
+        let (mut changed, mut candidate) = (head.record.clone(), row.record.candidate);
+        if let Change::Seal(value, bits) = &step.change {
+            candidate = Some(self.seal_pending(&mut commit, &mut changed, &scope, (value, *bits), actor, &telling)?);
+            commit.expect(records::unchanged(&head));
+            commit.put(&changed);
+        }
         commit.put(&Rotation {
+            candidate,
             state: step.state,
             word: step.word,
             doing: step.doing,
@@ -222,6 +232,17 @@ impl Vault {
             holding.place == *place && holding.version != version && open && holding.kind != HoldingKind::Target
         });
         Ok(held)
+    }
+
+    /// Whether a gateway has this version at this moment.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn is_at_gateway(&self, place: &Place, version: Version) -> Result<bool, Error> {
+        let now = self.tools.clock.now();
+        let lasts = |holding: &Holding| holding.until.is_none_or(|until| until > now);
+        let held = self.holdings(place.secret)?;
+        Ok(held.iter().any(|one| one.kind == HoldingKind::Gateway && one.version == version && lasts(one)))
     }
 
     /// Closes what targets held of other versions than this one.

@@ -4,7 +4,9 @@
 
 use keyward_access::{Object, authorize};
 use keyward_audit::Action as ActionName;
-use keyward_types::{Action, Head, Place, PrincipalId, Record, RotationId, SecretName, Timestamp, Version, Write};
+use keyward_types::{
+    Action, Head, Place, PrincipalId, Record, RotationId, SecretName, Timestamp, Version, VersionState, Write,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,6 +14,7 @@ use crate::actor::Actor;
 use crate::change::{Change, Telling};
 use crate::read::Scope;
 use crate::records::{self, Row};
+use crate::value::hex;
 use crate::write::raced;
 use crate::{Error, Vault};
 
@@ -72,6 +75,8 @@ pub struct NewRotation {
     pub word: String,
     /// Which process runs it.
     pub holder: String,
+    /// The version that is replaced; `None`: the active one.
+    pub old: Option<Version>,
 }
 
 /// How a secret is rotated, as somebody set it. Opaque here.
@@ -151,12 +156,16 @@ impl Vault {
         let permit = authorize::<Write>(&actor.caller, &scope.about_head(&row.record))
             .map_err(|denial| self.denied(actor, denial, action, names.clone()))?;
         let head = row.record;
-        let active = head.active().ok_or_else(|| Error::Refused(format!("`{name}` has no active value")))?;
+        let old = match new.old {
+            Some(version) => head.version(version).filter(|one| one.state == VersionState::Live),
+            None => head.active(),
+        };
+        let old = old.ok_or_else(|| Error::Refused(format!("`{name}` has no such value")))?;
         let now = self.tools.clock.now();
         let rotation = Rotation {
             id: RotationId::random(&*self.tools.random)?,
             place: head.place,
-            old: active.version,
+            old: old.version,
             candidate: None,
             plan: new.plan,
             state: new.state,
@@ -174,7 +183,7 @@ impl Vault {
             return Err(Error::Exists { noun: "rotation under way of", name: name.to_string() });
         }
         let telling = Telling::new(action, Object::Secret(head.place, None))
-            .version(active.version, &active.fingerprint)
+            .version(old.version, &old.fingerprint)
             .names(names.with("rotation", rotation.id.to_string()));
         let mut change = Change::permitted(self, actor, permit, telling);
         change.expect_free::<Rotation>("live", head.place.secret.as_bytes().to_vec());
@@ -194,6 +203,12 @@ impl Vault {
             Ok(_) => Ok(row.record),
             Err(denial) => Err(self.denied(actor, denial, action, scope.names(Some(name)))),
         }
+    }
+
+    /// Whether a secret has had this value, in any of its versions.
+    pub fn has_had(&self, head: &Head, value: &[u8]) -> bool {
+        let fingerprint = hex(&self.ring.fingerprint(value));
+        head.versions.iter().any(|version| version.fingerprint == fingerprint)
     }
 
     /// One rotation, for who runs it.

@@ -245,6 +245,34 @@ impl Vault {
         Ok(rows)
     }
 
+    /// How many calls of gateways since the day of `from` were made with other versions of a secret than
+    /// this one, by the virtual keys with which they were, for who ends them. They are told within a
+    /// second of the call.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn gateway_calls_but(
+        &self,
+        place: &Place,
+        version: Version,
+        from: Timestamp,
+    ) -> Result<BTreeMap<String, u64>, Error> {
+        let now = self.tools.clock.now();
+        let (mut day, mut calls) = (from.day_start(), BTreeMap::new());
+        while day <= now {
+            for row in records::find::<UsageRow>(&self.store, "day", &day.0.to_be_bytes())? {
+                let UsageRow { key, place: of, version: with, counts, .. } = row.record;
+                if of == *place && with != version {
+                    let name = records::load::<VirtualKey>(&self.store, key.as_bytes())?
+                        .map_or_else(|| key.clone(), |row| format!("{} ({key})", row.record.name));
+                    *calls.entry(name).or_default() += counts.requests;
+                }
+            }
+            day = day.plus_days(1);
+        }
+        Ok(calls)
+    }
+
     /// The rows as these calls leave them.
     fn counted(
         &self,

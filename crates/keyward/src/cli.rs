@@ -110,6 +110,7 @@ commands! {
     BreakGlass => break_glass,
     Rotate => rotate,
     Rotation => rotation,
+    Revoke => revoke,
     Target => target,
     Calendar => calendar,
     Alert => alert,

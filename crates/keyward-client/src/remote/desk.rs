@@ -19,7 +19,7 @@ use crate::access_wire::{
 use crate::alert_wire::{AlertSinkInfo, AlertTestInfo, MadeAlertSink, NewAlertSinkInfo};
 use crate::identity_wire::{IdentityInfo, IdentityProviderInfo, NewIdentityProviderInfo, NewTrustInfo, TrustInfo};
 use crate::rotation_wire::{
-    DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, TargetInfo, Wish,
+    DriftInfo, DueEntry, KillFirstInfo, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, TargetInfo, Wish,
 };
 use crate::team_wire::{
     Confirmed, Decision, OffboardingInfo, OnboardingInfo, ReviewInfo, ReviewLineInfo, Settlement, TaskName, TaskState,
@@ -640,25 +640,32 @@ impl Desk for RemoteDesk {
     }
 
     fn rotation_preview(&self, place: Where, name: SecretName, ask: RotateAsk) -> Result<RotationPreview> {
-        let generate = ask.generate.as_deref().map(|profile| format!("&generate={}", encoded(profile)));
-        let postgres = ask.postgres.as_ref().map(|postgres| {
-            let [one, other] = postgres.roles.each_ref().map(|role| encoded(role));
-            format!("&role={one}&other_role={other}&admin={}", encoded(postgres.admin.as_str()))
-        });
-        let (generate, postgres) = (generate.unwrap_or_default(), postgres.unwrap_or_default());
-        let query = format!("?emergency={}{generate}{postgres}", ask.emergency);
-        self.http.get(&format!("{}{query}", named(&place, "rotation-previews", &name)))
+        let query: Vec<String> = asked(&ask)
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| {
+                let text = match value {
+                    Value::Null => return None,
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                Some(format!("{name}={}", encoded(&text)))
+            })
+            .collect();
+        self.http.get(&format!("{}?{}", named(&place, "rotation-previews", &name), query.join("&")))
     }
 
     fn rotate(&self, place: Where, name: SecretName, ask: RotateAsk) -> Result<RotationInfo> {
-        let postgres = ask.postgres.as_ref();
-        let [role, other_role] = [0, 1].map(|i| postgres.map(|postgres| postgres.roles[i].clone()));
-        let admin = postgres.map(|postgres| postgres.admin.clone());
-        let body = json!({
-            "generate": ask.generate, "emergency": ask.emergency,
-            "role": role, "other_role": other_role, "admin": admin,
-        });
-        self.http.send(Method::POST, &named(&place, "rotations", &name), &body)
+        self.http.send(Method::POST, &named(&place, "rotations", &name), &asked(&ask))
+    }
+
+    fn bring_rotation(&self, place: Where, name: SecretName, value: Bytes) -> Result<RotationInfo> {
+        let body = match std::str::from_utf8(value.expose()) {
+            Ok(text) => json!({ "value": text }),
+            Err(_) => return Err(Failure::usage("a key is text, and this is none")),
+        };
+        self.http.send(Method::POST, &named(&place, "rotation-successors", &name), &body)
     }
 
     fn rotations(&self, place: Where, all: bool) -> Result<Vec<RotationInfo>> {
@@ -671,6 +678,14 @@ impl Desk for RemoteDesk {
 
     fn decide_rotation(&self, place: Where, name: SecretName, wish: Wish) -> Result<RotationInfo> {
         self.http.send(Method::POST, &named(&place, "rotation-decisions", &name), &json!({ "decision": wish }))
+    }
+
+    fn kill_first(&self, place: Where, name: SecretName) -> Result<KillFirstInfo> {
+        self.http.get(&named(&place, "rotation-policies", &name))
+    }
+
+    fn allow_kill_first(&self, place: Where, name: SecretName, allowed: bool) -> Result<KillFirstInfo> {
+        self.http.send(Method::PUT, &named(&place, "rotation-policies", &name), &json!({ "kill_first": allowed }))
     }
 
     fn targets(&self, place: Where) -> Result<Vec<TargetInfo>> {
@@ -753,6 +768,22 @@ fn loaded(values: &[Bytes]) -> usize {
         weight <= WEIGHT
     });
     fit.count().max(1)
+}
+
+/// How a successor is asked for, as the API has it.
+fn asked(ask: &RotateAsk) -> Value {
+    let postgres = ask.postgres.as_ref();
+    let [role, other_role] = [0, 1].map(|i| postgres.map(|postgres| postgres.roles[i].clone()));
+    let service = ask.service.as_ref();
+    let admin = postgres.map(|postgres| &postgres.admin).or(service.and_then(|service| service.admin.as_ref()));
+    let account = service.map(|service| {
+        let parts: Vec<String> = service.account.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        parts.join(";")
+    });
+    json!({
+        "generate": ask.generate, "emergency": ask.emergency, "role": role, "other_role": other_role,
+        "admin": admin, "account": account, "revoke": ask.revoke, "version": ask.version,
+    })
 }
 
 #[cfg(test)]

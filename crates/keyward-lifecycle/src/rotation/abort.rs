@@ -37,7 +37,7 @@ impl Machine<'_> {
         if let Some(orphan) = self.state.orphans.first() {
             return Want::Call(Call::Remove(orphan.clone()));
         }
-        if self.state.lists() && self.state.minted_at.is_some() && !self.state.swept {
+        if self.state.sweeps() {
             return match self.settled() {
                 Ok(()) => Want::Call(Call::Find),
                 Err(until) => Want::Wait(until),

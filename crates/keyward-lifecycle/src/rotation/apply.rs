@@ -88,6 +88,9 @@ impl Machine<'_> {
                     (state.soak.over, state.soak.stopped) = (false, super::Lull::default());
                 }
             }
+            (Call::Resume, _) if state.revokes => {
+                (state.old_is, state.ending, state.phase) = (OldKey::Alive, false, Phase::RolledBack);
+            }
             (Call::Resume, _) => {
                 (state.old_is, state.ending, state.phase) = (OldKey::Alive, false, Phase::Observing);
                 (state.soak.missed, state.soak.over, state.soak.quiet.counted) = (false, false, 0);
@@ -275,7 +278,10 @@ impl Machine<'_> {
                 self.again(Reason::Refused, why);
             }
             (Call::Mint, Failure::ByHand(why)) => self.stick(Reason::Bring, why.clone()),
-            (Call::Retire | Call::Remove(_), Failure::ByHand(why)) => self.stick(Reason::End, why.clone()),
+            (Call::Retire | Call::Remove(_), Failure::ByHand(why)) => {
+                self.state.not_before = Some(Timestamp(self.at.0.saturating_add(self.policy.longest_wait)));
+                self.stick(Reason::End, why.clone());
+            }
             (Call::Adopt(_), Failure::Passing(why, _) | Failure::Ambiguous(why)) => {
                 self.state.phase = Phase::Ambiguous;
                 self.again(Reason::NotReached, why);

@@ -1,5 +1,7 @@
 //! Whether the old value is needed still.
 
+use std::collections::BTreeMap;
+
 use keyward_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +12,10 @@ use super::{Policy, Soak};
 pub struct Evidence {
     /// Who has it outside keyward, targets that got the new one apart.
     pub holders: Vec<Holder>,
-    /// Whether a gateway applies it at this moment.
+    /// Whether a gateway has it and has not taken its successor yet.
     pub at_gateway: bool,
+    /// How often gateways have applied it, by virtual key.
+    pub calls: BTreeMap<String, u64>,
     /// What the provider says of its use.
     pub used: Use,
     /// Who uses it, where the provider tells.
@@ -49,8 +53,14 @@ impl Soak {
             (Some(before), now) => before != now && now != Use::Unknown,
             (None, _) => false,
         };
+        // A gateway keeps it as a spare, for services that know the new one late: that is no use.
+        let before = self.calls.as_ref();
+        let more = |(key, n): &(&String, &u64)| before.is_some_and(|before| before.get(*key) != Some(*n));
+        let callers: Vec<String> =
+            seen.calls.iter().filter(more).map(|(key, _)| format!("the virtual key {key} (at the gateway)")).collect();
+        let called = !callers.is_empty();
         self.quiet.pass(at, policy.soak);
-        if used_since || seen.at_gateway {
+        if used_since || called || seen.at_gateway {
             self.quiet.counted = 0;
         }
         self.holders = seen.holders.iter().map(|holder| holder.who.clone()).collect();
@@ -62,10 +72,10 @@ impl Soak {
         if seen.at_gateway {
             self.holders.push("the gateway".into());
         }
+        self.holders.extend(callers);
         self.first = self.first.or(Some(at));
-        self.used = Some(seen.used);
-        // A gateway lets go by itself within its lease.
-        let held = (!seen.holders.is_empty() || used_since) && !policy.passes_holders;
+        (self.used, self.calls) = (Some(seen.used), Some(seen.calls.clone()));
+        let held = (!seen.holders.is_empty() || used_since || called) && !policy.passes_holders;
         let needed = seen.at_gateway || held;
         self.over = !needed && self.quiet.is_over(policy.soak);
         needed

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use keyward_types::{Clock, Place, Random, RotationId, Timestamp, Version};
-use keyward_upstream::{Ctx, Fault, Preflight};
+use keyward_types::{Clock, Place, Random, RotationId, Secret, Timestamp, Version};
+use keyward_upstream::{Ctx, Fault, Http, KeyId, Preflight, Verdict};
 use keyward_vault::{Actor, RotationChange, RotationRow, RotationStep, Vault};
 use thiserror::Error;
 
@@ -24,6 +24,8 @@ pub struct Executor<'a> {
     pub clock: &'a dyn Clock,
     /// Chance, for waits and for values.
     pub random: &'a dyn Random,
+    /// The way to services.
+    pub http: &'a Http,
     /// Accounts that fail, and are left alone for a while.
     pub breakers: &'a Mutex<HashMap<String, Breaker>>,
 }
@@ -93,12 +95,38 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// [`enum@Error`].
-    pub fn preflight(&self, place: Place, old: Version, making: &Making) -> Result<Result<Preflight, Fault>, Error> {
-        let rotator = making.rotator().map_err(Error::Unreadable)?;
+    pub fn preflight(
+        &self,
+        place: Place,
+        old: Version,
+        making: &Making,
+        said: Option<&KeyId>,
+    ) -> Result<Result<Preflight, Fault>, Error> {
+        let rotator = making.rotator(self.http).map_err(Error::Unreadable)?;
         let (current, admin) = (text_at(self, place, old)?, admin(self, making)?);
         let (clock, random) = (self.clock, self.random);
-        let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: None, clock, random };
+        let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: said, clock, random };
         Ok(rotator.preflight(&ctx))
+    }
+
+    /// What the service says of a value that a person brings, before it is kept.
+    ///
+    /// # Errors
+    /// [`enum@Error`].
+    pub fn ask_about(&self, row: &RotationRow, value: &Secret<String>) -> Result<Result<Verdict, Fault>, Error> {
+        let plan = plan(row)?;
+        let rotator = plan.making.rotator(self.http).map_err(Error::Unreadable)?;
+        let (clock, random) = (self.clock, self.random);
+        let ctx = Ctx { admin: None, current: None, replaces: None, clock, random };
+        Ok(rotator.probe(&ctx, value))
+    }
+
+    /// Takes in the value that a person brings: it is sealed as the pending version with his decision.
+    ///
+    /// # Errors
+    /// As [`Executor::decide`].
+    pub fn bring(&self, by: &Actor, id: RotationId, value: &Secret<String>) -> Result<RotationRow, Error> {
+        self.decided(by, id, Wish::Brought, || super::perform::sealing(value))
     }
 
     /// Takes in what a person wants; whoever runs the rotation finds it in the row.
@@ -106,11 +134,21 @@ impl Executor<'_> {
     /// # Errors
     /// [`enum@Error`]; [`keyward_vault::Error::Raced`] when it went on too fast.
     pub fn decide(&self, by: &Actor, id: RotationId, wish: Wish) -> Result<RotationRow, Error> {
+        self.decided(by, id, wish, || RotationChange::Nothing)
+    }
+
+    fn decided(
+        &self,
+        by: &Actor,
+        id: RotationId,
+        wish: Wish,
+        change: impl Fn() -> RotationChange,
+    ) -> Result<RotationRow, Error> {
         for _ in 0..ATTEMPTS {
             let row = self.row(id)?;
             let plan = plan(&row)?;
             let new = decided(state(&row)?, wish, self.clock.now(), &plan.policy);
-            let step = self.step(&new, &[], String::new(), RotationChange::Nothing);
+            let step = self.step(&new, &[], String::new(), change());
             match self.vault.decide_rotation(by, &row, wish.as_str(), step) {
                 Err(keyward_vault::Error::Raced(_)) => {}
                 done => return Ok(done?),

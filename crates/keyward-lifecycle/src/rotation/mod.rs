@@ -29,6 +29,7 @@ mod next;
 mod perform;
 mod plan;
 mod policy;
+mod service;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use executor::{Error, Executor};
 pub use next::{Effect, decided, next};
 pub use plan::{Making, Plan};
 pub use policy::Policy;
+pub use service::{Part, Service, Unfit};
 pub use state::{
     Candidate, Lull, Minting, OldKey, Overlap, Phase, Reason, Shape, Soak, State, Stuck, Target, TargetState,
 };

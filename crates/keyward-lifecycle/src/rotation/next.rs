@@ -92,7 +92,7 @@ impl Machine<'_> {
         let due = |until: &Timestamp| *until > self.at && until.0.saturating_sub(self.at.0) <= longest;
         let until = self.state.not_before.filter(due);
         match &self.state.stuck {
-            Some(stuck) if !matches!(stuck.reason, Reason::NotReached | Reason::StillUsed) => Some(None),
+            Some(stuck) if !stuck.reason.is_looked_at_again() => Some(None),
             _ => until.map(Some),
         }
     }
@@ -128,7 +128,9 @@ impl Machine<'_> {
             (target.tries, target.not_before) = (0, None);
         }
         match (wish, stuck) {
+            (Wish::Abort, _) if state.stopped_alone() => state.soak.missed = true,
             (Wish::Abort, _) => state.abort = state.can_abort(),
+            (Wish::Approve, None) if state.stopped_alone() => state.soak.over = true,
             (Wish::Approve, Some(Reason::StillUsed)) => state.approved = true,
             (Wish::Approve, Some(Reason::NewIsNarrow)) => state.phase = Phase::Tested,
             (Wish::Approve, Some(Reason::MayBeLost)) => state.may_lose = true,
@@ -185,6 +187,9 @@ impl Machine<'_> {
         // In place minting ends the old one by itself, and a secret of ours has nobody to end it.
         let ends = !self.state.in_place() && !self.state.is_keyring();
         match self.state.old_is {
+            OldKey::Alive if self.state.revokes => self.end_old(),
+            OldKey::Suspended if self.state.revokes => Want::Move(Phase::Suspended),
+            OldKey::Ended if self.state.revokes => Want::Move(Phase::Retired),
             OldKey::Alive if self.policy.kill_first && ends && self.state.old.is_some() => self.end_old(),
             _ => Want::Move(Phase::Intent),
         }
@@ -198,10 +203,6 @@ impl Machine<'_> {
         let once_in_place = self.state.in_place() && self.state.shape.minting != Minting::Chosen;
         match self.state.shape.minting {
             Minting::Chosen if !sealed => Want::Call(Call::Choose),
-            Minting::ByHand => Want::Stuck(
-                Reason::Bring,
-                "the new key is made by a person, at the provider's console".into(),
-            ),
             _ if once_in_place && !self.state.may_lose => Want::Stuck(
                 Reason::MayBeLost,
                 "the provider replaces the key in place and shows the new one once: an answer that is lost is a key that is lost".into(),
@@ -270,6 +271,7 @@ impl Machine<'_> {
         let (at, of) = (self.at, self.policy.suspended);
         self.state.soak.stopped.pass(at, of);
         match self.state.soak.stopped.is_over(of) {
+            true if self.state.revokes => Want::Call(Call::Retire),
             true => Want::Call(Call::Look),
             false => Want::Wait(self.state.soak.stopped.again(of)),
         }
@@ -283,7 +285,7 @@ impl Machine<'_> {
         if asks && !self.state.proven {
             return Want::Call(Call::Probe(Which::Old));
         }
-        let sweeps = self.state.lists() && self.state.minted_at.is_some() && !self.state.swept;
+        let sweeps = self.state.sweeps();
         let sets = self.state.in_place() && asks && !self.state.healthy;
         if !sweeps && !sets {
             return Want::Move(Phase::Done);

@@ -52,7 +52,7 @@ impl Performing<'_> {
     }
 
     fn at_provider(&self, call: &Call) -> Result<Ended, Error> {
-        let rotator = match self.plan.making.rotator() {
+        let rotator = match self.plan.making.rotator(self.executor.http) {
             Ok(rotator) => rotator,
             Err(why) => return Ok((Err(Failure::Refused(why)), RotationChange::Nothing)),
         };
@@ -140,7 +140,7 @@ impl Performing<'_> {
     }
 
     fn contract(&self) -> Result<Ended, Error> {
-        let rotator = self.plan.making.rotator().map_err(Error::Unreadable)?;
+        let rotator = self.plan.making.rotator(self.executor.http).map_err(Error::Unreadable)?;
         let value = self.text(self.candidate()?)?;
         Ok(match rotator.without_predecessors(&value) {
             Ok(Some(alone)) => (Ok(Answer::Sealed(None)), sealing(&alone)),
@@ -187,8 +187,11 @@ impl Performing<'_> {
 
     fn look(&self) -> Result<Result<Answer, Failure>, Error> {
         let (vault, place) = (self.executor.vault, self.row.rotation().place);
-        let held = vault.holders_but(&place, self.candidate()?)?;
-        let at_gateway = held.iter().any(|holding| holding.kind == HoldingKind::Gateway);
+        let new = self.candidate()?;
+        let held = vault.holders_but(&place, new)?;
+        let old_there = held.iter().any(|holding| holding.kind == HoldingKind::Gateway);
+        let at_gateway = old_there && !vault.is_at_gateway(&place, new)?;
+        let calls = vault.gateway_calls_but(&place, new, self.row.rotation().begun_at)?;
         let mut holders = Vec::new();
         for holding in held.iter().filter(|holding| holding.kind != HoldingKind::Gateway) {
             let account = vault.account_of(&holding.principal)?;
@@ -207,12 +210,12 @@ impl Performing<'_> {
             Ok(used) => used,
             Err(failure) => return Ok(Err(failure)),
         };
-        Ok(Ok(Answer::Seen(Evidence { holders, at_gateway, used, users })))
+        Ok(Ok(Answer::Seen(Evidence { holders, at_gateway, calls, used, users })))
     }
 
     fn used_at_provider(&self) -> Result<Result<(Use, Vec<String>), Failure>, Error> {
         let Some(old) = self.state.old.as_ref().map(KeyId::new) else { return Ok(Ok((Use::Unknown, vec![]))) };
-        let rotator = self.plan.making.rotator().map_err(Error::Unreadable)?;
+        let rotator = self.plan.making.rotator(self.executor.http).map_err(Error::Unreadable)?;
         let current = self.text(self.row.rotation().old)?;
         let (clock, random, admin) = (self.executor.clock, self.executor.random, self.admin()?);
         let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: Some(&old), clock, random };
@@ -266,7 +269,7 @@ pub(super) fn text_at(executor: &Executor<'_>, place: Place, version: Version) -
 }
 
 /// A new value, with its entropy as the scanner reckons it.
-fn sealing(value: &Secret<String>) -> RotationChange {
+pub(super) fn sealing(value: &Secret<String>) -> RotationChange {
     let bits = keyward_providers::strength::bits(value.expose()).clamp(0.0, f64::from(u16::MAX)) as u16;
     RotationChange::Seal(Secret::new("a successor", value.expose().clone().into_bytes()), bits)
 }

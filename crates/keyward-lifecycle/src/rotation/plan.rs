@@ -2,11 +2,11 @@
 
 use keyward_providers::{Profile, RotationClass};
 use keyward_types::Place;
-use keyward_upstream::Rotator;
 use keyward_upstream::rotators::{BetterAuth, Local, SigningKeys, TwoRoles};
+use keyward_upstream::{Http, Rotator};
 use serde::{Deserialize, Serialize};
 
-use super::{Minting, Overlap, Policy, Shape};
+use super::{Minting, Overlap, Policy, Service, Shape};
 
 /// What a rotation needs to know beside its state; it is kept with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,14 +45,22 @@ pub enum Making {
         /// it manages.
         admin: Place,
     },
+    /// A service makes it, or a person at its console.
+    Service {
+        /// Which, and which of its keys.
+        service: Service,
+        /// The secret that manages them. It is not rotated together with what it manages.
+        #[serde(default)]
+        admin: Option<Place>,
+    },
 }
 
 impl Making {
-    /// What makes it.
+    /// What makes it; services are reached by this way.
     ///
     /// # Errors
-    /// When a profile or a role is written down that cannot be one.
-    pub fn rotator(&self) -> Result<Box<dyn Rotator>, String> {
+    /// When a profile, a role or a part of an account is written down that cannot be one.
+    pub fn rotator(&self, http: &Http) -> Result<Box<dyn Rotator>, String> {
         Ok(match self {
             Self::Here { profile } => {
                 let profile: Profile = profile.parse().map_err(|error| format!("{error}"))?;
@@ -63,13 +71,23 @@ impl Making {
             Self::PostgresRoles { roles: [one, other], .. } => {
                 Box::new(TwoRoles::new(one, other).map_err(|fault| fault.to_string())?)
             }
+            Self::Service { service, .. } => service.rotator(http)?,
         })
+    }
+
+    /// How long a call to it lasts at most, in milliseconds: a service is asked several times for one.
+    pub const fn lasts(&self, usual: i64) -> i64 {
+        match self {
+            Self::Service { .. } => 3 * usual,
+            _ => usual,
+        }
     }
 
     /// The secret that manages it.
     pub const fn admin(&self) -> Option<&Place> {
         match self {
             Self::PostgresRoles { admin, .. } => Some(admin),
+            Self::Service { admin, .. } => admin.as_ref(),
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! How far a rotation is: all that has to be known to go on with it, in this process or another.
 
+use std::collections::BTreeMap;
+
 use keyward_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +64,9 @@ pub struct State {
     pub approved: bool,
     /// A person takes the risk that the new value is lost with an answer.
     pub may_lose: bool,
+    /// Nothing succeeds it: the key is stopped where that can be taken back, and ended.
+    #[serde(default)]
+    pub revokes: bool,
 }
 
 /// What has been reached, in the words of records and lists.
@@ -223,6 +228,9 @@ pub struct Soak {
     pub first: Option<Timestamp>,
     /// What the provider said of its use then.
     pub used: Option<Use>,
+    /// How often gateways had applied it then.
+    #[serde(default)]
+    pub calls: Option<BTreeMap<String, u64>>,
     /// Who held or used it the last time it was looked.
     pub holders: Vec<String>,
     /// Whether all is quiet: what is left is to see that the new one is well.
@@ -299,8 +307,15 @@ pub enum Reason {
     MayBeLost,
     /// A person has to make the new key and bring it.
     Bring,
-    /// A person has to end the old key.
+    /// A person has to end the old key. It is looked whether he has.
     End,
+}
+
+impl Reason {
+    /// Whether time alone may mend it, so that it is tried again.
+    pub(super) const fn is_looked_at_again(self) -> bool {
+        matches!(self, Self::NotReached | Self::StillUsed | Self::End)
+    }
 }
 
 impl State {
@@ -343,7 +358,13 @@ impl State {
             abort: false,
             approved: false,
             may_lose: false,
+            revokes: false,
         }
+    }
+
+    /// A key that is to end without a successor.
+    pub fn revoking(shape: Shape) -> Self {
+        Self { revokes: true, ..Self::new(shape, []) }
     }
 
     /// Whether it has ended.
@@ -377,13 +398,23 @@ impl State {
             Some(Reason::StillUsed | Reason::NewIsNarrow | Reason::MayBeLost) => {
                 actions.extend([Wish::Resume, Wish::Approve]);
             }
-            Some(Reason::End | Reason::OldUnknown) => actions.push(Wish::Approve),
+            Some(Reason::End) => actions.extend([Wish::Resume, Wish::Approve]),
+            Some(Reason::OldUnknown) => actions.push(Wish::Approve),
             Some(_) => actions.push(Wish::Resume),
         }
-        if self.can_abort() {
+        if self.stopped_alone() {
+            actions.push(Wish::Approve);
+        }
+        if self.can_abort() || self.stopped_alone() {
             actions.push(Wish::Abort);
         }
         actions
+    }
+
+    /// Whether a key that is being revoked is stopped and not ended: a person can end it now or start it
+    /// again.
+    pub(super) fn stopped_alone(&self) -> bool {
+        self.revokes && self.phase == Phase::Suspended && self.old_is == OldKey::Suspended && self.doing.is_none()
     }
 
     pub(super) fn is_keyring(&self) -> bool {
@@ -392,6 +423,14 @@ impl State {
 
     pub(super) fn in_place(&self) -> bool {
         self.shape.overlap == Overlap::InPlace
+    }
+
+    /// Whether it has to be looked, at the end, that nothing of this rotation is left at the provider.
+    /// Keys in slots have no names, and what somebody else puts into a free one would be taken for ours:
+    /// there it is looked only where it was ever unknown if a key was made.
+    pub(super) fn sweeps(&self) -> bool {
+        let named = self.shape.overlap != Overlap::TwoSlots;
+        self.lists() && self.minted_at.is_some() && !self.swept && (named || self.doubted)
     }
 
     /// Whether keys of this rotation are found by their tag, and have to be.

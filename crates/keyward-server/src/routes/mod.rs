@@ -21,6 +21,7 @@ mod policies;
 mod projects;
 mod reviews;
 mod roles;
+mod rotation_policies;
 mod rotations;
 pub(crate) mod seal;
 mod search;
@@ -60,6 +61,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(verdicts::router())
         .merge(holdings::router())
         .merge(rotations::router())
+        .merge(rotation_policies::router())
         .merge(targets::router())
         .merge(search::router())
         .merge(matching::router())

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::http::StatusCode;
-use keyward_client::{Desk, PostgresAsk, RotateAsk, RotationInfo, RotationPreview, RotationTarget, Wish};
+use keyward_client::{
+    Desk, PostgresAsk, RotateAsk, RotationInfo, RotationPreview, RotationTarget, ServiceAsk, Wish, account_parts,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -21,6 +23,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(show_rotation, begin_rotation))
         .routes(routes!(preview_rotation))
         .routes(routes!(decide_rotation))
+        .routes(routes!(bring_rotation))
 }
 
 /// A rotation, as far as it is.
@@ -49,6 +52,8 @@ pub(super) struct Rotation {
     /// Who needs the old value still, as far as it is known.
     holders: Vec<String>,
     emergency: bool,
+    /// Whether nothing succeeds the value: the key ends.
+    revokes: bool,
     /// Whether it has ended.
     over: bool,
     /// When it goes on by itself (RFC 3339).
@@ -94,6 +99,10 @@ struct Preview {
     warnings: Vec<String>,
     /// Who has the value outside keyward at this moment.
     holders: Vec<String>,
+    /// Who used the secret in the last 24 hours.
+    users: Vec<String>,
+    /// Whether the old key ends before its successor is there.
+    kill_first: bool,
 }
 
 /// How a successor is asked for.
@@ -111,14 +120,35 @@ struct Rotate {
     /// The name of the other.
     #[serde(default)]
     other_role: Option<String>,
-    /// The secret of the same environment that holds the administrator's connection URL.
+    /// The secret of the same environment that manages this one: an administrator's connection URL, a
+    /// service's admin key.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     #[param(value_type = Option<String>)]
     admin: Option<keyward_types::SecretName>,
+    /// By the service whose key it is: what has to be known of the account, `project=shop;user=deploy`;
+    /// `key`: the service's id of the present key. It is remembered.
+    #[serde(default)]
+    account: Option<String>,
     /// The old value ends as soon as its successor is everywhere, whoever holds it.
     #[serde(default)]
     emergency: bool,
+    /// Nothing succeeds it: the key is stopped where that can be taken back, and ended.
+    #[serde(default)]
+    revoke: bool,
+    /// The version that is revoked. Left out: the active one.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>)]
+    #[param(value_type = Option<u64>)]
+    version: Option<keyward_types::Version>,
+}
+
+/// A key that a person made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Successor {
+    /// Its value.
+    value: String,
 }
 
 /// What a person decides about a rotation.
@@ -193,15 +223,31 @@ async fn decide_rotation(asker: Asker, Named(at, name): Named, input: Input<Deci
     Ok(Json(decided.into()))
 }
 
+/// Bring the key that a rotation waits for: the service is asked about it, and the rotation goes on.
+#[utoipa::path(
+    post, path = "/projects/{project}/environments/{environment}/rotation-successors/{*name}", tag = "rotations",
+    request_body = Successor, responses((status = 200, body = Rotation))
+)]
+async fn bring_rotation(asker: Asker, Named(at, name): Named, input: Input<Successor>) -> Result<Json<Rotation>> {
+    let brought = asker.ask(move |desk| {
+        let value = keyward_client::Bytes::new(input.parse()?.value.into_bytes());
+        Ok(desk.bring_rotation(at, name, value)?)
+    });
+    Ok(Json(brought.await?.into()))
+}
+
 impl TryFrom<Rotate> for RotateAsk {
     type Error = Problem;
     fn try_from(asked: Rotate) -> Result<Self> {
-        let postgres = match (asked.role, asked.other_role, asked.admin) {
-            (None, None, None) => None,
-            (Some(one), Some(other), Some(admin)) => Some(PostgresAsk { roles: [one, other], admin }),
+        let account = asked.account.as_deref().map(account_parts).transpose()?;
+        let (postgres, service) = match (asked.role, asked.other_role, asked.admin, account) {
+            (None, None, None, None) => (None, None),
+            (None, None, admin, account) => (None, Some(ServiceAsk { account: account.unwrap_or_default(), admin })),
+            (Some(one), Some(other), Some(admin), None) => (Some(PostgresAsk { roles: [one, other], admin }), None),
             _ => return Err(Problem::wrong("`role`, `other_role` and `admin` belong together")),
         };
-        Ok(Self { generate: asked.generate, postgres, emergency: asked.emergency })
+        let Rotate { generate, emergency, revoke, version, .. } = asked;
+        Ok(Self { generate, postgres, service, emergency, revoke, version })
     }
 }
 
@@ -220,6 +266,7 @@ impl From<RotationInfo> for Rotation {
             targets: known.targets.into_iter().map(RotationStand::from).collect(),
             holders: known.holders,
             emergency: known.emergency,
+            revokes: known.revokes,
             over: known.over,
             due: known.due.map(|due| due.to_string()),
             begun_at: known.begun_at.to_string(),
@@ -244,6 +291,8 @@ impl From<RotationPreview> for Preview {
             steps: known.steps,
             warnings: known.warnings,
             holders: known.holders,
+            kill_first: known.kill_first,
+            users: known.users,
         }
     }
 }

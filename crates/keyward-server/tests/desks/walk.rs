@@ -5,8 +5,8 @@ use keyward_client::{
     AlertWay, Bytes, Confirmed, Decision, Desk, DraftInfo, EditInfo, ElevationAsk, Failure, FindingReport,
     FindingState, GrantInfo, Grantee, IdentityProviderInfo, KeyRulesInfo, KeySecretInfo, MadeAlertSink, MadeVirtualKey,
     NewAlertSinkInfo, NewChildKeyInfo, NewIdentityProviderInfo, NewSecret, NewTokenInfo, NewTrustInfo,
-    NewVirtualKeyInfo, Purpose, QuestionInfo, Result, Role, RotateAsk, Selection, Settlement, TaskName, TrustInfo,
-    VirtualKeyInfo, Where, Wish, bits, examine,
+    NewVirtualKeyInfo, Purpose, QuestionInfo, Result, Role, RotateAsk, Selection, ServiceAsk, Settlement, TaskName,
+    TrustInfo, VirtualKeyInfo, Where, Wish, bits, examine,
 };
 use keyward_types::{Fingerprint, Kind, Operation, Timestamp, Version};
 use serde::Serialize;
@@ -46,8 +46,10 @@ fn tell<T: Serialize>(told: &mut Vec<String>, call: &str, answer: Result<T>) {
 
 /// Takes away what no two vaults have in common, and the order of lists by such.
 fn without_accidents(value: &mut Value) {
-    const ACCIDENTS: [&str; 30] = [
+    const ACCIDENTS: [&str; 32] = [
         "at",
+        "set_at",
+        "set_by",
         "begun_at",
         "begun_by",
         "due",
@@ -137,6 +139,28 @@ fn rotations(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "rotations under way", desk.rotations(at("development"), false));
     tell(told, "every rotation", desk.rotations(at("development"), true));
     tell(told, "the last rotation", desk.rotation(at("development"), name()));
+    let key = || "OF_A_SERVICE".parse().unwrap();
+    let edit = EditInfo { kind: Some(Kind::ApiKey), provider: Some(Some("openai".into())), ..EditInfo::default() };
+    let value = format!("{}{}", "of-a-service-", "x".repeat(24));
+    tell(told, "a service's key", desk.write(at("development"), vec![secret("OF_A_SERVICE", value.as_bytes(), edit)]));
+    tell(told, "nothing is said of its account", desk.rotate(at("development"), key(), made()));
+    let parts = [("project", "proj_1;=&"), ("service_account", "svc 1")];
+    let account = parts.map(|(name, value)| (name.to_owned(), value.replace(';', ""))).into();
+    let service = ServiceAsk { account, admin: Some(missing()) };
+    let asked = RotateAsk { service: Some(service), ..made() };
+    tell(told, "what manages it is not there", desk.rotate(at("development"), key(), asked.clone()));
+    let itself = ServiceAsk { admin: Some(key()), ..asked.service.clone().unwrap() };
+    let asked = RotateAsk { service: Some(itself), ..made() };
+    tell(told, "it manages itself", desk.rotation_preview(at("development"), key(), asked.clone()));
+    tell(told, "revoked by itself", desk.rotate(at("development"), key(), RotateAsk { revoke: true, ..asked }));
+    let revoked = RotateAsk { revoke: true, version: Version::new(1).ok(), ..made() };
+    tell(told, "nobody can end it", desk.rotate(at("development"), name(), revoked));
+    tell(told, "nothing was allowed", desk.kill_first(at("development"), key()));
+    tell(told, "allowed beforehand", desk.allow_kill_first(at("development"), key(), true));
+    tell(told, "it is known", desk.kill_first(at("development"), key()));
+    tell(told, "taken back", desk.allow_kill_first(at("development"), key(), false));
+    tell(told, "of no secret", desk.allow_kill_first(at("development"), missing(), true));
+    tell(told, "nothing is awaited", desk.bring_rotation(at("development"), name(), Bytes::new(b"a-value".to_vec())));
     tell(told, "undone too late", desk.decide_rotation(at("development"), name(), Wish::Abort));
     tell(told, "targets", desk.targets(at("development")));
     tell(told, "drift", desk.target_drift(at("development")));

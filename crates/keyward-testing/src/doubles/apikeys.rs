@@ -86,6 +86,11 @@ impl ApiKeys {
         }
     }
 
+    /// Whether this key works.
+    pub fn is_alive(&self, value: &str) -> bool {
+        self.keys.iter().any(|key| key.value == value && !key.deleted)
+    }
+
     /// Ids of keys that work.
     pub fn live(&self) -> Vec<String> {
         self.keys.iter().filter(|key| !key.deleted).map(|key| key.id.clone()).collect()

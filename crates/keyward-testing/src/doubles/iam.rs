@@ -13,6 +13,8 @@ struct Key {
     secret: String,
     active: bool,
     used: bool,
+    /// When, in minutes, and at which service somebody has worked with it.
+    worked: (u32, String),
 }
 
 impl Iam {
@@ -24,6 +26,11 @@ impl Iam {
         (double, format!("{admin}:{}", drawn(40)), first)
     }
 
+    /// Whether the key of this pair works.
+    pub fn is_alive(&self, pair: &str) -> bool {
+        self.keys.iter().any(|key| key.active && pair.starts_with(&key.id))
+    }
+
     /// Ids of keys that work.
     pub fn live(&self) -> Vec<String> {
         self.keys.iter().filter(|key| key.active).map(|key| key.id.clone()).collect()
@@ -32,8 +39,22 @@ impl Iam {
     /// What somebody else does: a second key.
     pub fn make(&mut self) -> String {
         let (id, secret) = (format!("{}{}", "AKIA", drawn(16).to_uppercase()), drawn(40));
-        self.keys.push(Key { id: id.clone(), secret: secret.clone(), active: true, used: false });
+        self.keys.push(Key {
+            id: id.clone(),
+            secret: secret.clone(),
+            active: true,
+            used: false,
+            worked: (0, "sts".into()),
+        });
         format!("{id}:{secret}")
+    }
+
+    /// Somebody works with this access key at a service, a minute after the last one.
+    pub fn work(&mut self, pair: &str, at: &str) {
+        if let Some(key) = self.keys.iter_mut().find(|key| pair.starts_with(&key.id) && key.active) {
+            key.used = true;
+            key.worked = (key.worked.0 + 1, at.to_owned());
+        }
     }
 
     fn identity(&mut self, id: &str) -> Reply {
@@ -113,8 +134,10 @@ impl Service for Iam {
                 result("DeleteAccessKey", "")
             }
             "GetAccessKeyLastUsed" => {
-                let when = if self.keys[at].used { "<LastUsedDate>2026-11-26T01:00:00Z</LastUsedDate>" } else { "" };
-                let by = if self.keys[at].used { "sts" } else { "N/A" };
+                let Key { used, worked: (minutes, service), .. } = &self.keys[at];
+                let (hour, minute) = (1 + minutes / 60, minutes % 60);
+                let when = format!("<LastUsedDate>2026-11-26T{hour:02}:{minute:02}:00Z</LastUsedDate>");
+                let (when, by) = if *used { (when.as_str(), service.as_str()) } else { ("", "N/A") };
                 let body = format!("<AccessKeyLastUsed>{when}<ServiceName>{by}</ServiceName></AccessKeyLastUsed>");
                 result("GetAccessKeyLastUsed", &body)
             }

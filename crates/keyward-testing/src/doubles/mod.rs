@@ -7,6 +7,7 @@
 
 mod anthropic;
 mod apikeys;
+mod cohere;
 mod github;
 mod iam;
 mod neon;
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 pub use anthropic::Anthropic;
 pub use apikeys::ApiKeys;
+pub use cohere::Cohere;
 pub use github::GitHub;
 pub use iam::Iam;
 pub use neon::Neon;
@@ -133,7 +135,7 @@ impl<S: Service> Double<S> {
         lock(&self.service)
     }
 
-    /// Every request so far, also those that went wrong.
+    /// The requests so far, also those that went wrong; of very many the last.
     pub fn seen(&self) -> Vec<Request> {
         lock(&self.seen).clone()
     }
@@ -191,7 +193,7 @@ fn serve<S: Service>(
         let at = troubles.iter().position(|(on, _)| line.contains(on.as_str()));
         at.map(|at| troubles.remove(at).1)
     };
-    lock(seen).push(request.clone());
+    remember(&mut lock(seen), &request);
     let answer = || lock(service).answer(&request);
     let (reply, more) = match trouble {
         Some(Trouble::NeverArrives) => return,
@@ -220,6 +222,15 @@ fn serve<S: Service>(
     );
     // Whoever does not wait for it has gone.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(reply.body.as_bytes()));
+}
+
+/// The last requests, so that a service under load does not fill the memory.
+fn remember(seen: &mut Vec<Request>, request: &Request) {
+    const MOST: usize = 20_000;
+    if seen.len() >= MOST {
+        seen.drain(..MOST / 2);
+    }
+    seen.push(request.clone());
 }
 
 fn read(stream: &TcpStream) -> Option<Request> {

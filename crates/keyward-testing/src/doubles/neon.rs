@@ -17,6 +17,8 @@ struct Key {
     value: String,
     project: Option<String>,
     used: bool,
+    /// When, in minutes of an hour, and from where somebody has worked with it.
+    worked: (u32, String),
 }
 
 impl Neon {
@@ -30,6 +32,11 @@ impl Neon {
         (double, admin, first, id)
     }
 
+    /// Whether this key works.
+    pub fn is_alive(&self, value: &str) -> bool {
+        self.keys.iter().any(|key| key.value == value)
+    }
+
     /// Ids of keys that work.
     pub fn live(&self) -> Vec<String> {
         self.keys.iter().map(|key| key.id.to_string()).collect()
@@ -40,10 +47,25 @@ impl Neon {
         self.keys.iter().find(|key| key.id.to_string() == id)?.project.clone()
     }
 
+    /// Somebody works with this key from there, a minute after the last one.
+    pub fn work(&mut self, value: &str, from: &str) {
+        if let Some(key) = self.keys.iter_mut().find(|key| key.value == value) {
+            key.used = true;
+            key.worked = (key.worked.0 + 1, from.to_owned());
+        }
+    }
+
     fn make(&mut self, name: &str, project: Option<String>) -> String {
         self.made += 1;
         let value = format!("{}{}", "napi_", drawn(60).to_lowercase());
-        self.keys.push(Key { id: self.made, name: name.into(), value: value.clone(), project, used: false });
+        self.keys.push(Key {
+            id: self.made,
+            name: name.into(),
+            value: value.clone(),
+            project,
+            used: false,
+            worked: (0, "192.0.2.7".into()),
+        });
         value
     }
 }
@@ -99,9 +121,10 @@ impl Service for Neon {
 }
 
 fn shown(key: &Key) -> Value {
+    let (hour, minute) = (1 + key.worked.0 / 60, key.worked.0 % 60);
     json!({ "id": key.id, "name": key.name, "project_id": key.project, "created_at": "2026-11-26T00:00:00Z",
-        "last_used_at": key.used.then_some("2026-11-26T01:00:00Z"),
-        "last_used_from_addr": if key.used { "192.0.2.7" } else { "" } })
+        "last_used_at": key.used.then(|| format!("2026-11-26T{hour:02}:{minute:02}:00Z")),
+        "last_used_from_addr": if key.used { key.worked.1.as_str() } else { "" } })
 }
 
 fn error(status: u16, code: &str) -> Reply {

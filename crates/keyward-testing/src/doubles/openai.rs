@@ -46,9 +46,21 @@ impl OpenAi {
         (double, admin, first)
     }
 
+    /// Whether this key works.
+    pub fn is_alive(&self, value: &str) -> bool {
+        self.keys.iter().any(|key| key.value == value && !key.expired)
+    }
+
     /// Ids of keys that work.
     pub fn live(&self) -> Vec<String> {
         self.keys.iter().filter(|key| !key.expired).map(|key| key.id.clone()).collect()
+    }
+
+    /// Somebody works with this key, one second after the last one.
+    pub fn work(&mut self, value: &str) {
+        if let Some(key) = self.keys.iter_mut().find(|key| key.value == value) {
+            key.used = Some(key.used.unwrap_or(1_700_000_000) + 1);
+        }
     }
 
     fn make(&mut self, name: &str) -> String {

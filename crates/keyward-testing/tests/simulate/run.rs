@@ -1,5 +1,7 @@
 //! One schedule: who leads, what breaks when, what a person wants; and what must hold.
 
+use std::collections::BTreeMap;
+
 use keyward_lifecycle::rotation::{
     Answer, Call, Effect, Event, Evidence, Failure, Holder, Minting, OldKey, Overlap, Phase, Policy, Reason, State,
     Use, What, Which, Wish, next,
@@ -295,6 +297,9 @@ impl Run {
                     (Ok(Answer::Sealed(None)), Local::Seal(value))
                 }
             },
+            Call::Mint if self.world.shape.minting == Minting::ByHand => {
+                (Err(Failure::ByHand("at the console".into())), Local::Nothing)
+            }
             Call::Mint => match self.world.mint(&mut self.seed) {
                 None => (Err(Failure::NoRoom("two slots".into())), Local::Nothing),
                 Some((id, value)) => {
@@ -368,7 +373,7 @@ impl Run {
         self.looked = Some((self.world.now, used, held));
         let holders = if held { vec![Holder { who: "ann (run)".into() }] } else { Vec::new() };
         let used = used.map_or(Use::Never, |used| Use::At(Timestamp(used)));
-        Evidence { holders, at_gateway: false, used, users: Vec::new() }
+        Evidence { holders, at_gateway: false, calls: BTreeMap::new(), used, users: Vec::new() }
     }
 
     /// A person who does what he is asked.

@@ -1,6 +1,8 @@
+use data_encoding::HEXLOWER;
 use keyward_providers::{Provider, provider};
 use keyward_types::Secret;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::http::{Answer, Ask, escape};
@@ -141,6 +143,11 @@ pub(super) fn id(value: &Value) -> Result<KeyId, Fault> {
         Some(Value::Number(id)) => Ok(KeyId::new(id.to_string())),
         _ => Err(Fault::nonsense("a key without an id")),
     }
+}
+
+/// What stands for an id where the service has none for a value: a part of its hash.
+pub(super) fn hashed(value: &Secret<String>) -> KeyId {
+    KeyId::new(HEXLOWER.encode(&Sha256::digest(value.expose().as_bytes())[..8]))
 }
 
 /// An active key of a list.

@@ -1,8 +1,6 @@
-use data_encoding::HEXLOWER;
 use keyward_providers::RotationClass;
 use keyward_types::Secret;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::api;
@@ -56,7 +54,7 @@ impl Rotator for GitHub {
         if !is_revocable(current) {
             return Err(Fault::refused(Refusal::Input, "tokens of this form are not revoked by showing them"));
         }
-        Ok(api::preflight(Some(id_of(current)), ""))
+        Ok(api::preflight(Some(api::hashed(current)), ""))
     }
 
     fn mint(&self, _: &Ctx<'_>, tag: &Tag, _: Option<&Chosen>) -> Result<Minted, Fault> {
@@ -77,7 +75,7 @@ impl Rotator for GitHub {
     }
 
     fn identify(&self, _: &Ctx<'_>, value: &Secret<String>) -> Result<Option<KeyId>, Fault> {
-        Ok(Some(id_of(value)))
+        Ok(Some(api::hashed(value)))
     }
 
     fn last_used(&self, _: &Ctx<'_>, _: &KeyId) -> Result<LastUsed, Fault> {
@@ -86,7 +84,7 @@ impl Rotator for GitHub {
 
     fn retire(&self, ctx: &Ctx<'_>, id: &KeyId) -> Result<(), Fault> {
         let value = api::current(ctx)?;
-        if id_of(value) != *id {
+        if api::hashed(value) != *id {
             return Err(Fault::refused(Refusal::Input, "a token is revoked by showing it, and this is another one"));
         }
         let body = Zeroizing::new(json!({ "credentials": [value.expose()] }).to_string());
@@ -111,10 +109,6 @@ impl Rotator for GitHub {
     fn settles_in(&self) -> u32 {
         60
     }
-}
-
-fn id_of(value: &Secret<String>) -> KeyId {
-    KeyId::new(HEXLOWER.encode(&Sha256::digest(value.expose().as_bytes())[..8]))
 }
 
 fn is_revocable(value: &Secret<String>) -> bool {

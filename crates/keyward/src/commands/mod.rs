@@ -2,6 +2,7 @@
 
 mod hidden;
 mod lasting;
+mod making;
 mod metadata;
 pub(crate) mod shown;
 mod workload_trust;
@@ -50,6 +51,7 @@ pub(crate) mod provider;
 pub(crate) mod rekey;
 pub(crate) mod restore;
 pub(crate) mod review;
+pub(crate) mod revoke;
 pub(crate) mod role;
 pub(crate) mod rollback;
 pub(crate) mod rotate;

@@ -132,7 +132,7 @@ fn list(context: &Context, word: Option<&str>) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn part(text: &str) -> Result<(String, String), String> {
+pub(super) fn part(text: &str) -> Result<(String, String), String> {
     let (name, value) =
         text.split_once('=').ok_or_else(|| format!("`{text}` is no part: parts are like `host=HOST`"))?;
     Ok((name.to_owned(), value.to_owned()))

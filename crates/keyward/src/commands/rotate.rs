@@ -1,7 +1,8 @@
-use keyward_client::{Failure, PostgresAsk, Result, RotateAsk, RotationInfo, RotationPreview};
+use keyward_client::{Result, RotateAsk, RotationInfo, RotationPreview, Wish};
 use keyward_providers::Profile;
 use keyward_types::SecretName;
 
+use super::making::{self, Managed};
 use super::rotation;
 use crate::context::Context;
 use crate::output::{self, Exit};
@@ -14,14 +15,13 @@ pub(crate) struct Args {
     name: SecretName,
     /// keyward makes the value, since only your own programs know it; remembered. A profile of
     /// `keyward generate`; without one: signing-key
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "signing-key", value_name = "PROFILE")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "signing-key", value_name = "PROFILE", conflicts_with_all = ["postgres_roles", "admin", "account", "stdin"])]
     generate: Option<Profile>,
-    /// A PostgreSQL's two roles that stand in for each other, as `app_a,app_b`; remembered
-    #[arg(long, value_delimiter = ',', value_name = "ROLES", requires = "admin", conflicts_with = "generate")]
-    postgres_roles: Vec<String>,
-    /// The secret with the administrator's connection URL
-    #[arg(long, value_name = "SECRET", requires = "postgres_roles")]
-    admin: Option<SecretName>,
+    #[command(flatten)]
+    managed: Managed,
+    /// The new key, which a person made at the service's console, comes on standard input
+    #[arg(long)]
+    stdin: bool,
     /// It leaked: the old value ends as soon as its successor is everywhere, whoever holds it
     #[arg(long)]
     emergency: bool,
@@ -40,13 +40,8 @@ impl Args {
         if self.emergency {
             place.named_environment("`rotate --emergency`")?;
         }
-        let postgres = match (<[String; 2]>::try_from(self.postgres_roles), self.admin) {
-            (Ok(roles), Some(admin)) => Some(PostgresAsk { roles, admin }),
-            (_, None) => None,
-            (Err(_), Some(_)) => return Err(Failure::usage("two roles are needed: `--postgres-roles app_a,app_b`")),
-        };
         let generate = self.generate.map(|profile| profile.as_str().to_owned());
-        let ask = RotateAsk { generate, postgres, emergency: self.emergency };
+        let ask = RotateAsk { generate, emergency: self.emergency, ..self.managed.ask()? };
         let desk = connection.desk();
         let preview = desk.rotation_preview(place.at.clone(), self.name.clone(), ask.clone())?;
         if self.dry_run {
@@ -56,13 +51,33 @@ impl Args {
         for warning in &preview.warnings {
             output::note(format!("warning: {warning}"));
         }
-        if self.emergency && !preview.holders.is_empty() {
-            output::note(format!("it is held by {}", preview.holders.join(", ")));
+        if self.emergency {
+            used(&preview);
+        }
+        if preview.kill_first {
+            output::note(
+                "the old key ends first, as was allowed beforehand: nobody has one until the new one is deployed",
+            );
         }
         let spelled = format!("{}/{}/{}", place.at.project, place.at.environment, self.name);
         context.confirm(self.yes, &format!("replace version {} of `{spelled}`?", preview.version))?;
-        let rotation = desk.rotate(place.at, self.name, ask)?;
+        let rotation = desk.rotate(place.at.clone(), self.name, ask)?;
+        let rotation = making::brought(desk, &place.at, rotation, self.stdin)?;
         told(context, &rotation)
+    }
+}
+
+/// Who used a secret lately, and who has it.
+pub(super) fn used(preview: &RotationPreview) {
+    match preview.users.as_slice() {
+        [] => output::note("nobody used it in the last 24 hours, as far as keyward saw"),
+        users => {
+            output::note("used in the last 24 hours:");
+            users.iter().for_each(|line| output::note(format!("  {line}")));
+        }
+    }
+    if !preview.holders.is_empty() {
+        output::note(format!("it is held by {}", preview.holders.join(", ")));
     }
 }
 
@@ -72,6 +87,13 @@ pub(super) fn told(context: &Context, rotation: &RotationInfo) -> Result<Exit> {
         output::json(&serde_json::json!({ "rotation": rotation }))?;
     } else {
         match (rotation.state.as_str(), rotation.new) {
+            ("done", None) if rotation.revokes => output::note(format!(
+                "version {} of `{}` is dead: its service says so, and nothing has succeeded it",
+                rotation.old, rotation.name
+            )),
+            ("rolled-back", _) if rotation.revokes => {
+                output::note(format!("the key of `{}` works again", rotation.name));
+            }
             ("done", Some(new)) => output::note(format!(
                 "`{}` is replaced: version {new} is active, version {} is `previous`",
                 rotation.name, rotation.old
@@ -79,12 +101,15 @@ pub(super) fn told(context: &Context, rotation: &RotationInfo) -> Result<Exit> {
             ("rolled-back", _) => output::note(format!("the rotation of `{}` is undone", rotation.name)),
             _ => rotation::standing(rotation),
         }
+        if rotation.actions.contains(&Wish::Brought) {
+            output::hint(format!("`keyward rotation bring {}` takes the new key, without showing it", rotation.name));
+        }
     }
     // Who waits for it has to see that it is not done.
     Ok(if rotation.state == "needs-a-person" { Exit::No } else { Exit::Done })
 }
 
-fn show(context: &Context, preview: &RotationPreview) -> Result<()> {
+pub(super) fn show(context: &Context, preview: &RotationPreview) -> Result<()> {
     if context.global.json {
         return output::json(&serde_json::json!({ "preview": preview }));
     }

@@ -1,8 +1,8 @@
 use clap::Subcommand;
-use keyward_client::{Result, RotationInfo, Wish};
+use keyward_client::{KillFirstInfo, Result, RotationInfo, Wish};
 use keyward_types::SecretName;
 
-use super::{rotate, shown};
+use super::{making, rotate, shown};
 use crate::context::Context;
 use crate::output::{self, Exit};
 
@@ -44,6 +44,28 @@ enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Bring the key that it waits for, which you made at the service's console: it is asked for without
+    /// being shown, or read from standard input; the service is asked about it at once
+    #[command(after_help = "Example: keyward rotation bring COHERE_API_KEY -e production")]
+    Bring {
+        /// The secret
+        name: SecretName,
+        /// From standard input, also on a terminal
+        #[arg(long)]
+        stdin: bool,
+    },
+    /// Show what an emergency may do to a leaked key, or say it beforehand: with overlap, or first
+    #[command(after_help = "Example: keyward rotation policy OPENAI_API_KEY -e production --kill-first")]
+    Policy {
+        /// The secret
+        name: SecretName,
+        /// The leaked key is ended first, and everybody is without one until its successor is deployed
+        #[arg(long, conflicts_with = "overlap")]
+        kill_first: bool,
+        /// The leaked key is ended when its successor is deployed, as where nothing was said
+        #[arg(long)]
+        overlap: bool,
+    },
     /// Undo it: targets get the old value back, the new one ends
     #[command(after_help = "Example: keyward rotation abort SESSION_SECRET -e production")]
     Abort {
@@ -69,6 +91,23 @@ impl Args {
                 show(context, &desk.rotation(place.at, name)?)?;
                 return Ok(Exit::Done);
             }
+            Verb::Policy { name, kill_first, overlap } => {
+                let info = match kill_first || overlap {
+                    true => {
+                        place.named_environment("`rotation policy`")?;
+                        desk.allow_kill_first(place.at, name, kill_first)?
+                    }
+                    false => desk.kill_first(place.at, name)?,
+                };
+                return policy(context, &info);
+            }
+            Verb::Bring { name, stdin } => {
+                if let Some(why) = desk.rotation(place.at.clone(), name.clone())?.why {
+                    output::note(why);
+                }
+                let value = making::value(&name, stdin)?;
+                return rotate::told(context, &desk.bring_rotation(place.at, name, value)?);
+            }
             Verb::Resume { name } => (name, Wish::Resume),
             Verb::Approve { name, yes } => {
                 place.named_environment("`rotation approve`")?;
@@ -88,6 +127,20 @@ impl Args {
     }
 }
 
+fn policy(context: &Context, info: &KillFirstInfo) -> Result<Exit> {
+    if context.global.json {
+        output::json(&serde_json::json!({ "rotation_policy": info }))?;
+        return Ok(Exit::Done);
+    }
+    let what =
+        if info.kill_first { "ended before its successor is there" } else { "ended when its successor is deployed" };
+    output::line(format!("{}: a leaked key is {what}", info.name))?;
+    if let (Some(by), Some(at)) = (&info.set_by, info.set_at) {
+        output::line(format!("said by {by} at {}", shown::moment(at)))?;
+    }
+    Ok(Exit::Done)
+}
+
 /// Where a rotation stands that is not over, on the side.
 pub(super) fn standing(rotation: &RotationInfo) {
     output::note(format!("the rotation of `{}` is {}", rotation.name, words(rotation)));
@@ -100,7 +153,7 @@ pub(super) fn standing(rotation: &RotationInfo) {
     if !rotation.holders.is_empty() && rotation.why.is_none() {
         output::note(format!("the old value is held by {}", rotation.holders.join(", ")));
     }
-    match actions(rotation) {
+    match own_commands(rotation) {
         none if none.is_empty() => {}
         some => output::hint(format!("possible is `keyward rotation {} {}`", some, rotation.name)),
     }
@@ -113,6 +166,12 @@ fn words(rotation: &RotationInfo) -> String {
         }
         _ => rotation.state.replace('-', " "),
     }
+}
+
+/// What can be done without bringing anything.
+fn own_commands(rotation: &RotationInfo) -> String {
+    let wishes = rotation.actions.iter().filter(|wish| **wish != Wish::Brought);
+    wishes.map(|wish| wish.as_str()).collect::<Vec<_>>().join("|")
 }
 
 fn actions(rotation: &RotationInfo) -> String {

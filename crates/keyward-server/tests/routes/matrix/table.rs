@@ -106,6 +106,19 @@ pub(super) const ROUTES: &[Route] = &[
         Environment(Write),
         r#"{"decision":"resume"}"#,
     ),
+    route(
+        "POST",
+        "/projects/{project}/environments/{environment}/rotation-successors/{name}",
+        Environment(Write),
+        r#"{"value":"a-key-that-somebody-made"}"#,
+    ),
+    get("/projects/{project}/environments/{environment}/rotation-policies/{name}", Environment(List)),
+    route(
+        "PUT",
+        "/projects/{project}/environments/{environment}/rotation-policies/{name}",
+        Environment(Administer),
+        r#"{"kill_first":true}"#,
+    ),
     get("/projects/{project}/environments/{environment}/targets", Environment(List)),
     Route {
         query: "?target=web",
