@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use crate::alarm::{Alarm, Alarms};
-use crate::call::Call;
+use crate::call::{Call, Pursuit};
 use crate::coding::Decoded;
 use crate::http1::client::Http1;
 use crate::http1::server::Receiving;
@@ -42,7 +42,7 @@ pub(crate) struct Streamed {
     pub(crate) length: Option<u64>,
     pub(crate) left: u64,
     pub(crate) idle: Idle,
-    pub(crate) passed: Rc<std::cell::Cell<u64>>,
+    pub(crate) pursuit: Rc<Pursuit>,
 }
 
 /// Why a body broke off.
@@ -185,7 +185,8 @@ impl Streamed {
                 return Poll::Ready(Some(Err(Broken::TooLarge)));
             };
             self.left = left;
-            self.passed.set(self.passed.get() + bytes.len() as u64);
+            let uploaded = &self.pursuit.uploaded;
+            uploaded.set(uploaded.get() + bytes.len() as u64);
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
     }
@@ -219,7 +220,7 @@ pub(crate) struct Answer {
     pub(crate) meter: Option<Meter>,
     /// A body that came coded, looked into beside.
     pub(crate) decoded: Option<Decoded>,
-    pub(crate) call: Option<Call>,
+    pub(crate) call: Option<Box<Call>>,
     pub(crate) idle: Idle,
     /// What was read before the head was passed on.
     pub(crate) first: VecDeque<Bytes>,

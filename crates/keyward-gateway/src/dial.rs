@@ -11,8 +11,8 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::refusal::Reason;
-use crate::wire::Wire;
 use crate::upstream::{Transport, Upstream};
+use crate::wire::Wire;
 
 /// Connects to an upstream.
 pub(crate) async fn dial(upstream: &Upstream, tls: &Arc<ClientConfig>) -> Result<Wire, Reason> {

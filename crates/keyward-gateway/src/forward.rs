@@ -1,6 +1,7 @@
 //! From a request that was let through to its answer: the key is put in when the connection stands, and
 //! taken out of whatever comes back.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -60,7 +61,7 @@ type Sent = Result<(Response<()>, Source), Failed<Upload>>;
 const AHEAD: usize = 256 << 10;
 
 /// Sends it, and makes the caller's answer of the upstream's.
-pub(crate) async fn forward(mut out: Outgoing, mut call: Call) -> Result<Response<Out>, Refusal> {
+pub(crate) async fn forward(mut out: Box<Outgoing>, mut call: Box<Call>) -> Result<Response<Out>, Refusal> {
     let strip = out.read.ask_for_usage(out.route.upstream.interface, &out.path);
     let (worker, upstream) = (Rc::clone(&out.worker), Arc::clone(&out.route.upstream));
     let (worker, upstream) = (&*worker, &*upstream);
@@ -111,7 +112,7 @@ impl Outgoing {
         let mut fresh = false;
         loop {
             let was_http2 = connection.is_http2();
-            let sent = self.send_by(place, connection, lease, upload);
+            let sent = pin!(self.send_by(place, connection, lease, upload));
             let Ok(sent) = worker.alarms.within(worker.config.times.first_byte, sent).await else {
                 // It may well be at work, and will charge for it.
                 call.fail(Charge::Estimate);
@@ -143,11 +144,11 @@ impl Outgoing {
         lease: &Lease,
         upload: Upload,
     ) -> Result<Sent, Reason> {
-        let (parts, upstream) = (&self.read.parts, &*self.route.upstream);
+        let (parts, upstream, now) = (&self.read.parts, &*self.route.upstream, self.worker.now());
         match connection {
             Connection::Http1(mut connection) => {
                 let out = self.worker.buffers.lend();
-                let head = written(out, parts, upstream, place, (&self.path, upload.length()), lease);
+                let head = written(out, parts, upstream, place, (&self.path, &upload), (lease, now));
                 let sent = connection.send(head.ok_or(Reason::Path)?, upload).await;
                 Ok(sent.map(|head| (head, Source::Http1(connection, Rc::clone(place)))))
             }
@@ -155,7 +156,7 @@ impl Outgoing {
                 if connection.ready().await.is_err() {
                     return Ok(Err(Failed::Unsent(upload)));
                 }
-                let head = outgoing(parts, upstream, place, &self.path, lease).ok_or(Reason::Path)?;
+                let head = outgoing(parts, upstream, place, (&self.path, &upload), (lease, now)).ok_or(Reason::Path)?;
                 let sent = connection.try_send_request(head.map(|()| upload)).await;
                 Ok(match sent {
                     Ok(answer) => {
@@ -174,7 +175,7 @@ impl Outgoing {
         let times = self.worker.config.times;
         match content {
             Content::Whole(bytes) => {
-                call.uploaded.set(bytes.len() as u64);
+                call.pursuit().uploaded.set(bytes.len() as u64);
                 Upload::Whole(Some(bytes))
             }
             Content::Stream(incoming, length) => Upload::Stream(Box::new(Streamed {
@@ -182,7 +183,7 @@ impl Outgoing {
                 length,
                 left: self.worker.config.limits.body,
                 idle: Idle::new(&self.worker.alarms, times.idle, times.total),
-                passed: Rc::clone(&call.uploaded),
+                pursuit: Rc::clone(call.pursuit()),
             })),
         }
     }
@@ -192,7 +193,7 @@ async fn pass_on(
     out: &Outgoing,
     (response, source): (Response<()>, Source),
     strip: bool,
-    mut call: Call,
+    mut call: Box<Call>,
 ) -> Result<Response<Out>, Refusal> {
     let (parts, ()) = response.into_parts();
     let (status, upstream) = (parts.status, &*out.route.upstream);

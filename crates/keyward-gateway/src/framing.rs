@@ -5,7 +5,7 @@
 //! two readers could read differently, bodies are counted by the same rules, and the first fault ends
 //! the connection with an answer.
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Bytes, BytesMut};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Uri};
@@ -19,7 +19,7 @@ use crate::refusal::Reason;
 pub struct Framing {
     state: State,
     /// What came and was not taken yet.
-    ahead: Bytes,
+    ahead: BytesMut,
     /// How much of that was looked through for the end of a head.
     seen: usize,
 }
@@ -60,10 +60,8 @@ const MOST_FIELDS: usize = 100;
 impl Framing {
     /// Takes bytes as they came; they are read by [`next`](Self::next).
     pub fn push(&mut self, bytes: &[u8]) {
-        self.ahead = match self.ahead.is_empty() {
-            true => Bytes::copy_from_slice(bytes),
-            false => [&self.ahead, bytes].concat().into(),
-        };
+        // What the last request was read into is used again, once nobody has it any more.
+        self.ahead.extend_from_slice(bytes);
     }
 
     /// How many bytes came and were not read yet.
@@ -84,7 +82,7 @@ impl Framing {
             State::Body(left) => {
                 let here = usize::try_from(*left).unwrap_or(usize::MAX).min(self.ahead.len());
                 *left -= here as u64;
-                Ok(Some(Part::Data(self.ahead.split_to(here))))
+                Ok(Some(Part::Data(self.ahead.split_to(here).freeze())))
             }
             State::Chunks(chunks) => match chunks.next(&mut self.ahead).map_err(|_| Reason::Framing)? {
                 None => Ok(None),
@@ -108,8 +106,7 @@ impl Framing {
             self.seen = self.ahead.len().saturating_sub(3);
             return if self.ahead.len() > LONGEST_HEAD { Err(Reason::Framing) } else { Ok(None) };
         };
-        let (parts, length) = read_head(&self.ahead.slice(..end))?;
-        self.ahead.advance(end);
+        let (parts, length) = read_head(&self.ahead.split_to(end).freeze())?;
         self.seen = 0;
         self.state = match length {
             Length::Is(0) => State::Head,
@@ -126,7 +123,7 @@ impl Framing {
 }
 
 /// Behind the empty line that ends a head.
-fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
+pub(crate) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
     // Lines before a request line are not ours to skip.
     let mut at = from;
     while let Some(line) = memchr(b'\n', &bytes[at..]) {

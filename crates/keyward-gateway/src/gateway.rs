@@ -22,16 +22,16 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::alarm::TICK;
-use crate::config::Config;
 use crate::body::Inbound;
+use crate::config::Config;
 use crate::http1::server::serve as serve_http1;
 use crate::pool::Local;
 use crate::proxy::answer;
 use crate::refusal::Reason;
 use crate::shared::Shared;
-use crate::wire::Wire;
 use crate::usage::{Gathered, hand_over};
 use crate::watch::{Noted, Reply, Watched};
+use crate::wire::Wire;
 use crate::worker::{Counted, Worker};
 
 /// The gateway's data plane.

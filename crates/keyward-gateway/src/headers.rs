@@ -10,13 +10,16 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Uri, Version};
+use keyward_types::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::body::Upload;
 use crate::http1::client::Head;
 use crate::identify::{is_key_place, without_key};
 use crate::lease::Lease;
 use crate::pool::Place;
 use crate::redact::{Patterns, redact_header};
+use crate::signing::Unsigned;
 use crate::upstream::{Injection, Upstream};
 
 /// The head of a request as it goes to the upstream by HTTP/2. `None` when it makes no valid head.
@@ -24,20 +27,21 @@ pub(crate) fn outgoing(
     parts: &Parts,
     upstream: &Upstream,
     place: &Place,
-    path: &str,
-    lease: &Lease,
+    (path, upload): (&str, &Upload),
+    (lease, now): (&Lease, Timestamp),
 ) -> Option<Request<()>> {
     let mut request = Request::new(());
     *request.method_mut() = parts.method.clone();
     let mut text = Vec::new();
     target(&mut text, upstream, path, parts.uri.query(), lease.value());
+    let signed = signed(parts, upstream, place, (&text, upload), (lease, now))?;
     let target = PathAndQuery::from_maybe_shared(Bytes::from(text)).ok()?;
     *request.uri_mut() =
         Uri::builder().scheme("https").authority(place.host.as_bytes()).path_and_query(target).build().ok()?;
     *request.version_mut() = Version::HTTP_2;
     let headers = request.headers_mut();
     headers.reserve(parts.headers.len() + 2);
-    for (name, value) in passed_on(parts) {
+    for (name, value) in passed_on(parts).filter(|(name, _)| !injects(&upstream.injection, name)) {
         headers.append(name.clone(), value.clone());
     }
     if asks_for_plain(upstream) {
@@ -52,21 +56,27 @@ pub(crate) fn outgoing(
         headers.insert(name.clone(), value);
         Some(())
     })?;
+    for (name, text) in signed {
+        headers.insert(name, HeaderValue::try_from(text).ok()?);
+    }
     Some(request)
 }
 
-/// The same by HTTP/1.1, written out at once. `length`: of the body, where it is known.
+/// The same by HTTP/1.1, written out at once.
 pub(crate) fn written(
     mut out: Vec<u8>,
     parts: &Parts,
     upstream: &Upstream,
     place: &Place,
-    (path, length): (&str, Option<u64>),
-    lease: &Lease,
+    (path, upload): (&str, &Upload),
+    (lease, now): (&Lease, Timestamp),
 ) -> Option<Head> {
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
+    let start = out.len();
     target(&mut out, upstream, path, parts.uri.query(), lease.value());
+    let signed = signed(parts, upstream, place, (&out[start..], upload), (lease, now))?;
+    let in_target = parameter(&upstream.injection).is_some();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let set = |name: &HeaderName| upstream.headers.iter().any(|(set, _)| set == name);
     let injected = |name: &HeaderName| injects(&upstream.injection, name);
@@ -82,19 +92,51 @@ pub(crate) fn written(
     for (name, value) in upstream.headers.iter().filter(|(name, _)| !injected(name)) {
         field(&mut out, name, value.as_bytes());
     }
+    let before = out.len();
+    if !lease.fits_a_header() && stands_as_it_is(&upstream.injection) {
+        return None;
+    }
     inject(&upstream.injection, lease.value(), &mut |name, text| {
-        // A line break in a value would end the line, and more than that.
-        let fits = text.iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e | 0x80..));
-        fits.then(|| field(&mut out, name, text))
+        field(&mut out, name, text);
+        Some(())
     })?;
-    match length {
+    for (name, text) in &signed {
+        field(&mut out, name, text.as_bytes());
+    }
+    let secret = if in_target { 0..out.len() } else { before..out.len() };
+    match upload.length() {
         // Where a body is meant to be, none is said to be none.
         Some(0) if !matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) => {}
         Some(length) => out.extend_from_slice(format!("content-length: {length}\r\n").as_bytes()),
         None => field(&mut out, &TRANSFER_ENCODING, b"chunked"),
     }
     out.extend_from_slice(b"\r\n");
-    Some(Head { bytes: out, no_body: parts.method == Method::HEAD })
+    Some(Head { bytes: out, secret, no_body: parts.method == Method::HEAD })
+}
+
+/// The headers of a signature, where there is one; `None` when what has to be signed is not there, or the
+/// value cannot sign.
+fn signed(
+    parts: &Parts,
+    upstream: &Upstream,
+    place: &Place,
+    (target, upload): (&[u8], &Upload),
+    (lease, now): (&Lease, Timestamp),
+) -> Option<Vec<(HeaderName, String)>> {
+    let Injection::Sign(signing) = &upstream.injection else { return Some(Vec::new()) };
+    let Upload::Whole(body) = upload else { return None };
+    let target = std::str::from_utf8(target).ok()?;
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let unsigned = Unsigned {
+        method: parts.method.as_str(),
+        host: place.host.to_str().ok()?,
+        path,
+        query,
+        headers: &parts.headers,
+        body: body.as_deref().unwrap_or_default(),
+        at: now,
+    };
+    signing.sign(lease.value(), &unsigned)
 }
 
 fn field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
@@ -188,17 +230,13 @@ fn parameter(injection: &Injection) -> Option<&str> {
 }
 
 /// Puts the key in: `put` overwrites whatever stands there, and gives `None` for what is no value of a header.
-fn inject(
-    injection: &Injection,
-    value: &[u8],
-    put: &mut impl FnMut(&HeaderName, &[u8]) -> Option<()>,
-) -> Option<()> {
+fn inject(injection: &Injection, value: &[u8], put: &mut impl FnMut(&HeaderName, &[u8]) -> Option<()>) -> Option<()> {
     let basic = |user: &[u8], password: &[u8]| {
         let pair = Zeroizing::new([user, password].concat());
         Zeroizing::new(format!("Basic {}", BASE64.encode(&pair)))
     };
     let (name, text) = match injection {
-        Injection::Query(_) => return Some(()),
+        Injection::Query(_) | Injection::Sign(_) => return Some(()),
         Injection::Both(first, second) => {
             inject(first, value, put)?;
             return inject(second, value, put);
@@ -214,12 +252,22 @@ fn inject(
     put(&name, text.as_bytes())
 }
 
+/// Whether the key stands in a header without being coded.
+fn stands_as_it_is(injection: &Injection) -> bool {
+    match injection {
+        Injection::Header(..) => true,
+        Injection::Both(first, second) => stands_as_it_is(first) || stands_as_it_is(second),
+        _ => false,
+    }
+}
+
 /// Whether the key is put into this header.
 fn injects(injection: &Injection, name: &HeaderName) -> bool {
     match injection {
         Injection::Query(_) => false,
         Injection::Both(first, second) => injects(first, name) || injects(second, name),
         Injection::Header(of, _) => of == name,
+        Injection::Sign(signing) => signing.sets(name),
         Injection::BasicPassword(_) | Injection::BasicUser | Injection::Basic => *name == AUTHORIZATION,
     }
 }

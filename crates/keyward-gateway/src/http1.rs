@@ -8,4 +8,5 @@ pub(crate) mod buffers;
 pub(crate) mod chunks;
 pub(crate) mod client;
 pub(crate) mod server;
+pub(crate) mod turn;
 pub(crate) mod writing;

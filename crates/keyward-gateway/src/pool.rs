@@ -94,7 +94,8 @@ impl Pool {
 
     /// A new connection.
     pub(crate) async fn connect(&self, place: &Rc<Place>, upstream: &Upstream) -> Result<Connection, Reason> {
-        match tokio::time::timeout(self.connect, self.dial(place, upstream)).await {
+        // It is seldom done, and too large to be kept room for in every call.
+        match tokio::time::timeout(self.connect, Box::pin(self.dial(place, upstream))).await {
             Ok(connection) => connection,
             Err(_) => Err(Reason::Connection),
         }

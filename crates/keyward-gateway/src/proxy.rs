@@ -97,7 +97,7 @@ impl Asking {
         let call = Call::begin(worker, &known, (route, Arc::clone(&lease)), (estimate, model), now).await?;
         let route = Taken::new(&known, route).ok_or(Reason::NotGranted)?;
         let pursuit = Rc::clone(call.pursuit());
-        let out = Outgoing { worker: Rc::clone(worker), route, path, read, lease };
+        let out = Box::new(Outgoing { worker: Rc::clone(worker), route, path, read, lease });
         Waiting::new(worker, pursuit, forward(out, call)).await
     }
 

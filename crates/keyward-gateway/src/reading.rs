@@ -63,6 +63,8 @@ impl Reading {
         }
         if !metered && !judged {
             let content = match length {
+                // Nothing is signed that may still change.
+                _ if route.upstream.signs() => Content::Whole(collect(worker, body, limits.read_body as u64).await?),
                 Some(length) if length <= SHORT => Content::Whole(collect(worker, body, length).await?),
                 length => Content::Stream(body, length),
             };

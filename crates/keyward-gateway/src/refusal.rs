@@ -182,7 +182,16 @@ impl Reason {
 
     /// Whether nothing more can be read from a connection after it.
     pub const fn ends_connection(self) -> bool {
-        matches!(self, Self::Framing | Self::Version | Self::Connect | Self::Upgrade | Self::Head | Self::TooLarge | Self::SlowBody)
+        matches!(
+            self,
+            Self::Framing
+                | Self::Version
+                | Self::Connect
+                | Self::Upgrade
+                | Self::Head
+                | Self::TooLarge
+                | Self::SlowBody
+        )
     }
 }
 

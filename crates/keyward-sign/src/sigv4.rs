@@ -71,7 +71,9 @@ impl AccessKey {
         }
         let (id, rest) = text.split_once(':')?;
         let fits = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !rest.is_empty();
-        fits.then(|| (Self { id: id.to_owned(), secret: Secret::new("an access key", rest.to_owned()), session: None }, false))
+        fits.then(|| {
+            (Self { id: id.to_owned(), secret: Secret::new("an access key", rest.to_owned()), session: None }, false)
+        })
     }
 }
 
@@ -118,7 +120,11 @@ fn compact(at: Timestamp) -> String {
 pub fn canonical_path(path: &str, service: &str) -> String {
     let once = |text: &[u8]| escaped(text);
     let plain = path.split('/').map(|part| once(&unescaped(part))).collect::<Vec<_>>().join("/");
-    if service == "s3" { plain } else { plain.split('/').map(|part| once(part.as_bytes())).collect::<Vec<_>>().join("/") }
+    if service == "s3" {
+        plain
+    } else {
+        plain.split('/').map(|part| once(part.as_bytes())).collect::<Vec<_>>().join("/")
+    }
 }
 
 /// A query as it is signed: escaped, every name with a value, in order.

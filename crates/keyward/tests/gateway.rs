@@ -193,6 +193,10 @@ fn the_service_gets_the_real_key_and_the_caller_never_does() {
     let requests: u64 = used["usage"].as_array().unwrap().iter().map(|row| row["requests"].as_u64().unwrap()).sum();
     let calls = 10 + 1 + 2 + service.try_iter().count() as u64;
     assert!(requests >= 14, "{requests} of about {calls} calls are counted: {used}");
+    let shown = program.ok(&[&["show", "VECTORS"][..], &AT].concat(), b"");
+    for version in [1, 2] {
+        assert!(shown.out().contains(&format!("version {version} by virtual key search")), "{shown}");
+    }
     let log = program.ok(&["audit", "log", "--last", "500"], b"");
     for action in ["secret.use", "virtual-key.create", "gateway.deny", "budget.reserve"] {
         assert!(log.out().contains(action), "{action} is not on record: {log}");

@@ -1,6 +1,6 @@
 //! A body in chunks (RFC 9112, 7.1).
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use memchr::memchr;
@@ -54,14 +54,14 @@ impl Chunks {
     }
 
     /// The next of it; `None` when more has to come.
-    pub(crate) fn next(&mut self, bytes: &mut Bytes) -> Result<Option<Chunk>, NoChunk> {
+    pub(crate) fn next(&mut self, bytes: &mut BytesMut) -> Result<Option<Chunk>, NoChunk> {
         while let Some(byte) = bytes.first().copied() {
             self.state = match (self.state, byte) {
                 (State::Data(left), _) => {
                     let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                     let left = left - here as u64;
                     self.state = if left == 0 { State::DataEnd(b'\r') } else { State::Data(left) };
-                    return Ok(Some(Chunk::Data(bytes.split_to(here))));
+                    return Ok(Some(Chunk::Data(bytes.split_to(here).freeze())));
                 }
                 (State::Trailers, _) => match self.trailers(bytes)? {
                     Some(end) => return Ok(Some(end)),
@@ -87,7 +87,7 @@ impl Chunks {
     }
 
     /// Takes lines up to the empty one.
-    fn trailers(&mut self, bytes: &mut Bytes) -> Result<Option<Chunk>, NoChunk> {
+    fn trailers(&mut self, bytes: &mut BytesMut) -> Result<Option<Chunk>, NoChunk> {
         while let Some(end) = memchr(b'\n', bytes) {
             self.trailers.extend_from_slice(&bytes[..=end]);
             bytes.advance(end + 1);
@@ -121,9 +121,9 @@ mod tests {
 
     fn read(mut chunks: Chunks, pieces: &[&[u8]]) -> Result<(Vec<u8>, Option<HeaderMap>), NoChunk> {
         let mut body = Vec::new();
-        let mut ahead = Bytes::new();
+        let mut ahead = BytesMut::new();
         for piece in pieces {
-            ahead = [&ahead, *piece].concat().into();
+            ahead.extend_from_slice(piece);
             while let Some(chunk) = chunks.next(&mut ahead)? {
                 match chunk {
                     Chunk::Data(bytes) => body.extend_from_slice(&bytes),
@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn what_is_no_chunk_is_refused() {
-        for text in ["g\r\n", "\r\n", "5\nhello", "5\r\nhelloX", "11111111111111111\r\n", "0\r\nx\r\n\r\n", "0\r\nx: 1\n\n"]
+        for text in
+            ["g\r\n", "\r\n", "5\nhello", "5\r\nhelloX", "11111111111111111\r\n", "0\r\nx\r\n\r\n", "0\r\nx: 1\n\n"]
         {
             assert!(read(Chunks::with_extensions(), &[text.as_bytes()]).is_err(), "{text:?}");
         }

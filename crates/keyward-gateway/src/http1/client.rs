@@ -4,11 +4,12 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::response::Parts;
@@ -17,9 +18,10 @@ use tokio::io::AsyncWrite as _;
 use zeroize::Zeroize as _;
 
 use crate::body::{Broken, Upload};
-use crate::framing::read_length;
+use crate::framing::{head_end, read_length};
 use crate::http1::buffers::Buffers;
 use crate::http1::chunks::{Chunk, Chunks};
+use crate::http1::turn::after_others;
 use crate::wire::Wire;
 
 /// A connection that a call has to itself.
@@ -27,7 +29,7 @@ pub(crate) struct Http1 {
     stream: Wire,
     buffers: Rc<Buffers>,
     /// What came and was not taken yet.
-    ahead: Bytes,
+    ahead: BytesMut,
     /// `None`: all of it has left this process.
     sending: Option<Sending>,
     body: Body,
@@ -40,8 +42,8 @@ struct Sending {
     /// The head, or what stands around a chunk.
     out: Vec<u8>,
     written: usize,
-    /// The value of a secret is in what is written.
-    secret: bool,
+    /// Where in it the value of a secret stands.
+    secret: Range<usize>,
     /// What follows `out`.
     piece: Bytes,
     rest: Option<Upload>,
@@ -69,6 +71,8 @@ pub(crate) enum Failed<T> {
 /// A request's head, written out, with the value in it.
 pub(crate) struct Head {
     pub(crate) bytes: Vec<u8>,
+    /// Where in it the value stands.
+    pub(crate) secret: Range<usize>,
     /// Answers to `HEAD` have no body, whatever they say.
     pub(crate) no_body: bool,
 }
@@ -83,7 +87,7 @@ impl Http1 {
         Self {
             stream,
             buffers: Rc::clone(buffers),
-            ahead: Bytes::new(),
+            ahead: BytesMut::new(),
             sending: None,
             body: Body::Over,
             keeps: true,
@@ -107,8 +111,10 @@ impl Http1 {
 
     /// Sends a request and waits for the head of its answer.
     pub(crate) async fn send(&mut self, head: Head, upload: Upload) -> Result<Response<()>, Failed<Upload>> {
-        let Head { bytes, no_body } = head;
-        self.sending = Some(Sending::of(bytes, upload));
+        let Head { bytes, secret, no_body } = head;
+        self.sending = Some(Sending::of(bytes, secret, upload));
+        after_others().await;
+
         poll_fn(|context| {
             let sent = self.poll_send(context);
             if matches!(sent, Poll::Ready(Err(_))) && self.sending.as_ref().is_some_and(|sending| !sending.begun) {
@@ -154,14 +160,14 @@ impl Http1 {
         }
         match &mut self.body {
             Body::Over => Ok(None),
-            Body::UntilClosed => Ok(Some(Frame::data(std::mem::take(&mut self.ahead)))),
+            Body::UntilClosed => Ok(Some(Frame::data(self.ahead.split().freeze()))),
             Body::Is(left) => {
                 let here = usize::try_from(*left).unwrap_or(usize::MAX).min(self.ahead.len());
                 *left -= here as u64;
                 if *left == 0 {
                     self.body = Body::Over;
                 }
-                Ok(Some(Frame::data(self.ahead.split_to(here))))
+                Ok(Some(Frame::data(self.ahead.split_to(here).freeze())))
             }
             Body::Chunks(chunks) => match chunks.next(&mut self.ahead).map_err(|_| Broken::Peer)? {
                 None => Ok(None),
@@ -198,10 +204,8 @@ impl Http1 {
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Self { buffers, stream, ahead, .. } = self;
         buffers.read(stream, context, |bytes| {
-            *ahead = match ahead.is_empty() {
-                true => Bytes::copy_from_slice(bytes),
-                false => [ahead, bytes].concat().into(),
-            };
+            // What the last piece was read into is used again, once nobody has it any more.
+            ahead.extend_from_slice(bytes);
             bytes.len()
         })
     }
@@ -251,7 +255,7 @@ impl Http1 {
 }
 
 impl Sending {
-    fn of(mut out: Vec<u8>, mut upload: Upload) -> Self {
+    fn of(mut out: Vec<u8>, secret: Range<usize>, mut upload: Upload) -> Self {
         let mut piece = Bytes::new();
         // Sent again, it is taken from here.
         if let Upload::Whole(Some(bytes)) = &upload {
@@ -265,7 +269,7 @@ impl Sending {
             Upload::Whole(_) => false,
             Upload::Stream(body) => body.length.is_none(),
         };
-        Self { out, written: 0, secret: true, piece, rest: Some(upload), chunked, begun: false }
+        Self { out, written: 0, secret, piece, rest: Some(upload), chunked, begun: false }
     }
 
     fn wrote(&mut self, length: usize) {
@@ -280,9 +284,7 @@ impl Sending {
 
     /// The value does not stay in a buffer that goes on to others.
     fn wipe(&mut self) {
-        if std::mem::take(&mut self.secret) {
-            self.out.as_mut_slice().zeroize();
-        }
+        self.out[std::mem::take(&mut self.secret)].zeroize();
     }
 
     /// Gets the next to be written; `false` when there is nothing.
@@ -330,13 +332,20 @@ type Read = Option<(Parts, Body, bool)>;
 
 /// Takes an answer's head, once all of it is there: with it how its body ends, and whether the connection
 /// goes on after it.
-fn read_head(ahead: &mut Bytes) -> io::Result<Read> {
+fn read_head(ahead: &mut BytesMut) -> io::Result<Read> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidData);
-    let text = ahead.clone();
+    let Some(end) = head_end(ahead, 0) else {
+        // What is no beginning of an answer is not waited for the end of.
+        let whole = ahead.len().min(5);
+        return if ahead[..whole] == b"HTTP/"[..whole] { Ok(None) } else { Err(invalid()) };
+    };
+    let text = ahead.split_to(end).freeze();
     let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
     let mut answer = httparse::Response::new(&mut []);
     let read = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut answer, &text, &mut fields);
-    let httparse::Status::Complete(end) = read.map_err(|_| invalid())? else { return Ok(None) };
+    if read.map_err(|_| invalid())?.is_partial() {
+        return Err(invalid());
+    }
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.status = StatusCode::from_u16(answer.code.unwrap_or(0)).map_err(|_| invalid())?;
     parts.version = if answer.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
@@ -371,6 +380,5 @@ fn read_head(ahead: &mut Bytes) -> io::Result<Read> {
         (Some(length), false) => Body::Is(length),
         (None, false) => Body::UntilClosed,
     };
-    *ahead = text.slice(end..);
     Ok(Some((parts, body, keeps)))
 }

@@ -18,11 +18,12 @@ use tokio::io::AsyncWrite as _;
 use crate::body::{Broken, Inbound, Out};
 use crate::framing::{Framing, Length, Part};
 use crate::http1::buffers::Buffers;
+use crate::http1::turn::after_others;
 use crate::http1::writing::Writing;
 use crate::proxy::answer;
 use crate::refusal::{Reason, Refusal, Shape};
-use crate::wire::Wire;
 use crate::watch::Watched;
+use crate::wire::Wire;
 use crate::worker::Worker;
 
 /// One connection, which bodies of its requests are read from.
@@ -119,8 +120,7 @@ async fn exchange(
         .await
     };
     let Some(response) = answered else { return false };
-    let keeps =
-        keeps && !worker.stopping.get() && !says(response.headers(), "close") && line.state.borrow().complete;
+    let keeps = keeps && !worker.stopping.get() && !says(response.headers(), "close") && line.state.borrow().complete;
     line.send(worker, watched, response, (no_body, keeps)).await && keeps
 }
 
@@ -166,7 +166,9 @@ impl Line {
         let mut state = self.state.borrow_mut();
         loop {
             match state.framing.next()? {
-                Some(Part::Head(parts, length)) => return Poll::Ready(Ok(Some(self.begin(&mut state, *parts, length)))),
+                Some(Part::Head(parts, length)) => {
+                    return Poll::Ready(Ok(Some(self.begin(&mut state, *parts, length))));
+                }
                 Some(_) => return Poll::Ready(Err(Reason::Framing)),
                 None if state.framing.waiting() > most => return Poll::Ready(Err(Reason::Head)),
                 None => {}
@@ -177,7 +179,12 @@ impl Line {
         }
     }
 
-    fn begin(self: &Rc<Self>, state: &mut State, parts: hyper::http::request::Parts, length: Length) -> Request<Inbound> {
+    fn begin(
+        self: &Rc<Self>,
+        state: &mut State,
+        parts: hyper::http::request::Parts,
+        length: Length,
+    ) -> Request<Inbound> {
         state.number += 1;
         state.complete = length == Length::Is(0);
         state.expects = !state.complete && parts.headers.contains_key(EXPECT);
@@ -215,6 +222,7 @@ impl Line {
     ) -> bool {
         let (parts, body) = response.into_parts();
         let mut writing = Writing::new(&self.buffers, &parts, body, (no_body, keeps), &worker.date());
+        after_others().await;
         poll_fn(|context| {
             watched.register(context);
             if watched.over.get() {

@@ -101,7 +101,11 @@ impl Writing {
     }
 
     /// Writes what was gathered; `false` when there is nothing left of it.
-    pub(crate) fn poll_write(&mut self, mut socket: Pin<&mut Wire>, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    pub(crate) fn poll_write(
+        &mut self,
+        mut socket: Pin<&mut Wire>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<bool>> {
         if self.written == self.out.len() {
             if !self.flushed {
                 ready!(socket.poll_flush(context))?;
