@@ -80,6 +80,7 @@ pub(crate) async fn forward(mut out: Box<Outgoing>, mut call: Box<Call>) -> Resu
         }
         _ => sent,
     };
+    worker.buffers.give_back_table(std::mem::take(&mut out.read.parts.headers));
     pass_on(&out, sent, strip, call).await
 }
 

@@ -8,7 +8,7 @@
 use bytes::{Bytes, BytesMut};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Uri};
+use hyper::{HeaderMap, Method, Request, Uri};
 use memchr::memchr;
 
 use crate::http1::chunks::{Chunk, Chunks};
@@ -75,8 +75,13 @@ impl Framing {
     /// When what came can be read in two ways.
     #[allow(clippy::should_implement_trait, reason = "it goes on after `None`, and ends with an error")]
     pub fn next(&mut self) -> Result<Option<Part>, Reason> {
+        self.next_into(HeaderMap::new)
+    }
+
+    /// The same, with a table for the fields of a head.
+    pub(crate) fn next_into(&mut self, table: impl FnOnce() -> HeaderMap) -> Result<Option<Part>, Reason> {
         match &mut self.state {
-            State::Head => self.head(),
+            State::Head => self.head(table),
             State::Body(0) => Ok(Some(self.end())),
             State::Body(_) if self.ahead.is_empty() => Ok(None),
             State::Body(left) => {
@@ -101,12 +106,12 @@ impl Framing {
         over
     }
 
-    fn head(&mut self) -> Result<Option<Part>, Reason> {
+    fn head(&mut self, table: impl FnOnce() -> HeaderMap) -> Result<Option<Part>, Reason> {
         let Some(end) = head_end(&self.ahead, self.seen) else {
             self.seen = self.ahead.len().saturating_sub(3);
             return if self.ahead.len() > LONGEST_HEAD { Err(Reason::Framing) } else { Ok(None) };
         };
-        let (parts, length) = read_head(&self.ahead.split_to(end).freeze())?;
+        let (parts, length) = read_head(&self.ahead.split_to(end).freeze(), table())?;
         self.seen = 0;
         self.state = match length {
             Length::Is(0) => State::Head,
@@ -139,14 +144,14 @@ pub(crate) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// A head, and how long the body is that follows.
-fn read_head(head: &Bytes) -> Result<(Parts, Length), Reason> {
+fn read_head(head: &Bytes, table: HeaderMap) -> Result<(Parts, Length), Reason> {
     let mut lines = Lines(head);
     let (mut parts, ()) = Request::new(()).into_parts();
     let request = lines.next().ok_or(Reason::Framing)??;
     let (method, target) = read_request_line(request)?;
     parts.method = Method::from_bytes(method).map_err(|_| Reason::Framing)?;
     parts.uri = Uri::from_maybe_shared(head.slice_ref(target)).map_err(|_| Reason::Framing)?;
-    parts.headers.reserve(12);
+    parts.headers = table;
     let (mut length, mut chunked, mut hosts) = (None, false, 0);
     for line in lines {
         let line = line?;

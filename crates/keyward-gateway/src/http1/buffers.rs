@@ -6,12 +6,14 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use hyper::HeaderMap;
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// One core's room.
 pub(crate) struct Buffers {
     scratch: RefCell<Box<[u8]>>,
     free: RefCell<Vec<Vec<u8>>>,
+    tables: RefCell<Vec<HeaderMap>>,
 }
 
 /// What is read at once. A socket that gives less has given all, and is not asked again.
@@ -21,10 +23,12 @@ const FIRST: usize = 4 << 10;
 const LARGEST: usize = 64 << 10;
 /// How many are kept.
 const KEPT: usize = 32;
+/// The most fields that a table is kept with.
+const MOST_FIELDS: usize = 64;
 
 impl Default for Buffers {
     fn default() -> Self {
-        Self { scratch: RefCell::new(vec![0; AT_ONCE].into()), free: RefCell::default() }
+        Self { scratch: RefCell::new(vec![0; AT_ONCE].into()), free: RefCell::default(), tables: RefCell::default() }
     }
 }
 
@@ -53,6 +57,20 @@ impl Buffers {
         if (1..=LARGEST).contains(&buffer.capacity()) && free.len() < KEPT {
             buffer.clear();
             free.push(buffer);
+        }
+    }
+
+    /// A table for the fields of a head.
+    pub(crate) fn lend_table(&self) -> HeaderMap {
+        self.tables.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes it back.
+    pub(crate) fn give_back_table(&self, mut table: HeaderMap) {
+        let mut tables = self.tables.borrow_mut();
+        if (1..=MOST_FIELDS).contains(&table.capacity()) && tables.len() < KEPT {
+            table.clear();
+            tables.push(table);
         }
     }
 }

@@ -183,7 +183,7 @@ impl Http1 {
     fn poll_head(&mut self, context: &mut Context<'_>, no_body: bool) -> Poll<io::Result<Response<()>>> {
         loop {
             while !self.ahead.is_empty() {
-                let Some((parts, body, keeps)) = read_head(&mut self.ahead)? else { break };
+                let Some((parts, body, keeps)) = read_head(&mut self.ahead, &self.buffers)? else { break };
                 // What is said in between is for us, and we did not ask.
                 if parts.status.is_informational() && parts.status != StatusCode::SWITCHING_PROTOCOLS {
                     continue;
@@ -332,7 +332,7 @@ type Read = Option<(Parts, Body, bool)>;
 
 /// Takes an answer's head, once all of it is there: with it how its body ends, and whether the connection
 /// goes on after it.
-fn read_head(ahead: &mut BytesMut) -> io::Result<Read> {
+fn read_head(ahead: &mut BytesMut, buffers: &Buffers) -> io::Result<Read> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidData);
     let Some(end) = head_end(ahead, 0) else {
         // What is no beginning of an answer is not waited for the end of.
@@ -349,7 +349,7 @@ fn read_head(ahead: &mut BytesMut) -> io::Result<Read> {
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.status = StatusCode::from_u16(answer.code.unwrap_or(0)).map_err(|_| invalid())?;
     parts.version = if answer.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
-    parts.headers.reserve(answer.headers.len());
+    parts.headers = buffers.lend_table();
     let (mut length, mut chunked, mut keeps) = (None, false, answer.version == Some(1));
     for field in answer.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| invalid())?;

@@ -120,6 +120,10 @@ async fn exchange(
         .await
     };
     let Some(response) = answered else { return false };
+    // Who was refused for his head may have sent a body, which nobody wants any more.
+    if Rc::strong_count(line) == 1 {
+        line.skip();
+    }
     let keeps = keeps && !worker.stopping.get() && !says(response.headers(), "close") && line.state.borrow().complete;
     line.send(worker, watched, response, (no_body, keeps)).await && keeps
 }
@@ -165,7 +169,7 @@ impl Line {
     ) -> Poll<Result<Option<Request<Inbound>>, Reason>> {
         let mut state = self.state.borrow_mut();
         loop {
-            match state.framing.next()? {
+            match state.framing.next_into(|| self.buffers.lend_table())? {
                 Some(Part::Head(parts, length)) => {
                     return Poll::Ready(Ok(Some(self.begin(&mut state, *parts, length))));
                 }
@@ -212,6 +216,18 @@ impl Line {
         false
     }
 
+    /// Throws away what of the present request has come already.
+    fn skip(&self) {
+        let mut state = self.state.borrow_mut();
+        while !state.complete {
+            match state.framing.next() {
+                Ok(Some(Part::Data(_))) => state.complete = state.framing.body_is_over(),
+                Ok(Some(Part::End)) => state.complete = true,
+                _ => break,
+            }
+        }
+    }
+
     /// Writes an answer; false when it could not be written as it was to be.
     async fn send(
         &self,
@@ -222,6 +238,7 @@ impl Line {
     ) -> bool {
         let (parts, body) = response.into_parts();
         let mut writing = Writing::new(&self.buffers, &parts, body, (no_body, keeps), &worker.date());
+        self.buffers.give_back_table(parts.headers);
         after_others().await;
         poll_fn(|context| {
             watched.register(context);
