@@ -45,7 +45,7 @@ struct Reads {
 
 /// A virtual key that a version was used by.
 #[derive(Debug, Serialize, ToSchema)]
-struct Use {
+struct VersionUse {
     /// Its id.
     virtual_key: String,
     /// Its name, for whoever may see the key.
@@ -63,7 +63,7 @@ struct Holdings {
     holdings: Vec<Holding>,
     reads: Vec<Reads>,
     /// Which virtual keys used which versions yesterday and today (UTC), the latest use first.
-    uses: Vec<Use>,
+    uses: Vec<VersionUse>,
     /// Where else the same value is stored: `project/environment/NAME`.
     same_as: Vec<String>,
     next: Option<String>,
@@ -95,7 +95,7 @@ async fn list_holdings(asker: Asker, Named(at, name): Named) -> Result<Json<Hold
     Ok(Json(Holdings {
         holdings: detail.holdings.into_iter().map(Holding::from).collect(),
         reads: detail.reads.into_iter().map(Reads::from).collect(),
-        uses: detail.uses.into_iter().map(Use::from).collect(),
+        uses: detail.uses.into_iter().map(VersionUse::from).collect(),
         same_as: detail.same_as,
         next: None,
     }))
@@ -129,7 +129,7 @@ impl From<HoldingInfo> for Holding {
     }
 }
 
-impl From<UseInfo> for Use {
+impl From<UseInfo> for VersionUse {
     fn from(known: UseInfo) -> Self {
         Self {
             virtual_key: known.virtual_key,
