@@ -203,36 +203,53 @@ fn visit(
     if !kind.is_file() {
         return done(Scanner::skipped(&path, "not a file"));
     }
-    match read(file, options.max_file_size, buffer) {
-        Ok(true) => {}
-        Ok(false) => return done(Scanner::skipped(&path, "too large")),
+    let text = match read(file, options.max_file_size, buffer) {
+        Ok(Some(length)) => &buffer[..length],
+        Ok(None) => return done(Scanner::skipped(&path, "too large")),
         Err(error) => return done(Scanner::skipped(&path, &format!("unreadable: {error}"))),
-    }
+    };
     let tracked = tracks.contains(file);
     let (mut outcome, mut skipped, mut read) = (Outcome::default(), Vec::new(), false);
     let scan = &mut |path: &str, text: &[u8]| {
         read |= !text.is_empty();
         outcome.merge(scanner.scan(&Source { path, tracked, added: None }, text));
     };
-    container::texts_and_paths(&path, buffer, &options.unpack, scan, &mut skipped);
+    container::texts_and_paths(&path, text, &options.unpack, scan, &mut skipped);
     // Of an archive, what is inside has no count of its own; an empty one was read all the same.
     outcome.summary.files = u64::from(read || skipped.is_empty());
     outcome.summary.skipped.append(&mut skipped);
     done(outcome);
 }
 
-/// Reads a whole file into `buffer`; `false` for one that is larger than `limit`, even if it grew
-/// while it was read.
-fn read(path: &Path, limit: u64, buffer: &mut Vec<u8>) -> std::io::Result<bool> {
-    buffer.clear();
-    let file = File::open(path)?;
+/// Reads a file into the beginning of `buffer`, which only grows, and says how long it is; none for one that is
+/// larger than `limit`. Of one that grows meanwhile it is what was there when it was opened.
+fn read(path: &Path, limit: u64, buffer: &mut Vec<u8>) -> std::io::Result<Option<usize>> {
+    let mut file = File::open(path)?;
     let size = file.metadata()?.len();
     if size > limit {
-        return Ok(false);
+        return Ok(None);
     }
-    buffer.reserve(usize::try_from(size).unwrap_or(0) + 1);
-    file.take(limit.saturating_add(1)).read_to_end(buffer)?;
-    Ok(buffer.len() as u64 <= limit)
+    let size = usize::try_from(size).map_err(std::io::Error::other)?;
+    if size == 0 {
+        // Some systems keep files whose length they do not know.
+        buffer.clear();
+        file.take(limit.saturating_add(1)).read_to_end(buffer)?;
+        return Ok(Some(buffer.len()).filter(|length| *length as u64 <= limit));
+    }
+    if buffer.len() < size {
+        buffer.resize(size, 0);
+    }
+    let mut length = 0;
+    // One call for most; the end is not asked for, since the length is known.
+    while length < size {
+        match file.read(&mut buffer[length..size]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(length))
 }
 
 /// As git judges: a NUL in the first 8,000 bytes.
@@ -248,4 +265,36 @@ fn unreadable(error: &ignore::Error) -> Outcome {
 fn shown(path: &Path) -> String {
     let text = path.to_string_lossy();
     text.strip_prefix("./").unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_whole_into_a_buffer_that_held_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut buffer = Vec::new();
+        let mut read = |name: &str, text: &str, limit: u64| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            let length = read(&folder.path().join(name), limit, &mut buffer).unwrap();
+            length.map(|length| String::from_utf8(buffer[..length].to_vec()).unwrap())
+        };
+        let long = "0123456789".repeat(10_000);
+        assert_eq!(read("long", &long, 1 << 20), Some(long.clone()));
+        assert_eq!(read("short", "abc", 1 << 20).as_deref(), Some("abc"));
+        assert_eq!(read("empty", "", 1 << 20).as_deref(), Some(""));
+        assert_eq!(read("exact", "abc", 3).as_deref(), Some("abc"));
+        assert_eq!(read("large", "abcd", 3), None);
+    }
+
+    /// As those of `/proc`, which say that they are empty.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_does_not_say_how_long_it_is_is_read() {
+        let mut buffer = b"of another file".repeat(1_000);
+        let length = read(Path::new("/proc/self/status"), 1 << 20, &mut buffer).unwrap().unwrap();
+        assert!(buffer[..length].starts_with(b"Name:"), "{length}");
+        assert_eq!(read(Path::new("/proc/self/status"), 10, &mut buffer).unwrap(), None);
+    }
 }
