@@ -16,15 +16,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-verify", &[]),
     ("keyward-dotenv", &[]),
     ("keyward-exec", &["keyward-types"]),
+    ("keyward-sign", &["keyward-types"]),
     ("keyward-providers", &["keyward-types"]),
     ("keyward-scan", &["keyward-types", "keyward-providers"]),
     // Of the catalogue it carries out what stands there.
-    ("keyward-upstream", &["keyward-types", "keyward-providers"]),
+    ("keyward-upstream", &["keyward-types", "keyward-providers", "keyward-sign"]),
     ("keyward-store-sqlite", &["keyward-store"]),
     ("keyward-store-postgres", &["keyward-store"]),
     ("keyward-monitor", &["keyward-types"]),
     // Keys, leases, budgets and records come to it by traits: it knows no vault.
-    ("keyward-gateway", &["keyward-types"]),
+    ("keyward-gateway", &["keyward-types", "keyward-sign"]),
     ("keyward-access", &["keyward-types", "keyward-store"]),
     ("keyward-audit", &["keyward-types", "keyward-store"]),
     // What providers answer is believed in the access room.

@@ -37,7 +37,7 @@ use crate::virtual_keys::VirtualKeys;
 use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, HoldingInfo, LineInfo, LogLineInfo, NamedVersion,
     NewSecret, NewSlotInfo, OfflineUse, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status,
-    Stored, StoredChange, Verdict, VersionInfo, Where,
+    Stored, StoredChange, UseInfo, Verdict, VersionInfo, Where,
 };
 use crate::{Bytes, Desk, Failure, FindingInfo, FindingReport, FindingState, Occasion, Result};
 
@@ -326,11 +326,19 @@ impl Desk for LocalDesk {
             last: reads.last,
             n: reads.n,
         });
+        let uses = self.vault.version_uses(&self.actor, secret)?.into_iter().map(|known| UseInfo {
+            virtual_key: known.key,
+            name: known.name,
+            version: known.version,
+            requests: known.requests,
+            last: known.hour,
+        });
         Ok(Detail {
             secret: secret_info(&head, &at.environment),
             same_as: self.vault.same_value_elsewhere(&self.actor, &head)?,
             holdings: holdings.collect(),
             reads: reads.collect(),
+            uses: uses.collect(),
         })
     }
 

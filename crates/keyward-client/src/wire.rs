@@ -348,6 +348,24 @@ pub struct Detail {
     pub holdings: Vec<HoldingInfo>,
     /// Who read versions of it.
     pub reads: Vec<ReadsInfo>,
+    /// Which virtual keys used which versions yesterday and today, the latest use first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<UseInfo>,
+}
+
+/// A virtual key that a version was used by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UseInfo {
+    /// Its id.
+    pub virtual_key: String,
+    /// Its name, for whoever may see the key.
+    pub name: Option<String>,
+    /// Which version.
+    pub version: Version,
+    /// Calls.
+    pub requests: u64,
+    /// The beginning of the last hour in which it was.
+    pub last: Timestamp,
 }
 
 /// Who has a value outside keyward.

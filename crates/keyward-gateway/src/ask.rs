@@ -213,6 +213,9 @@ fn is_near(fields: &[(Box<str>, u64)], path: &str) -> bool {
 }
 
 fn folds_to(text: &str, name: &str) -> bool {
+    if text.is_ascii() {
+        return text.eq_ignore_ascii_case(name);
+    }
     let fold = |c: char| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',

@@ -1,24 +1,33 @@
-//! Bodies on their way: uploads to the upstream, answers to the caller.
+//! Bodies on their way: requests from callers, uploads to the upstream, answers to the caller.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use crate::alarm::{Alarm, Alarms};
-use crate::call::Call;
+use crate::call::{Call, Pursuit};
 use crate::coding::Decoded;
+use crate::http1::client::Http1;
+use crate::http1::server::Receiving;
 use crate::meter::{Meter, Said};
-use crate::pool::{Http1, Place};
+use crate::pool::Place;
 use crate::read_on::Held;
 use crate::redact::{Redactor, redact_header};
 use crate::usage::End;
 use crate::worker::Worker;
+
+/// A request's body as it comes from its caller.
+pub(crate) enum Inbound {
+    None,
+    Http1(Receiving),
+    Http2(Incoming),
+}
 
 /// A request's body on its way to the upstream.
 pub(crate) enum Upload {
@@ -28,10 +37,12 @@ pub(crate) enum Upload {
 
 /// A body that is passed on as it comes.
 pub(crate) struct Streamed {
-    pub(crate) incoming: Incoming,
+    pub(crate) incoming: Inbound,
+    /// As it was announced.
+    pub(crate) length: Option<u64>,
     pub(crate) left: u64,
     pub(crate) idle: Idle,
-    pub(crate) passed: Rc<std::cell::Cell<u64>>,
+    pub(crate) pursuit: Rc<Pursuit>,
 }
 
 /// Why a body broke off.
@@ -92,6 +103,47 @@ impl Idle {
     }
 }
 
+impl Body for Inbound {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.get_mut() {
+            Self::None => Poll::Ready(None),
+            Self::Http1(body) => body.poll(context),
+            Self::Http2(body) => {
+                Pin::new(body).poll_frame(context).map(|frame| frame.map(|frame| frame.map_err(|_| Broken::Peer)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Http1(body) => body.is_over(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::None => SizeHint::with_exact(0),
+            Self::Http1(body) => body.length().map(SizeHint::with_exact).unwrap_or_default(),
+            Self::Http2(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Upload {
+    /// How long it is, where that is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match self {
+            Self::Whole(bytes) => Some(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Stream(body) => body.length,
+        }
+    }
+}
+
 impl Body for Upload {
     type Data = Bytes;
     type Error = Broken;
@@ -113,15 +165,13 @@ impl Body for Upload {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Stream(body) => body.incoming.size_hint(),
-        }
+        self.length().map(SizeHint::with_exact).unwrap_or_default()
     }
 }
 
 impl Streamed {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    /// The next of it.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
                 return self.idle.poll(context).map(|broken| Some(Err(broken)));
@@ -135,7 +185,8 @@ impl Streamed {
                 return Poll::Ready(Some(Err(Broken::TooLarge)));
             };
             self.left = left;
-            self.passed.set(self.passed.get() + bytes.len() as u64);
+            let uploaded = &self.pursuit.uploaded;
+            uploaded.set(uploaded.get() + bytes.len() as u64);
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
     }
@@ -153,16 +204,23 @@ impl From<Vec<u8>> for Out {
     }
 }
 
+/// Where an answer comes from.
+pub(crate) enum Source {
+    /// A connection, and where that goes afterwards.
+    Http1(Box<Http1>, Rc<Place>),
+    Http2(Incoming),
+    /// It has ended.
+    Over,
+}
+
 /// An upstream's answer on its way to the caller.
 pub(crate) struct Answer {
-    pub(crate) incoming: Incoming,
-    /// The connection that it comes by, and where that goes afterwards.
-    pub(crate) connection: Option<(Http1, Rc<Place>)>,
+    pub(crate) source: Source,
     pub(crate) redactor: Option<Redactor>,
     pub(crate) meter: Option<Meter>,
     /// A body that came coded, looked into beside.
     pub(crate) decoded: Option<Decoded>,
-    pub(crate) call: Option<Call>,
+    pub(crate) call: Option<Box<Call>>,
     pub(crate) idle: Idle,
     /// What was read before the head was passed on.
     pub(crate) first: VecDeque<Bytes>,
@@ -191,7 +249,7 @@ impl Answer {
 
     /// An answer without a body has ended with its head.
     pub(crate) fn end_if_empty(&mut self) {
-        if self.incoming.is_end_stream() {
+        if self.source.is_over() {
             // Nothing is held back of nothing.
             let _ = self.finish();
         }
@@ -223,7 +281,7 @@ impl Answer {
             if self.over {
                 return Poll::Ready(None);
             }
-            let Poll::Ready(frame) = self.poll_incoming(context) else {
+            let Poll::Ready(frame) = self.source.poll(context) else {
                 return self.idle.poll(context).map(|broken| Some(Err(self.stop(broken))));
             };
             self.idle.reset();
@@ -236,7 +294,7 @@ impl Answer {
                 Ok(bytes) => {
                     let mut out = self.take(bytes)?;
                     // The end is often known with the last piece, and nobody has to ask for it then.
-                    if self.incoming.is_end_stream()
+                    if self.source.is_over()
                         && let Some(rest) = self.finish()?
                     {
                         out = Some(match out {
@@ -255,19 +313,6 @@ impl Answer {
                 }
             }
         }
-    }
-
-    fn poll_incoming(&mut self, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        let Some((connection, _)) = &mut self.connection else {
-            return Pin::new(&mut self.incoming).poll_frame(context);
-        };
-        // What comes comes by way of the driver, which is polled in between: nobody else has to wake us.
-        let mut asleep = Context::from_waker(Waker::noop());
-        if let ready @ Poll::Ready(_) = Pin::new(&mut self.incoming).poll_frame(&mut asleep) {
-            return ready;
-        }
-        let _ = connection.drive(context);
-        Pin::new(&mut self.incoming).poll_frame(&mut asleep)
     }
 
     /// What of these bytes may be passed on.
@@ -307,7 +352,7 @@ impl Answer {
             }
             _ => rest,
         };
-        if let Some((connection, place)) = self.connection.take() {
+        if let Source::Http1(connection, place) = std::mem::replace(&mut self.source, Source::Over) {
             place.give_back(connection);
         }
         self.settle(if self.alone { End::HungUp } else { End::Whole }, true);
@@ -316,7 +361,7 @@ impl Answer {
 
     fn stop(&mut self, broken: Broken) -> Broken {
         self.over = true;
-        self.connection = None;
+        self.source = Source::Over;
         self.settle(if matches!(broken, Broken::Peer) { End::CutOff } else { End::Stopped }, false);
         broken
     }
@@ -339,6 +384,26 @@ impl Answer {
             }
         }
         Some(Frame::trailers(trailers))
+    }
+}
+
+impl Source {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self {
+            Self::Http1(connection, _) => connection.poll_body(context),
+            Self::Http2(incoming) => {
+                Pin::new(incoming).poll_frame(context).map(|frame| frame.map(|frame| frame.map_err(|_| Broken::Peer)))
+            }
+            Self::Over => Poll::Ready(None),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Http1(connection, _) => connection.is_over(),
+            Self::Http2(incoming) => incoming.is_end_stream(),
+            Self::Over => true,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::shared::UnderWay;
 use crate::usage::{End, Short, Truth, UsageRecord};
 use crate::worker::{Known, Worker};
 
-/// A call that was let through.
+/// A call that was let through. It is moved about in a box, as it is large.
 pub(crate) struct Call {
     worker: Rc<Worker>,
     known: Rc<Known>,
@@ -30,7 +30,6 @@ pub(crate) struct Call {
     estimate: Estimate,
     interface: Option<Interface>,
     began: u64,
-    pub(crate) uploaded: Rc<Cell<u64>>,
     pursuit: Rc<Pursuit>,
     /// The upstream gave no answer that can be passed on.
     failed: bool,
@@ -64,6 +63,8 @@ pub(crate) struct Estimate {
 pub(crate) struct Pursuit {
     /// It is at the upstream.
     sent: Cell<bool>,
+    /// Bytes of its body that went there.
+    pub(crate) uploaded: Cell<u64>,
     due: bool,
     stream: bool,
 }
@@ -102,7 +103,7 @@ impl Call {
         (route, lease): (&Route, Arc<Lease>),
         (estimate, model): (Estimate, &str),
         now: Timestamp,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Box<Self>, Refusal> {
         let (grant, live) = (&known.grant, &known.live);
         let began = worker.shared.nanos();
         let under_way = live.begin(grant.parallel).ok_or(Reason::Parallel)?;
@@ -152,7 +153,7 @@ impl Call {
             bytes_out: 0,
             redacted: 0,
         };
-        Ok(Self {
+        Ok(Box::new(Self {
             worker: Rc::clone(worker),
             known: Rc::clone(known),
             lease,
@@ -162,12 +163,11 @@ impl Call {
             estimate,
             interface: route.upstream.interface,
             began,
-            uploaded: Rc::default(),
-            pursuit: Rc::new(Pursuit { sent: Cell::new(false), due: estimate.due, stream: estimate.stream }),
+            pursuit: Rc::new(Pursuit { due: estimate.due, stream: estimate.stream, ..Pursuit::default() }),
             failed: false,
             over: false,
             _under_way: under_way,
-        })
+        }))
     }
 
     /// The request goes out with this lease.
@@ -210,7 +210,7 @@ impl Call {
     }
 
     /// The answer has ended. `all`: it was read to its end, whoever took it.
-    pub(crate) fn end(mut self, (end, all): (End, bool), said: &Said, passed: u64, hits: u64) {
+    pub(crate) fn end(mut self: Box<Self>, (end, all): (End, bool), said: &Said, passed: u64, hits: u64) {
         self.record.bytes_out = passed;
         self.record.redacted = u32::try_from(hits).unwrap_or(u32::MAX);
         self.close((end, all), said);
@@ -245,7 +245,7 @@ impl Call {
         let price = self.estimate.price;
         self.record.cost = if free { 0 } else { price.map_or(0, |price| price.cost(&self.record.counts)) };
         (self.record.end, self.record.millis) = (end, self.millis());
-        self.record.bytes_in = self.uploaded.get();
+        self.record.bytes_in = self.pursuit.uploaded.get();
         self.settle(free);
         self.worker.ring.borrow_mut().end(self.record);
     }

@@ -1,6 +1,5 @@
 //! Pages of other origins: what a browser asks before, and what it is told with every answer.
 
-use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
@@ -8,13 +7,13 @@ use hyper::header::{
 };
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::body::Out;
+use crate::body::{Inbound, Out};
 use crate::grant::Grant;
 use crate::snapshot::Snapshot;
 
 /// The answer to what a browser asks before it sends a key: it is let go on where some key may be used
 /// by that page. Which key may is judged when it comes.
-pub(crate) fn preflight(snapshot: &Snapshot, request: &Request<Incoming>) -> Option<Response<Out>> {
+pub(crate) fn preflight(snapshot: &Snapshot, request: &Request<Inbound>) -> Option<Response<Out>> {
     let headers = request.headers();
     let origin = headers.get(ORIGIN).filter(|_| request.method() == Method::OPTIONS)?;
     let method = headers.get(ACCESS_CONTROL_REQUEST_METHOD)?;

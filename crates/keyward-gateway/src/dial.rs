@@ -1,31 +1,21 @@
 //! Connections to upstreams: the name is resolved, each address is looked at, and the address that was
 //! looked at is the one that is dialled, so that a name cannot lead elsewhere in between.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use keyward_types::Reach;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::refusal::Reason;
 use crate::upstream::{Transport, Upstream};
-
-/// A connection to an upstream.
-pub(crate) enum Dialled {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
+use crate::wire::Wire;
 
 /// Connects to an upstream.
-pub(crate) async fn dial(upstream: &Upstream, tls: &Arc<ClientConfig>) -> Result<Dialled, Reason> {
+pub(crate) async fn dial(upstream: &Upstream, tls: &Arc<ClientConfig>) -> Result<Wire, Reason> {
     let mut refused = Reason::Connection;
     for address in resolve(upstream).await? {
         if !may_dial(upstream, address.ip()) {
@@ -37,7 +27,7 @@ pub(crate) async fn dial(upstream: &Upstream, tls: &Arc<ClientConfig>) -> Result
         stream.set_nodelay(true).map_err(|_| Reason::Connection)?;
         return match upstream.transport {
             Transport::Tls => encrypt(upstream, tls, stream).await,
-            Transport::Plain | Transport::PlainAnywhere => Ok(Dialled::Plain(stream)),
+            Transport::Plain | Transport::PlainAnywhere => Ok(Wire::Plain(stream)),
         };
     }
     Err(refused)
@@ -51,10 +41,10 @@ async fn resolve(upstream: &Upstream) -> Result<Vec<SocketAddr>, Reason> {
     found.map(Iterator::collect).map_err(|_| Reason::Connection)
 }
 
-async fn encrypt(upstream: &Upstream, tls: &Arc<ClientConfig>, stream: TcpStream) -> Result<Dialled, Reason> {
+async fn encrypt(upstream: &Upstream, tls: &Arc<ClientConfig>, stream: TcpStream) -> Result<Wire, Reason> {
     let name = ServerName::try_from(upstream.host.to_string()).map_err(|_| Reason::Connection)?;
     match TlsConnector::from(Arc::clone(tls)).connect(name, stream).await {
-        Ok(stream) => Ok(Dialled::Tls(Box::new(stream))),
+        Ok(stream) => Ok(Wire::Tls(Box::new(stream.into()))),
         Err(error) => {
             tracing::warn!(target: "keyward::gateway", provider = &*upstream.provider, "TLS with the upstream failed: {error}");
             Err(Reason::Connection)
@@ -71,56 +61,6 @@ fn may_dial(upstream: &Upstream, address: IpAddr) -> bool {
             Reach::Private => upstream.private,
             Reach::Never => false,
         },
-    }
-}
-
-macro_rules! delegate {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            Dialled::Plain($stream) => {
-                let $stream = Pin::new($stream);
-                $call
-            }
-            Dialled::Tls($stream) => {
-                let $stream = Pin::new(&mut **$stream);
-                $call
-            }
-        }
-    };
-}
-
-impl AsyncRead for Dialled {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, stream => stream.poll_read(context, buffer))
-    }
-}
-
-impl AsyncWrite for Dialled {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        delegate!(self, stream => stream.poll_write(context, bytes))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        delegate!(self, stream => stream.poll_write_vectored(context, bytes))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, stream => stream.poll_flush(context))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, stream => stream.poll_shutdown(context))
     }
 }
 

@@ -1,21 +1,22 @@
 //! From a request that was let through to its answer: the key is put in when the connection stands, and
 //! taken out of whatever comes back.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::Response;
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 
-use crate::body::{Answer, Idle, Out, Streamed, Upload};
+use crate::body::{Answer, Idle, Out, Source, Streamed, Upload};
 use crate::call::{Call, Charge};
 use crate::coding::{Coding, Decoded};
 use crate::grant::Route;
-use crate::headers::{answered, outgoing};
+use crate::headers::{answered, outgoing, written};
+use crate::http1::client::Failed;
 use crate::lease::Lease;
 use crate::meter::{Meter, Writing};
-use crate::pool::{Connection, Failed, Place};
+use crate::pool::{Connection, Place};
 use crate::read_on::Held;
 use crate::reading::{Content, Reading};
 use crate::redact::Redactor;
@@ -53,11 +54,14 @@ impl std::ops::Deref for Taken {
     }
 }
 
+/// An answer's head and where its body comes from.
+type Sent = Result<(Response<()>, Source), Failed<Upload>>;
+
 /// A coded answer up to this length is looked into before its head is passed on.
 const AHEAD: usize = 256 << 10;
 
 /// Sends it, and makes the caller's answer of the upstream's.
-pub(crate) async fn forward(mut out: Outgoing, mut call: Call) -> Result<Response<Out>, Refusal> {
+pub(crate) async fn forward(mut out: Box<Outgoing>, mut call: Box<Call>) -> Result<Response<Out>, Refusal> {
     let strip = out.read.ask_for_usage(out.route.upstream.interface, &out.path);
     let (worker, upstream) = (Rc::clone(&out.worker), Arc::clone(&out.route.upstream));
     let (worker, upstream) = (&*worker, &*upstream);
@@ -76,7 +80,8 @@ pub(crate) async fn forward(mut out: Outgoing, mut call: Call) -> Result<Respons
         }
         _ => sent,
     };
-    pass_on(&out, sent, strip, &place, call).await
+    worker.buffers.give_back_table(std::mem::take(&mut out.read.parts.headers));
+    pass_on(&out, sent, strip, call).await
 }
 
 impl Outgoing {
@@ -89,7 +94,7 @@ impl Outgoing {
     }
 
     /// The version to fall back to after a clean 401.
-    fn previous(&self, response: &Response<Incoming>, lease: &Lease, worker: &Worker) -> Option<Arc<Lease>> {
+    fn previous(&self, response: &Response<()>, lease: &Lease, worker: &Worker) -> Option<Arc<Lease>> {
         let unknown = response.status() == hyper::StatusCode::UNAUTHORIZED;
         lease.previous.as_ref().filter(|previous| unknown && previous.lives(worker.now())).cloned()
     }
@@ -101,31 +106,29 @@ impl Outgoing {
         lease: &Arc<Lease>,
         content: Content,
         call: &mut Call,
-    ) -> Result<(Response<Incoming>, Connection), Refusal> {
+    ) -> Result<(Response<()>, Source), Refusal> {
         let (worker, upstream) = (&*self.worker, &*self.route.upstream);
-        let upload = self.upload(content, call);
-        let head = outgoing(&self.read.parts, upstream, place, &self.path, lease, connection.is_http2());
-        let mut request = head.ok_or(Reason::Path)?.map(|()| upload);
+        let mut upload = self.upload(content, call);
         call.sending(lease);
         let mut fresh = false;
         loop {
-            let answer = worker.alarms.within(worker.config.times.first_byte, connection.send(request)).await;
-            let Ok(answer) = answer else {
+            let was_http2 = connection.is_http2();
+            let sent = pin!(self.send_by(place, connection, lease, upload));
+            let Ok(sent) = worker.alarms.within(worker.config.times.first_byte, sent).await else {
                 // It may well be at work, and will charge for it.
                 call.fail(Charge::Estimate);
                 return Err(Reason::FirstByte.into());
             };
-            match answer {
-                Ok(response) => return Ok((response, connection)),
+            match sent? {
+                Ok(answer) => return Ok(answer),
                 // The upstream closed what was kept, before anything went out.
                 Err(Failed::Unsent(unsent)) if !fresh => {
-                    let was_http2 = connection.is_http2();
                     connection = worker.pool.connect(place, upstream).await?;
                     fresh = true;
                     if was_http2 != connection.is_http2() {
                         return Err(Reason::Connection.into());
                     }
-                    request = *unsent;
+                    upload = unsent;
                 }
                 Err(_) => {
                     call.fail(Charge::Nothing);
@@ -135,18 +138,53 @@ impl Outgoing {
         }
     }
 
+    async fn send_by(
+        &self,
+        place: &Rc<Place>,
+        connection: Connection,
+        lease: &Lease,
+        upload: Upload,
+    ) -> Result<Sent, Reason> {
+        let (parts, upstream, now) = (&self.read.parts, &*self.route.upstream, self.worker.now());
+        match connection {
+            Connection::Http1(mut connection) => {
+                let out = self.worker.buffers.lend();
+                let head = written(out, parts, upstream, place, (&self.path, &upload), (lease, now));
+                let sent = connection.send(head.ok_or(Reason::Path)?, upload).await;
+                Ok(sent.map(|head| (head, Source::Http1(connection, Rc::clone(place)))))
+            }
+            Connection::Http2(mut connection) => {
+                if connection.ready().await.is_err() {
+                    return Ok(Err(Failed::Unsent(upload)));
+                }
+                let head = outgoing(parts, upstream, place, (&self.path, &upload), (lease, now)).ok_or(Reason::Path)?;
+                let sent = connection.try_send_request(head.map(|()| upload)).await;
+                Ok(match sent {
+                    Ok(answer) => {
+                        let (head, incoming) = answer.into_parts();
+                        Ok((Response::from_parts(head, ()), Source::Http2(incoming)))
+                    }
+                    Err(mut error) => {
+                        Err(error.take_message().map_or(Failed::Broken, |unsent| Failed::Unsent(unsent.into_body())))
+                    }
+                })
+            }
+        }
+    }
+
     fn upload(&self, content: Content, call: &Call) -> Upload {
         let times = self.worker.config.times;
         match content {
             Content::Whole(bytes) => {
-                call.uploaded.set(bytes.len() as u64);
+                call.pursuit().uploaded.set(bytes.len() as u64);
                 Upload::Whole(Some(bytes))
             }
-            Content::Stream(incoming, _) => Upload::Stream(Box::new(Streamed {
+            Content::Stream(incoming, length) => Upload::Stream(Box::new(Streamed {
                 incoming,
+                length,
                 left: self.worker.config.limits.body,
                 idle: Idle::new(&self.worker.alarms, times.idle, times.total),
-                passed: Rc::clone(&call.uploaded),
+                pursuit: Rc::clone(call.pursuit()),
             })),
         }
     }
@@ -154,12 +192,11 @@ impl Outgoing {
 
 async fn pass_on(
     out: &Outgoing,
-    (response, connection): (Response<Incoming>, Connection),
+    (response, source): (Response<()>, Source),
     strip: bool,
-    place: &Rc<Place>,
-    mut call: Call,
+    mut call: Box<Call>,
 ) -> Result<Response<Out>, Refusal> {
-    let (parts, incoming) = response.into_parts();
+    let (parts, ()) = response.into_parts();
     let (status, upstream) = (parts.status, &*out.route.upstream);
     let writing = parts.headers.get(CONTENT_TYPE).and_then(|sort| Writing::of(sort.as_bytes()));
     let meter = upstream.interface.zip(writing).map(|(interface, writing)| Meter::new(interface, writing, strip));
@@ -190,10 +227,6 @@ async fn pass_on(
     let mut answer = Box::new(Answer {
         over: false,
         first: std::collections::VecDeque::new(),
-        connection: match connection {
-            Connection::Http1(connection) => Some((connection, Rc::clone(place))),
-            Connection::Http2(_) => None,
-        },
         redactor: plain.then(|| Redactor::new(Arc::clone(lease.patterns()))),
         meter,
         decoded: coding.map(|coding| Decoded::new(coding, Arc::clone(lease.patterns()))),
@@ -201,7 +234,7 @@ async fn pass_on(
         call: Some(call),
         passed: 0,
         alone: false,
-        incoming,
+        source,
     });
     if coding.is_some() {
         answer.read_ahead(AHEAD).await.map_err(|_| Reason::Echo)?;

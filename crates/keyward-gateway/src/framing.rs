@@ -1,128 +1,134 @@
-//! A second reader of HTTP/1.1 framing, in front of the first one.
+//! The reader of HTTP/1.1 requests, which takes only what has one reading.
 //!
-//! hyper reads a request that has both lengths as chunked and takes the other one out before anybody
-//! sees it. That is right by RFC 9112, and still such a request was written by nobody but an attacker
-//! on whatever stands in front of us. So each byte of a plain connection passes here first: heads are
-//! looked at for what two readers could read differently, bodies are counted by the same rules, and
-//! the first fault ends the connection with an answer.
+//! RFC 9112 says how a request with two lengths is to be read, and still such a request was written by
+//! nobody but an attacker on whatever stands in front of us or behind. So heads are looked at for what
+//! two readers could read differently, bodies are counted by the same rules, and the first fault ends
+//! the connection with an answer.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
+use bytes::{Bytes, BytesMut};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Uri};
 use memchr::memchr;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::http1::chunks::{Chunk, Chunks};
 use crate::refusal::Reason;
 
 /// What was read so far of the requests on one connection.
 #[derive(Default)]
 pub struct Framing {
     state: State,
-    /// The beginning of a head that came in pieces.
-    head: Vec<u8>,
+    /// What came and was not taken yet.
+    ahead: BytesMut,
+    /// How much of that was looked through for the end of a head.
+    seen: usize,
 }
 
-#[derive(Clone, Copy, Default)]
+/// A part of a request.
+#[derive(Debug)]
+pub enum Part {
+    /// It begins.
+    Head(Box<Parts>, Length),
+    /// Some of its body.
+    Data(Bytes),
+    /// It has ended. A request without a body ends with its head, and this is not said.
+    End,
+}
+
+/// How long a body is said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// So many bytes.
+    Is(u64),
+    /// It comes in chunks.
+    Chunked,
+}
+
+#[derive(Default)]
 enum State {
     #[default]
     Head,
     Body(u64),
-    /// The digits of a chunk's size so far, and whether there was one.
-    Size(u64, bool),
-    /// An extension of a chunk, which nobody needs; up to the line's end.
-    SizeEnd,
-    Chunk(u64),
-    ChunkEnd(u8),
-    /// Trailers: how many bytes the present line has.
-    Trailer(u32),
+    Chunks(Chunks),
 }
 
 /// No head is longer than this, whatever is configured.
 const LONGEST_HEAD: usize = 256 << 10;
+/// Nor has more lines.
+const MOST_FIELDS: usize = 100;
 
 impl Framing {
-    /// Takes the next bytes.
+    /// Takes bytes as they came; they are read by [`next`](Self::next).
+    pub fn push(&mut self, bytes: &[u8]) {
+        // What the last request was read into is used again, once nobody has it any more.
+        self.ahead.extend_from_slice(bytes);
+    }
+
+    /// How many bytes came and were not read yet.
+    pub fn waiting(&self) -> usize {
+        self.ahead.len()
+    }
+
+    /// The next part; `None` when more has to come.
     ///
     /// # Errors
-    /// When they can be read in two ways.
-    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Reason> {
-        while !bytes.is_empty() {
-            bytes = match self.state {
-                State::Head => self.head(bytes)?,
-                State::Body(left) => self.body(bytes, left),
-                _ => self.chunked(bytes)?,
-            };
-        }
-        Ok(())
+    /// When what came can be read in two ways.
+    #[allow(clippy::should_implement_trait, reason = "it goes on after `None`, and ends with an error")]
+    pub fn next(&mut self) -> Result<Option<Part>, Reason> {
+        self.next_into(HeaderMap::new)
     }
 
-    fn head<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Reason> {
-        if self.head.is_empty() {
-            // Nearly always a head comes whole.
-            let Some(end) = head_end(bytes, 0) else {
-                self.head.extend_from_slice(bytes);
-                return Ok(&[]);
-            };
-            self.state = read_head(&bytes[..end])?;
-            return Ok(&bytes[end..]);
+    /// The same, with a table for the fields of a head.
+    pub(crate) fn next_into(&mut self, table: impl FnOnce() -> HeaderMap) -> Result<Option<Part>, Reason> {
+        match &mut self.state {
+            State::Head => self.head(table),
+            State::Body(0) => Ok(Some(self.end())),
+            State::Body(_) if self.ahead.is_empty() => Ok(None),
+            State::Body(left) => {
+                let here = usize::try_from(*left).unwrap_or(usize::MAX).min(self.ahead.len());
+                *left -= here as u64;
+                Ok(Some(Part::Data(self.ahead.split_to(here).freeze())))
+            }
+            State::Chunks(chunks) => match chunks.next(&mut self.ahead).map_err(|_| Reason::Framing)? {
+                None => Ok(None),
+                Some(Chunk::Data(bytes)) => Ok(Some(Part::Data(bytes))),
+                Some(Chunk::End(_)) => Ok(Some(self.end())),
+            },
         }
-        let before = self.head.len();
-        self.head.extend_from_slice(bytes);
-        let Some(end) = head_end(&self.head, before.saturating_sub(3)) else {
-            return if self.head.len() > LONGEST_HEAD { Err(Reason::Framing) } else { Ok(&[]) };
+    }
+
+    /// Whether the present body has no more to come; then its end is not said any more.
+    pub(crate) fn body_is_over(&mut self) -> bool {
+        let over = matches!(self.state, State::Body(0));
+        if over {
+            self.state = State::Head;
+        }
+        over
+    }
+
+    fn head(&mut self, table: impl FnOnce() -> HeaderMap) -> Result<Option<Part>, Reason> {
+        let Some(end) = head_end(&self.ahead, self.seen) else {
+            self.seen = self.ahead.len().saturating_sub(3);
+            return if self.ahead.len() > LONGEST_HEAD { Err(Reason::Framing) } else { Ok(None) };
         };
-        self.state = read_head(&self.head[..end])?;
-        self.head = Vec::new();
-        Ok(&bytes[end - before..])
-    }
-
-    fn body<'a>(&mut self, bytes: &'a [u8], left: u64) -> &'a [u8] {
-        let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        let left = left - here as u64;
-        self.state = if left == 0 { State::Head } else { State::Body(left) };
-        &bytes[here..]
-    }
-
-    fn chunked<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Reason> {
-        if let State::Chunk(left) = self.state {
-            let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-            let left = left - here as u64;
-            self.state = if left == 0 { State::ChunkEnd(b'\r') } else { State::Chunk(left) };
-            return Ok(&bytes[here..]);
-        }
-        let byte = bytes[0];
-        self.state = match (self.state, byte) {
-            (State::Size(size, _), digit) if digit.is_ascii_hexdigit() => {
-                let digit = u64::from(char::from(digit).to_digit(16).unwrap_or(0));
-                State::Size(size.checked_mul(16).ok_or(Reason::Framing)? + digit, true)
-            }
-            // Extensions of chunks are where readers differ; no SDK sends any.
-            (State::Size(size, true), b'\r') => {
-                self.head.clear();
-                self.head.extend_from_slice(&size.to_be_bytes());
-                State::SizeEnd
-            }
-            (State::SizeEnd, b'\n') => {
-                let size = self.head.as_slice().try_into().map(u64::from_be_bytes).unwrap_or(0);
-                self.head = Vec::new();
-                if size == 0 { State::Trailer(0) } else { State::Chunk(size) }
-            }
-            (State::ChunkEnd(b'\r'), b'\r') => State::ChunkEnd(b'\n'),
-            (State::ChunkEnd(b'\n'), b'\n') => State::Size(0, false),
-            // A carriage return counts for nothing, so that an empty line has no bytes.
-            (State::Trailer(length), b'\r') => State::Trailer(length),
-            (State::Trailer(0), b'\n') => State::Head,
-            (State::Trailer(_), b'\n') => State::Trailer(0),
-            (State::Trailer(length), _) if length < 8192 => State::Trailer(length + 1),
-            _ => return Err(Reason::Framing),
+        let (parts, length) = read_head(&self.ahead.split_to(end).freeze(), table())?;
+        self.seen = 0;
+        self.state = match length {
+            Length::Is(0) => State::Head,
+            Length::Is(length) => State::Body(length),
+            Length::Chunked => State::Chunks(Chunks::strict()),
         };
-        Ok(&bytes[1..])
+        Ok(Some(Part::Head(Box::new(parts), length)))
+    }
+
+    fn end(&mut self) -> Part {
+        self.state = State::Head;
+        Part::End
     }
 }
 
 /// Behind the empty line that ends a head.
-fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
+pub(crate) fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
     // Lines before a request line are not ours to skip.
     let mut at = from;
     while let Some(line) = memchr(b'\n', &bytes[at..]) {
@@ -137,11 +143,15 @@ fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// How long the body is that follows a head.
-fn read_head(head: &[u8]) -> Result<State, Reason> {
+/// A head, and how long the body is that follows.
+fn read_head(head: &Bytes, table: HeaderMap) -> Result<(Parts, Length), Reason> {
     let mut lines = Lines(head);
+    let (mut parts, ()) = Request::new(()).into_parts();
     let request = lines.next().ok_or(Reason::Framing)??;
-    read_request_line(request)?;
+    let (method, target) = read_request_line(request)?;
+    parts.method = Method::from_bytes(method).map_err(|_| Reason::Framing)?;
+    parts.uri = Uri::from_maybe_shared(head.slice_ref(target)).map_err(|_| Reason::Framing)?;
+    parts.headers = table;
     let (mut length, mut chunked, mut hosts) = (None, false, 0);
     for line in lines {
         let line = line?;
@@ -151,7 +161,7 @@ fn read_head(head: &[u8]) -> Result<State, Reason> {
         let colon = memchr(b':', line).ok_or(Reason::Framing)?;
         let name = &line[..colon];
         // A space before the name folds a line, one behind it hides the name.
-        if name.is_empty() || name.iter().any(|byte| !is_token(*byte)) {
+        if name.is_empty() || !name.iter().all(is_token) {
             return Err(Reason::Framing);
         }
         let value = line[colon + 1..].trim_ascii();
@@ -170,23 +180,30 @@ fn read_head(head: &[u8]) -> Result<State, Reason> {
             }
             _ => {}
         }
+        if parts.headers.len() == MOST_FIELDS {
+            return Err(Reason::Head);
+        }
+        let name = HeaderName::from_bytes(name).map_err(|_| Reason::Framing)?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(value)).map_err(|_| Reason::Framing)?;
+        parts.headers.append(name, value);
     }
-    match (length, chunked) {
-        _ if hosts != 1 => Err(Reason::Framing),
-        (Some(_), true) => Err(Reason::Framing),
-        (None, true) => Ok(State::Size(0, false)),
-        (None | Some(0), false) => Ok(State::Head),
-        (Some(length), false) => Ok(State::Body(length)),
-    }
+    let length = match (length, chunked) {
+        _ if hosts != 1 => return Err(Reason::Framing),
+        (Some(_), true) => return Err(Reason::Framing),
+        (None, true) => Length::Chunked,
+        (length, false) => Length::Is(length.unwrap_or(0)),
+    };
+    Ok((parts, length))
 }
 
-fn read_request_line(line: &[u8]) -> Result<(), Reason> {
+/// Method and target.
+fn read_request_line(line: &[u8]) -> Result<(&[u8], &[u8]), Reason> {
     let mut parts = line.split(|byte| *byte == b' ');
     let (method, target, version) = (parts.next(), parts.next(), parts.next());
     let (Some(method), Some(target), Some(version), None) = (method, target, version, parts.next()) else {
         return Err(Reason::Framing);
     };
-    if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) || target.is_empty() {
+    if method.is_empty() || !method.iter().all(is_token) || target.is_empty() {
         return Err(Reason::Framing);
     }
     if method == b"CONNECT" {
@@ -195,17 +212,31 @@ fn read_request_line(line: &[u8]) -> Result<(), Reason> {
     if version != b"HTTP/1.1" {
         return Err(Reason::Version);
     }
-    Ok(())
+    Ok((method, target))
 }
 
 /// Digits alone: no sign, no list, nothing that overflows.
-fn read_length(value: &[u8]) -> Option<u64> {
+pub(crate) fn read_length(value: &[u8]) -> Option<u64> {
     let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     digits.then(|| std::str::from_utf8(value).ok()?.parse().ok()).flatten()
 }
 
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+fn is_token(byte: &u8) -> bool {
+    const TOKEN: [bool; 256] = {
+        let (mut table, mut byte) = ([false; 256], 0);
+        while byte < 128 {
+            table[byte] = (byte as u8).is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let others = b"!#$%&'*+-.^_`|~";
+        let mut other = 0;
+        while other < others.len() {
+            table[others[other] as usize] = true;
+            other += 1;
+        }
+        table
+    };
+    TOKEN[usize::from(*byte)]
 }
 
 /// The lines of a head, each of which ends with both characters and holds neither, nor a NUL.
@@ -222,68 +253,6 @@ impl<'a> Iterator for Lines<'a> {
             [line @ .., b'\r', b'\n'] if memchr::memchr2(b'\r', 0, line).is_none() => Ok(line),
             _ => Err(Reason::Framing),
         })
-    }
-}
-
-/// A connection whose requests are looked at before hyper reads them.
-pub(crate) struct Strict<S> {
-    stream: S,
-    framing: Framing,
-    /// What is answered to a fault, in whole.
-    answer: fn(Reason) -> Vec<u8>,
-    fault: Option<Reason>,
-    report: Box<dyn FnMut(Reason)>,
-}
-
-impl<S> Strict<S> {
-    pub(crate) fn new(stream: S, answer: fn(Reason) -> Vec<u8>, report: Box<dyn FnMut(Reason)>) -> Self {
-        Self { stream, framing: Framing::default(), answer, fault: None, report }
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Strict<S> {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.fault.is_some() {
-            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
-        }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-        let Err(fault) = this.framing.feed(&buffer.filled()[before..]) else { return Poll::Ready(Ok(())) };
-        this.fault = Some(fault);
-        buffer.set_filled(before);
-        (this.report)(fault);
-        // It is tried once: the buffer of a connection that has just been read from has room, and
-        // whoever has filled it does without.
-        let _ = Pin::new(&mut this.stream).poll_write(context, &(this.answer)(fault));
-        let _ = Pin::new(&mut this.stream).poll_flush(context);
-        Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

@@ -12,26 +12,26 @@ use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::alarm::TICK;
+use crate::body::Inbound;
 use crate::config::Config;
-use crate::framing::Strict;
-use crate::gate::Gate;
+use crate::http1::server::serve as serve_http1;
 use crate::pool::Local;
 use crate::proxy::answer;
-use crate::refusal::{Reason, Refusal, Shape};
+use crate::refusal::Reason;
 use crate::shared::Shared;
 use crate::usage::{Gathered, hand_over};
 use crate::watch::{Noted, Reply, Watched};
+use crate::wire::Wire;
 use crate::worker::{Counted, Worker};
 
 /// The gateway's data plane.
@@ -219,14 +219,15 @@ fn accept(worker: &Rc<Worker>, tls: Option<TlsAcceptor>, stream: TcpStream, peer
     tokio::task::spawn_local(async move {
         let worker = counted.worker();
         match tls {
-            None if speaks_http2(worker, &stream).await => serve_http2(worker, stream, peer).await,
-            None => serve_http1(worker, stream, peer).await,
+            None if speaks_http2(worker, &stream).await => serve_http2(worker, Wire::Plain(stream), peer).await,
+            None => serve_http1(worker, Wire::Plain(stream), peer).await,
             Some(tls) => {
                 let greeted = tokio::time::timeout(worker.config.times.connect, tls.accept(stream)).await;
                 let Ok(Ok(stream)) = greeted else { return };
-                match stream.get_ref().1.alpn_protocol() {
-                    Some(b"h2") => serve_http2(worker, stream, peer).await,
-                    _ => serve_http1(worker, stream, peer).await,
+                let socket = Wire::Tls(Box::new(stream.into()));
+                match socket.is_http2() {
+                    true => serve_http2(worker, socket, peer).await,
+                    false => serve_http1(worker, socket, peer).await,
                 }
             }
         }
@@ -250,43 +251,9 @@ async fn speaks_http2(worker: &Worker, stream: &TcpStream) -> bool {
     }
 }
 
-async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, peer: IpAddr) {
+async fn serve_http2(worker: &Rc<Worker>, socket: Wire, peer: IpAddr) {
     let watched = worker.watch.begin(worker.alarms.now());
-    let reporter = Rc::clone(worker);
-    let stream = Noted::new(stream, &watched, &worker.alarms);
-    let stream = Strict::new(stream, fault, Box::new(move |reason| reporter.deny(None, peer, reason)));
-    let mut builder = http1::Builder::new();
-    builder
-        // Heads are waited for by `watch`. No `pipeline_flush`: it buffers a body without a bound.
-        .header_read_timeout(None)
-        .max_buf_size(worker.config.limits.head.max(8192))
-        // A short answer is copied behind its head and sent at once, which costs less than a list of two.
-        .writev(false)
-        .max_headers(100);
-    let service = service_fn(|request: Request<Incoming>| reply(worker, &watched, request, peer));
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let (gate, mut told) = (Gate::new(), false);
-    // However it ends, what was under way has been recorded.
-    let end = poll_fn(|context| {
-        watched.register(context);
-        if watched.over.get() {
-            return Poll::Ready(Ok(()));
-        }
-        if worker.stopping.get() && !std::mem::replace(&mut told, true) {
-            connection.as_mut().graceful_shutdown();
-        }
-        gate.poll(context, |context| connection.as_mut().poll(context))
-    })
-    .await;
-    if end.is_err_and(|error| error.is_parse()) {
-        worker.deny(None, peer, Reason::Framing);
-    }
-}
-
-async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, peer: IpAddr) {
-    let watched = worker.watch.begin(worker.alarms.now());
-    let stream = Noted::new(stream, &watched, &worker.alarms);
+    let stream = Noted::new(socket, &watched, &worker.alarms);
     let mut builder = http2::Builder::new(Local);
     builder
         .timer(TokioTimer::new())
@@ -328,21 +295,6 @@ async fn reply(
     peer: IpAddr,
 ) -> Result<Response<Reply>, Infallible> {
     let begun = watched.request(&worker.alarms);
-    let response = answer(worker, request, peer).await;
+    let response = answer(worker, request.map(Inbound::Http2), peer).await;
     Ok(response.map(|out| begun.reply(out)))
-}
-
-/// The answer to a connection whose requests can be read in two ways, after which it is closed.
-fn fault(reason: Reason) -> Vec<u8> {
-    let answer: hyper::Response<Vec<u8>> = Refusal::from(reason).answer(Shape::OpenAi);
-    let mut out = format!("HTTP/1.1 {}\r\n", answer.status()).into_bytes();
-    for (name, value) in answer.headers() {
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
-    out.extend_from_slice(format!("content-length: {}\r\n\r\n", answer.body().len()).as_bytes());
-    out.extend_from_slice(answer.body());
-    out
 }

@@ -1,7 +1,7 @@
 //! Heads on their way: what a caller may not say to an upstream is taken out, the key is put in, and
 //! what an upstream may not say to a caller is taken out of its answer.
 
-use bytes::{BufMut, BytesMut};
+use bytes::Bytes;
 use data_encoding::BASE64;
 use hyper::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
@@ -9,51 +9,152 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
-use hyper::{Request, Uri, Version};
+use hyper::{Method, Request, Uri, Version};
+use keyward_types::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::body::Upload;
+use crate::http1::client::Head;
 use crate::identify::{is_key_place, without_key};
 use crate::lease::Lease;
 use crate::pool::Place;
 use crate::redact::{Patterns, redact_header};
+use crate::signing::Unsigned;
 use crate::upstream::{Injection, Upstream};
 
-/// The head of a request as it goes to the upstream. `None` when it makes no valid head.
+/// The head of a request as it goes to the upstream by HTTP/2. `None` when it makes no valid head.
 pub(crate) fn outgoing(
     parts: &Parts,
     upstream: &Upstream,
     place: &Place,
-    path: &str,
-    lease: &Lease,
-    http2: bool,
+    (path, upload): (&str, &Upload),
+    (lease, now): (&Lease, Timestamp),
 ) -> Option<Request<()>> {
     let mut request = Request::new(());
     *request.method_mut() = parts.method.clone();
-    let target = target(upstream, path, parts.uri.query(), lease.value())?;
-    *request.uri_mut() = match http2 {
-        true => Uri::builder().scheme("https").authority(place.host.as_bytes()).path_and_query(target).build().ok()?,
-        false => Uri::from(target),
-    };
-    *request.version_mut() = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
+    let mut text = Vec::new();
+    target(&mut text, upstream, path, parts.uri.query(), lease.value());
+    let signed = signed(parts, upstream, place, (&text, upload), (lease, now))?;
+    let target = PathAndQuery::from_maybe_shared(Bytes::from(text)).ok()?;
+    *request.uri_mut() =
+        Uri::builder().scheme("https").authority(place.host.as_bytes()).path_and_query(target).build().ok()?;
+    *request.version_mut() = Version::HTTP_2;
     let headers = request.headers_mut();
     headers.reserve(parts.headers.len() + 2);
-    let named = named_by_connection(&parts.headers);
-    for (name, value) in &parts.headers {
-        if !stays_here(name) && !named.iter().any(|named| named == name.as_str()) {
-            headers.append(name.clone(), value.clone());
-        }
+    for (name, value) in passed_on(parts).filter(|(name, _)| !injects(&upstream.injection, name)) {
+        headers.append(name.clone(), value.clone());
     }
-    if !http2 {
-        headers.insert(HOST, place.host.clone());
-    }
-    if upstream.redaction || upstream.interface.is_some() {
+    if asks_for_plain(upstream) {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     for (name, value) in &upstream.headers {
         headers.insert(name.clone(), value.clone());
     }
-    inject(&upstream.injection, lease.value(), headers)?;
+    inject(&upstream.injection, lease.value(), &mut |name, text| {
+        let mut value = HeaderValue::from_bytes(text).ok()?;
+        value.set_sensitive(true);
+        headers.insert(name.clone(), value);
+        Some(())
+    })?;
+    for (name, text) in signed {
+        headers.insert(name, HeaderValue::try_from(text).ok()?);
+    }
     Some(request)
+}
+
+/// The same by HTTP/1.1, written out at once.
+pub(crate) fn written(
+    mut out: Vec<u8>,
+    parts: &Parts,
+    upstream: &Upstream,
+    place: &Place,
+    (path, upload): (&str, &Upload),
+    (lease, now): (&Lease, Timestamp),
+) -> Option<Head> {
+    out.extend_from_slice(parts.method.as_str().as_bytes());
+    out.push(b' ');
+    let start = out.len();
+    target(&mut out, upstream, path, parts.uri.query(), lease.value());
+    let signed = signed(parts, upstream, place, (&out[start..], upload), (lease, now))?;
+    let in_target = parameter(&upstream.injection).is_some();
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    let set = |name: &HeaderName| upstream.headers.iter().any(|(set, _)| set == name);
+    let injected = |name: &HeaderName| injects(&upstream.injection, name);
+    if !set(&HOST) && !injected(&HOST) {
+        field(&mut out, &HOST, place.host.as_bytes());
+    }
+    for (name, value) in passed_on(parts).filter(|(name, _)| !set(name) && !injected(name)) {
+        field(&mut out, name, value.as_bytes());
+    }
+    if asks_for_plain(upstream) && !set(&ACCEPT_ENCODING) {
+        field(&mut out, &ACCEPT_ENCODING, b"identity");
+    }
+    for (name, value) in upstream.headers.iter().filter(|(name, _)| !injected(name)) {
+        field(&mut out, name, value.as_bytes());
+    }
+    let before = out.len();
+    if !lease.fits_a_header() && stands_as_it_is(&upstream.injection) {
+        return None;
+    }
+    inject(&upstream.injection, lease.value(), &mut |name, text| {
+        field(&mut out, name, text);
+        Some(())
+    })?;
+    for (name, text) in &signed {
+        field(&mut out, name, text.as_bytes());
+    }
+    let secret = if in_target { 0..out.len() } else { before..out.len() };
+    match upload.length() {
+        // Where a body is meant to be, none is said to be none.
+        Some(0) if !matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) => {}
+        Some(length) => out.extend_from_slice(format!("content-length: {length}\r\n").as_bytes()),
+        None => field(&mut out, &TRANSFER_ENCODING, b"chunked"),
+    }
+    out.extend_from_slice(b"\r\n");
+    Some(Head { bytes: out, secret, no_body: parts.method == Method::HEAD })
+}
+
+/// The headers of a signature, where there is one; `None` when what has to be signed is not there, or the
+/// value cannot sign.
+fn signed(
+    parts: &Parts,
+    upstream: &Upstream,
+    place: &Place,
+    (target, upload): (&[u8], &Upload),
+    (lease, now): (&Lease, Timestamp),
+) -> Option<Vec<(HeaderName, String)>> {
+    let Injection::Sign(signing) = &upstream.injection else { return Some(Vec::new()) };
+    let Upload::Whole(body) = upload else { return None };
+    let target = std::str::from_utf8(target).ok()?;
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let unsigned = Unsigned {
+        method: parts.method.as_str(),
+        host: place.host.to_str().ok()?,
+        path,
+        query,
+        headers: &parts.headers,
+        body: body.as_deref().unwrap_or_default(),
+        at: now,
+    };
+    signing.sign(lease.value(), &unsigned)
+}
+
+fn field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What a caller says that an upstream gets to hear.
+fn passed_on(parts: &Parts) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    let named = named_by_connection(&parts.headers);
+    let goes = move |name: &HeaderName| !stays_here(name) && !named.iter().any(|named| named == name.as_str());
+    parts.headers.iter().filter(move |(name, _)| goes(name))
+}
+
+fn asks_for_plain(upstream: &Upstream) -> bool {
+    upstream.redaction || upstream.interface.is_some()
 }
 
 /// What is between the caller and us, what tells of him, and every place of a key.
@@ -95,32 +196,29 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
     named.filter(|name| name != "keep-alive" && name != "close").collect()
 }
 
-/// Path and query as the upstream gets them.
-fn target(upstream: &Upstream, path: &str, query: Option<&str>, value: &[u8]) -> Option<PathAndQuery> {
+/// Writes path and query as the upstream gets them.
+fn target(out: &mut Vec<u8>, upstream: &Upstream, path: &str, query: Option<&str>, value: &[u8]) {
     let parameter = parameter(&upstream.injection);
-    let room = query.map_or(0, str::len) + parameter.map_or(0, |name| name.len() + 3 * value.len());
-    let mut target = BytesMut::with_capacity(upstream.base_path.len() + path.len() + room + 4);
-    target.extend_from_slice(upstream.base_path.as_bytes());
-    target.extend_from_slice(path.as_bytes());
+    out.extend_from_slice(upstream.base_path.as_bytes());
+    out.extend_from_slice(path.as_bytes());
     let kept = query.map(|query| without_key(query, parameter)).unwrap_or_default();
     let mut mark = b'?';
     if !kept.is_empty() {
-        target.put_u8(mark);
-        target.extend_from_slice(kept.as_bytes());
+        out.push(mark);
+        out.extend_from_slice(kept.as_bytes());
         mark = b'&';
     }
     if let Some(name) = parameter {
-        target.put_u8(mark);
-        target.extend_from_slice(name.as_bytes());
-        target.put_u8(b'=');
+        out.push(mark);
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'=');
         for byte in value {
             match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => target.put_u8(*byte),
-                byte => target.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(*byte),
+                byte => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
             }
         }
     }
-    PathAndQuery::from_maybe_shared(target.freeze()).ok()
 }
 
 fn parameter(injection: &Injection) -> Option<&str> {
@@ -131,39 +229,47 @@ fn parameter(injection: &Injection) -> Option<&str> {
     }
 }
 
-/// Puts the key in. It overwrites whatever stands there.
-fn inject(injection: &Injection, value: &[u8], headers: &mut HeaderMap) -> Option<()> {
+/// Puts the key in: `put` overwrites whatever stands there, and gives `None` for what is no value of a header.
+fn inject(injection: &Injection, value: &[u8], put: &mut impl FnMut(&HeaderName, &[u8]) -> Option<()>) -> Option<()> {
     let basic = |user: &[u8], password: &[u8]| {
         let pair = Zeroizing::new([user, password].concat());
         Zeroizing::new(format!("Basic {}", BASE64.encode(&pair)))
     };
     let (name, text) = match injection {
-        Injection::Query(_) => return Some(()),
+        Injection::Query(_) | Injection::Sign(_) => return Some(()),
         Injection::Both(first, second) => {
-            inject(first, value, headers)?;
-            return inject(second, value, headers);
+            inject(first, value, put)?;
+            return inject(second, value, put);
         }
         Injection::Header(name, prefix) => {
-            let mut text = BytesMut::with_capacity(prefix.len() + value.len());
-            text.extend_from_slice(prefix.as_bytes());
-            text.extend_from_slice(value);
-            let mut text = HeaderValue::from_maybe_shared(text.freeze()).ok()?;
-            text.set_sensitive(true);
-            headers.insert(name.clone(), text);
-            return Some(());
+            let text = Zeroizing::new([prefix.as_bytes(), value].concat());
+            return put(name, &text);
         }
         Injection::BasicPassword(user) => (AUTHORIZATION, basic(&[user.as_bytes(), b":"].concat(), value)),
         Injection::BasicUser => (AUTHORIZATION, basic(value, b":")),
         Injection::Basic => (AUTHORIZATION, basic(value, b"")),
     };
-    set(headers, name, text.as_bytes())
+    put(&name, text.as_bytes())
 }
 
-fn set(headers: &mut HeaderMap, name: HeaderName, text: &[u8]) -> Option<()> {
-    let mut value = HeaderValue::from_bytes(text).ok()?;
-    value.set_sensitive(true);
-    headers.insert(name, value);
-    Some(())
+/// Whether the key stands in a header without being coded.
+fn stands_as_it_is(injection: &Injection) -> bool {
+    match injection {
+        Injection::Header(..) => true,
+        Injection::Both(first, second) => stands_as_it_is(first) || stands_as_it_is(second),
+        _ => false,
+    }
+}
+
+/// Whether the key is put into this header.
+fn injects(injection: &Injection, name: &HeaderName) -> bool {
+    match injection {
+        Injection::Query(_) => false,
+        Injection::Both(first, second) => injects(first, name) || injects(second, name),
+        Injection::Header(of, _) => of == name,
+        Injection::Sign(signing) => signing.sets(name),
+        Injection::BasicPassword(_) | Injection::BasicUser | Injection::Basic => *name == AUTHORIZATION,
+    }
 }
 
 /// The headers of an answer as the caller gets them, with the key masked wherever it stands.

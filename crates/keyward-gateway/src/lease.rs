@@ -39,13 +39,16 @@ pub struct Lease {
     pub previous: Option<Arc<Lease>>,
     value: Secret<Vec<u8>>,
     patterns: Arc<Patterns>,
+    /// Whether it may stand in a header: a line break in it would end the line, and more than that.
+    fits_a_header: bool,
 }
 
 impl Lease {
     /// Takes the value, and makes what its echoes are recognised by.
     pub fn new(secret: SecretId, version: Version, value: Secret<Vec<u8>>, until: Timestamp) -> Self {
         let patterns = Arc::new(Patterns::of(value.expose()));
-        Self { secret, version, until, previous: None, value, patterns }
+        let fits_a_header = value.expose().iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e | 0x80..));
+        Self { secret, version, until, previous: None, value, patterns, fits_a_header }
     }
 
     /// The same right until a later moment. What echoes are recognised by is not made again.
@@ -58,6 +61,7 @@ impl Lease {
             previous: self.previous.clone(),
             value: self.value.clone(),
             patterns: Arc::clone(&self.patterns),
+            fits_a_header: self.fits_a_header,
         }
     }
 
@@ -77,6 +81,11 @@ impl Lease {
     /// The value, on its way into a request to the upstream and nowhere else.
     pub(crate) fn value(&self) -> &[u8] {
         self.value.expose()
+    }
+
+    /// Whether it may stand in a header as it is.
+    pub(crate) fn fits_a_header(&self) -> bool {
+        self.fits_a_header
     }
 
     /// What its echoes are recognised by.

@@ -1,27 +1,26 @@
 //! Connections to upstreams, kept by each core for itself.
 //!
-//! An HTTP/1.1 connection belongs to one call until the end of its answer's body, and is driven by the
-//! task of that call: there is no other task to be woken, and whether the upstream has closed it is
-//! seen when it is taken out. An HTTP/2 connection is shared, and driven by a task of its own.
+//! An HTTP/1.1 connection belongs to one call until the end of its answer's body, and whether the upstream
+//! has closed it is seen when it is taken out. An HTTP/2 connection is shared, and driven by a task of its
+//! own.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper::header::HeaderValue;
-use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::body::Upload;
-use crate::dial::{Dialled, dial};
+use crate::dial::dial;
+use crate::http1::buffers::Buffers;
+use crate::http1::client::Http1;
 use crate::refusal::Reason;
 use crate::upstream::{Transport, Upstream};
 
@@ -29,6 +28,7 @@ use crate::upstream::{Transport, Upstream};
 pub(crate) struct Pool {
     places: RefCell<HashMap<Box<str>, Vec<Rc<Place>>>>,
     tls: Arc<ClientConfig>,
+    buffers: Rc<Buffers>,
     connect: Duration,
     keep: Duration,
     kept: usize,
@@ -40,34 +40,26 @@ pub(crate) struct Place {
     transport: Transport,
     private: bool,
     pub(crate) host: HeaderValue,
-    idle: RefCell<Vec<(Http1, Instant)>>,
+    idle: RefCell<Vec<(Box<Http1>, Instant)>>,
     shared: RefCell<Option<http2::SendRequest<Upload>>>,
     most: usize,
 }
 
-/// A connection that a call has to itself.
-pub(crate) struct Http1 {
-    send: http1::SendRequest<Upload>,
-    driver: Pin<Box<http1::Connection<TokioIo<Dialled>, Upload>>>,
-}
-
 /// A connection, for one call.
 pub(crate) enum Connection {
-    Http1(Http1),
+    Http1(Box<Http1>),
     Http2(http2::SendRequest<Upload>),
 }
 
-/// A request that did not get through.
-pub(crate) enum Failed {
-    /// Nothing of it was sent, so that it may be sent again.
-    Unsent(Box<Request<Upload>>),
-    /// It broke off.
-    Broken,
-}
-
 impl Pool {
-    pub(crate) fn new(tls: Arc<ClientConfig>, connect: Duration, keep: Duration, kept: usize) -> Self {
-        Self { places: RefCell::default(), tls, connect, keep, kept }
+    pub(crate) fn new(
+        tls: Arc<ClientConfig>,
+        buffers: &Rc<Buffers>,
+        connect: Duration,
+        keep: Duration,
+        kept: usize,
+    ) -> Self {
+        Self { places: RefCell::default(), tls, buffers: Rc::clone(buffers), connect, keep, kept }
     }
 
     /// The connections of an upstream. Two that differ in how they are reached share none.
@@ -102,7 +94,8 @@ impl Pool {
 
     /// A new connection.
     pub(crate) async fn connect(&self, place: &Rc<Place>, upstream: &Upstream) -> Result<Connection, Reason> {
-        match tokio::time::timeout(self.connect, self.dial(place, upstream)).await {
+        // It is seldom done, and too large to be kept room for in every call.
+        match tokio::time::timeout(self.connect, Box::pin(self.dial(place, upstream))).await {
             Ok(connection) => connection,
             Err(_) => Err(Reason::Connection),
         }
@@ -110,16 +103,12 @@ impl Pool {
 
     async fn dial(&self, place: &Rc<Place>, upstream: &Upstream) -> Result<Connection, Reason> {
         let stream = dial(upstream, &self.tls).await?;
-        let both = matches!(&stream, Dialled::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"));
-        let stream = TokioIo::new(stream);
-        if !both {
-            let built = http1::Builder::new().writev(false).max_headers(128).handshake(stream).await;
-            let (send, driver) = built.map_err(|_| Reason::Connection)?;
-            return Ok(Connection::Http1(Http1 { send, driver: Box::pin(driver) }));
+        if !stream.is_http2() {
+            return Ok(Connection::Http1(Box::new(Http1::new(stream, &self.buffers))));
         }
         let mut builder = http2::Builder::new(Local);
         builder.timer(TokioTimer::new()).adaptive_window(true).keep_alive_interval(Duration::from_secs(30));
-        let (send, driver) = builder.handshake(stream).await.map_err(|_| Reason::Connection)?;
+        let (send, driver) = builder.handshake(TokioIo::new(stream)).await.map_err(|_| Reason::Connection)?;
         tokio::task::spawn_local(async move {
             // Its end is seen by whoever uses it.
             let _ = driver.await;
@@ -152,62 +141,15 @@ impl Place {
     }
 
     /// Takes a connection back: its answer has been read to the end.
-    pub(crate) fn give_back(&self, connection: Http1) {
+    pub(crate) fn give_back(&self, connection: Box<Http1>) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < self.most && !connection.send.is_closed() {
+        if idle.len() < self.most && connection.is_reusable() {
             idle.push((connection, Instant::now()));
         }
     }
 }
 
-impl Http1 {
-    /// Lets the connection read and write what there is.
-    pub(crate) fn drive(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.driver.as_mut().poll(context).map(|_| ())
-    }
-
-    fn is_usable(&mut self, context: &mut Context<'_>) -> bool {
-        self.drive(context).is_pending() && matches!(self.send.poll_ready(context), Poll::Ready(Ok(())))
-    }
-
-    async fn send(&mut self, request: Request<Upload>) -> Result<Response<Incoming>, Failed> {
-        let Self { send, driver } = self;
-        let mut answer = std::pin::pin!(send.try_send_request(request));
-        let mut over = false;
-        // The answer comes by way of the driver alone, which is polled before it: nobody else has to wake us.
-        let answered = poll_fn(|context| {
-            over = over || driver.as_mut().poll(context).is_ready();
-            match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Pending if over => Poll::Ready(None),
-                answered => answered.map(Some),
-            }
-        });
-        match answered.await {
-            Some(Ok(response)) => Ok(response),
-            Some(Err(mut error)) => {
-                Err(error.take_message().map_or(Failed::Broken, |request| Failed::Unsent(Box::new(request))))
-            }
-            None => Err(Failed::Broken),
-        }
-    }
-}
-
 impl Connection {
-    /// Sends a request and waits for the head of its answer.
-    pub(crate) async fn send(&mut self, request: Request<Upload>) -> Result<Response<Incoming>, Failed> {
-        match self {
-            Self::Http1(connection) => connection.send(request).await,
-            Self::Http2(send) => {
-                if send.ready().await.is_err() {
-                    return Err(Failed::Unsent(Box::new(request)));
-                }
-                send.try_send_request(request).await.map_err(|mut error| {
-                    error.take_message().map_or(Failed::Broken, |request| Failed::Unsent(Box::new(request)))
-                })
-            }
-        }
-    }
-
     pub(crate) fn is_http2(&self) -> bool {
         matches!(self, Self::Http2(_))
     }

@@ -6,13 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use hyper::header::{HOST, ORIGIN};
 use hyper::{Method, Request, Response, Version};
 use keyward_types::Timestamp;
 
 use crate::ask::Asked;
-use crate::body::Out;
+use crate::body::{Inbound, Out};
 use crate::call::{Call, Estimate};
 use crate::cors;
 use crate::forward::{Outgoing, Taken, forward};
@@ -29,7 +28,7 @@ use crate::snapshot::Snapshot;
 use crate::worker::{Known, Worker};
 
 /// Answers a request.
-pub(crate) async fn answer(worker: &Rc<Worker>, request: Request<Incoming>, peer: IpAddr) -> Response<Out> {
+pub(crate) async fn answer(worker: &Rc<Worker>, request: Request<Inbound>, peer: IpAddr) -> Response<Out> {
     let origin = request.headers().get(ORIGIN).cloned();
     let mut asking = Asking { known: None, shape: Shape::Plain, peer };
     let answer = asking.answer(worker, request).await;
@@ -56,7 +55,7 @@ struct Asking {
 }
 
 impl Asking {
-    async fn answer(&mut self, worker: &Rc<Worker>, request: Request<Incoming>) -> Result<Response<Out>, Refusal> {
+    async fn answer(&mut self, worker: &Rc<Worker>, request: Request<Inbound>) -> Result<Response<Out>, Refusal> {
         let (provider, path) = self.read_line(worker, &request)?;
         let (provider, path) = (provider.to_owned(), path.to_owned());
         let now = worker.now();
@@ -98,12 +97,12 @@ impl Asking {
         let call = Call::begin(worker, &known, (route, Arc::clone(&lease)), (estimate, model), now).await?;
         let route = Taken::new(&known, route).ok_or(Reason::NotGranted)?;
         let pursuit = Rc::clone(call.pursuit());
-        let out = Outgoing { worker: Rc::clone(worker), route, path, read, lease };
+        let out = Box::new(Outgoing { worker: Rc::clone(worker), route, path, read, lease });
         Waiting::new(worker, pursuit, forward(out, call)).await
     }
 
     /// What is wrong with a request whoever sends it; else the provider and the path below it.
-    fn read_line<'r>(&mut self, worker: &Worker, request: &'r Request<Incoming>) -> Result<(&'r str, &'r str), Reason> {
+    fn read_line<'r>(&mut self, worker: &Worker, request: &'r Request<Inbound>) -> Result<(&'r str, &'r str), Reason> {
         let uri = request.uri();
         if !matches!(request.version(), Version::HTTP_11 | Version::HTTP_2) {
             return Err(Reason::Version);
@@ -126,7 +125,7 @@ impl Asking {
     fn identify(
         &mut self,
         worker: &Worker,
-        request: &Request<Incoming>,
+        request: &Request<Inbound>,
         snapshot: &Snapshot,
         now: Timestamp,
     ) -> Result<Rc<Known>, Reason> {
@@ -143,7 +142,7 @@ impl Asking {
 
 /// A name in the request line has to be that of the header, and both one of ours: a page of a foreign
 /// site whose name was made to point here calls by that name.
-fn is_called_so(worker: &Worker, request: &Request<Incoming>) -> bool {
+fn is_called_so(worker: &Worker, request: &Request<Inbound>) -> bool {
     let named = request.headers().get(HOST).map(|host| host.to_str().unwrap_or("/"));
     let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
     let agree = match (named, authority) {

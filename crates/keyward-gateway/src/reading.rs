@@ -4,12 +4,13 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Frame};
 use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use hyper::{Method, Request};
 
 use crate::ask::{Asked, Unreadable};
+use crate::body::{Broken, Inbound};
 use crate::grant::Route;
 use crate::judge::model_in_path;
 use crate::meter::Interface;
@@ -30,7 +31,7 @@ pub(crate) enum Content {
     /// All of it, so that it can be sent again.
     Whole(Bytes),
     /// As it comes, with its length where that was said.
-    Stream(Incoming, Option<u64>),
+    Stream(Inbound, Option<u64>),
 }
 
 /// A body no longer than this is kept, so that it can be sent again.
@@ -42,7 +43,7 @@ impl Reading {
         worker: &Worker,
         route: &Route,
         path: &str,
-        request: Request<Incoming>,
+        request: Request<Inbound>,
     ) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
         let length = body.size_hint().exact();
@@ -62,6 +63,8 @@ impl Reading {
         }
         if !metered && !judged {
             let content = match length {
+                // Nothing is signed that may still change.
+                _ if route.upstream.signs() => Content::Whole(collect(worker, body, limits.read_body as u64).await?),
                 Some(length) if length <= SHORT => Content::Whole(collect(worker, body, length).await?),
                 length => Content::Stream(body, length),
             };
@@ -106,7 +109,7 @@ fn is_json(parts: &Parts) -> bool {
 }
 
 /// All of a body, which has to come in time and within its limit.
-async fn collect(worker: &Worker, mut body: Incoming, most: u64) -> Result<Bytes, Reason> {
+async fn collect(worker: &Worker, mut body: Inbound, most: u64) -> Result<Bytes, Reason> {
     let (mut first, mut all) = (Bytes::new(), BytesMut::new());
     let mut length = 0;
     while let Some(frame) = next(worker, &mut body).await? {
@@ -131,9 +134,9 @@ async fn collect(worker: &Worker, mut body: Incoming, most: u64) -> Result<Bytes
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
-type Framed = hyper::Result<hyper::body::Frame<Bytes>>;
+type Framed = Result<Frame<Bytes>, Broken>;
 
-async fn next(worker: &Worker, body: &mut Incoming) -> Result<Option<Framed>, Reason> {
+async fn next(worker: &Worker, body: &mut Inbound) -> Result<Option<Framed>, Reason> {
     let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
     worker.alarms.within(worker.config.times.idle, frame).await.map_err(|_| Reason::SlowBody)
 }

@@ -16,6 +16,7 @@ pub enum Reason {
     Version,
     Connect,
     Upgrade,
+    Head,
     ForeignHost,
     Path,
     Provider,
@@ -99,6 +100,7 @@ impl Reason {
             Self::Version => (505, "http_version", "speak HTTP/1.1 or HTTP/2"),
             Self::Connect => (405, "connect", "this is no tunnel"),
             Self::Upgrade => (400, "upgrade", "connections are not upgraded here"),
+            Self::Head => (431, "head", "the head of the request is larger than this gateway takes"),
             Self::ForeignHost => (421, "host", "this gateway is not called by that name"),
             Self::Path => (400, "path", "the path holds `.`, `..`, an empty part or an encoded slash"),
             Self::Provider => (404, "provider", "the path begins with the name of no provider that is set up here"),
@@ -180,7 +182,16 @@ impl Reason {
 
     /// Whether nothing more can be read from a connection after it.
     pub const fn ends_connection(self) -> bool {
-        matches!(self, Self::Framing | Self::Version | Self::Connect | Self::Upgrade | Self::TooLarge | Self::SlowBody)
+        matches!(
+            self,
+            Self::Framing
+                | Self::Version
+                | Self::Connect
+                | Self::Upgrade
+                | Self::Head
+                | Self::TooLarge
+                | Self::SlowBody
+        )
     }
 }
 

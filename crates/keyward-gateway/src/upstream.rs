@@ -8,6 +8,7 @@ use hyper::header::HeaderName;
 use crate::meter::Interface;
 use crate::price::Prices;
 use crate::refusal::Shape;
+use crate::signing::Signing;
 
 /// A service behind the gateway.
 #[derive(Debug)]
@@ -63,11 +64,18 @@ pub enum Injection {
     BasicUser,
     /// The whole of `user:password` is the value.
     Basic,
+    /// It is not sent at all: the request is signed with it.
+    Sign(Arc<Signing>),
     /// Several forms at once, as Supabase has it (`apikey` and `Authorization`).
     Both(Box<Injection>, Box<Injection>),
 }
 
 impl Upstream {
+    /// Whether requests are signed, for which their bodies have to be there.
+    pub(crate) fn signs(&self) -> bool {
+        matches!(self.injection, Injection::Sign(_))
+    }
+
     /// `Host` as the upstream expects it: without the port where it is the scheme's own.
     pub fn authority(&self) -> String {
         let own = match self.transport {

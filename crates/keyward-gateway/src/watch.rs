@@ -95,7 +95,7 @@ impl Watched {
     }
 
     /// What came of writing to the caller.
-    fn wrote(&self, pending: bool, now: u64) {
+    pub(crate) fn wrote(&self, pending: bool, now: u64) {
         match (pending, self.blocked.get()) {
             (true, None) => self.blocked.set(Some(now)),
             (false, Some(_)) => self.blocked.set(None),

@@ -1,12 +1,13 @@
 //! One core: its keys, its connections to upstreams, what it has counted. Nothing here is shared, so
 //! that nothing is locked.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::{Duration, UNIX_EPOCH};
 
 use keyward_types::Timestamp;
 
@@ -14,6 +15,7 @@ use crate::alarm::Alarms;
 use crate::budget::Purse;
 use crate::config::Config;
 use crate::grant::{Grant, Unit};
+use crate::http1::buffers::Buffers;
 use crate::pace::Paces;
 use crate::pool::Pool;
 use crate::refusal::Reason;
@@ -36,6 +38,9 @@ pub(crate) struct Worker {
     /// The runtime is about to end: nothing is begun any more.
     pub(crate) ended: Cell<bool>,
     pub(crate) paces: Paces,
+    pub(crate) buffers: Rc<Buffers>,
+    /// The second that was written last, and how.
+    date: RefCell<(i64, Vec<u8>)>,
     gathered: Sender<Gathered>,
     known: RefCell<HashMap<[u8; 32], Rc<Known>>>,
     /// Makes of a presented key the place in that table; no key stands in it.
@@ -55,7 +60,8 @@ pub(crate) struct Known {
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, config: Arc<Config>, gathered: Sender<Gathered>, key: [u8; 32]) -> Self {
         let (times, limits) = (config.times, config.limits);
-        let pool = Pool::new(Arc::clone(&config.upstream_tls), times.connect, times.keep, limits.kept);
+        let buffers = Rc::<Buffers>::default();
+        let pool = Pool::new(Arc::clone(&config.upstream_tls), &buffers, times.connect, times.keep, limits.kept);
         Self {
             shared,
             config,
@@ -67,6 +73,8 @@ impl Worker {
             connections: Cell::new(0),
             ended: Cell::new(false),
             paces: Paces::default(),
+            buffers,
+            date: RefCell::default(),
             gathered,
             known: RefCell::default(),
             key,
@@ -75,6 +83,16 @@ impl Worker {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.shared.clock.now()
+    }
+
+    /// The time as answers tell it.
+    pub(crate) fn date(&self) -> Ref<'_, [u8]> {
+        let second = self.now().0.div_euclid(1000);
+        if self.date.borrow().0 != second || self.date.borrow().1.is_empty() {
+            let at = UNIX_EPOCH + Duration::from_secs(u64::try_from(second).unwrap_or(0));
+            *self.date.borrow_mut() = (second, httpdate::fmt_http_date(at).into_bytes());
+        }
+        Ref::map(self.date.borrow(), |(_, date)| &**date)
     }
 
     /// The grant behind a presented key, by the present snapshot.

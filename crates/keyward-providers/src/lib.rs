@@ -46,7 +46,7 @@ pub use keyward_types::Confidence;
 pub use letters::{bits_after, looks_random};
 pub use name::public_prefix;
 pub use note::Note;
-pub use own::{OwnForm, OwnService, OwnServiceError};
+pub use own::{OwnForm, OwnHmac, OwnService, OwnServiceError, OwnSigning};
 pub use placeholder::{is_placeholder, is_reference};
 pub use provider::{
     Basic, Charset, Checksum, Detector, Manage, Provider, RotationClass, Send, SendPlace, Verify, detectors, provider,

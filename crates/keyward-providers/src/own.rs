@@ -30,8 +30,10 @@ pub struct OwnService {
     pub name: String,
     /// What stands before the path of a request, without a `/` at its end.
     pub base_url: String,
-    /// The places of the key, all of which are filled, at least one.
+    /// The places of the key, all of which are filled; none where requests are signed.
     pub forms: Vec<OwnForm>,
+    /// How requests are signed with the key, where it is not sent itself.
+    pub sign: Option<OwnSigning>,
     /// The shape of errors that callers read.
     pub errors: ErrorShape,
     /// Whose answers its own are like, where they are read for usage.
@@ -55,6 +57,59 @@ pub enum OwnForm {
     Basic(Basic),
 }
 
+/// How requests are signed with a key that stays here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnSigning {
+    /// AWS Signature Version 4, as this service in this region wants it.
+    Aws {
+        /// `execute-api`
+        service: String,
+        /// `eu-central-1`
+        region: String,
+    },
+    /// An HMAC of a text that is put together from the request.
+    Hmac(OwnHmac),
+}
+
+/// What an HMAC is made of, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnHmac {
+    /// The text, with parts of the request in braces: `{seconds}.{body}`.
+    #[serde(rename = "hmac")]
+    pub over: String,
+    /// The header of the signature.
+    pub header: String,
+    /// What stands before it there: `sha256=`.
+    #[serde(default)]
+    pub prefix: String,
+    /// HMAC-SHA-512 in place of HMAC-SHA-256.
+    #[serde(default)]
+    pub sha512: bool,
+    /// Base64 in place of hexadecimal digits.
+    #[serde(default)]
+    pub base64: bool,
+    /// The header of the time that the text has in it.
+    pub time: Option<String>,
+    /// The header of the key's name. The secret is then `NAME:KEY`.
+    pub name: Option<String>,
+}
+
+/// The same as it is written: by exactly one of `aws` and `hmac`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Sign {
+    Aws(Aws),
+    Hmac(OwnHmac),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Aws {
+    aws: String,
+    region: String,
+}
+
 /// A text that describes no service.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("this describes no service: {0}")]
@@ -67,7 +122,9 @@ struct File {
     id: String,
     name: Option<String>,
     base_url: String,
+    #[serde(default)]
     forms: Vec<schema::Form>,
+    sign: Option<Sign>,
     #[serde(default)]
     errors: schema::ErrorShape,
     reader: Option<schema::Reader>,
@@ -81,6 +138,8 @@ struct File {
 
 /// Longest id, and longest header, parameter or prefix, in bytes.
 const LONGEST: usize = 64;
+/// Longest text that is signed, with its parts still in braces.
+const LONGEST_TEXT: usize = 512;
 /// Largest price, in dollars for a million tokens or one call.
 const DEAREST: f64 = 1_000_000.0;
 
@@ -99,9 +158,10 @@ impl OwnService {
             return fail(format!("the catalogue has a service `{}` already: choose another id", file.id));
         }
         check_url(&file.base_url, file.allow_plain)?;
-        if file.forms.is_empty() {
-            return fail("`forms` says where the key goes: [{ header = \"X-Api-Key\" }]".into());
+        if file.forms.is_empty() == file.sign.is_none() {
+            return fail("`forms` says where the key goes: [{ header = \"X-Api-Key\" }], or `sign` how requests are signed with it".into());
         }
+        let sign = file.sign.map(signing).transpose()?;
         let forms = file.forms.into_iter().map(form).collect::<Result<_, _>>()?;
         let mut prices = Vec::new();
         for price in file.prices {
@@ -115,6 +175,7 @@ impl OwnService {
             id: file.id,
             base_url: file.base_url,
             forms,
+            sign,
             errors: shape(file.errors),
             reader: file.reader.map(reader),
             prices,
@@ -149,13 +210,46 @@ fn check_url(url: &str, plain: bool) -> Result<(), OwnServiceError> {
     }
 }
 
+fn signing(sign: Sign) -> Result<OwnSigning, OwnServiceError> {
+    match sign {
+        Sign::Aws(Aws { aws: service, region }) => {
+            let named =
+                |text: &str| is_word(text, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b));
+            match named(&service) && named(&region) {
+                true => Ok(OwnSigning::Aws { service, region }),
+                false => Err(OwnServiceError("`sign` names a service and a region as AWS does: { aws = \"execute-api\", region = \"eu-central-1\" }".into())),
+            }
+        }
+        Sign::Hmac(hmac) => {
+            let headers = [Some(&hmac.header), hmac.time.as_ref(), hmac.name.as_ref()];
+            if let Some(odd) = headers.into_iter().flatten().find(|header| !is_header(header)) {
+                return Err(OwnServiceError(format!("`{}` is no header for a signature", odd.escape_debug())));
+            }
+            match is_prefix(&hmac.prefix) && hmac.over.len() <= LONGEST_TEXT {
+                true => Ok(OwnSigning::Hmac(hmac)),
+                false => {
+                    Err(OwnServiceError("what is signed, or stands before a signature, is too long or odd".into()))
+                }
+            }
+        }
+    }
+}
+
+fn is_header(name: &str) -> bool {
+    let names_the_connection = ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te"];
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    is_word(name, token) && !names_the_connection.contains(&&*name.to_ascii_lowercase())
+}
+
+fn is_prefix(text: &str) -> bool {
+    text.len() <= LONGEST && text.bytes().all(|b| (b' '..=b'~').contains(&b))
+}
+
 fn form(form: schema::Form) -> Result<OwnForm, OwnServiceError> {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     match (form.header, form.query, form.basic) {
         (Some(header), None, None) => {
-            let names_the_connection = ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te"];
-            let plain = form.prefix.len() <= LONGEST && form.prefix.bytes().all(|b| (b' '..=b'~').contains(&b));
-            if !is_word(&header, token) || names_the_connection.contains(&&*header.to_ascii_lowercase()) || !plain {
+            if !is_header(&header) || !is_prefix(&form.prefix) {
                 return Err(OwnServiceError(format!("`{}` is no header for a key", header.escape_debug())));
             }
             Ok(OwnForm::Header(header, form.prefix))
@@ -224,6 +318,29 @@ mod tests {
         assert_eq!((service.reader, service.errors), (Some(Reader::OpenAi), ErrorShape::OpenAi));
         let input = |model| service.price_of(model).map(|price| price.input);
         assert_eq!((input("ab"), input("abc"), input("b")), (Some(2_000_000), Some(1_500_000), None));
+    }
+
+    #[test]
+    fn requests_may_be_signed_instead() {
+        let read =
+            |sign: &str| OwnService::parse(&format!("id = \"a\"\nbase_url = \"https://a.example\"\nsign = {sign}\n"));
+        let aws = read("{ aws = \"execute-api\", region = \"eu-central-1\" }").unwrap();
+        assert_eq!(aws.sign, Some(OwnSigning::Aws { service: "execute-api".into(), region: "eu-central-1".into() }));
+        let hmac = read("{ hmac = \"{seconds}.{body}\", header = \"X-Signature\", time = \"X-Time\", base64 = true }")
+            .unwrap();
+        assert!(
+            hmac.forms.is_empty() && matches!(hmac.sign, Some(OwnSigning::Hmac(hmac)) if hmac.base64 && !hmac.sha512)
+        );
+        for odd in [
+            "{ aws = \"execute-api\" }",
+            "{ aws = \"a b\", region = \"x\" }",
+            "{ hmac = \"{body}\", header = \"Host\" }",
+            "{ hmac = \"{body}\", header = \"X\", time = \"a:b\" }",
+            "{ hmac = \"{body}\", header = \"X\", odd = 1 }",
+        ] {
+            assert!(read(odd).is_err(), "{odd}");
+        }
+        assert!(OwnService::parse(&format!("{GOOD}sign = {{ aws = \"s3\", region = \"x\" }}")).is_err(), "one of both");
     }
 
     #[test]

@@ -11,7 +11,6 @@ mod fault;
 mod http;
 mod rotator;
 pub mod rotators;
-mod sigv4;
 mod stream;
 mod tls;
 mod verify;

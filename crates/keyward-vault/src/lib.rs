@@ -158,7 +158,7 @@ pub use team_review::{Answer, Review, ReviewLine, Right, Suggestion};
 pub use team_rights::{Readable, Source};
 pub use tokens::NewToken;
 pub use trusts::{NewTrust, WorkloadTrust};
-pub use usage::{GatewayDenial, UsageCall, UsageCounts, UsageRow};
+pub use usage::{GatewayDenial, UsageCall, UsageCounts, UsageRow, VersionUse};
 pub use vault::{NewVault, Tools, Vault};
 pub use verify::Verified;
 pub use virtual_key_children::NewChild;

@@ -100,6 +100,21 @@ pub struct UsageRow {
     pub batch: u64,
 }
 
+/// A virtual key that a version of a secret was used by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionUse {
+    /// The virtual key, by id.
+    pub key: String,
+    /// Its name, for whoever may see it.
+    pub name: Option<String>,
+    /// Which version.
+    pub version: Version,
+    /// Calls.
+    pub requests: u64,
+    /// When the last hour of use began.
+    pub hour: Timestamp,
+}
+
 const HOUR: i64 = 60 * 60 * 1000;
 /// Models that are told apart, a key, node and hour: whoever makes up names makes no rows.
 const MODELS: usize = 64;
@@ -131,6 +146,10 @@ impl UsageCounts {
 }
 
 impl UsageRow {
+    fn secret_day(secret: SecretId, day: Timestamp) -> Vec<u8> {
+        [&secret.as_bytes()[..], &day.0.to_be_bytes()].concat()
+    }
+
     fn prefix(key: &str, hour: Timestamp) -> Vec<u8> {
         [key.as_bytes(), &[0], &hour.0.to_be_bytes()].concat()
     }
@@ -150,9 +169,10 @@ impl Record for UsageRow {
         [&Self::prefix(&self.key, self.hour)[..], &place, &rest.finalize()[..16]].concat()
     }
 
-    /// `day`: milliseconds of its beginning, big-endian.
+    /// `day`: milliseconds of its beginning, big-endian. `secret_day`: the secret before it.
     fn indexes(&self) -> Vec<(&'static str, Vec<u8>)> {
-        vec![("day", self.hour.day_start().0.to_be_bytes().to_vec())]
+        let day = self.hour.day_start();
+        vec![("day", day.0.to_be_bytes().to_vec()), ("secret_day", Self::secret_day(self.place.secret, day))]
     }
 }
 
@@ -271,6 +291,36 @@ impl Vault {
             day = day.plus_days(1);
         }
         Ok(calls)
+    }
+
+    /// Which virtual keys used which versions of a secret yesterday and today (UTC), the latest use first:
+    /// who is still on an old one.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn version_uses(&self, actor: &Actor, secret: SecretId) -> Result<Vec<VersionUse>, Error> {
+        let today = self.tools.clock.now().day_start();
+        let mut uses: BTreeMap<(String, Version), VersionUse> = BTreeMap::new();
+        for day in [today.plus_days(-1), today] {
+            for row in records::find::<UsageRow>(&self.store, "secret_day", &UsageRow::secret_day(secret, day))? {
+                let UsageRow { key, version, hour, counts, .. } = row.record;
+                let fresh = || VersionUse { key: key.clone(), name: None, version, requests: 0, hour };
+                let known = uses.entry((key.clone(), version)).or_insert_with(fresh);
+                known.requests = known.requests.saturating_add(counts.requests);
+                known.hour = known.hour.max(hour);
+            }
+        }
+        let mut uses: Vec<VersionUse> = uses.into_values().collect();
+        uses.sort_by_key(|known| (std::cmp::Reverse(known.hour), known.version, known.key.clone()));
+        for known in &mut uses {
+            let key = records::load::<VirtualKey>(&self.store, known.key.as_bytes())?.map(|row| row.record);
+            if let Some(key) = key
+                && self.sees_key(actor, &key)?
+            {
+                known.name = Some(key.name.to_string());
+            }
+        }
+        Ok(uses)
     }
 
     /// The rows as these calls leave them.

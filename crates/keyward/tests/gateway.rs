@@ -4,6 +4,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -193,6 +195,10 @@ fn the_service_gets_the_real_key_and_the_caller_never_does() {
     let requests: u64 = used["usage"].as_array().unwrap().iter().map(|row| row["requests"].as_u64().unwrap()).sum();
     let calls = 10 + 1 + 2 + service.try_iter().count() as u64;
     assert!(requests >= 14, "{requests} of about {calls} calls are counted: {used}");
+    let shown = program.ok(&[&["show", "VECTORS"][..], &AT].concat(), b"");
+    for version in [1, 2] {
+        assert!(shown.out().contains(&format!("version {version} by virtual key search")), "{shown}");
+    }
     let log = program.ok(&["audit", "log", "--last", "500"], b"");
     for action in ["secret.use", "virtual-key.create", "gateway.deny", "budget.reserve"] {
         assert!(log.out().contains(action), "{action} is not on record: {log}");
@@ -203,6 +209,52 @@ fn the_service_gets_the_real_key_and_the_caller_never_does() {
     let used = log.out().lines().find(|line| line.contains("secret.use")).map(str::to_owned);
     assert!(used.is_some_and(|line| line.contains("VECTORS")), "{log}");
     program.ok(&["audit", "verify"], b"");
+}
+
+#[test]
+fn nothing_fails_while_values_and_keys_are_replaced_under_load() {
+    const TIMES: u32 = 5;
+    let program = Program::new(env!("CARGO_BIN_EXE_keyward"));
+    program.ok(&["init", "--yes", "--project", "shop"], b"");
+    let value = |n: u32| format!("the-real-one-of-the-service-{n:04}");
+    store(&program, &value(0));
+    let (address, service) = service();
+    let up = Up::start(&program);
+    let (key, id) = create(&program, address, &["search"]);
+    let (present, over) = (Mutex::new(key), AtomicBool::new(false));
+    let call = || {
+        let (mut well, mut ill) = (0, Vec::new());
+        while !over.load(Ordering::Acquire) {
+            let key = present.lock().unwrap().clone();
+            match up.call(&key) {
+                (200, _) => well += 1,
+                failed => ill.push(failed),
+            }
+        }
+        (well, ill)
+    };
+    let (mut well, mut ill) = (0, Vec::new());
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..8).map(|_| scope.spawn(call)).collect();
+        for n in 1..=TIMES {
+            store(&program, &value(n));
+            let rotated = say(&program, &["virtual-key", "rotate", &id, "--grace", "1h"]);
+            rotated["virtual_key"]["key"].as_str().unwrap().clone_into(&mut present.lock().unwrap());
+        }
+        // The last one has to have been used by somebody.
+        let started = Instant::now();
+        while told(&service) != value(TIMES) && started.elapsed() < Duration::from_secs(10) {}
+        over.store(true, Ordering::Release);
+        for caller in callers {
+            let (good, bad) = caller.join().unwrap();
+            well += good;
+            ill.extend(bad);
+        }
+    });
+    assert!(ill.is_empty(), "{} of {} calls failed: {:?}", ill.len(), well + ill.len(), ill.first());
+    assert!(well > 100, "{well} calls are no load");
+    let last = up.call(&present.lock().unwrap()).0;
+    assert_eq!((last, up.end()), (200, Some(0)));
 }
 
 #[test]

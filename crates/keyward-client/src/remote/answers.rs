@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Bytes, Disclosed, EditInfo, Failure, FindingInfo, FindingReport, FindingState, GrantInfo, Grantee, HoldingInfo,
-    MadeVirtualKey, NewTokenInfo, NewVirtualKeyInfo, ReadsInfo, Result, VirtualKeyInfo,
+    MadeVirtualKey, NewTokenInfo, NewVirtualKeyInfo, ReadsInfo, Result, UseInfo, VirtualKeyInfo,
 };
 
 /// A page of whatever `K` calls its items.
@@ -76,6 +76,8 @@ impl From<Opened> for Disclosed {
 pub(super) struct Holdings {
     pub(super) holdings: Vec<HoldingInfo>,
     pub(super) reads: Vec<ReadsInfo>,
+    #[serde(default)]
+    pub(super) uses: Vec<UseInfo>,
     pub(super) same_as: Vec<String>,
 }
 

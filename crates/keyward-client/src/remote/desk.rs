@@ -245,8 +245,8 @@ impl Desk for RemoteDesk {
 
     fn show(&self, at: Where, name: SecretName) -> Result<Detail> {
         let secret = self.http.get(&named(&at, "secrets", &name))?;
-        let Holdings { holdings, reads, same_as } = self.http.get(&named(&at, "holdings", &name))?;
-        Ok(Detail { secret, same_as, holdings, reads })
+        let Holdings { holdings, reads, uses, same_as } = self.http.get(&named(&at, "holdings", &name))?;
+        Ok(Detail { secret, same_as, holdings, reads, uses })
     }
 
     fn delete(&self, at: Where, name: SecretName) -> Result<SecretInfo> {

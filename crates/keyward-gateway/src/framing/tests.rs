@@ -2,12 +2,18 @@ use super::*;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
+fn feed(framing: &mut Framing, bytes: &[u8]) -> Result<(), Reason> {
+    framing.push(bytes);
+    while framing.next()?.is_some() {}
+    Ok(())
+}
+
 fn read(text: &str) -> Result<(), Reason> {
-    let whole = Framing::default().feed(text.as_bytes());
+    let whole = feed(&mut Framing::default(), text.as_bytes());
     for split in 0..text.len() {
         let mut framing = Framing::default();
         let (first, second) = text.as_bytes().split_at(split);
-        let parts = framing.feed(first).and_then(|()| framing.feed(second));
+        let parts = feed(&mut framing, first).and_then(|()| feed(&mut framing, second));
         assert_eq!(parts, whole, "split at {split} of {text:?}");
     }
     whole
@@ -26,6 +32,31 @@ fn bodies_are_counted() {
     assert_eq!(post("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0A\r\n0123456789\r\n0\r\n\r\n"), Ok(()));
     assert_eq!(post("transfer-encoding: Chunked\r\n", "0\r\nx-check: 1\r\n\r\n"), Ok(()));
     assert_eq!(post("Content-Length: 5\r\n", "hello:"), Err(Reason::Framing));
+}
+
+#[test]
+fn a_request_is_given_in_parts() {
+    let mut framing = Framing::default();
+    framing.push(b"POST /a?b HTTP/1.1\r\nHost: a\r\nX-Y:  z \r\ncontent-length: 5\r\n\r\nhel");
+    let Ok(Some(Part::Head(parts, length))) = framing.next() else { panic!("it is there") };
+    assert_eq!((parts.method.as_str(), parts.uri.to_string(), length), ("POST", "/a?b".into(), Length::Is(5)));
+    assert_eq!((&parts.headers["x-y"], &parts.headers["host"]), (&"z".parse().unwrap(), &"a".parse().unwrap()));
+    assert!(matches!(framing.next(), Ok(Some(Part::Data(bytes))) if bytes == "hel"));
+    assert!(matches!(framing.next(), Ok(None)));
+    framing.push(b"loGET / HTTP/1.1\r\n");
+    assert!(matches!(framing.next(), Ok(Some(Part::Data(bytes))) if bytes == "lo"));
+    assert!(matches!(framing.next(), Ok(Some(Part::End))) && matches!(framing.next(), Ok(None)));
+    assert_eq!(framing.waiting(), 16);
+}
+
+#[test]
+fn a_head_of_too_many_lines_is_refused() {
+    let lines = |number: usize| read_once(&format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "x: y\r\n".repeat(number)));
+    assert_eq!((lines(99), lines(100)), (Ok(()), Err(Reason::Head)));
+}
+
+fn read_once(text: &str) -> Result<(), Reason> {
+    feed(&mut Framing::default(), text.as_bytes())
 }
 
 #[test]
@@ -101,5 +132,5 @@ fn request_lines_have_one_spelling() {
 fn a_head_without_an_end_is_refused() {
     let mut framing = Framing::default();
     let piece = [b'a'; 8192];
-    assert!((0..1000).any(|_| framing.feed(&piece) == Err(Reason::Framing)));
+    assert!((0..1000).any(|_| feed(&mut framing, &piece) == Err(Reason::Framing)));
 }

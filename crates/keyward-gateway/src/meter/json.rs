@@ -64,8 +64,9 @@ pub(crate) struct JsonReader {
     /// A name has just been read and its value follows.
     named: bool,
     expect_name: bool,
-    text: [u8; LONGEST],
-    /// The length of the present value; only its beginning is in `text`.
+    /// The beginning of the present value, where it came in pieces.
+    text: Vec<u8>,
+    /// The length of all of it.
     length: usize,
     escaped: bool,
     at: usize,
@@ -85,7 +86,7 @@ impl Default for JsonReader {
             names: 0,
             named: false,
             expect_name: false,
-            text: [0; LONGEST],
+            text: Vec::new(),
             length: 0,
             escaped: false,
             at: 0,
@@ -150,9 +151,14 @@ impl JsonReader {
     /// Says that nothing follows: a number at the end of a document has no other end.
     pub(crate) fn finish(&mut self, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
         if self.state == State::Word {
-            let kept = self.text;
-            self.end_word(kept.get(..self.length), tell);
+            self.end_kept(tell);
         }
+    }
+
+    fn end_kept(&mut self, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
+        let kept = std::mem::take(&mut self.text);
+        self.end_word((self.length <= LONGEST).then_some(&kept[..]), tell);
+        self.text = kept;
     }
 
     fn between(&mut self, byte: u8, at: usize, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
@@ -174,6 +180,7 @@ impl JsonReader {
         self.state = state;
         self.start = at;
         (self.length, self.escaped) = (0, false);
+        self.text.clear();
     }
 
     fn open(&mut self, object: bool, at: usize, tell: &mut impl FnMut(Place<'_>, Event<'_>)) {
@@ -248,8 +255,8 @@ impl JsonReader {
             }
             _ => {
                 self.keep(&bytes[..end]);
-                kept = self.text;
-                &kept[..self.length.min(LONGEST)]
+                kept = std::mem::take(&mut self.text);
+                &kept[..]
             }
         };
         let whole = (self.length <= LONGEST).then(|| resolve(text, self.escaped)).flatten();
@@ -289,8 +296,7 @@ impl JsonReader {
             self.end_word(Some(&bytes[..end]), tell);
         } else {
             self.keep(&bytes[..end]);
-            let kept = self.text;
-            self.end_word(kept.get(..self.length), tell);
+            self.end_kept(tell);
         }
         end
     }
@@ -308,9 +314,8 @@ impl JsonReader {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        let room = self.text.get_mut(self.length..).unwrap_or_default();
-        let here = bytes.len().min(room.len());
-        room[..here].copy_from_slice(&bytes[..here]);
+        let here = bytes.len().min(LONGEST - self.text.len());
+        self.text.extend_from_slice(&bytes[..here]);
         self.length += bytes.len();
     }
 }

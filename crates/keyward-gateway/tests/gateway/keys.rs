@@ -10,6 +10,20 @@ use keyward_types::Timestamp;
 
 use crate::support::*;
 
+#[test]
+fn a_connection_goes_on_after_a_refusal_whose_body_has_come() {
+    let site = Site::new(Double::new(|_| json("{}")));
+    let mut caller = site.caller();
+    let refused = caller.send(post("/openai/v1/chat/completions", "{}").replace(&key(), "kwv_nobody"));
+    assert_eq!((refused.status, refused.header("connection")), (401, None));
+    assert_eq!(caller.send(post("/openai/v1/chat/completions", "{}")).status, 200);
+    // One that is still to come is not waited for.
+    let unfinished = post("/openai/v1/chat/completions", "{}").replace(&key(), "kwv_nobody").replace("{}", "{");
+    let refused = caller.send(unfinished);
+    assert_eq!((refused.status, refused.header("connection")), (401, Some("close")));
+    assert!(caller.is_closed());
+}
+
 fn site(change: impl FnOnce(&mut Setting)) -> Site {
     Site::with(Double::new(|_| json(r#"{"ok":true}"#)), change)
 }

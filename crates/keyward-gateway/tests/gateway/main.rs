@@ -14,5 +14,6 @@ mod http2;
 mod keys;
 mod leases;
 mod lessons;
+mod signing;
 mod streams;
 mod upstreams;

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use keyward_access::UpstreamUrl;
 use keyward_client::{Failure, Result};
-use keyward_gateway::{Glob, Injection, Interface, Price, Prices, Shape, Transport, Upstream};
-use keyward_providers::{Basic, ErrorShape, OwnForm, OwnService, Reader, SendPlace};
+use keyward_gateway::keyed::{Hash, Keyed, Writing};
+use keyward_gateway::{Glob, Injection, Interface, KeyedHeader, Price, Prices, Shape, Signing, Transport, Upstream};
+use keyward_providers::{Basic, ErrorShape, OwnForm, OwnHmac, OwnService, OwnSigning, Reader, SendPlace};
 use keyward_types::HttpAddress;
 
 /// Services by id.
@@ -37,6 +38,9 @@ impl Services {
             }
             let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
             let service = OwnService::parse(&text).map_err(|error| wrong(error.to_string()))?;
+            if let Some(sign) = &service.sign {
+                signing(sign).map_err(wrong)?;
+            }
             if let Some(twice) = own.insert(service.id.clone(), service) {
                 return Err(wrong(format!("a service `{}` is described already", twice.id)));
             }
@@ -102,6 +106,10 @@ fn of_own(own: &OwnService, address: Option<&UpstreamUrl>) -> Result<Upstream> {
         OwnForm::Query(name) => Some(Injection::Query(name.as_str().into())),
         OwnForm::Basic(part) => Some(basic(*part)),
     });
+    let injection = match &own.sign {
+        Some(sign) => Some(Injection::Sign(Arc::new(signing(sign).map_err(Failure::usage)?))),
+        None => together(forms),
+    };
     let transport = match (place.tls, own.allow_plain) {
         (true, _) => Transport::Tls,
         (false, true) => Transport::PlainAnywhere,
@@ -110,7 +118,7 @@ fn of_own(own: &OwnService, address: Option<&UpstreamUrl>) -> Result<Upstream> {
     let prices = own.prices.iter().map(|(model, price)| priced(model, price));
     Ok(Upstream {
         provider: own.id.as_str().into(),
-        injection: together(forms).ok_or_else(unknown)?,
+        injection: injection.ok_or_else(unknown)?,
         interface: own.reader.map(interface),
         prices: Arc::new(Prices { models: prices.collect(), call: None }),
         shape: shape(own.errors),
@@ -136,6 +144,33 @@ fn upstream_at(place: &HttpAddress<'_>) -> Upstream {
         redaction: true,
         private: false,
     }
+}
+
+/// How requests are signed, or what is wrong with it.
+fn signing(sign: &OwnSigning) -> std::result::Result<Signing, String> {
+    let hmac = match sign {
+        OwnSigning::Aws { service, region } => {
+            return Ok(Signing::Aws { region: region.as_str().into(), service: service.as_str().into() });
+        }
+        OwnSigning::Hmac(hmac) => hmac,
+    };
+    let OwnHmac { over, header, prefix, sha512, base64, time, name } = hmac;
+    let hash = if *sha512 { Hash::Sha512 } else { Hash::Sha256 };
+    let writing = if *base64 { Writing::Base64 } else { Writing::Hex };
+    let keyed = Keyed::parse(over, hash, writing).map_err(|odd| {
+        format!(
+            "`{}` is no part of a request: there are {{method}}, {{host}}, {{path}}, {{query}}, {{body}}, {{body_hash}}, {{seconds}} and {{millis}}",
+            odd.0.escape_debug()
+        )
+    })?;
+    let named = |name: &String| name.parse().map_err(|_| format!("`{}` is no header", name.escape_debug()));
+    Ok(Signing::Keyed(Box::new(KeyedHeader {
+        keyed,
+        header: named(header)?,
+        prefix: prefix.as_str().into(),
+        time: time.as_ref().map(named).transpose()?,
+        name: name.as_ref().map(named).transpose()?,
+    })))
 }
 
 fn header(name: &str, before: &str) -> Option<Injection> {

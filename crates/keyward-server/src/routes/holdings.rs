@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use keyward_client::{Desk, HoldingInfo, ReadsInfo};
+use keyward_client::{Desk, HoldingInfo, ReadsInfo, UseInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -43,11 +43,27 @@ struct Reads {
     n: u64,
 }
 
+/// A virtual key that a version was used by.
+#[derive(Debug, Serialize, ToSchema)]
+struct VersionUse {
+    /// Its id.
+    virtual_key: String,
+    /// Its name, for whoever may see the key.
+    name: Option<String>,
+    version: u64,
+    /// Calls.
+    requests: u64,
+    /// The beginning of the last hour in which it was (RFC 3339).
+    last: String,
+}
+
 /// Who has a secret.
 #[derive(Debug, Serialize, ToSchema)]
 struct Holdings {
     holdings: Vec<Holding>,
     reads: Vec<Reads>,
+    /// Which virtual keys used which versions yesterday and today (UTC), the latest use first.
+    uses: Vec<VersionUse>,
     /// Where else the same value is stored: `project/environment/NAME`.
     same_as: Vec<String>,
     next: Option<String>,
@@ -79,6 +95,7 @@ async fn list_holdings(asker: Asker, Named(at, name): Named) -> Result<Json<Hold
     Ok(Json(Holdings {
         holdings: detail.holdings.into_iter().map(Holding::from).collect(),
         reads: detail.reads.into_iter().map(Reads::from).collect(),
+        uses: detail.uses.into_iter().map(VersionUse::from).collect(),
         same_as: detail.same_as,
         next: None,
     }))
@@ -108,6 +125,18 @@ impl From<HoldingInfo> for Holding {
             kind: known.kind,
             since: known.since.to_string(),
             until: known.until.map(|until| until.to_string()),
+        }
+    }
+}
+
+impl From<UseInfo> for VersionUse {
+    fn from(known: UseInfo) -> Self {
+        Self {
+            virtual_key: known.virtual_key,
+            name: known.name,
+            version: known.version.get(),
+            requests: known.requests,
+            last: known.last.to_string(),
         }
     }
 }

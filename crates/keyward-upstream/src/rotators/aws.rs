@@ -1,11 +1,10 @@
 use keyward_providers::RotationClass;
+use keyward_sign::sigv4::{AccessKey, Signed};
 use keyward_types::{Secret, Verified};
-use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::api;
-use crate::http::{Answer, Ask, escape, secret, word};
-use crate::sigv4::{AccessKey, Signed};
+use crate::http::{Answer, Ask, escape, word};
 use crate::{
     Call, Chosen, Ctx, Fault, Found, Http, KeyId, KeyState, LastUsed, Minted, Minting, Preflight, Refusal, Rotator,
     Site, Slots, Tag, Verdict,
@@ -22,13 +21,6 @@ pub struct Iam {
     user: String,
     iam: Site,
     sts: Site,
-}
-
-#[derive(Deserialize)]
-struct Pair {
-    access_key_id: String,
-    #[serde(deserialize_with = "secret")]
-    secret_access_key: Secret<String>,
 }
 
 /// More than two access keys no user has.
@@ -216,13 +208,7 @@ impl Rotator for Iam {
 
 /// A pair, and whether it was written as JSON.
 fn pair(value: &Secret<String>) -> Option<(AccessKey, bool)> {
-    let text = value.expose().trim();
-    if let Ok(pair) = serde_json::from_str::<Pair>(text) {
-        return Some((AccessKey { id: pair.access_key_id, secret: pair.secret_access_key }, true));
-    }
-    let (id, secret) = text.split_once(':')?;
-    let fits = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !secret.is_empty();
-    fits.then(|| (AccessKey { id: id.to_owned(), secret: Secret::new("an access key", secret.to_owned()) }, false))
+    AccessKey::read(value.expose())
 }
 
 fn refusal(answer: &Answer) -> Fault {
@@ -247,19 +233,4 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
 
 fn unescaped(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pair_is_read_in_both_forms() {
-        let read = |text: &str| pair(&Secret::new("pair", text.to_owned())).map(|(key, json)| (key.id, json));
-        assert_eq!(read("AKIAX:s/e+c:ret"), Some(("AKIAX".into(), false)));
-        assert_eq!(read(r#"{"access_key_id":"AKIAX","secret_access_key":"s"}"#), Some(("AKIAX".into(), true)));
-        assert!(
-            read("AKIAX").is_none() && read(":s").is_none() && read("https://x:y").is_some_and(|(id, _)| id == "https")
-        );
-    }
 }

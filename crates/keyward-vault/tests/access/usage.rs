@@ -51,6 +51,23 @@ fn calls_are_counted_and_told_of_in_one_commit() {
 }
 
 #[test]
+fn it_is_told_which_key_is_on_which_version() {
+    let shop = Shop::new(111);
+    let vault = &shop.team.desk.vault;
+    let key = with_rules(&shop, "{}");
+    let old = call(&shop, &key, "gpt-4o", 30);
+    let new = UsageCall { version: Version::FIRST.next(), ..call(&shop, &key, "gpt-5", 1) };
+    vault.record_usage(("one", 1), &[old.clone(), old.clone(), new], &[]).unwrap();
+    vault.record_usage(("two", 1), &[old], &[]).unwrap();
+    let secret = key.routes[0].place.secret;
+    let uses = vault.version_uses(&shop.ada(), secret).unwrap();
+    let told: Vec<_> = uses.iter().map(|known| (known.version.get(), known.requests, known.name.as_deref())).collect();
+    assert_eq!(told, [(1, 3, Some("chat")), (2, 1, Some("chat"))]);
+    let other = keyward_types::SecretId::from_bytes([7; 16]);
+    assert!(vault.version_uses(&shop.ada(), other).unwrap().is_empty());
+}
+
+#[test]
 fn what_is_offered_again_is_counted_once() {
     let shop = Shop::new(110);
     let vault = &shop.team.desk.vault;

@@ -72,6 +72,17 @@ fn text(title: &str, value: &str, detail: &Detail, logins: &Logins) -> String {
         let times = shown::counted(reads.n, "time");
         add("read", format!("version {} by {}, {times}, last {}", reads.version, called(&reads.principal), reads.last));
     }
+    for known in &detail.uses {
+        let key = known.name.as_deref().unwrap_or(&known.virtual_key);
+        let times = shown::counted(known.requests, "call");
+        add(
+            "called",
+            format!(
+                "version {} by virtual key {key}, {times} since yesterday, last in the hour of {}",
+                known.version, known.last
+            ),
+        );
+    }
     for holding in detail.holdings.iter().filter(|holding| holding.until.is_none()) {
         add(
             "held",
