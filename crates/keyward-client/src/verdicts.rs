@@ -58,13 +58,15 @@ pub fn hosts_are_at(text: &str) -> Result<()> {
     Ok(())
 }
 
+/// The way to services and stores in this process.
+pub(crate) fn http() -> Http {
+    Http::with_hosts(HOSTS.get().cloned().unwrap_or_default())
+}
+
 /// Who asks services in this process: one, which keeps the pace.
 pub fn verifier() -> &'static Verifier {
     static VERIFIER: OnceLock<Verifier> = OnceLock::new();
-    VERIFIER.get_or_init(|| {
-        let hosts = HOSTS.get().cloned().unwrap_or_default();
-        Verifier::new(Http::with_hosts(hosts), Box::new(SystemRandom))
-    })
+    VERIFIER.get_or_init(|| Verifier::new(http(), Box::new(SystemRandom)))
 }
 
 /// Asks the service that a stored value is of. Its use is on record before. Where the caller fills in

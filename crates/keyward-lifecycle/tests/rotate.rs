@@ -14,6 +14,7 @@ use keyward_sync::Settings;
 use keyward_testing::vault::SeededRandom;
 use keyward_testing::{Brittle, Switch, TestVault};
 use keyward_types::{Label, SecretName};
+use keyward_upstream::Http;
 use keyward_vault::{Actor, NewRotation, NewTarget, RotationRow};
 
 struct Desk {
@@ -39,18 +40,31 @@ impl Desk {
             holder: holder.into(),
             clock: &*self.vault.clock,
             random: &self.random,
+            http: Http::new(),
             breakers: &self.breakers,
         }
     }
 
     fn target(&self, target: &str, settings: &Settings) {
         let settings = serde_json::to_value(settings).unwrap();
-        let new = NewTarget { name: target.parse().unwrap(), settings, kind: "test", required: true };
-        self.vault.vault.add_target(&self.vault.actor, &self.vault.scope, &name(), new).unwrap();
+        let new = NewTarget {
+            name: target.parse().unwrap(),
+            settings,
+            kind: "test",
+            credential: None,
+            proof: None,
+            required: true,
+        };
+        let vault = &self.vault.vault;
+        let draft = vault.draft_target(&self.vault.actor, &self.vault.scope, &name(), new).unwrap();
+        vault.add_target(&self.vault.actor, draft).unwrap();
     }
 
     fn env_file(&self, target: &str, path: &Path) {
-        self.target(target, &Settings::EnvFile { path: path.to_owned(), variable: "SESSION_SECRET".into() });
+        self.target(
+            target,
+            &Settings::EnvFile { path: path.to_owned(), variable: "SESSION_SECRET".into(), restart: None },
+        );
     }
 
     fn begin(&self, making: Making, policy: Policy) -> RotationRow {

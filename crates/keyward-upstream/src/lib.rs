@@ -17,9 +17,10 @@ mod tls;
 mod verify;
 
 pub use fault::{Fault, Refusal};
-pub use http::{Hosts, HostsError, Http, Site, SiteError};
+pub use http::{Answer, Ask, Hosts, HostsError, Http, Site, SiteError, escape, secret};
 pub use rotator::{
     Call, Chosen, Ctx, Found, KeyId, KeyState, LastUsed, Minted, Minting, Preflight, Rotator, Slots, Tag, TagError,
     Verdict,
 };
+pub use sigv4::{AccessKey, Signed};
 pub use verify::{Account, Verifier};

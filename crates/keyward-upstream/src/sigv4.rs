@@ -9,29 +9,36 @@ use zeroize::Zeroizing;
 
 /// An access key of AWS.
 #[derive(Clone, Debug)]
-pub(crate) struct AccessKey {
-    pub(crate) id: String,
-    pub(crate) secret: Secret<String>,
+pub struct AccessKey {
+    /// Names it.
+    pub id: String,
+    /// What is signed with.
+    pub secret: Secret<String>,
 }
 
-/// What is signed.
-pub(crate) struct Signed<'a> {
-    pub(crate) method: &'a str,
+/// A request that is signed.
+pub struct Signed<'a> {
+    /// `GET` or `POST`.
+    pub method: &'a str,
     /// As the request names it.
-    pub(crate) host: &'a str,
+    pub host: &'a str,
     /// Canonical: escaped, in order.
-    pub(crate) path: &'a str,
-    pub(crate) query: &'a str,
+    pub path: &'a str,
+    /// The same.
+    pub query: &'a str,
     /// Beside `host` and `x-amz-date`, in lower case.
-    pub(crate) headers: &'a [(&'a str, &'a str)],
-    pub(crate) body: &'a [u8],
-    pub(crate) region: &'a str,
-    pub(crate) service: &'a str,
+    pub headers: &'a [(&'a str, &'a str)],
+    /// As it is sent.
+    pub body: &'a [u8],
+    /// Of the service's host.
+    pub region: &'a str,
+    /// As signatures call it.
+    pub service: &'a str,
 }
 
 impl Signed<'_> {
     /// The values of `x-amz-date` and `authorization`.
-    pub(crate) fn by(&self, key: &AccessKey, at: Timestamp) -> (String, String) {
+    pub fn by(&self, key: &AccessKey, at: Timestamp) -> (String, String) {
         let moment = compact(at);
         let day = moment.get(..8).unwrap_or_default();
         let scope = format!("{day}/{}/{}/aws4_request", self.region, self.service);

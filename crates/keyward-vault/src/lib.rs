@@ -149,7 +149,7 @@ pub use second_factors::{Enrolment, SecondFactors};
 pub use sessions::SignedIn;
 pub use sign_in::{SignIn, Visitor};
 pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Share, Slot};
-pub use targets::{NewTarget, TargetRecord};
+pub use targets::{DraftTarget, NewTarget, TargetRecord};
 pub use team::{Footprint, Settlement, Stored, Task, TaskAbout, TaskState};
 pub use team_onboarding::{Confirmation, Onboarding, Traces};
 pub use team_review::{Answer, Review, ReviewLine, Right, Suggestion};

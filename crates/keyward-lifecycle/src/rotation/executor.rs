@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use keyward_types::{Clock, Place, Random, RotationId, Timestamp, Version};
-use keyward_upstream::{Ctx, Fault, Preflight};
+use keyward_upstream::{Ctx, Fault, Http, Preflight};
 use keyward_vault::{Actor, RotationChange, RotationRow, RotationStep, Vault};
 use thiserror::Error;
 
@@ -24,6 +24,8 @@ pub struct Executor<'a> {
     pub clock: &'a dyn Clock,
     /// Chance, for waits and for values.
     pub random: &'a dyn Random,
+    /// The way to stores that values are deployed to.
+    pub http: Http,
     /// Accounts that fail, and are left alone for a while.
     pub breakers: &'a Mutex<HashMap<String, Breaker>>,
 }

@@ -7,12 +7,19 @@
 
 mod anthropic;
 mod apikeys;
+mod azure;
+mod gcp_secrets;
 mod github;
+mod github_actions;
 mod iam;
+mod kubernetes;
 mod neon;
 mod openai;
 mod qdrant;
 mod qdrant_node;
+mod receiver;
+mod relay;
+mod vault_kv;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -24,12 +31,19 @@ use serde_json::Value;
 
 pub use anthropic::Anthropic;
 pub use apikeys::ApiKeys;
+pub use azure::AzureKeyVault;
+pub use gcp_secrets::GcpSecrets;
 pub use github::GitHub;
+pub use github_actions::GitHubActions;
 pub use iam::Iam;
+pub use kubernetes::Kubernetes;
 pub use neon::Neon;
 pub use openai::OpenAi;
 pub use qdrant::Qdrant;
 pub use qdrant_node::QdrantNode;
+pub use receiver::Receiver;
+pub use relay::Relay;
+pub use vault_kv::VaultKv;
 
 /// A service as a state machine.
 pub trait Service: Send + 'static {

@@ -225,6 +225,16 @@ fn pair(value: &Secret<String>) -> Option<(AccessKey, bool)> {
     fits.then(|| (AccessKey { id: id.to_owned(), secret: Secret::new("an access key", secret.to_owned()) }, false))
 }
 
+/// An access key as a secret holds it: `ID:SECRET`, or JSON with `access_key_id` and
+/// `secret_access_key`.
+///
+/// # Errors
+/// When it is none.
+pub fn access_key(text: &Secret<String>) -> Result<AccessKey, Fault> {
+    let none = || Fault::refused(Refusal::Admin, "it is no pair of an access key's id and secret");
+    pair(text).map(|(key, _)| key).ok_or_else(none)
+}
+
 fn refusal(answer: &Answer) -> Fault {
     let code = element(answer.text(), "Code").and_then(word).unwrap_or_default();
     let what = match code.as_str() {
