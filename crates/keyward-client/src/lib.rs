@@ -30,6 +30,7 @@ mod remote;
 mod restore;
 mod rotation_wire;
 mod rotations;
+mod schedules;
 mod signed;
 mod site;
 mod socket;
@@ -53,7 +54,7 @@ pub use bytes::Bytes;
 pub use desk::{Call, Desk, dispatch};
 pub use engines::StoreAddress;
 pub use failure::{Code, Failure, Result};
-pub use findings::FindingInfo;
+pub use findings::{Exposure, FindingInfo};
 pub use held::{Held, SealInfo, Sealable};
 pub use home::{Ask, Connection, Home, Owned};
 pub use identity_wire::*;
@@ -69,6 +70,9 @@ pub use remote::{Authority, Folders, RemoteDesk, ServedFolder, ServerAccess};
 pub use restore::Restored;
 pub use rotation_wire::*;
 pub use rotations::go_on_with_rotations;
+pub use schedules::{
+    Blackout, ScheduleAbout, ScheduleInfo, ScheduleRule, ScheduleRuleError, Window, begin_due_rotations,
+};
 pub use signed::{DeviceCode, Front, Polled, ServerUrl, Signed};
 pub use site::{Site, SlotChoice};
 pub use socket::{Occasion, SocketDesk};

@@ -223,12 +223,32 @@ impl Rotations<'_> {
 
     /// Everything that is due in this environment, the soonest first.
     pub(crate) fn calendar(&self, scope: &Scope) -> Result<Vec<DueEntry>> {
-        let heads = self.vault.heads(self.actor, scope)?;
+        let (rules, heads) = self.vault.schedules_seen(self.actor, scope)?;
         let (project, environment) = (scope.project.name.as_str(), scope.environment.name.as_str());
-        let mut entries: Vec<DueEntry> =
-            heads.iter().flat_map(|head| calendar::of_secret(head, project, environment)).collect();
+        let mut entries: Vec<DueEntry> = Vec::new();
+        for head in &heads {
+            let rule = crate::schedules::rule_of(&rules, head)?;
+            entries.extend(calendar::of_secret(head, project, environment, &rule));
+        }
+        entries.extend(self.reviews_due());
         entries.sort();
         Ok(entries)
+    }
+
+    /// Deadlines of access reviews, for whoever may see reviews: those are of the whole vault.
+    fn reviews_due(&self) -> Vec<DueEntry> {
+        if !self.vault.may_list_vault(self.actor) {
+            return Vec::new();
+        }
+        let open = self.vault.reviews(self.actor).unwrap_or_default().into_iter();
+        let open = open.filter(|review| review.closed_at.is_none());
+        open.map(|review| DueEntry {
+            at: review.deadline,
+            what: calendar::Due::Review,
+            about: review.id.to_string(),
+            owner: None,
+        })
+        .collect()
     }
 
     fn target_info(&self, secret: &SecretName, target: &TargetRecord) -> Result<TargetInfo> {

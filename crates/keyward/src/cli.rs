@@ -111,6 +111,7 @@ commands! {
     Rotate => rotate,
     Rotation => rotation,
     Target => target,
+    Schedule => schedule,
     Calendar => calendar,
     Alert => alert,
     Unlock => unlock,

@@ -22,6 +22,7 @@ mod projects;
 mod reviews;
 mod roles;
 mod rotations;
+mod schedules;
 pub(crate) mod seal;
 mod search;
 mod secrets;
@@ -61,6 +62,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(holdings::router())
         .merge(rotations::router())
         .merge(targets::router())
+        .merge(schedules::router())
         .merge(search::router())
         .merge(matching::router())
         .merge(findings::router())

@@ -235,7 +235,7 @@ pub(super) struct Signed {
 pub(super) struct Naming {
     /// What it is called there; default: the secret's name, with what the store forbids replaced
     #[arg(long = "as", value_name = "NAME", conflicts_with = "prefix")]
-    name: Option<String>,
+    called: Option<String>,
     /// What stands before the secret's name there
     #[arg(long, default_value = "")]
     prefix: String,
@@ -376,7 +376,7 @@ impl Kind {
 
 impl Naming {
     fn of(&self, kind: &str, secret: &SecretName) -> String {
-        self.name.clone().unwrap_or_else(|| TargetSettings::fitting(kind, &self.prefix, secret))
+        self.called.clone().unwrap_or_else(|| TargetSettings::fitting(kind, &self.prefix, secret))
     }
 }
 
