@@ -132,7 +132,7 @@ pub(super) enum Kind {
         repository: String,
         /// An environment of the repository
         #[arg(long = "of", value_name = "ENVIRONMENT")]
-        environment: Option<String>,
+        there: Option<String>,
         #[command(flatten)]
         naming: Naming,
         #[command(flatten)]
@@ -329,10 +329,10 @@ impl Kind {
                 };
                 (common, Some(signed.credential), Box::new(settings))
             }
-            Self::GithubActions { common, signed, repository, environment, naming, adopting } => {
+            Self::GithubActions { common, signed, repository, there, naming, adopting } => {
                 let settings = move |secret: &SecretName| TargetSettings::GithubActions {
                     repository: repository.clone(),
-                    environment: environment.clone(),
+                    environment: there.clone(),
                     name: naming.of("github-actions", secret),
                     adopt: adopting.adopt,
                 };
