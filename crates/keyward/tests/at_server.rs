@@ -399,3 +399,36 @@ fn a_project_goes_to_a_server_and_back() {
     local(&["audit", "verify"], b"");
     server.program.ok(&["audit", "verify"], b"");
 }
+
+#[test]
+fn what_a_leaver_has_read_is_replaced_line_by_line() {
+    let server = Server::start();
+    let owner = &server.program;
+    for (name, kind) in [("SESSION_SECRET", "signing-key"), ("DB_PASSWORD", "password")] {
+        owner.ok(&["set", name, "-p", "default", "--kind", kind, "--raw"], value(name.len() as u64).as_bytes());
+    }
+    owner.ok(&["service-account", "add", "deployer"], b"");
+    owner.ok(&["role", "grant", "developer", "deployer", "-p", "default"], b"");
+    let client = server.client(&server.token(&["--for", "deployer", "--ttl", "1h"]));
+    for name in ["SESSION_SECRET", "DB_PASSWORD"] {
+        client.ok(&["get", name, "-p", "default"], b"");
+    }
+    let rotate = ["offboard", "deployer", "--rotate", "--yes", "--json"];
+    let ran = owner.run(&rotate);
+    assert_eq!(ran.code, Some(1), "{ran}");
+    let lines: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}"));
+    let state = |name: &str| {
+        let lines = lines["lines"].as_array().unwrap();
+        let line = lines.iter().find(|line| line["name"] == format!("default/development/{name}"));
+        line.unwrap_or_else(|| panic!("{name}: {ran}"))["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((state("SESSION_SECRET").as_str(), state("DB_PASSWORD").as_str()), ("done", "by-hand"));
+    let history = owner.ok(&["list", "-p", "default", "--json"], b"").out();
+    assert!(history.contains("\"version\": 2") || history.contains("\"version\":2"), "{history}");
+    // A value that somebody brought himself settles its line.
+    owner.ok(&["set", "DB_PASSWORD", "-p", "default", "--raw"], value(99).as_bytes());
+    let ran = owner.ok(&rotate, b"");
+    assert!(ran.out().contains("DB_PASSWORD") && !ran.out().contains("SESSION_SECRET"), "{ran}");
+    let plan = owner.ok(&["offboard", "deployer", "--plan"], b"");
+    assert!(plan.err().contains("everything that had to be replaced is worked off"), "{plan}");
+}
