@@ -1,4 +1,4 @@
-//! Several at one file: readers beside a writer, two writers, a log that does not grow for ever.
+//! Several at one file: readers beside a writer, two writers, another process, a log that does not grow for ever.
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
 mod kit;
@@ -9,7 +9,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use keyward_store::{Batch, LogEntry, Put};
 use kit::{Home, keys, put};
 
-/// Two processes would do the same; SQLite treats two engines of one process alike.
+/// The log's index is in this process alone, so that another one would not see what is committed.
+#[cfg(unix)]
+#[test]
+fn another_process_stays_out_while_it_is_open() {
+    let home = Home::with_records();
+    let count = || {
+        let program = "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1], timeout=0); \
+            print(connection.execute('SELECT count(*) FROM record').fetchone()[0])";
+        let asked = std::process::Command::new("python3").args(["-c", program]).arg(home.path()).output().unwrap();
+        String::from_utf8(if asked.status.success() { asked.stdout } else { asked.stderr }).unwrap()
+    };
+    let store = home.open();
+    assert!(count().contains("database is locked"), "{}", count());
+    store.commit(put("later", b"")).unwrap();
+    // Nor does what others in this process close let anybody in.
+    drop(store.snapshot().unwrap());
+    assert!(count().contains("database is locked"), "{}", count());
+    drop(store);
+    assert_eq!(count().trim(), "4");
+}
+
 #[test]
 fn two_writers_leave_one_dense_log() {
     const EACH: usize = 40;

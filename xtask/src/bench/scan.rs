@@ -81,13 +81,17 @@ fn lines(keyward: &Path, scanners: &Scanners, inputs: &Inputs) -> Vec<Line> {
     add(SMALL, scanners::GITLEAKS, gitleaks(&[small]));
     add(SMALL, scanners::RIPSECRETS, ripsecrets(&[small]));
     add(TREE, "keyward", ours(&["--no-vault", "--all", tree]));
-    add(TREE, "keyward, one thread", ours(&["--no-vault", "--all", "--threads", "1", tree]));
+    let alone = ours(&["--no-vault", "--all", "--threads", "1", tree]);
+    add(TREE, ONE_THREAD, alone.clone());
+    add(TREE, SIDE_BY_SIDE, words("sh", &["-c", "\"$@\" & \"$@\"; wait", "sh"], &refs(&alone)));
     add(TREE, "floor: `cat`", words("find", &[tree], &["-type", "f", "-exec", "cat", "{}", "+"]));
     add(TREE, scanners::KINGFISHER, kingfisher(&["--git-history", "none", tree]));
     add(TREE, scanners::GITLEAKS, gitleaks(&[tree]));
     add(TREE, scanners::RIPSECRETS, ripsecrets(&[tree]));
     add(HISTORY, "keyward", ours(&["--no-vault", "--history", history]));
-    add(HISTORY, "keyward, one thread", ours(&["--no-vault", "--history", "--threads", "1", history]));
+    let alone = ours(&["--no-vault", "--history", "--threads", "1", history]);
+    add(HISTORY, ONE_THREAD, alone.clone());
+    add(HISTORY, SIDE_BY_SIDE, words("sh", &["-c", "\"$@\" & \"$@\"; wait", "sh"], &refs(&alone)));
     add(HISTORY, "keyward again, nothing new", ours(&["--history", history]));
     let objects = ["cat-file", "--batch-all-objects", "--unordered", "--batch"];
     add(HISTORY, "floor: `git cat-file --unordered --batch`", words("git", &["-C", history], &objects));
@@ -95,12 +99,19 @@ fn lines(keyward: &Path, scanners: &Scanners, inputs: &Inputs) -> Vec<Line> {
     lines
 }
 
+const ONE_THREAD: &str = "keyward, one thread";
+/// What the machine's cores give to two that share nothing: on some they are two halves of one core.
+const SIDE_BY_SIDE: &str = "keyward, one thread, two scans side by side";
 const SMALL: &str = "one small file (start-up)";
 const TREE: &str = "tree";
 const HISTORY: &str = "history";
 
 fn words(program: &str, first: &[&str], rest: &[&str]) -> Vec<String> {
     [&[program], first, rest].concat().into_iter().map(str::to_owned).collect()
+}
+
+fn refs(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
 }
 
 /// The vault that keeps what was seen of the history: the run that does not count fills it.
@@ -156,12 +167,43 @@ fn print(lines: &[Line]) -> String {
             of(|usage| usage.wall),
         );
     }
+    for work in [TREE, HISTORY] {
+        let times = |program: &str, share: f64| {
+            let of = |program: &str| lines.iter().find(|line| line.work == work && line.program == program);
+            let (one, other) = (of(ONE_THREAD)?, of(program)?);
+            Some(median(one.rounds.iter().zip(&other.rounds).map(|(one, other)| share * one.wall / other.wall)))
+        };
+        if let (Some(threads), Some(machine)) = (times("keyward", 1.0), times(SIDE_BY_SIDE, 2.0)) {
+            let _ = writeln!(
+                text,
+                "\nOn the {work} two threads are {threads:.2} × as fast as one; two scans side by side do {machine:.2} × the work of one in the same time, which is what the machine's two cores give."
+            );
+        }
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_are_compared_with_what_the_machine_gives() {
+        let line = |program: &str, wall: f64| Line {
+            work: TREE,
+            program: program.to_owned(),
+            command: Vec::new(),
+            times: 1,
+            most: 3,
+            rounds: vec![Usage { cpu: 1.0, wall, memory: 10.0 }],
+        };
+        let text = print(&[line("keyward", 0.6), line(ONE_THREAD, 0.9), line(SIDE_BY_SIDE, 1.0)]);
+        assert!(
+            text.contains("On the tree two threads are 1.50 × as fast as one; two scans side by side do 1.80 ×"),
+            "{text}"
+        );
+        assert!(!text.contains("On the history"), "{text}");
+    }
 
     #[test]
     fn a_ratio_is_that_of_a_round() {
