@@ -215,6 +215,19 @@ fn a_store_gets_the_new_value_and_what_is_somebody_elses_is_left_alone() {
     let new = program.ok(&["get", "SESSION_SECRET"], b"").out();
     assert_eq!(double.service().get("shop/api", "SESSION_SECRET"), Some(new.clone()));
     program.ok(&["target", "drift"], b"");
+    let more = program.run(&[
+        "target",
+        "add",
+        "command",
+        "x",
+        "--secret",
+        "SESSION_SECRET",
+        "--needs",
+        "restarted",
+        "--",
+        "/bin/true",
+    ]);
+    assert!(more.code == Some(2) && more.err().contains("at most `accepted`"), "{more}");
     let listed = json(&program.ok(&["target", "list", "--json"], b""));
     let kv = listed["targets"].as_array().unwrap().iter().find(|one| one["name"] == "kv").unwrap();
     assert_eq!((&kv["credential"], &kv["proof"]), (&"VAULT_TOKEN".into(), &"read-back".into()), "{kv}");

@@ -1,9 +1,10 @@
 //! Stores by their doubles.
 
-use keyward_sync::Settings;
+use keyward_sync::{Fault, Means, Settings, Target};
 use keyward_testing::doubles::{
     AzureKeyVault, Double, GcpSecrets, GitHubActions, Kubernetes, Receiver, Service, Trouble, VaultKv,
 };
+use keyward_testing::rotators::{Chance, Now};
 use keyward_testing::targets::{TargetWorld, target_conformance};
 use keyward_types::Secret;
 use keyward_upstream::Http;
@@ -231,4 +232,69 @@ fn a_webhook_keeps_what_is_asked() {
     let ran = target_conformance(webhook);
     assert!(ran.contains(&"a lost answer is made good by doing it again"), "{ran:?}");
     assert!(ran.contains(&"a wrong credential is refused and changes nothing"), "{ran:?}");
+}
+
+/// A target in its world, past the suite.
+fn with<S: Service, T>(world: &Told<S>, act: impl FnOnce(&dyn Target) -> T) -> T {
+    let means = Means {
+        http: world.http(),
+        clock: &Now,
+        random: &Chance,
+        credential: world.credential(),
+        mark: "mzxw6ytboi2dgmrugu3tqmjqge".into(),
+    };
+    act(&*world.settings(false).target(means).unwrap())
+}
+
+fn value(text: &str) -> Secret<Vec<u8>> {
+    Secret::new("a value", text.as_bytes().to_vec())
+}
+
+#[test]
+fn a_rollout_that_has_not_ended_is_no_restart_and_is_begun_once() {
+    let world = kubernetes();
+    world.double.service().slow = true;
+    with(&world, |target| target.deploy(&value("one"))).unwrap();
+    assert!(!with(&world, |target| target.restarted()).unwrap());
+    let starts = world.double.service().starts("api");
+    with(&world, |target| target.deploy(&value("one"))).unwrap();
+    assert_eq!(world.double.service().starts("api"), starts, "it runs with it already");
+    world.double.service().slow = false;
+    assert!(with(&world, |target| target.restarted()).unwrap());
+    with(&world, |target| target.deploy(&value("two"))).unwrap();
+    assert_eq!(world.double.service().starts("api"), starts + 1);
+}
+
+#[test]
+fn what_a_store_does_not_take_is_told_with_what_can_be_done() {
+    let world = kubernetes();
+    world.double.service().freeze("api");
+    let refused = with(&world, |target| target.deploy(&value("one"))).unwrap_err();
+    assert!(matches!(&refused, Fault::Refused(why) if !why.contains("one")), "{refused:?}");
+    let world = azure();
+    world.double.service().delete("DATABASE-URL");
+    let refused = with(&world, |target| target.deploy(&value("one"))).unwrap_err();
+    assert!(matches!(&refused, Fault::Refused(why) if why.contains("recover")), "{refused:?}");
+}
+
+#[test]
+fn an_entry_that_was_deleted_is_written_behind_its_last_version() {
+    let world = vault();
+    with(&world, |target| target.deploy(&value("one"))).unwrap();
+    world.double.service().delete("shop/api");
+    let found = with(&world, |target| target.read_back()).unwrap().unwrap();
+    assert!(found.expose().is_empty(), "that is drift");
+    with(&world, |target| target.deploy(&value("two"))).unwrap();
+    assert_eq!(world.double.service().get("shop/api", "DATABASE_URL").as_deref(), Some("two"));
+}
+
+#[test]
+fn a_repository_that_changed_its_key_is_asked_for_the_new_one() {
+    let world = github(None);
+    with(&world, |target| target.deploy(&value("one"))).unwrap();
+    world.double.service().rekey();
+    with(&world, |target| target.deploy(&value("two"))).unwrap();
+    assert_eq!(world.double.service().get("DATABASE_URL").as_deref(), Some("two"));
+    let gone = with(&world, |target| target.read_back()).unwrap();
+    assert!(gone.is_none(), "GitHub does not give it out");
 }
