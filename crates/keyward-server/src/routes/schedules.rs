@@ -131,7 +131,7 @@ async fn clear_schedule(asker: Asker, At(at): At, Params(which): Params<Which>) 
 
 impl Rule {
     fn read(self) -> Result<ScheduleRule> {
-        let wrong = |error: keyward_client::ScheduleRuleError| crate::problem::Problem::wrong(&error.to_string());
+        let wrong = |error: keyward_client::ScheduleRuleError| crate::problem::Problem::wrong(error.to_string());
         let blackouts = self.blackouts.iter().map(|text| text.parse().map_err(wrong)).collect::<Result<Vec<_>>>()?;
         Ok(ScheduleRule {
             every_days: self.every_days,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Entry, Field, Held, MARK, MOST, Shelf};
+use super::{Entry, Field, Held, MARK, MOST, Shelf, Taken};
 
 /// One service of one region.
 struct Service<'a> {
@@ -224,7 +224,7 @@ impl Shelf for SecretsManager<'_> {
         self.service.pages("ListSecrets", json!({ "MaxResults": 100 }), "SecretList")
     }
 
-    fn take(&self, name: &str) -> Result<Vec<(String, Option<Secret<String>>)>, Fault> {
+    fn take(&self, name: &str) -> Result<Taken, Fault> {
         let value = self.value(name)?.and_then(|value| value.secret_string).and_then(Field::text);
         Ok(vec![(String::new(), value)])
     }
@@ -295,7 +295,7 @@ impl Shelf for Parameters<'_> {
         self.service.pages("DescribeParameters", json!({ "MaxResults": 50 }), "Parameters")
     }
 
-    fn take(&self, name: &str) -> Result<Vec<(String, Option<Secret<String>>)>, Fault> {
+    fn take(&self, name: &str) -> Result<Taken, Fault> {
         Ok(vec![(String::new(), self.value(name)?.and_then(|parameter| parameter.value.text()))])
     }
 }

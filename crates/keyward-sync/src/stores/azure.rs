@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Entry, Field, Held, MARK, MOST, Shelf, one_line};
+use super::{Entry, Field, Held, MARK, MOST, Shelf, Taken, one_line};
 
 /// One vault, and the name of a secret in it.
 pub(crate) struct KeyVault {
@@ -165,7 +165,7 @@ impl Shelf for KeyVault {
         }
     }
 
-    fn take(&self, name: &str) -> Result<Vec<(String, Option<Secret<String>>)>, Fault> {
+    fn take(&self, name: &str) -> Result<Taken, Fault> {
         Ok(vec![(String::new(), self.get(name)?.and_then(|bundle| bundle.value.text()))])
     }
 }

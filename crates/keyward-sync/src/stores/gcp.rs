@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Entry, Field, Held, MARK, MOST, Shelf, one_line};
+use super::{Entry, Field, Held, MARK, MOST, Shelf, Taken, one_line};
 
 /// One project, and the name of a secret in it.
 pub(crate) struct SecretManager<'a> {
@@ -138,7 +138,7 @@ impl Shelf for SecretManager<'_> {
         }
     }
 
-    fn take(&self, name: &str) -> Result<Vec<(String, Option<Secret<String>>)>, Fault> {
+    fn take(&self, name: &str) -> Result<Taken, Fault> {
         Ok(vec![(String::new(), self.latest(name)?)])
     }
 }

@@ -53,8 +53,11 @@ pub(crate) trait Shelf {
     fn names(&self) -> Result<Vec<String>, Fault>;
 
     /// Of one name, its values by names of their own; what is no text has none.
-    fn take(&self, name: &str) -> Result<Vec<(String, Option<Secret<String>>)>, Fault>;
+    fn take(&self, name: &str) -> Result<Taken, Fault>;
 }
+
+/// Values by their names, in order; `None`: it is no text.
+pub(crate) type Taken = Vec<(String, Option<Secret<String>>)>;
 
 /// A mark's name in stores.
 const MARK: &str = "keyward";

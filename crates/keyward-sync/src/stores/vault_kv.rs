@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Entry, Field, Held, MARK, MOST, Shelf, one_line};
+use super::{Entry, Field, Held, MARK, MOST, Shelf, Taken, one_line};
 
 /// One mount.
 pub(crate) struct VaultKv {
@@ -153,7 +153,7 @@ impl Shelf for VaultKv {
         Ok(names)
     }
 
-    fn take(&self, name: &str) -> Result<Vec<(String, Option<Secret<String>>)>, Fault> {
+    fn take(&self, name: &str) -> Result<Taken, Fault> {
         let data = self.read(name)?.data.unwrap_or_default();
         let mut fields: Vec<_> = data.into_iter().map(|(field, value)| (field, value.text())).collect();
         fields.sort_by(|a, b| a.0.cmp(&b.0));
