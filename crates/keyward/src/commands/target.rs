@@ -18,6 +18,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, parsed once")]
 enum Verb {
     /// Add a place that values are deployed to
     #[command(after_help = "Example: keyward target add env-file web --path .env --secret SESSION_SECRET")]
