@@ -31,8 +31,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // What providers answer is believed in the access room.
     ("keyward-oidc", &["keyward-types", "keyward-access"]),
     ("keyward-vault", &["keyward-types", "keyward-store", "keyward-access", "keyward-audit"]),
-    // Files are changed a line at a time.
-    ("keyward-sync", &["keyward-types", "keyward-dotenv"]),
+    // Files are changed a line at a time; stores are asked over the one HTTP client; webhooks are signed
+    // as alerts are.
+    ("keyward-sync", &["keyward-types", "keyward-dotenv", "keyward-monitor", "keyward-upstream"]),
     // Pure functions over the vault's rows, and the executor of rotations.
     ("keyward-lifecycle", &["keyward-types", "keyward-providers", "keyward-upstream", "keyward-sync", "keyward-vault"]),
     (

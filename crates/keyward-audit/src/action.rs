@@ -244,6 +244,8 @@ names! {
         RotationStep = "rotation.step",
         /// A rotation waits for a person.
         RotationStuck = "rotation.stuck",
+        /// A new value of a secret is overdue.
+        RotationOverdue = "rotation.overdue",
         /// A person went on with a rotation, undid it, or lets it go on.
         RotationDecide = "rotation.decide",
         /// The label `active` was moved to the successor.
@@ -256,6 +258,8 @@ names! {
         TargetRemove = "target.remove",
         /// It was set how and how often a secret is rotated.
         ScheduleSet = "schedule.set",
+        /// A rule of when secrets are rotated is no more.
+        ScheduleClear = "schedule.clear",
         /// A holding ended: its holder has the value no longer.
         HoldingClose = "holding.close",
         /// The tasks that somebody's leaving makes were put on record.

@@ -24,7 +24,9 @@ use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
     NewSlotInfo, OfflineUse, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
 };
-use crate::{Bytes, Failure, FindingInfo, FindingReport, FindingState, Result};
+use crate::{
+    Bytes, Failure, FindingInfo, FindingReport, FindingState, Result, ScheduleAbout, ScheduleInfo, ScheduleRule,
+};
 
 /// Makes the trait, the wire form and the dispatcher from one list.
 macro_rules! desk {
@@ -326,6 +328,12 @@ desk! {
     remove_target / RemoveTarget (at: Where, secret: SecretName, name: Login) -> TargetInfo;
     /// What an environment's targets have, compared with what they should have.
     target_drift / TargetDrift (at: Where) -> Vec<DriftInfo>;
+    /// The rules of when an environment's secrets are rotated, the widest first.
+    schedules / Schedules (at: Where) -> Vec<ScheduleInfo>;
+    /// Sets a rule of when secrets are rotated.
+    set_schedule / SetSchedule (at: Where, about: ScheduleAbout, rule: ScheduleRule) -> ScheduleInfo;
+    /// Takes such a rule away.
+    clear_schedule / ClearSchedule (at: Where, about: ScheduleAbout) -> ScheduleInfo;
     /// What is due of an environment's secrets, the soonest first.
     calendar / Calendar (at: Where) -> Vec<DueEntry>;
 

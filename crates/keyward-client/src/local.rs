@@ -9,7 +9,7 @@ use keyward_types::{
 };
 use keyward_vault::{
     Actor, AgeRecipient, Edit, Expected, Holder, HoldingKind, KeyFile, LogFormat, LogLine, NewSlot, NewValue, Once,
-    Opened, Project, RecoveryCode, Scope, Share, Slot, ValueChange, Vault, Via,
+    Opened, Project, RecoveryCode, ReportedFinding, Scope, Share, Slot, ValueChange, Vault, Via,
 };
 
 use crate::access::Access;
@@ -39,7 +39,10 @@ use crate::wire::{
     NewSecret, NewSlotInfo, OfflineUse, ProjectInfo, Purpose, ReadsInfo, SecretInfo, Selection, SlotInfo, Status,
     Stored, StoredChange, UseInfo, Verdict, VersionInfo, Where,
 };
-use crate::{Bytes, Desk, Failure, FindingInfo, FindingReport, FindingState, Occasion, Result};
+use crate::{
+    Bytes, Desk, Exposure, Failure, FindingInfo, FindingReport, FindingState, Occasion, Result, ScheduleAbout,
+    ScheduleInfo, ScheduleRule,
+};
 
 /// Carries calls out for the owner of a local vault.
 pub struct LocalDesk {
@@ -99,6 +102,17 @@ impl LocalDesk {
 
     fn scope(&self, at: &Where, operation: Operation) -> Result<Scope> {
         Ok(self.vault.enter(&self.actor, &at.project, &at.environment, operation)?)
+    }
+
+    /// Findings, and of those that nobody has decided on what they are about.
+    fn told(&self, findings: Vec<ReportedFinding>) -> Vec<FindingInfo> {
+        let sees = self.vault.may_list_vault(&self.actor);
+        let told = findings.into_iter().map(|finding| {
+            let known = finding.report.secret.as_ref().filter(|_| sees && finding.state == FindingState::Open);
+            let exposure = known.and_then(|known| Exposure::of(&self.vault, &self.actor, known));
+            FindingInfo { exposure, ..FindingInfo::from(finding) }
+        });
+        told.collect()
     }
 
     fn team(&self) -> Team<'_> {
@@ -469,12 +483,11 @@ impl Desk for LocalDesk {
     }
 
     fn report_findings(&self, reports: Vec<FindingReport>) -> Result<Vec<FindingInfo>> {
-        let kept = self.vault.report_findings(&self.actor, reports)?;
-        Ok(kept.into_iter().map(FindingInfo::from).collect())
+        Ok(self.told(self.vault.report_findings(&self.actor, reports)?))
     }
 
     fn findings(&self) -> Result<Vec<FindingInfo>> {
-        Ok(self.vault.findings(&self.actor)?.into_iter().map(FindingInfo::from).collect())
+        Ok(self.told(self.vault.findings(&self.actor)?))
     }
 
     fn resolve_finding(&self, id: String, state: FindingState, note: Option<String>) -> Result<FindingInfo> {
@@ -749,6 +762,18 @@ impl Desk for LocalDesk {
 
     fn target_drift(&self, at: Where) -> Result<Vec<DriftInfo>> {
         self.of_rotations().drift(&self.scope(&at, Operation::Read)?)
+    }
+
+    fn schedules(&self, at: Where) -> Result<Vec<ScheduleInfo>> {
+        self.of_rotations().schedules(&self.scope(&at, Operation::List)?)
+    }
+
+    fn set_schedule(&self, at: Where, about: ScheduleAbout, rule: ScheduleRule) -> Result<ScheduleInfo> {
+        self.of_rotations().set_schedule(&self.scope(&at, Operation::Write)?, &about, &rule)
+    }
+
+    fn clear_schedule(&self, at: Where, about: ScheduleAbout) -> Result<ScheduleInfo> {
+        self.of_rotations().clear_schedule(&self.scope(&at, Operation::Write)?, &about)
     }
 
     fn calendar(&self, at: Where) -> Result<Vec<DueEntry>> {

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 pub use keyward_lifecycle::calendar::{Due, Entry as DueEntry, feed as calendar_feed};
 pub use keyward_lifecycle::rotation::Wish;
-pub use keyward_sync::Settings as TargetSettings;
+pub use keyward_sync::{
+    Proof as TargetProof, Restart as TargetRestart, Settings as TargetSettings, Workload as TargetWorkload,
+};
 
 /// How a successor is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -163,10 +165,16 @@ pub struct TargetInfo {
     pub name: Login,
     /// The secret.
     pub secret: SecretName,
-    /// `env-file` or `command`.
+    /// `env-file`, `command`, `webhook`, `vault-kv`, `kubernetes`, `github-actions`, `aws-sm`, `aws-ssm`,
+    /// `azure-kv` or `gcp-sm`.
     pub kind: String,
-    /// Where it is.
+    /// Where it is, and under which name the value lies there.
     pub address: String,
+    /// The secret that it is signed in to with.
+    pub credential: Option<SecretName>,
+    /// What has to be seen before it counts as having a value: `accepted`, `read-back`, `restarted` or
+    /// `in-use`.
+    pub proof: String,
     /// Whether the old value lives until this place has the new one.
     pub required: bool,
     /// Since when.
@@ -184,6 +192,12 @@ pub struct NewTargetInfo {
     pub secrets: Vec<SecretName>,
     /// How it is reached.
     pub settings: TargetSettings,
+    /// The secret of the same environment that it is signed in to with.
+    #[serde(default)]
+    pub credential: Option<SecretName>,
+    /// What has to be seen before it counts as having a value; `None`: all that it can prove by itself.
+    #[serde(default)]
+    pub proof: Option<TargetProof>,
     /// Whether the old value lives until this place has the new one.
     pub required: bool,
 }

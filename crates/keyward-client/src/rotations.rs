@@ -14,8 +14,9 @@ use data_encoding::HEXLOWER;
 use keyward_access::{Caller, SystemTask};
 use keyward_lifecycle::calendar;
 use keyward_lifecycle::rotation::{
-    Breaker, Error as RotationError, Executor, Making, Plan, Policy, Shape, State, Wish,
+    Breaker, Error as RotationError, Executor, Making, Plan, Policy, Shape, State, Wish, open_target,
 };
+use keyward_sync::Fault as TargetFault;
 use keyward_types::{Head, Random, Read, SecretName, VersionHead, VersionState, Write};
 use keyward_upstream::KeyId;
 use keyward_vault::{Actor, Lead, NewRotation, NewTarget, Rotation, RotationRow, Scope, TargetRecord, Vault};
@@ -23,7 +24,7 @@ use serde_json::Value;
 
 use crate::rotation_wire::{
     DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, RotationTarget, TargetInfo,
-    TargetSettings,
+    TargetProof, TargetSettings,
 };
 use crate::verdicts::http;
 use crate::{Code, Failure, Result, SystemRandom};
@@ -150,23 +151,44 @@ impl Rotations<'_> {
         self.go_on(row)
     }
 
-    /// Adds a target of each of these secrets.
+    /// Adds a target of each of these secrets, once it was seen that it could be written and that
+    /// nothing of somebody else's lies there.
     pub(crate) fn add_target(&self, scope: &Scope, new: &NewTargetInfo) -> Result<Vec<TargetInfo>> {
         new.settings.judge().map_err(|unfit| Failure::usage(unfit.to_string()))?;
-        new.settings
-            .target()
-            .check()
-            .map_err(|fault| Failure::new(Code::Usage, format!("this target cannot be used: {fault}")))?;
         let kind = new.settings.kind();
+        match (new.settings.needs_credential(), &new.credential) {
+            (true, None) => {
+                return Err(Failure::usage(format!("`{kind}` is signed in to with a secret, and none was named"))
+                    .hint("store the credential with `keyward set`, and name it: `--credential NAME`"));
+            }
+            (false, Some(_)) => return Err(Failure::usage(format!("`{kind}` needs no credential"))),
+            _ => {}
+        }
+        if let Some(proof) = new.proof.filter(|proof| *proof != TargetProof::InUse && *proof > new.settings.proves()) {
+            let most = new.settings.proves().as_str();
+            return Err(Failure::usage(format!("`{kind}` cannot prove `{}`, at most `{most}`", proof.as_str())));
+        }
         let settings = json(&new.settings)?;
-        new.secrets
-            .iter()
-            .map(|secret| {
-                let target =
-                    NewTarget { name: new.name.clone(), settings: settings.clone(), kind, required: new.required };
-                target_info(secret, &self.vault.add_target(self.actor, scope, secret, target)?)
-            })
-            .collect()
+        let executor = executor(self.vault, system(&self.actor.agent));
+        let mut added = Vec::new();
+        for secret in &new.secrets {
+            let target = NewTarget {
+                name: new.name.clone(),
+                settings: settings.clone(),
+                kind,
+                credential: new.credential.clone(),
+                proof: new.proof.map(|proof| proof.as_str().to_owned()),
+                required: new.required,
+            };
+            let draft = self.vault.draft_target(self.actor, scope, secret, target)?;
+            let unusable =
+                |fault: TargetFault| Failure::new(Code::Usage, format!("this target cannot be used: {fault}"));
+            let target = open_target(&executor, draft.record()).map_err(failed)?.map_err(unusable)?;
+            target.claim().map_err(unusable)?;
+            drop(target);
+            added.push(self.target_info(secret, &self.vault.add_target(self.actor, draft)?)?);
+        }
+        Ok(added)
     }
 
     /// The targets of an environment's secrets.
@@ -174,7 +196,7 @@ impl Rotations<'_> {
         let mut targets = Vec::new();
         for head in self.vault.heads(self.actor, scope)? {
             for target in self.vault.targets(&head.place)? {
-                targets.push(target_info(&head.name, &target)?);
+                targets.push(self.target_info(&head.name, &target)?);
             }
         }
         Ok(targets)
@@ -187,12 +209,13 @@ impl Rotations<'_> {
         secret: &SecretName,
         name: &keyward_access::Login,
     ) -> Result<TargetInfo> {
-        target_info(secret, &self.vault.remove_target(self.actor, scope, secret, name)?)
+        self.target_info(secret, &self.vault.remove_target(self.actor, scope, secret, name)?)
     }
 
     /// What the targets of an environment have, compared with what they should have. Only somebody who
     /// may read the values learns that.
     pub(crate) fn drift(&self, scope: &Scope) -> Result<Vec<DriftInfo>> {
+        let executor = executor(self.vault, system(&self.actor.agent));
         let mut drifts = Vec::new();
         for head in self.vault.heads(self.actor, scope)? {
             let targets = self.vault.targets(&head.place)?;
@@ -200,9 +223,11 @@ impl Rotations<'_> {
             self.vault.permit_secret::<Read>(self.actor, scope, &head.name)?;
             let lease = self.vault.lease_for_rotation(&system(&self.actor.agent), &head.place, active.version)?;
             for target in targets {
-                let info = target_info(&head.name, &target)?;
-                let settings: TargetSettings = settings_of(&target)?;
-                let found = settings.target().read_back();
+                let info = self.target_info(&head.name, &target)?;
+                let found = match open_target(&executor, &target).map_err(failed)? {
+                    Ok(target) => target.read_back(),
+                    Err(fault) => Err(fault),
+                };
                 let (state, why) = match found {
                     Err(fault) => ("unreachable", Some(fault.to_string())),
                     Ok(None) => ("unknown", Some("it does not say what it has".into())),
@@ -219,12 +244,51 @@ impl Rotations<'_> {
 
     /// Everything that is due in this environment, the soonest first.
     pub(crate) fn calendar(&self, scope: &Scope) -> Result<Vec<DueEntry>> {
-        let heads = self.vault.heads(self.actor, scope)?;
+        let (rules, heads) = self.vault.schedules_seen(self.actor, scope)?;
         let (project, environment) = (scope.project.name.as_str(), scope.environment.name.as_str());
-        let mut entries: Vec<DueEntry> =
-            heads.iter().flat_map(|head| calendar::of_secret(head, project, environment)).collect();
+        let mut entries: Vec<DueEntry> = Vec::new();
+        for head in &heads {
+            let rule = crate::schedules::rule_of(&rules, head)?;
+            entries.extend(calendar::of_secret(head, project, environment, &rule));
+        }
+        entries.extend(self.reviews_due());
         entries.sort();
         Ok(entries)
+    }
+
+    /// Deadlines of access reviews, for whoever may see reviews: those are of the whole vault.
+    fn reviews_due(&self) -> Vec<DueEntry> {
+        if !self.vault.may_list_vault(self.actor) {
+            return Vec::new();
+        }
+        let open = self.vault.reviews(self.actor).unwrap_or_default().into_iter();
+        let open = open.filter(|review| review.closed_at.is_none());
+        open.map(|review| DueEntry {
+            at: review.deadline,
+            what: calendar::Due::Review,
+            about: review.id.to_string(),
+            owner: None,
+        })
+        .collect()
+    }
+
+    fn target_info(&self, secret: &SecretName, target: &TargetRecord) -> Result<TargetInfo> {
+        let settings = settings_of(target)?;
+        let credential = match &target.credential {
+            Some(place) => self.vault.head_at(place).ok().map(|(_, head)| head.name),
+            None => None,
+        };
+        Ok(TargetInfo {
+            name: target.name.clone(),
+            secret: secret.clone(),
+            kind: settings.kind().to_owned(),
+            address: settings.address(),
+            credential,
+            proof: target.proof.clone().unwrap_or_else(|| settings.proves().as_str().to_owned()),
+            required: target.required,
+            created_at: target.created_at,
+            created_by: target.created_by.to_string(),
+        })
     }
 
     fn newest(&self, scope: &Scope, name: &SecretName) -> Result<(Head, Rotation)> {
@@ -406,19 +470,6 @@ fn replaced<'a>(head: &'a Head, ask: &RotateAsk) -> Result<&'a VersionHead> {
             .filter(|one| one.state == VersionState::Live)
             .ok_or_else(|| Failure::new(Code::NotFound, format!("`{}` has no version {version}", head.name))),
     }
-}
-
-fn target_info(secret: &SecretName, target: &TargetRecord) -> Result<TargetInfo> {
-    let settings = settings_of(target)?;
-    Ok(TargetInfo {
-        name: target.name.clone(),
-        secret: secret.clone(),
-        kind: settings.kind().to_owned(),
-        address: settings.address(),
-        required: target.required,
-        created_at: target.created_at,
-        created_by: target.created_by.to_string(),
-    })
 }
 
 fn settings_of(target: &TargetRecord) -> Result<TargetSettings> {

@@ -64,7 +64,7 @@ pub fn verifier() -> &'static Verifier {
     VERIFIER.get_or_init(|| Verifier::new(http().clone(), Box::new(SystemRandom)))
 }
 
-/// The way to services from this process.
+/// The way to services and stores from this process.
 pub(crate) fn http() -> &'static Http {
     static WAY: OnceLock<Http> = OnceLock::new();
     WAY.get_or_init(|| Http::with_hosts(HOSTS.get().cloned().unwrap_or_default()))

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use keyward_types::{Head, Kind, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::schedule::Rule;
+
 /// How often a secret is rotated where nobody says anything else: the more is behind it, the oftener.
 ///
 /// 90 days in production, and for what leads to a database; 180 elsewhere. Configuration is no secret
@@ -17,17 +19,6 @@ pub fn default_days(environment: &str, kind: Kind) -> Option<u32> {
         _ if environment == "production" => Some(90),
         _ => Some(180),
     }
-}
-
-/// When a new value of a secret is due; `None`: never.
-pub fn due(head: &Head, environment: &str) -> Option<Timestamp> {
-    let active = head.active()?;
-    let days = match head.rotate_every_days {
-        Some(days) => Some(days),
-        None if !head.is_secret() => None,
-        None => default_days(environment, head.kind),
-    };
-    days.map(|days| active.created_at.plus_days(i64::from(days)))
 }
 
 /// Something that is due.
@@ -66,8 +57,8 @@ impl Due {
     }
 }
 
-/// What is due of a secret.
-pub fn of_secret(head: &Head, project: &str, environment: &str) -> Vec<Entry> {
+/// What is due of a secret, by the rule that counts for it.
+pub fn of_secret(head: &Head, project: &str, environment: &str, rule: &Rule) -> Vec<Entry> {
     let entry = |at, what| Entry {
         at,
         what,
@@ -75,7 +66,7 @@ pub fn of_secret(head: &Head, project: &str, environment: &str) -> Vec<Entry> {
         owner: head.owner.clone(),
     };
     let ends = head.active().and(head.expires_at).map(|at| entry(at, Due::Expiry));
-    due(head, environment).map(|at| entry(at, Due::Rotation)).into_iter().chain(ends).collect()
+    rule.due(head, environment).map(|at| entry(at, Due::Rotation)).into_iter().chain(ends).collect()
 }
 
 /// The feed: one event of a whole day an entry, by ids that stay when the day moves.

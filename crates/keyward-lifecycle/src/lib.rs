@@ -18,3 +18,4 @@ pub mod offboarding;
 pub mod onboarding;
 pub mod review;
 pub mod rotation;
+pub mod schedule;

@@ -48,12 +48,24 @@ impl Desk {
 
     fn target(&self, target: &str, settings: &Settings) {
         let settings = serde_json::to_value(settings).unwrap();
-        let new = NewTarget { name: target.parse().unwrap(), settings, kind: "test", required: true };
-        self.vault.vault.add_target(&self.vault.actor, &self.vault.scope, &name(), new).unwrap();
+        let new = NewTarget {
+            name: target.parse().unwrap(),
+            settings,
+            kind: "test",
+            credential: None,
+            proof: None,
+            required: true,
+        };
+        let vault = &self.vault.vault;
+        let draft = vault.draft_target(&self.vault.actor, &self.vault.scope, &name(), new).unwrap();
+        vault.add_target(&self.vault.actor, draft).unwrap();
     }
 
     fn env_file(&self, target: &str, path: &Path) {
-        self.target(target, &Settings::EnvFile { path: path.to_owned(), variable: "SESSION_SECRET".into() });
+        self.target(
+            target,
+            &Settings::EnvFile { path: path.to_owned(), variable: "SESSION_SECRET".into(), restart: None },
+        );
     }
 
     fn begin(&self, making: Making, policy: Policy) -> RotationRow {

@@ -53,10 +53,19 @@ impl Shop {
         shop.vault.set("DATABASE_URL", &shop.url("app_a", "the-first-one")).unwrap();
         shop.vault.set("ADMIN_URL", &shop.url("keyward", admin)).unwrap();
         let path = shop.folder.path().join(".env");
-        let settings = Settings::EnvFile { path, variable: "DATABASE_URL".into() };
+        let settings = Settings::EnvFile { path, variable: "DATABASE_URL".into(), restart: None };
         let settings = serde_json::to_value(settings).unwrap();
-        let new = NewTarget { name: "web".parse().unwrap(), settings, kind: "env-file", required: true };
-        shop.vault.vault.add_target(&shop.vault.actor, &shop.vault.scope, &name("DATABASE_URL"), new).unwrap();
+        let new = NewTarget {
+            name: "web".parse().unwrap(),
+            settings,
+            kind: "env-file",
+            credential: None,
+            proof: None,
+            required: true,
+        };
+        let (vault, actor) = (&shop.vault.vault, &shop.vault.actor);
+        let draft = vault.draft_target(actor, &shop.vault.scope, &name("DATABASE_URL"), new).unwrap();
+        vault.add_target(actor, draft).unwrap();
         shop
     }
 

@@ -101,6 +101,10 @@ kinds! {
     TrapSprung = "trap_sprung",
     /// A rotation waits for a person.
     RotationStuck = "rotation_stuck",
+    /// A stored secret stands somewhere in the open.
+    SecretLeaked = "secret_leaked",
+    /// New values of secrets are overdue.
+    RotationOverdue = "rotation_overdue",
     /// Work that keyward does by itself fails.
     JobFailed = "job_failed",
     /// Somebody tries whether alerts arrive.

@@ -84,6 +84,22 @@ pub fn alert_of(entry: &Entry<'_>) -> Option<Alert> {
         }
         "store.accept" if done => Alert::safe_mode(entry.who(), entry.time, None),
         "secret.expiring" => entry.expiring()?,
+        "finding.report" if done => {
+            let secrets = entry.more.get("secrets")?;
+            let source = entry.more.get("source").map_or("a scan", String::as_str);
+            let text = format!("{secrets} was found in {source}; `keyward finding list` shows where");
+            let alert = entry.alert(AlertKind::SecretLeaked, Severity::Critical, &text);
+            // Leaks of several secrets are several matters.
+            Alert { subject: Subject::new("secret", secrets), ..alert }
+        }
+        "rotation.overdue" => {
+            let (secret, owner) = (entry.about.unwrap_or("a secret"), entry.more.get("owner"));
+            let since = entry.more.get("due").map_or("a while ago", String::as_str);
+            let owner = owner.map_or_else(|| "nobody owns it".to_owned(), |owner| format!("owner: {owner}"));
+            let text = format!("a new value of {secret} was due {since}; {owner}");
+            let alert = entry.alert(AlertKind::RotationOverdue, Severity::Warning, &text);
+            Alert { subject: Subject::new("secret", secret), ..alert }
+        }
         "rotation.stuck" => {
             let why = entry.more.get("why").map_or("its record says why", String::as_str);
             let text = format!("the rotation of {} waits for a person: {why}", entry.about.unwrap_or("a secret"));

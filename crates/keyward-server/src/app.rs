@@ -80,6 +80,7 @@ pub(crate) fn router(app: &Arc<App>, edge: &Edge, freshness: &Freshness) -> Rout
     let answers = Router::new()
         .nest("/api/v1", api)
         .nest(scim::BASE, scim::router())
+        .route(crate::feed::PATH, get(crate::feed::feed))
         .layer(from_fn_with_state(freshness.clone(), closed::answer_in_time));
     Router::new()
         .merge(answers)

@@ -55,6 +55,30 @@ const SMALL: usize = 4096;
 const MAX_WORDS: usize = 200;
 
 impl Asker {
+    /// Whoever shows a token in the address alone: a program that can send no header.
+    pub(crate) fn of_address(app: &Arc<App>, token: PlainToken, parts: &Parts) -> Self {
+        let from = parts.extensions.get::<Client>().and_then(|client| client.0);
+        let occasion = Occasion { agent: agent(&parts.headers), reason: None };
+        let (app, expected) = (Arc::clone(app), Expected::default());
+        Self { app, token, identified: None, from, occasion, expected, once: None, keeps: false }
+    }
+
+    /// The same as [`Asker::ask`], for callers of a kind; all others are refused as nobody is known.
+    pub(crate) async fn ask_as<T: Send + 'static>(
+        self,
+        may: impl FnOnce(&Caller) -> bool + Send + 'static,
+        call: impl FnOnce(&LocalDesk) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        blocking(move || {
+            let caller = identify(&self.app, &self.token, &self.visitor())?;
+            if !may(&caller) {
+                return Err(Problem::unidentified());
+            }
+            call(&self.desk_for(caller))
+        })
+        .await
+    }
+
     /// The same, which keeps what it reads for when it cannot ask, where that is allowed.
     pub(crate) fn keeping(mut self, keeps: bool) -> Self {
         self.keeps = keeps;

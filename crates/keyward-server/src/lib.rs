@@ -29,6 +29,7 @@ mod config;
 mod connection;
 mod credential;
 mod etag;
+mod feed;
 pub mod firewall;
 mod follow;
 mod gate;

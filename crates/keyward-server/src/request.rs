@@ -39,7 +39,8 @@ pub(crate) async fn account(State(edge): State<Edge>, mut request: Request, next
         let parent = request.headers().get("traceparent").and_then(|parent| parent.to_str().ok());
         telemetry.begin(SpanKind::Server, SystemClock.now(), parent)
     });
-    let of_vault = of_scim || request.uri().path().starts_with(API);
+    let path = request.uri().path();
+    let of_vault = of_scim || path.starts_with(API) || path.starts_with(crate::feed::BASE);
     let limit = Duration::from_secs(edge.config.limits.request_seconds);
     let mut response = match refused(&edge, &request) {
         Some(problem) => problem.into_response(),

@@ -17,6 +17,7 @@
 //! - `redis`: a Redis of the test's own.
 //! - [`rotators`]: what every rotator has to keep.
 //! - [`tamper`]: alterations of a database behind the store's back.
+//! - [`targets`]: what every deployment target has to keep.
 //! - [`template`]: values of services, from the catalogue's templates.
 //! - [`values`]: secrets as people have them, made up.
 //!
@@ -45,6 +46,7 @@ pub mod redis;
 pub mod rotators;
 mod seed;
 pub mod tamper;
+pub mod targets;
 pub mod template;
 pub mod values;
 pub mod vault;

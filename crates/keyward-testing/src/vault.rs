@@ -88,6 +88,12 @@ impl TestVault {
         (self.folder, self.key)
     }
 
+    /// The vault by itself, and the folder that it lies in, which goes away with what is given.
+    #[must_use]
+    pub fn into_parts(self) -> (Vault, TempDir) {
+        (self.vault, self.folder)
+    }
+
     /// Stores a value as a new version.
     ///
     /// # Errors

@@ -74,11 +74,19 @@ impl<'a> Shop<'a> {
         vault.set("ADMIN_URL", &server.url("keyward", ADMIN)).unwrap();
         let file = files.path().join(".env");
         std::fs::write(&file, format!("DATABASE_URL='{}'\n", server.url(&one, FIRST))).unwrap();
-        let settings = Settings::EnvFile { path: file.clone(), variable: "DATABASE_URL".into() };
+        let settings = Settings::EnvFile { path: file.clone(), variable: "DATABASE_URL".into(), restart: None };
         let settings = serde_json::to_value(settings).unwrap();
-        let target = NewTarget { name: "web".parse().unwrap(), settings, kind: "env-file", required: true };
+        let target = NewTarget {
+            name: "web".parse().unwrap(),
+            settings,
+            kind: "env-file",
+            credential: None,
+            proof: None,
+            required: true,
+        };
         let secret = "DATABASE_URL".parse().unwrap();
-        vault.vault.add_target(&vault.actor, &vault.scope, &secret, target).unwrap();
+        let draft = vault.vault.draft_target(&vault.actor, &vault.scope, &secret, target).unwrap();
+        vault.vault.add_target(&vault.actor, draft).unwrap();
         let key_file = files.path().join("key");
         std::fs::write(&key_file, &*vault.key.text(vault.vault.id())).unwrap();
         let (database, now) = (vault.database(), vault.clock.now().0);

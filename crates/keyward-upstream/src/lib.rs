@@ -16,7 +16,8 @@ mod tls;
 mod verify;
 
 pub use fault::{Fault, Refusal};
-pub use http::{Hosts, HostsError, Http, Site, SiteError};
+pub use http::{Answer, Ask, Hosts, HostsError, Http, Site, SiteError, escape, secret};
+pub use keyward_sign::sigv4::{AccessKey, Signed};
 pub use rotator::{
     Call, Chosen, Ctx, Found, KeyId, KeyState, LastUsed, Minted, Minting, Preflight, Rotator, Slots, Tag, TagError,
     Verdict,

@@ -118,6 +118,24 @@ impl FindingReport {
     }
 }
 
+/// The stored secrets among them, as far as they are to be spelled.
+fn leaked(reports: &[FindingReport]) -> String {
+    let mut known: Vec<String> = reports
+        .iter()
+        .filter_map(|report| report.secret.as_ref())
+        .map(|one| format!("{}/{}/{} version {}", one.project, one.environment, one.name, one.version))
+        .collect();
+    known.sort();
+    known.dedup();
+    let more = known.len().saturating_sub(SPELLED);
+    known.truncate(SPELLED);
+    let text = known.join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
+}
+
+/// So many secrets are spelled in an entry.
+const SPELLED: usize = 10;
+
 impl Vault {
     /// Keeps what a scan found; what is known is seen again. Whoever may match may report.
     ///
@@ -132,9 +150,12 @@ impl Vault {
         if reports.is_empty() {
             return Ok(Vec::new());
         }
-        let telling = Telling::new(ActionName::FindingReport, object)
-            .count(reports.len() as u64)
-            .names(Names::default().with("source", &*reports[0].source));
+        let names = Names::default().with("source", &*reports[0].source);
+        let names = match leaked(&reports) {
+            known if known.is_empty() => names,
+            known => names.with("secrets", known),
+        };
+        let telling = Telling::new(ActionName::FindingReport, object).count(reports.len() as u64).names(names);
         let mut change = Change::permitted(self, actor, permit, telling);
         let mut kept: Vec<ReportedFinding> = Vec::with_capacity(reports.len());
         for report in reports {

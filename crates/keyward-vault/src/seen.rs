@@ -94,7 +94,9 @@ impl Vault {
         }
     }
 
-    pub(crate) fn may_list_vault(&self, actor: &Actor) -> bool {
+    /// Whether a caller may read the log and see who is who. For what is told along: nothing is
+    /// recorded.
+    pub fn may_list_vault(&self, actor: &Actor) -> bool {
         authorize::<List>(&actor.caller, &Object::Vault(self.id())).is_ok()
     }
 

@@ -112,6 +112,7 @@ commands! {
     Rotation => rotation,
     Revoke => revoke,
     Target => target,
+    Schedule => schedule,
     Calendar => calendar,
     Alert => alert,
     Unlock => unlock,

@@ -399,3 +399,76 @@ fn a_project_goes_to_a_server_and_back() {
     local(&["audit", "verify"], b"");
     server.program.ok(&["audit", "verify"], b"");
 }
+
+#[test]
+fn what_a_leaver_has_read_is_replaced_line_by_line() {
+    let server = Server::start();
+    let owner = &server.program;
+    for (name, kind) in [("SESSION_SECRET", "signing-key"), ("DB_PASSWORD", "password")] {
+        owner.ok(&["set", name, "-p", "default", "--kind", kind, "--raw"], value(name.len() as u64).as_bytes());
+    }
+    owner.ok(&["service-account", "add", "deployer"], b"");
+    owner.ok(&["role", "grant", "developer", "deployer", "-p", "default"], b"");
+    let client = server.client(&server.token(&["--for", "deployer", "--ttl", "1h"]));
+    for name in ["SESSION_SECRET", "DB_PASSWORD"] {
+        client.ok(&["get", name, "-p", "default"], b"");
+    }
+    let rotate = ["offboard", "deployer", "--rotate", "--yes", "--json"];
+    let ran = owner.run(&rotate);
+    assert_eq!(ran.code, Some(1), "{ran}");
+    let lines: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}"));
+    let state = |name: &str| {
+        let lines = lines["lines"].as_array().unwrap();
+        let line = lines.iter().find(|line| line["name"] == format!("default/development/{name}"));
+        line.unwrap_or_else(|| panic!("{name}: {ran}"))["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((state("SESSION_SECRET").as_str(), state("DB_PASSWORD").as_str()), ("done", "by-hand"));
+    let history = owner.ok(&["list", "-p", "default", "--json"], b"").out();
+    assert!(history.contains("\"version\": 2") || history.contains("\"version\":2"), "{history}");
+    // A value that somebody brought himself settles its line.
+    owner.ok(&["set", "DB_PASSWORD", "-p", "default", "--raw"], value(99).as_bytes());
+    let ran = owner.ok(&rotate, b"");
+    assert!(ran.out().contains("DB_PASSWORD") && !ran.out().contains("SESSION_SECRET"), "{ran}");
+    let plan = owner.ok(&["offboard", "deployer", "--plan"], b"");
+    assert!(plan.err().contains("everything that had to be replaced is worked off"), "{plan}");
+}
+
+/// `GET` by a program that sends no header of ours.
+fn fetched(server: &Server, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let host = server.url.trim_start_matches("http://");
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_calendar_program_subscribes_by_an_address_that_shows_nothing_else() {
+    let server = Server::start();
+    let owner = &server.program;
+    owner.ok(&["set", "SESSION_SECRET", "-p", "default", "--kind", "signing-key", "--raw"], value(5).as_bytes());
+    let made = owner.ok(&["calendar", "--subscribe", "-p", "default", "--ttl", "30d"], b"");
+    let url = made.out().trim().to_owned();
+    let path = url.strip_prefix("http://127.0.0.1:8200").unwrap_or_else(|| panic!("{made}"));
+    let feed = fetched(&server, path);
+    assert!(feed.starts_with("HTTP/1.1 200") && feed.contains("text/calendar"), "{feed}");
+    assert!(feed.contains("Rotate default/development/SESSION_SECRET") && feed.contains("END:VCALENDAR"), "{feed}");
+    assert!(feed.to_lowercase().contains("cache-control: no-store"), "{feed}");
+    // Another environment, another token, no token: nobody.
+    let elsewhere = path.replace("/development/", "/production/");
+    let wide = server.token(&["--ttl", "1h"]);
+    for path in
+        [elsewhere, format!("/calendar/default/development/{wide}.ics"), "/calendar/default/development/x.ics".into()]
+    {
+        let refused = fetched(&server, &path);
+        assert!(refused.starts_with("HTTP/1.1 40") && !refused.contains("SESSION_SECRET"), "{refused}");
+    }
+    let token = path.rsplit('/').next().unwrap().trim_end_matches(".ics");
+    let narrow = server.client(token);
+    assert_eq!(narrow.run(&["get", "SESSION_SECRET", "-p", "default"]).code, Some(3), "it opens nothing");
+    let id = &token.split_once('_').unwrap().1[..12];
+    server.program.ok(&["token", "revoke", id, "--yes"], b"");
+    assert!(fetched(&server, path).starts_with("HTTP/1.1 401"), "it was revoked");
+}

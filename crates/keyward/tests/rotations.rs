@@ -5,6 +5,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use keyward_testing::doubles::{AzureKeyVault, Double, GcpSecrets, Trouble, VaultKv};
 use keyward_testing::{Program, Ran};
 use serde_json::Value;
 
@@ -177,4 +178,157 @@ fn a_process_that_is_killed_in_the_middle_of_a_call_is_followed_by_another() {
         2
     );
     program.ok(&["audit", "verify"], b"");
+}
+
+/// A vault's KV with the credential stored, and a target that goes there.
+fn vault_kv(program: &Program) -> Double<VaultKv> {
+    let (service, token) = VaultKv::new();
+    let double = Double::start(service);
+    program.ok(&["set", "VAULT_TOKEN", "--kind", "bearer-token"], token.as_bytes());
+    double
+}
+
+fn add_kv(program: &Program, double: &Double<VaultKv>, more: &[&str]) -> Ran {
+    let url = double.url();
+    let add =
+        ["target", "add", "vault-kv", "kv", "--address", &url, "--path", "shop/api", "--secret", "SESSION_SECRET"];
+    program.run(&[&add, more].concat())
+}
+
+#[test]
+fn a_store_gets_the_new_value_and_what_is_somebody_elses_is_left_alone() {
+    let program = shop();
+    let double = vault_kv(&program);
+    let without = add_kv(&program, &double, &[]);
+    assert_eq!(without.code, Some(2), "{without}");
+    double.service().put("shop/api", "SESSION_SECRET", "somebody else's");
+    let foreign = add_kv(&program, &double, &["--credential", "VAULT_TOKEN"]);
+    assert_eq!(foreign.code, Some(2), "{foreign}");
+    assert!(foreign.err().contains("--adopt") && !foreign.err().contains("somebody else's"), "{foreign}");
+    let wrong = add_kv(&program, &double, &["--credential", "SESSION_SECRET"]);
+    assert_eq!(wrong.code, Some(2), "{wrong}");
+    let added = add_kv(&program, &double, &["--credential", "VAULT_TOKEN", "--adopt"]);
+    assert_eq!(added.code, Some(0), "{added}");
+    let drift = program.run(&["target", "drift", "--json"]);
+    assert_eq!(drift.code, Some(1), "{drift}");
+    program.ok(&["rotate", "SESSION_SECRET", "--yes"], b"");
+    let new = program.ok(&["get", "SESSION_SECRET"], b"").out();
+    assert_eq!(double.service().get("shop/api", "SESSION_SECRET"), Some(new.clone()));
+    program.ok(&["target", "drift"], b"");
+    let more = program.run(&[
+        "target",
+        "add",
+        "command",
+        "x",
+        "--secret",
+        "SESSION_SECRET",
+        "--needs",
+        "restarted",
+        "--",
+        "/bin/true",
+    ]);
+    assert!(more.code == Some(2) && more.err().contains("at most `accepted`"), "{more}");
+    let listed = json(&program.ok(&["target", "list", "--json"], b""));
+    let kv = listed["targets"].as_array().unwrap().iter().find(|one| one["name"] == "kv").unwrap();
+    assert_eq!((&kv["credential"], &kv["proof"]), (&"VAULT_TOKEN".into(), &"read-back".into()), "{kv}");
+    assert!(kv["address"].as_str().unwrap().ends_with("secret/shop/api SESSION_SECRET"), "{kv}");
+    let log = program.ok(&["audit", "log"], b"").out();
+    assert!(!log.contains(&new), "no value stands in the log");
+}
+
+#[test]
+fn half_the_targets_failing_loses_nothing_and_goes_on_later() {
+    let program = shop();
+    let double = vault_kv(&program);
+    assert_eq!(add_kv(&program, &double, &["--credential", "VAULT_TOKEN"]).code, Some(0));
+    for _ in 0..40 {
+        double.trouble("/v1/secret/data/shop/api? {", Trouble::Fails(503));
+    }
+    let waits = program.run(&["rotate", "SESSION_SECRET", "--yes", "--json"]);
+    let rotation = &json(&waits)["rotation"];
+    assert_eq!(rotation["over"], false, "{waits}");
+    assert_eq!(program.ok(&["get", "SESSION_SECRET"], b"").stdout, OLD, "the old value is the active one");
+    double.calm();
+    let resumed = program.ok(&["rotation", "resume", "SESSION_SECRET", "-e", "development", "--json"], b"");
+    assert_eq!(json(&resumed)["rotation"]["state"], "done", "{resumed}");
+    let new = program.ok(&["get", "SESSION_SECRET"], b"").out();
+    assert_eq!(double.service().get("shop/api", "SESSION_SECRET"), Some(new.clone()));
+    assert!(file(&program).contains(&new));
+}
+
+#[test]
+fn people_move_in_from_other_stores() {
+    let program = Program::new(env!("CARGO_BIN_EXE_keyward"));
+    program.ok(&["init", "--yes", "--project", "shop"], b"");
+    let (mut service, token) = VaultKv::new();
+    service.put("shop/api", "API_PASSWORD", "Zq8kLkd93jfKdk2mVx7");
+    service.put("shop/web", "WEB_PASSWORD", "Lkd93jfKdk2mVx7Zq8k");
+    service.put("other", "OTHER", "not meant");
+    service.put("shop/gone", "GONE", "x");
+    service.delete("shop/gone");
+    let double = Double::start(service);
+    let address = format!("{}/secret/shop", double.url());
+    let import = ["import", "--from", "vault-kv", &address];
+    let preview = program.ok(&[&import[..], &["--dry-run", "--json"]].concat(), token.as_bytes());
+    assert_eq!(json(&preview)["secrets"].as_array().unwrap().len(), 2, "{preview}");
+    let imported = program.ok(&import, token.as_bytes());
+    assert!(imported.err().contains("2 added"), "{imported}");
+    assert_eq!(program.ok(&["get", "WEB_PASSWORD"], b"").out(), "Lkd93jfKdk2mVx7Zq8k");
+    let again = program.ok(&import, token.as_bytes());
+    assert!(again.err().contains("2 unchanged"), "{again}");
+    let refused = program.run_with(&import, b"nobody-has-this-one");
+    assert_eq!(refused.code, Some(2), "{refused}");
+    let nowhere = program.run_with(&["import", "--from", "vault-kv", "vault.internal"], token.as_bytes());
+    assert!(nowhere.code == Some(2) && nowhere.err().contains("/MOUNT"), "{nowhere}");
+}
+
+#[test]
+fn people_move_in_from_the_clouds() {
+    let (mut azure, client) = AzureKeyVault::new();
+    azure.put("DATABASE-PASSWORD", "Zq8kLkd93jfKdk2mVx7");
+    azure.put("B", "Lkd93jfKdk2mVx7Zq8k");
+    azure.put("C", "jfKdk2mVx7Zq8kLkd93");
+    let azure = Double::start(azure);
+    let (mut google, token) = GcpSecrets::new();
+    for name in ["G1", "G2", "G3"] {
+        google.put(name, &format!("Zq8kLkd93jfKdk2mVx7{name}"));
+    }
+    let google = Double::start(google);
+    let hosts = format!("{},{}", azure.hosts(), google.hosts());
+    let program = Program::new(env!("CARGO_BIN_EXE_keyward")).with("KEYWARD_UPSTREAM_HOSTS", hosts);
+    program.ok(&["init", "--yes", "--project", "shop"], b"");
+    let three = |ran: &Ran| assert!(ran.err().contains("3 added"), "{ran}");
+    three(&program.ok(&["import", "--from", "azure-kv", "shop"], client.as_bytes()));
+    assert_eq!(program.ok(&["get", "DATABASE_PASSWORD"], b"").out(), "Zq8kLkd93jfKdk2mVx7");
+    three(&program.ok(&["import", "--from", "gcp-sm", "shop-1"], token.as_bytes()));
+    fs::write(program.home.project().join("d.json"), "{\"FROM_DOPPLER\":\"Zq8kLkd93jfKdk2mVx7D\"}").unwrap();
+    let doppler = program.ok(&["import", "--from", "doppler", "d.json"], b"");
+    assert!(doppler.err().contains("1 added"), "{doppler}");
+    assert!(refused(&program, &["import", "--from", "lastpass", "d.json"], 2).contains("1password"));
+}
+
+#[test]
+fn rules_are_set_listed_paused_and_cleared() {
+    let program = shop();
+    let set = ["schedule", "set", "SESSION_SECRET", "--every", "30d", "--window", "mon-fri 02:00-05:00", "--auto"];
+    let set = program.ok(&set, b"");
+    assert!(set.err().contains("every 30 days; in mon,tue,wed,thu,fri 02:00-05:00; by itself"), "{set}");
+    program.ok(&["schedule", "set", "--kind", "signing-key", "--every", "never"], b"");
+    let due = json(&program.ok(&["calendar", "--json"], b""));
+    assert_eq!(due["calendar"].as_array().unwrap().len(), 1, "the narrower rule counts: {due}");
+    let rules = json(&program.ok(&["schedule", "list", "--json"], b""));
+    let rules: Vec<_> = rules["schedules"].as_array().unwrap().iter().map(|rule| rule["told"].clone()).collect();
+    assert_eq!(rules[0], "never");
+    let paused = program.ok(&["schedule", "pause", "SESSION_SECRET"], b"");
+    assert!(paused.err().contains("paused") && paused.err().contains("every 30 days"), "{paused}");
+    program.ok(&["schedule", "pause", "SESSION_SECRET", "--resume"], b"");
+    program.ok(&["schedule", "clear", "SESSION_SECRET"], b"");
+    assert_eq!(json(&program.ok(&["calendar", "--json"], b""))["calendar"], serde_json::json!([]));
+    assert!(refused(&program, &["schedule", "clear", "SESSION_SECRET"], 4).contains("schedule"));
+    refused(&program, &["schedule", "pause"], 4);
+    refused(&program, &["schedule", "set", "--every", "soon"], 2);
+    refused(&program, &["schedule", "set", "--window", "tomorrow"], 2);
+    assert!(refused(&program, &["schedule", "set", "--zone", "Mars/Base"], 2).contains("Mars/Base"));
+    let log = program.ok(&["audit", "log"], b"").out();
+    assert!(log.contains("schedule.set") && log.contains("schedule.clear"), "{log}");
 }

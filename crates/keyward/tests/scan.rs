@@ -525,6 +525,54 @@ fn after_a_push_what_it_brought_is_scanned_and_nothing_else() {
 }
 
 #[test]
+fn a_stored_key_that_is_pushed_opens_a_finding_with_whom_it_concerns() {
+    let user = User::new();
+    user.program.ok(&["init", "--yes", "--project", "shop"], b"");
+    let (old, key) = (user.gitlab_token(), user.gitlab_token());
+    for value in [&old, &key] {
+        user.program.ok(&["set", "GITLAB_TOKEN", "--owner", "grace"], value.as_bytes());
+    }
+    user.program.ok(&["target", "add", "env-file", "web", "--path", ".env", "--secret", "GITLAB_TOKEN"], b"");
+    user.program.ok(&["get", "GITLAB_TOKEN"], b"");
+    user.git(&["init", "-q", "--bare", "server.git"]);
+    user.git(&["init", "-q"]);
+    user.git(&["remote", "add", "origin", "server.git"]);
+    let install = ["hook", "install", "--post-receive"];
+    let mut command = user.program.command(&install);
+    command.current_dir(user.folder().join("server.git"));
+    assert_eq!(user.program.run_command(command, &install, b"").code, Some(0));
+    user.write("deploy.py", &format!("TOKEN = \"{key}\"\n"));
+    user.git(&["add", "deploy.py"]);
+    user.git(&["commit", "-qm", "deploy"]);
+    let start = std::time::Instant::now();
+    let said = pushed(&user, &["HEAD:refs/heads/main"]);
+    let took = start.elapsed();
+    assert!(said.contains("`shop/development/GITLAB_TOKEN` version 2 stands in deploy.py:1"), "{said}");
+    assert!(said.contains("owner grace") && said.contains("goes to web"), "{said}");
+    assert!(said.contains("keyward rotate GITLAB_TOKEN -p shop -e development --emergency"), "{said}");
+    assert!(!said.contains(&key), "{said}");
+    assert!(took.as_secs() < 10, "it took {took:?}");
+    println!("a push with a stored key: {took:?}");
+    let findings = user.program.ok(&["finding", "list", "--json"], b"").out();
+    let findings: Value = serde_json::from_str(&findings).unwrap();
+    let finding = &findings["findings"][0];
+    assert_eq!((&finding["state"], &finding["secret"]["version"]), (&"open".into(), &2.into()), "{finding}");
+    let exposure = &finding["exposure"];
+    assert_eq!((&exposure["owner"], &exposure["active"]), (&"grace".into(), &true.into()));
+    assert_eq!(exposure["targets"], serde_json::json!(["web"]));
+    assert!(exposure["holders"][0].as_str().unwrap().contains("it was read"), "{exposure}");
+    let id = finding["id"].as_str().unwrap();
+    let shown = user.program.ok(&["finding", "show", id], b"").out();
+    assert!(shown.contains("next        keyward rotate GITLAB_TOKEN"), "{shown}");
+    // What is not active any more is not called for.
+    user.write("old.py", &format!("TOKEN = \"{old}\"\n"));
+    user.git(&["add", "old.py"]);
+    user.git(&["commit", "-qm", "old"]);
+    let said = pushed(&user, &["HEAD:refs/heads/main"]);
+    assert!(said.contains("version 1 stands in old.py:1") && said.contains("not the active version"), "{said}");
+}
+
+#[test]
 fn a_rule_that_goes_by_the_path_sees_binary_files() {
     let user = User::new();
     user.write("rules.toml", "[[rules]]\nid = \"keystore\"\npath = '\\.p12$'\n");

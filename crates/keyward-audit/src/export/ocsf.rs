@@ -164,9 +164,11 @@ fn class(action: Action) -> Class {
         | Action::HoldingClose
         | Action::RotationStep
         | Action::RotationStuck
+        | Action::RotationOverdue
         | Action::RotationDecide
         | Action::SecretPromote
         | Action::ScheduleSet
+        | Action::ScheduleClear
         | Action::OffboardingSettle
         | Action::OnboardingUpdate
         | Action::ReviewDecide

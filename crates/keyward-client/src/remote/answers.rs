@@ -106,6 +106,7 @@ pub(super) struct Finding {
     resolved_by: Option<String>,
     resolved_at: Option<Timestamp>,
     note: Option<String>,
+    exposure: Option<crate::Exposure>,
 }
 
 impl From<Finding> for FindingInfo {
@@ -135,6 +136,7 @@ impl From<Finding> for FindingInfo {
             resolved_by: known.resolved_by,
             resolved_at: known.resolved_at,
             note: known.note,
+            exposure: known.exposure,
         }
     }
 }

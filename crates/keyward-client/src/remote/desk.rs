@@ -32,7 +32,10 @@ use crate::wire::{
     BindingInfo, Detail, Disclosed, EditInfo, EnvironmentInfo, LineInfo, LogLineInfo, NamedVersion, NewSecret,
     NewSlotInfo, OfflineUse, ProjectInfo, Purpose, SecretInfo, Selection, SlotInfo, Status, Stored, Verdict, Where,
 };
-use crate::{Bytes, Code, Desk, Failure, FindingInfo, FindingReport, FindingState, Result};
+use crate::{
+    Bytes, Code, Desk, Failure, FindingInfo, FindingReport, FindingState, Result, ScheduleAbout, ScheduleInfo,
+    ScheduleRule,
+};
 
 /// Most items of one request, as the API has it.
 const MOST: usize = 1000;
@@ -705,6 +708,26 @@ impl Desk for RemoteDesk {
 
     fn target_drift(&self, place: Where) -> Result<Vec<DriftInfo>> {
         self.http.get::<Page>(&at(&place, "target-drift"))?.items("target_drift")
+    }
+
+    fn schedules(&self, place: Where) -> Result<Vec<ScheduleInfo>> {
+        self.http.get::<Page>(&at(&place, "schedules"))?.items("schedules")
+    }
+
+    fn set_schedule(&self, place: Where, about: ScheduleAbout, rule: ScheduleRule) -> Result<ScheduleInfo> {
+        let body = json!({ "secret": about.secret, "kind": about.kind, "rule": rule });
+        self.http.send(Method::PUT, &at(&place, "schedules"), &body)
+    }
+
+    fn clear_schedule(&self, place: Where, about: ScheduleAbout) -> Result<ScheduleInfo> {
+        let query: Vec<String> = [
+            about.secret.map(|secret| format!("secret={}", encoded(secret.as_str()))),
+            about.kind.map(|kind| format!("kind={}", encoded(&kind.to_string()))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        self.http.act(Method::DELETE, &at(&place, &format!("schedules?{}", query.join("&"))))
     }
 
     fn calendar(&self, place: Where) -> Result<Vec<DueEntry>> {

@@ -198,12 +198,18 @@ impl<'a> Scene<'a> {
             Overwrites(_, target, _) => {
                 let folder = self.folder();
                 std::fs::create_dir(&folder).unwrap();
-                self.target(target, TargetSettings::EnvFile { path: folder.join(".env"), variable: "KEY".into() });
+                self.target(
+                    target,
+                    TargetSettings::EnvFile { path: folder.join(".env"), variable: "KEY".into(), restart: None },
+                );
             }
             Unwritable(target) => {
                 let folder = self.folder();
                 std::fs::create_dir(&folder).unwrap();
-                self.target(target, TargetSettings::EnvFile { path: folder.join(".env"), variable: "KEY".into() });
+                self.target(
+                    target,
+                    TargetSettings::EnvFile { path: folder.join(".env"), variable: "KEY".into(), restart: None },
+                );
                 std::fs::remove_dir(&folder).unwrap();
             }
             Fails(target, script) => self.program(target, script),
@@ -331,7 +337,14 @@ impl<'a> Scene<'a> {
     }
 
     fn target(&self, target: &str, settings: TargetSettings) {
-        let new = NewTargetInfo { name: target.parse().unwrap(), secrets: vec![name()], settings, required: true };
+        let new = NewTargetInfo {
+            name: target.parse().unwrap(),
+            secrets: vec![name()],
+            settings,
+            credential: None,
+            proof: None,
+            required: true,
+        };
         self.shop.desk.add_target(at(), new).unwrap();
     }
 

@@ -94,8 +94,15 @@ impl Shop {
         if let Some(admin) = admin {
             shop.store("ADMIN", admin, provider);
         }
-        let settings = TargetSettings::EnvFile { path: shop.path(), variable: "KEY".into() };
-        let target = NewTargetInfo { name: "web".parse().unwrap(), secrets: vec![name()], settings, required: true };
+        let settings = TargetSettings::EnvFile { path: shop.path(), variable: "KEY".into(), restart: None };
+        let target = NewTargetInfo {
+            name: "web".parse().unwrap(),
+            secrets: vec![name()],
+            settings,
+            credential: None,
+            proof: None,
+            required: true,
+        };
         std::fs::write(shop.path(), "PORT=80\n").unwrap();
         shop.desk.add_target(at(), target).unwrap();
         shop

@@ -40,6 +40,7 @@ pub use event::{Answer, Event, Failure, What, Wish};
 pub use evidence::{Evidence, Holder, Use};
 pub use executor::{Error, Executor};
 pub use next::{Effect, decided, next};
+pub use perform::opened as open_target;
 pub use plan::{Making, Plan};
 pub use policy::Policy;
 pub use service::{Part, Service, Unfit};

@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 
-use keyward_sync::Target;
+use keyward_sync::{Means, Proof, Settings, Target};
 use keyward_types::{Label, Place, Secret, Timestamp, Version};
 use keyward_upstream::{Chosen, Ctx, Fault, KeyId, LastUsed, Minting, Refusal, Rotator, Tag};
-use keyward_vault::{HoldingKind, RotationChange, RotationRow};
+use keyward_vault::{HoldingKind, RotationChange, RotationRow, TargetRecord};
 
 use super::executor::{Error, Executor};
 use super::{Answer, Call, Evidence, Failure, Holder, Making, Plan, State, Use, Which};
@@ -32,7 +32,10 @@ impl Performing<'_> {
             Call::Check(i) => unchanged(self.at(*i, |target| target.check().map(|()| Answer::Done))?),
             Call::Deploy(i) => unchanged(self.deploy(*i, self.candidate()?)?),
             Call::Recall(i) => unchanged(self.deploy(*i, self.active()?)?),
-            Call::Confirm(i) => unchanged(self.confirm(*i, self.candidate()?)?),
+            Call::Confirm(i) => unchanged(match self.confirm(*i, self.candidate()?)? {
+                Ok(Answer::Confirmed) if self.needed(*i)? == Proof::InUse => self.seen_in_use()?,
+                answer => answer,
+            }),
             Call::ConfirmOld(i) => unchanged(self.confirm(*i, self.active()?)?),
             Call::Look => unchanged(self.look()?),
             Call::Contract => self.contract(),
@@ -156,11 +159,17 @@ impl Performing<'_> {
     }
 
     fn confirm(&self, i: usize, version: Version) -> Result<Result<Answer, Failure>, Error> {
-        let expected = self.text(version)?;
+        let (expected, needed) = (self.text(version)?, self.needed(i)?);
         self.at(i, |target| {
             let found = target.read_back()?;
             let same = found.is_none_or(|found| found.expose() == expected.expose().as_bytes());
-            Ok(if same { Answer::Confirmed } else { Answer::Differs })
+            match (same, needed >= Proof::Restarted) {
+                (false, _) => Ok(Answer::Differs),
+                (true, true) if !target.restarted()? => {
+                    Err(keyward_sync::Fault::Passing("what uses the value does not run with it yet".into()))
+                }
+                (true, _) => Ok(Answer::Confirmed),
+            }
         })
     }
 
@@ -170,19 +179,34 @@ impl Performing<'_> {
         i: usize,
         act: impl FnOnce(&dyn Target) -> Result<Answer, keyward_sync::Fault>,
     ) -> Result<Result<Answer, Failure>, Error> {
-        let records = self.executor.vault.targets(&self.row.rotation().place)?;
-        let name = self.state.targets.get(i).map(|target| target.id.as_str());
-        let Some(record) = records.into_iter().find(|record| Some(record.name.as_str()) == name) else {
-            return Ok(Ok(Answer::Confirmed));
-        };
-        let settings: keyward_sync::Settings = match serde_json::from_value(record.settings) {
-            Ok(settings) => settings,
-            Err(_) => return Ok(Err(Failure::Refused("a newer keyward wrote its settings".into()))),
-        };
-        Ok(act(&*settings.target()).map_err(|fault| match fault {
+        let Some(record) = self.record(i)? else { return Ok(Ok(Answer::Confirmed)) };
+        let failed = |fault| match fault {
             keyward_sync::Fault::Refused(why) => Failure::Refused(why),
             keyward_sync::Fault::Passing(why) => Failure::Passing(why, None),
-        }))
+            keyward_sync::Fault::Limited(after) => {
+                let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                Failure::Passing(keyward_sync::Fault::Limited(after).to_string(), Some(millis))
+            }
+        };
+        Ok(match opened(self.executor, &record)? {
+            Ok(target) => act(&*target).map_err(failed),
+            Err(fault) => Err(failed(fault)),
+        })
+    }
+
+    fn record(&self, i: usize) -> Result<Option<TargetRecord>, Error> {
+        let records = self.executor.vault.targets(&self.row.rotation().place)?;
+        let name = self.state.targets.get(i).map(|target| target.id.as_str());
+        Ok(records.into_iter().find(|record| Some(record.name.as_str()) == name))
+    }
+
+    /// What has to be seen before a target counts as having a value.
+    fn needed(&self, i: usize) -> Result<Proof, Error> {
+        let Some(record) = self.record(i)? else { return Ok(Proof::Accepted) };
+        match record.proof {
+            Some(proof) => proof.parse().map_err(Error::Unreadable),
+            None => Ok(serde_json::from_value::<Settings>(record.settings).map_or(Proof::ReadBack, |one| one.proves())),
+        }
     }
 
     fn look(&self) -> Result<Result<Answer, Failure>, Error> {
@@ -228,6 +252,25 @@ impl Performing<'_> {
         })
     }
 
+    /// Whether the service has seen the new value in use.
+    fn seen_in_use(&self) -> Result<Result<Answer, Failure>, Error> {
+        let rotator = self.plan.making.rotator(self.executor.http).map_err(Error::Unreadable)?;
+        let key = self.state.candidate.as_ref().and_then(|candidate| candidate.key.as_ref()).map(KeyId::new);
+        let Some(key) = key.filter(|_| rotator.has_provider()) else {
+            let why = "nobody tells whether this value is in use: `--needs read-back` or `restarted` is the most";
+            return Ok(Err(Failure::Refused(why.into())));
+        };
+        let (current, admin) = (self.text(self.row.rotation().old)?, self.admin()?);
+        let (clock, random) = (self.executor.clock, self.executor.random);
+        let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: None, clock, random };
+        Ok(match rotator.last_used(&ctx, &key) {
+            Ok(LastUsed::At(..) | LastUsed::Now(_)) => Ok(Answer::Confirmed),
+            Ok(LastUsed::Never) => Err(Failure::Passing("the new value was not seen in use yet".into(), None)),
+            Ok(LastUsed::Unknown) => Err(Failure::Refused("its service does not tell when a key was used".into())),
+            Err(fault) => Err(failure(fault, &Call::Look)),
+        })
+    }
+
     fn candidate(&self) -> Result<Version, Error> {
         self.row.rotation().candidate.ok_or_else(|| Error::Unreadable("it has no successor yet".into()))
     }
@@ -250,13 +293,41 @@ impl Performing<'_> {
     }
 }
 
-/// The credential that manages the key, as it is at this moment.
-pub(super) fn admin(executor: &Executor<'_>, making: &Making) -> Result<Option<Secret<String>>, Error> {
-    let Some(place) = making.admin() else { return Ok(None) };
+/// A target, with what it is signed in to with as that is at this moment.
+///
+/// # Errors
+/// When the vault refuses, or its record cannot be read.
+pub fn opened<'a>(
+    executor: &Executor<'a>,
+    record: &TargetRecord,
+) -> Result<Result<Box<dyn Target + 'a>, keyward_sync::Fault>, Error> {
+    let Ok(settings) = serde_json::from_value::<Settings>(record.settings.clone()) else {
+        return Ok(Err(keyward_sync::Fault::Refused("a newer keyward wrote its settings".into())));
+    };
+    let credential = match &record.credential {
+        Some(place) => Some(active_at(executor, place)?),
+        None => None,
+    };
+    Ok(settings.target(Means {
+        http: executor.http.clone(),
+        clock: executor.clock,
+        random: executor.random,
+        credential,
+        mark: record.place.secret.to_string(),
+    }))
+}
+
+/// The active value of a secret that something is signed in to with.
+fn active_at(executor: &Executor<'_>, place: &Place) -> Result<Secret<String>, Error> {
     let (_, head) = executor.vault.head_at(place)?;
     let gone = || Error::Unreadable(format!("`{}`, which manages it, has no active value", head.name));
     let version = head.active().map(|active| active.version).ok_or_else(gone)?;
-    text_at(executor, *place, version).map(Some)
+    text_at(executor, *place, version)
+}
+
+/// The credential that manages the key, as it is at this moment.
+pub(super) fn admin(executor: &Executor<'_>, making: &Making) -> Result<Option<Secret<String>>, Error> {
+    making.admin().map(|place| active_at(executor, place)).transpose()
 }
 
 /// A value, for keyward's own use: that is on record before it is opened.

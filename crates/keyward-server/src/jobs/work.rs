@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keyward_client::{
-    Alert, Failure, Result, Subject, SystemClock, Watch, close_due_reviews, go_on_with_rotations, warn_of_expiry,
+    Alert, Failure, Result, Subject, SystemClock, Watch, begin_due_rotations, close_due_reviews, go_on_with_rotations,
+    warn_of_expiry,
 };
 use keyward_types::Clock;
 use keyward_vault::Lead;
@@ -28,6 +29,8 @@ pub(super) enum Job {
     Expiry,
     /// Goes on with rotations.
     Rotations,
+    /// Begins rotations that are due, and tells what is overdue.
+    Schedules,
     /// Sends alerts of what the log says.
     Alerts,
 }
@@ -39,13 +42,14 @@ impl Job {
     /// What every process does, how often.
     pub(super) const EVERYBODY: [(Self, i64); 1] = [(Self::Refusals, MINUTE)];
     /// What the one who leads does, how often.
-    pub(super) const LEADER: [(Self, i64); 7] = [
+    pub(super) const LEADER: [(Self, i64); 8] = [
         (Self::SignIns, MINUTE),
         (Self::Reviews, MINUTE),
         (Self::Requests, 10 * MINUTE),
         (Self::VirtualKeys, 10 * MINUTE),
         (Self::Expiry, 60 * MINUTE),
         (Self::Rotations, 2 * SECOND),
+        (Self::Schedules, MINUTE),
         (Self::Alerts, SECOND),
     ];
 
@@ -59,6 +63,7 @@ impl Job {
             Self::VirtualKeys => "virtual-keys",
             Self::Expiry => "expiry",
             Self::Rotations => "rotations",
+            Self::Schedules => "schedules",
             Self::Alerts => "alerts",
         }
     }
@@ -106,6 +111,7 @@ impl Work {
             Job::VirtualKeys => Ok(vault.sweep_virtual_keys(lead).map(drop)?),
             Job::Expiry => warn_of_expiry(vault, lead, AGENT, SystemClock.now()).map(drop),
             Job::Rotations => go_on_with_rotations(vault, lead, AGENT).map(drop),
+            Job::Schedules => begin_due_rotations(vault, lead, AGENT).map(drop),
             Job::Alerts => self.send_alerts(lead),
         }
     }

@@ -47,6 +47,23 @@ struct Finding {
     /// RFC 3339.
     resolved_at: Option<String>,
     note: Option<String>,
+    /// What a leak of that secret is about, for whoever may see who is who.
+    exposure: Option<Exposure>,
+}
+
+/// Who is concerned by a leak, and what replaces the value.
+#[derive(Debug, Serialize, ToSchema)]
+struct Exposure {
+    /// Who answers for the secret.
+    owner: Option<String>,
+    /// Whether the leaked version is the active one.
+    active: bool,
+    /// Who has that version outside keyward at this moment.
+    holders: Vec<String>,
+    /// Where new values go.
+    targets: Vec<String>,
+    /// The command that replaces it.
+    command: String,
 }
 
 /// A page of findings.
@@ -217,6 +234,13 @@ impl From<FindingInfo> for Finding {
             resolved_by: known.resolved_by,
             resolved_at: known.resolved_at.map(|at| at.to_string()),
             note: known.note,
+            exposure: known.exposure.map(|known| Exposure {
+                owner: known.owner,
+                active: known.active,
+                holders: known.holders,
+                targets: known.targets,
+                command: known.command,
+            }),
         }
     }
 }

@@ -23,6 +23,7 @@ mod reviews;
 mod roles;
 mod rotation_policies;
 mod rotations;
+mod schedules;
 pub(crate) mod seal;
 mod search;
 mod secrets;
@@ -63,6 +64,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(rotations::router())
         .merge(rotation_policies::router())
         .merge(targets::router())
+        .merge(schedules::router())
         .merge(search::router())
         .merge(matching::router())
         .merge(findings::router())

@@ -28,10 +28,16 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
 struct Target {
     name: String,
     secret: String,
-    /// `env-file` or `command`.
+    /// `env-file`, `command`, `webhook`, `vault-kv`, `kubernetes`, `github-actions`, `aws-sm`, `aws-ssm`,
+    /// `azure-kv` or `gcp-sm`.
     kind: String,
-    /// Where it is.
+    /// Where it is, and under which name the value lies there.
     address: String,
+    /// The secret that it is signed in to with.
+    credential: Option<String>,
+    /// What has to be seen before it counts as having a value: `accepted`, `read-back`, `restarted` or
+    /// `in-use`.
+    proof: String,
     /// Whether the old value lives until this place has the new one.
     required: bool,
     /// RFC 3339.
@@ -146,6 +152,8 @@ impl From<TargetInfo> for Target {
             secret: known.secret.to_string(),
             kind: known.kind,
             address: known.address,
+            credential: known.credential.map(|name| name.to_string()),
+            proof: known.proof,
             required: known.required,
             created_at: known.created_at.to_string(),
             created_by: known.created_by,

@@ -5,8 +5,8 @@ use keyward_client::{
     AlertWay, Bytes, Confirmed, Decision, Desk, DraftInfo, EditInfo, ElevationAsk, Failure, FindingReport,
     FindingState, GrantInfo, Grantee, IdentityProviderInfo, KeyRulesInfo, KeySecretInfo, MadeAlertSink, MadeVirtualKey,
     NewAlertSinkInfo, NewChildKeyInfo, NewIdentityProviderInfo, NewSecret, NewTokenInfo, NewTrustInfo,
-    NewVirtualKeyInfo, Purpose, QuestionInfo, Result, Role, RotateAsk, Selection, ServiceAsk, Settlement, TaskName,
-    TrustInfo, VirtualKeyInfo, Where, Wish, bits, examine,
+    NewVirtualKeyInfo, Purpose, QuestionInfo, Result, Role, RotateAsk, ScheduleAbout, ScheduleInfo, ScheduleRule,
+    Selection, ServiceAsk, Settlement, TaskName, TrustInfo, VirtualKeyInfo, Where, Wish, bits, examine,
 };
 use keyward_types::{Fingerprint, Kind, Operation, Timestamp, Version};
 use serde::Serialize;
@@ -165,7 +165,18 @@ fn rotations(desk: &dyn Desk, told: &mut Vec<String>) {
     tell(told, "targets", desk.targets(at("development")));
     tell(told, "drift", desk.target_drift(at("development")));
     tell(told, "no such target", desk.remove_target(at("development"), name(), "web".parse().unwrap()));
+    let rule = || ScheduleRule { every_days: Some(30), acts: true, ..ScheduleRule::default() };
+    let one = || ScheduleAbout { secret: Some(name()), kind: None };
+    // When and by whom it was set is of each desk.
+    let rules = |rule: ScheduleInfo| (rule.secret, rule.kind, rule.told);
+    tell(told, "a rule", desk.set_schedule(at("development"), one(), rule()).map(rules));
+    let odd = ScheduleRule { zone: Some("Mars/Base".into()), ..rule() };
+    tell(told, "a rule that cannot be", desk.set_schedule(at("development"), one(), odd).map(rules));
+    let listed = |all: Vec<ScheduleInfo>| all.into_iter().map(rules).collect::<Vec<_>>();
+    tell(told, "rules", desk.schedules(at("development")).map(listed));
     tell(told, "what is due", desk.calendar(at("development")));
+    tell(told, "a rule is gone", desk.clear_schedule(at("development"), one()).map(rules));
+    tell(told, "no such rule", desk.clear_schedule(at("development"), ScheduleAbout::default()).map(rules));
     // What is made at random is of another strength each time.
     tell(told, "the password is gone", desk.delete(at("development"), name()).map(|gone| gone.name));
 }

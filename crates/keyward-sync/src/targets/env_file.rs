@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 use keyward_dotenv::{Dialect, parse, replace};
 use keyward_types::Secret;
 
+use super::Restart;
 use crate::{Fault, Target};
 
 pub(crate) struct EnvFile {
     pub(crate) path: PathBuf,
     pub(crate) variable: String,
+    /// What is told that the file has changed.
+    pub(crate) restart: Option<Restart>,
 }
 
 /// A `.env` file is small; what is larger is none.
@@ -20,6 +23,7 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 
 impl Target for EnvFile {
     fn check(&self) -> Result<(), Fault> {
+        self.restart.as_ref().map_or(Ok(()), Restart::check)?;
         let (path, _) = self.read()?;
         let folder = folder(&path)?;
         // What is found out later is found out after the key was made.
@@ -36,17 +40,23 @@ impl Target for EnvFile {
         let (path, text) = self.read()?;
         let value = std::str::from_utf8(value.expose())
             .map_err(|_| Fault::Refused("the value is not UTF-8, which a `.env` file has to be".into()))?;
-        if self.value_in(&text).as_deref() == Some(value) {
-            return Ok(());
+        if self.value_in(&text).as_deref() != Some(value) {
+            let new = replace(&text, &self.variable, value).map_err(|error| Fault::Refused(error.to_string()))?;
+            write(&path, new.as_bytes()).map_err(|error| fault(&path, &error))?;
         }
-        let new = replace(&text, &self.variable, value).map_err(|error| Fault::Refused(error.to_string()))?;
-        write(&path, new.as_bytes()).map_err(|error| fault(&path, &error))
+        // Also where the file had it: whoever wrote it may have died before this.
+        self.restart.as_ref().map_or(Ok(()), |restart| restart.perform(&path))
     }
 
     fn read_back(&self) -> Result<Option<Secret<Vec<u8>>>, Fault> {
         let (_, text) = self.read()?;
         let value = self.value_in(&text).unwrap_or_default();
         Ok(Some(Secret::new(format!("`{}` of a file", self.variable), value.into_bytes())))
+    }
+
+    fn restarted(&self) -> Result<bool, Fault> {
+        let (path, _) = self.read()?;
+        self.restart.as_ref().map_or(Ok(true), |restart| restart.is_done(&path))
     }
 }
 
@@ -156,7 +166,7 @@ mod tests {
     }
 
     fn target(path: PathBuf) -> EnvFile {
-        EnvFile { path, variable: "KEY".into() }
+        EnvFile { path, variable: "KEY".into(), restart: None }
     }
 
     #[test]

@@ -7,13 +7,20 @@
 
 mod anthropic;
 mod apikeys;
+mod azure;
 mod cohere;
+mod gcp_secrets;
 mod github;
+mod github_actions;
 mod iam;
+mod kubernetes;
 mod neon;
 mod openai;
 mod qdrant;
 mod qdrant_node;
+mod receiver;
+mod relay;
+mod vault_kv;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -25,13 +32,20 @@ use serde_json::Value;
 
 pub use anthropic::Anthropic;
 pub use apikeys::ApiKeys;
+pub use azure::AzureKeyVault;
 pub use cohere::Cohere;
+pub use gcp_secrets::GcpSecrets;
 pub use github::GitHub;
+pub use github_actions::GitHubActions;
 pub use iam::Iam;
+pub use kubernetes::Kubernetes;
 pub use neon::Neon;
 pub use openai::OpenAi;
 pub use qdrant::Qdrant;
 pub use qdrant_node::QdrantNode;
+pub use receiver::Receiver;
+pub use relay::Relay;
+pub use vault_kv::VaultKv;
 
 /// A service as a state machine.
 pub trait Service: Send + 'static {
@@ -128,6 +142,11 @@ impl<S: Service> Double<S> {
     /// The next request whose method, path, query or body has this in it goes wrong so.
     pub fn trouble(&self, on: &str, trouble: Trouble) {
         lock(&self.troubles).push((on.to_owned(), trouble));
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn calm(&self) {
+        lock(&self.troubles).clear();
     }
 
     /// The state of the service, to look at and to change behind everybody's back.

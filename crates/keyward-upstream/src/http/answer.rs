@@ -9,10 +9,12 @@ use zeroize::Zeroizing;
 use crate::{Fault, Refusal};
 
 /// An answer. Its body may hold a value: it is wiped, and nothing of it is repeated but a code.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
+pub struct Answer {
+    /// The status.
+    pub status: u16,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Zeroizing<Vec<u8>>,
+    /// What came with it.
+    pub body: Zeroizing<Vec<u8>>,
 }
 
 /// Longest code that is repeated.
@@ -20,7 +22,7 @@ const LONGEST_CODE: usize = 64;
 
 impl Answer {
     /// Whether it is a success.
-    pub(crate) fn is_good(&self) -> bool {
+    pub fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
@@ -28,14 +30,14 @@ impl Answer {
     ///
     /// # Errors
     /// `Nonsense`: of what changed something the change may be made.
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         // What the parser says may quote a value.
         serde_json::from_slice(&self.body)
             .map_err(|_| Fault::nonsense(format!("{} with a body that cannot be read", self.status)))
     }
 
     /// The body as text.
-    pub(crate) fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_default()
     }
 
@@ -53,7 +55,7 @@ impl Answer {
     }
 
     /// The code of an error, from wherever a provider has it: a word, never a sentence.
-    pub(crate) fn code(&self) -> Option<String> {
+    pub fn code(&self) -> Option<String> {
         let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
         let error = body.get("error").unwrap_or(&body);
         let reason = error.pointer("/details/0/reason");
@@ -62,7 +64,7 @@ impl Answer {
     }
 
     /// What happened, for people: the status and the code.
-    pub(crate) fn outcome(&self) -> String {
+    pub fn outcome(&self) -> String {
         match self.code() {
             Some(code) => format!("{} `{code}`", self.status),
             None => self.status.to_string(),
@@ -70,7 +72,7 @@ impl Answer {
     }
 
     /// The refusal that an answer other than a success is, where nothing is known better.
-    pub(crate) fn refusal(&self) -> Fault {
+    pub fn refusal(&self) -> Fault {
         let what = match self.status {
             401 => Refusal::Admin,
             403 => Refusal::Permission,
@@ -82,7 +84,10 @@ impl Answer {
     }
 
     /// A success, or the refusal.
-    pub(crate) fn good(self) -> Result<Self, Fault> {
+    ///
+    /// # Errors
+    /// The refusal that it is.
+    pub fn good(self) -> Result<Self, Fault> {
         if self.is_good() { Ok(self) } else { Err(self.refusal()) }
     }
 
@@ -111,7 +116,10 @@ pub(crate) fn word(text: &str) -> Option<String> {
 }
 
 /// Takes a value straight into custody: for fields of answers.
-pub(crate) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret<String>, D::Error> {
+///
+/// # Errors
+/// When it is no text.
+pub fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret<String>, D::Error> {
     String::deserialize(deserializer).map(|value| Secret::new("a new key", value))
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use keyward_types::{Unreachable, reachable};
 use ureq::config::Config;
 use ureq::http::{Request, Response, Uri};
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body, Timeout};
@@ -22,26 +22,31 @@ use zeroize::Zeroizing;
 
 use crate::Fault;
 
-pub(crate) use answer::{Answer, secret, word};
-pub(crate) use site::escape;
-pub use site::{Hosts, HostsError, Site, SiteError};
+pub(crate) use answer::word;
+pub use answer::{Answer, secret};
+pub use site::{Hosts, HostsError, Site, SiteError, escape};
 
 /// The way to providers. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Http {
     hosts: Hosts,
     whole: Duration,
+    /// Whose certificates are believed; `None`: those that this system trusts.
+    roots: Option<RootCerts>,
 }
 
 /// What is asked. Nothing in it is kept.
-pub(crate) struct Ask<'a> {
-    pub(crate) method: &'static str,
+pub struct Ask<'a> {
+    /// `GET`, `POST`…
+    pub method: &'static str,
     /// Path and query, as they stand behind the site's own path.
-    pub(crate) path: &'a str,
-    pub(crate) headers: &'a [(&'a str, &'a str)],
-    pub(crate) body: Option<&'a [u8]>,
+    pub path: &'a str,
+    /// Names in lower case.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// What is sent.
+    pub body: Option<&'a [u8]>,
     /// Whether it changes nothing, so that it does not matter whether it arrived.
-    pub(crate) reads: bool,
+    pub reads: bool,
 }
 
 /// How long an exchange may take, and its connection.
@@ -59,7 +64,7 @@ impl Http {
     /// The same, but these hosts are elsewhere: where doubles stand in for providers, and in networks
     /// that reach them by a gateway of their own.
     pub fn with_hosts(hosts: Hosts) -> Self {
-        Self { hosts, whole: WHOLE }
+        Self { hosts, whole: WHOLE, roots: None }
     }
 
     /// The same, with this much time for a whole exchange.
@@ -68,8 +73,37 @@ impl Http {
         Self { whole, ..self }
     }
 
+    /// The same, with this much time at most.
+    #[must_use]
+    pub fn at_most(self, whole: Duration) -> Self {
+        Self { whole: self.whole.min(whole), ..self }
+    }
+
+    /// The same, and only certificates that lead to one of these are believed: authorities of one's
+    /// own, as PEM.
+    ///
+    /// # Errors
+    /// When there is none in it.
+    pub fn trusting(self, pem: &str) -> Result<Self, Fault> {
+        let none = || Fault::refused(crate::Refusal::Input, "there is no certificate in what is to be trusted");
+        let found: Result<Vec<_>, _> = ureq::tls::parse_pem(pem.as_bytes())
+            .filter_map(|item| match item {
+                Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+                Ok(_) => None,
+                Err(_) => Some(Err(none())),
+            })
+            .collect();
+        match found? {
+            found if found.is_empty() => Err(none()),
+            found => Ok(Self { roots: Some(RootCerts::new_with_certs(&found)), ..self }),
+        }
+    }
+
     /// Asks, and gives whatever status below 500 came, 429 and redirects left out.
-    pub(crate) fn ask(&self, site: &Site, ask: &Ask<'_>) -> Result<Answer, Fault> {
+    ///
+    /// # Errors
+    /// [`Fault`]: `Limited`, `Unreachable`, and of what changes something `Ambiguous`.
+    pub fn ask(&self, site: &Site, ask: &Ask<'_>) -> Result<Answer, Fault> {
         let way = self.hosts.way(site);
         let agent = self.agent(way.allow_private, way.plain);
         let mut request = Request::builder().method(ask.method).uri(format!("{}{}", way.base, ask.path));
@@ -105,7 +139,9 @@ impl Http {
             .timeout_connect(Some(CONNECT.min(self.whole)))
             .max_idle_connections(0)
             .user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")))
-            .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
+            .tls_config(
+                TlsConfig::builder().root_certs(self.roots.clone().unwrap_or(RootCerts::PlatformVerifier)).build(),
+            )
             .build();
         let judged = Judged { names: DefaultResolver::default(), allow_private };
         Agent::with_parts(config, DefaultConnector::default(), judged)

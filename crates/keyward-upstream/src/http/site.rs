@@ -15,6 +15,8 @@ pub struct Site {
     authority: String,
     /// Whether a person named it, so that it may be in a network of his.
     named: bool,
+    /// Whether it is spoken to without TLS, which goes to this machine alone.
+    plain: bool,
 }
 
 /// Why something is no address of a provider.
@@ -72,6 +74,21 @@ impl Site {
         Self::judged(base, false)
     }
 
+    /// An address that a person named, of what he runs himself: it may be in a private network, and
+    /// without TLS on this machine (`http://127.0.0.1:8200`).
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn own(base: &str) -> Result<Self, SiteError> {
+        let Some(rest) = base.strip_prefix("http://") else { return Self::named(base) };
+        if !may_stand_in(base) {
+            return Err(SiteError("without TLS only this machine is spoken to"));
+        }
+        let mut site = Self::judged(&format!("https://{rest}"), true)?;
+        site.base = format!("http://{}", &site.base["https://".len()..]);
+        Ok(Self { plain: true, ..site })
+    }
+
     /// The host, in lower case, without its port.
     pub fn host(&self) -> &str {
         match self.authority.rsplit_once(':') {
@@ -85,8 +102,14 @@ impl Site {
         &self.base
     }
 
+    /// What stands behind host and port.
+    fn path(&self) -> &str {
+        let (_, rest) = self.base.split_once("://").expect("a site has a scheme");
+        &rest[self.authority.len()..]
+    }
+
     /// Host and port, as a request names them.
-    pub(crate) fn authority(&self) -> &str {
+    pub fn authority(&self) -> &str {
         &self.authority
     }
 
@@ -109,7 +132,7 @@ impl Site {
             return Err(SiteError("it holds a user name"));
         }
         let path = uri.path().trim_end_matches('/');
-        Ok(Self { base: format!("https://{authority}{path}"), authority, named })
+        Ok(Self { base: format!("https://{authority}{path}"), authority, named, plain: false })
     }
 }
 
@@ -134,12 +157,12 @@ impl Hosts {
         let elsewhere = self.0.get(&site.authority).or_else(|| self.0.get(site.host()));
         match elsewhere {
             Some(url) => Way {
-                base: format!("{url}{}", &site.base["https://".len() + site.authority.len()..]),
+                base: format!("{url}{}", site.path()),
                 host: Some(site.authority.clone()),
                 allow_private: true,
                 plain: url.starts_with("http://"),
             },
-            None => Way { base: site.base.clone(), host: None, allow_private: site.named, plain: false },
+            None => Way { base: site.base.clone(), host: None, allow_private: site.named, plain: site.plain },
         }
     }
 }
@@ -164,7 +187,7 @@ fn may_stand_in(url: &str) -> bool {
 }
 
 /// A part of a path or of a query: everything but unreserved characters is escaped (RFC 3986).
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -208,6 +231,17 @@ mod tests {
         assert!(hosts.way(&named).allow_private);
         let openai = keyward_providers::provider("openai").unwrap();
         assert!(!hosts.way(&Site::of(openai, "https://api.openai.com").unwrap()).allow_private);
+    }
+
+    #[test]
+    fn without_tls_only_this_machine_is_named() {
+        let own = Site::own("http://127.0.0.1:8200/v1/").unwrap();
+        assert_eq!((own.as_str(), own.authority()), ("http://127.0.0.1:8200/v1", "127.0.0.1:8200"));
+        assert!(Hosts::default().way(&own).plain);
+        assert!(!Hosts::default().way(&Site::own("https://vault.internal").unwrap()).plain);
+        for base in ["http://vault.internal", "http://10.0.0.1", "http://user@127.0.0.1", "ftp://127.0.0.1"] {
+            assert!(Site::own(base).is_err(), "{base}");
+        }
     }
 
     #[test]

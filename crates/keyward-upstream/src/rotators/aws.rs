@@ -211,6 +211,16 @@ fn pair(value: &Secret<String>) -> Option<(AccessKey, bool)> {
     AccessKey::read(value.expose())
 }
 
+/// An access key as a secret holds it: `ID:SECRET`, or JSON with `access_key_id` and
+/// `secret_access_key`.
+///
+/// # Errors
+/// When it is none.
+pub fn access_key(text: &Secret<String>) -> Result<AccessKey, Fault> {
+    let none = || Fault::refused(Refusal::Admin, "it is no pair of an access key's id and secret");
+    pair(text).map(|(key, _)| key).ok_or_else(none)
+}
+
 fn refusal(answer: &Answer) -> Fault {
     let code = element(answer.text(), "Code").and_then(word).unwrap_or_default();
     let what = match code.as_str() {

@@ -2,7 +2,7 @@
 //! <https://developers.google.com/identity/protocols/oauth2/service-account#httprest>
 
 use data_encoding::BASE64URL_NOPAD;
-use keyward_types::Secret;
+use keyward_types::{Clock, Secret};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -39,7 +39,15 @@ const SECONDS: i64 = 600;
 /// An access token for the administrative credential: that of a service account whose key it is, or
 /// itself.
 pub(super) fn token(http: &Http, ctx: &Ctx<'_>) -> Result<Secret<String>, Fault> {
-    let admin = api::admin(ctx)?;
+    access_token(http, api::admin(ctx)?, ctx.clock)
+}
+
+/// An access token of Google's for a credential: that of a service account whose key, as JSON, it is,
+/// or itself.
+///
+/// # Errors
+/// [`Fault`], also where Google gives none.
+pub fn access_token(http: &Http, admin: &Secret<String>, clock: &dyn Clock) -> Result<Secret<String>, Fault> {
     if !admin.expose().trim_start().starts_with('{') {
         return Ok(admin.clone());
     }
@@ -49,7 +57,7 @@ pub(super) fn token(http: &Http, ctx: &Ctx<'_>) -> Result<Secret<String>, Fault>
     if account.token_uri != ENDPOINT {
         return Err(odd("its `token_uri` is not Google's"));
     }
-    let assertion = assertion(&account, ctx).ok_or_else(|| odd("its private key is none of RSA in PKCS #8"))?;
+    let assertion = assertion(&account, clock).ok_or_else(|| odd("its private key is none of RSA in PKCS #8"))?;
     let form = Zeroizing::new(format!(
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={}",
         *assertion
@@ -64,8 +72,8 @@ pub(super) fn token(http: &Http, ctx: &Ctx<'_>) -> Result<Secret<String>, Fault>
     }
 }
 
-fn assertion(account: &Account, ctx: &Ctx<'_>) -> Option<Zeroizing<String>> {
-    let now = ctx.clock.now().0.div_euclid(1000);
+fn assertion(account: &Account, clock: &dyn Clock) -> Option<Zeroizing<String>> {
+    let now = clock.now().0.div_euclid(1000);
     let claims = json!({
         "iss": account.client_email, "scope": SCOPE, "aud": ENDPOINT, "iat": now, "exp": now + SECONDS,
     });

@@ -18,9 +18,10 @@ mod redis;
 
 pub use anthropic::Anthropic;
 pub use apikeys::ApiKeys;
-pub use aws::Iam;
+pub use aws::{Iam, access_key};
 pub use console::Console;
 pub use github::GitHub;
+pub use google::access_token;
 pub use local::{BetterAuth, Local, SigningKeys};
 pub use mariadb::TwoUsers;
 pub use neon::Neon;

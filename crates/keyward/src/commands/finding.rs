@@ -124,6 +124,18 @@ fn show(context: &Context, finding: &FindingInfo) -> Result<()> {
     lines.extend(secret.map(|known| {
         format!("secret      {}/{}/{} version {}", known.project, known.environment, known.name, known.version)
     }));
+    if let Some(exposure) = &finding.exposure {
+        let listed = |names: &[String]| if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        let targets = if exposure.targets.is_empty() { "none".to_owned() } else { exposure.targets.join(", ") };
+        lines.push(format!("owner       {}", exposure.owner.as_deref().unwrap_or("nobody")));
+        lines.push(format!(
+            "works       {}",
+            if exposure.active { "it is the active version" } else { "not the active version" }
+        ));
+        lines.push(format!("held by     {}", listed(&exposure.holders)));
+        lines.push(format!("targets     {targets}"));
+        lines.push(format!("next        {}", exposure.command));
+    }
     lines.extend(finding.note.as_ref().map(|note| format!("note        {note}")));
     output::lines(lines.join("\n"))
 }

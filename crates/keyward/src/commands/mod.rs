@@ -58,6 +58,7 @@ pub(crate) mod rotate;
 pub(crate) mod rotation;
 pub(crate) mod run;
 pub(crate) mod scan;
+pub(crate) mod schedule;
 pub(crate) mod seal;
 pub(crate) mod serve;
 pub(crate) mod service_account;

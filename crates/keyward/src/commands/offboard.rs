@@ -1,3 +1,5 @@
+mod rotating;
+
 use keyward_client::{
     CredentialFate, Failure, Fate, Login, OffboardingInfo, PlanLine, Result, Settlement, TaskAbout, TaskItem, TaskName,
     TaskState, Through,
@@ -26,6 +28,10 @@ pub(crate) struct Args {
     /// A line is to be worked off after all
     #[arg(long, value_name = "LINE", conflicts_with_all = ["plan", "done", "dismiss"])]
     reopen: Option<String>,
+    /// Replace what that person knew, where keyward can make the successor, and settle what is done;
+    /// exit 1: something is left
+    #[arg(long, conflicts_with_all = ["plan", "done", "dismiss", "reopen"])]
+    rotate: bool,
     /// Which version, where there are lines about several
     #[arg(long, value_name = "N")]
     version: Option<Version>,
@@ -56,8 +62,12 @@ impl Args {
             }
             context.confirm(self.yes, &format!("end the account `{}` with its tokens at once?", self.login))?;
         }
-        show(context, &desk.offboard(self.login)?)?;
-        Ok(Exit::Done)
+        let info = desk.offboard(self.login.clone())?;
+        if !self.rotate {
+            return show(context, &info).map(|()| Exit::Done);
+        }
+        let nothing_left = rotating::run(context, desk, &self.login, &info)?;
+        Ok(if nothing_left { Exit::Done } else { Exit::No })
     }
 
     fn settlement(&self, context: &Context) -> Result<Option<(String, Settlement)>> {

@@ -1,14 +1,15 @@
-use std::path::PathBuf;
+mod kind;
 
 use clap::Subcommand;
-use keyward_client::{DriftInfo, Failure, Login, NewTargetInfo, Result, TargetInfo, TargetSettings};
+use keyward_client::{DriftInfo, Login, Result, TargetInfo};
 use keyward_types::SecretName;
 
+use self::kind::Kind;
 use super::shown;
 use crate::context::Context;
 use crate::output::{self, Exit};
 
-/// Where new values are deployed to: `.env` files, programs
+/// Where new values are deployed to: `.env` files, programs, Vault, Kubernetes, GitHub, the clouds
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: keyward target add env-file web --path .env --secret SESSION_SECRET -e production")]
 pub(crate) struct Args {
@@ -17,6 +18,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, parsed once")]
 enum Verb {
     /// Add a place that values are deployed to
     #[command(after_help = "Example: keyward target add env-file web --path .env --secret SESSION_SECRET")]
@@ -42,46 +44,6 @@ enum Verb {
         #[arg(long)]
         yes: bool,
     },
-}
-
-#[derive(Debug, Subcommand)]
-enum Kind {
-    /// A variable of a `.env` file: the one line changes, mode and everything else stays
-    #[command(after_help = "Example: keyward target add env-file web --path .env --secret SESSION_SECRET")]
-    EnvFile {
-        #[command(flatten)]
-        common: Common,
-        /// The file
-        #[arg(long)]
-        path: PathBuf,
-        /// The variable; default: the secret's name
-        #[arg(long = "as", value_name = "NAME")]
-        variable: Option<String>,
-    },
-    /// A program, started by no shell, that is given the value on standard input
-    #[command(after_help = "Example: keyward target add command api --secret API_KEY -- /usr/local/bin/deploy-key api")]
-    Command {
-        #[command(flatten)]
-        common: Common,
-        /// Give it the value in this variable instead
-        #[arg(long = "as", value_name = "NAME")]
-        variable: Option<String>,
-        /// The program's path and its arguments
-        #[arg(last = true, required = true, value_name = "PROGRAM")]
-        arguments: Vec<String>,
-    },
-}
-
-#[derive(Debug, clap::Args)]
-struct Common {
-    /// What it is called: lower case
-    name: Login,
-    /// Of which secrets, separated by commas
-    #[arg(long = "secret", value_delimiter = ',', required = true, value_name = "NAME")]
-    secrets: Vec<SecretName>,
-    /// A rotation goes on where this one fails
-    #[arg(long)]
-    optional: bool,
 }
 
 impl Args {
@@ -127,52 +89,6 @@ impl Args {
     }
 }
 
-/// How a target of this secret is reached.
-type Settings = Box<dyn Fn(&SecretName) -> TargetSettings>;
-
-impl Kind {
-    /// One a secret, as each lies there under a name of its own.
-    fn targets(self, context: &Context) -> Result<Vec<NewTargetInfo>> {
-        let absolute = |path: PathBuf| {
-            let path = context.current.join(path);
-            // Links and `..` are followed now, so that it is clear what was meant.
-            let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-            match (folder, path.file_name()) {
-                (Some(folder), Some(file)) => Ok(folder.join(file)),
-                _ => Err(Failure::usage(format!("there is no folder for `{}`", path.display()))),
-            }
-        };
-        let (common, settings): (Common, Settings) = match self {
-            Self::EnvFile { common, path, variable } => {
-                if variable.is_some() && common.secrets.len() > 1 {
-                    return Err(Failure::usage("`--as` names the variable of one secret, and there are several"));
-                }
-                let path = absolute(path)?;
-                let settings = move |secret: &SecretName| TargetSettings::EnvFile {
-                    path: path.clone(),
-                    variable: variable.clone().unwrap_or_else(|| secret.to_string()),
-                };
-                (common, Box::new(settings))
-            }
-            Self::Command { common, variable, arguments } => {
-                let settings = move |_: &SecretName| TargetSettings::Command {
-                    arguments: arguments.clone(),
-                    variable: variable.clone(),
-                };
-                (common, Box::new(settings))
-            }
-        };
-        let Common { name, secrets, optional } = common;
-        let target = |secret: SecretName| NewTargetInfo {
-            name: name.clone(),
-            settings: settings(&secret),
-            secrets: vec![secret],
-            required: !optional,
-        };
-        Ok(secrets.into_iter().map(target).collect())
-    }
-}
-
 fn list(context: &Context, targets: &[TargetInfo]) -> Result<()> {
     if context.global.json {
         return output::listing("targets", targets);
@@ -187,12 +103,13 @@ fn list(context: &Context, targets: &[TargetInfo]) -> Result<()> {
                 name,
                 target.kind.clone(),
                 target.address.clone(),
+                target.proof.clone(),
                 required.to_owned(),
                 shown::day(target.created_at),
             ]
         })
         .collect();
-    output::table(&["SECRET", "TARGET", "KIND", "WHERE", "", "SINCE"], &rows)
+    output::table(&["SECRET", "TARGET", "KIND", "WHERE", "PROOF", "", "SINCE"], &rows)
 }
 
 fn drift(context: &Context, drifts: &[DriftInfo]) -> Result<Exit> {

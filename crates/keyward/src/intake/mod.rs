@@ -2,6 +2,7 @@
 //! of them, and how they go.
 
 pub(crate) mod adopt;
+pub(crate) mod exported;
 pub(crate) mod files;
 pub(crate) mod git;
 pub(crate) mod read;

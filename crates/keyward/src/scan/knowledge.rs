@@ -88,6 +88,11 @@ impl Knowledge {
         self.connection
     }
 
+    /// The way to the vault, whichever has been found.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        self.connection.as_ref()
+    }
+
     /// The server that findings are reported to, if one is asked.
     pub(crate) fn server(&self) -> Option<&Connection> {
         self.connection.as_ref().filter(|_| self.server)

@@ -60,8 +60,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit> {
         return mend::run(args, context, &report, knowledge);
     }
     write(args, context, &report)?;
-    if let Some(server) = knowledge.server().filter(|_| !args.no_report) {
-        reported::send(server, context, &input, &report)?;
+    // What was pushed to a repository is out, whoever's vault knows it.
+    let desk = knowledge.server().or_else(|| knowledge.connection().filter(|_| args.pushed));
+    if let Some(desk) = desk.filter(|_| !args.no_report) {
+        reported::send(desk, context, &input, &report)?;
     }
     for note in prepared.notes.iter().cloned().chain(prepared.silences.notes()) {
         output::note(format!("note: {note}"));

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use keyward_client::{Connection, FindingReport, Result};
+use keyward_client::{Connection, FindingInfo, FindingReport, Result};
 use keyward_scan::report::Report;
 use keyward_types::Finding;
 
@@ -21,9 +21,35 @@ pub(super) fn send(server: &Connection, context: &Context, input: &Input, report
     let source = source(context, input);
     let reports = report.found().iter().map(|found| of(&source, &found.finding)).collect();
     let kept = server.desk().report_findings(reports)?;
-    output::note(format!("{} reported to the server", shown::counted(kept.len() as u64, "finding")));
+    let to = if context.server()?.is_some() { "reported to the server" } else { "put on record" };
+    output::note(format!("{} {to}", shown::counted(kept.len() as u64, "finding")));
+    kept.iter().for_each(leaked);
     output::hint("`keyward finding list` shows them, `keyward finding resolve` decides");
     Ok(())
+}
+
+/// A stored secret, by name and version, whom it concerns, and what replaces it.
+fn leaked(finding: &FindingInfo) {
+    let Some(known) = &finding.secret else { return };
+    let place = format!("{}/{}/{}", known.project, known.environment, known.name);
+    let line = finding.line.map_or_else(String::new, |line| format!(":{line}"));
+    output::note(format!("`{place}` version {} stands in {}{line}", known.version, finding.path));
+    let Some(exposure) = &finding.exposure else {
+        output::hint(format!("finding {}: whoever owns `{place}` has to replace it", finding.id));
+        return;
+    };
+    let listed = |names: &[String], none: &str| if names.is_empty() { none.to_owned() } else { names.join(", ") };
+    output::note(format!(
+        "finding {}: owner {}; held by {}; goes to {}",
+        finding.id,
+        exposure.owner.as_deref().unwrap_or("nobody"),
+        listed(&exposure.holders, "nobody"),
+        listed(&exposure.targets, "no target")
+    ));
+    match exposure.active {
+        true => output::hint(format!("`{}` replaces it", exposure.command)),
+        false => output::hint("it is not the active version; `keyward finding resolve` closes this once it is dead"),
+    }
 }
 
 fn of(source: &str, finding: &Finding) -> FindingReport {

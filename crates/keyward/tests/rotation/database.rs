@@ -114,10 +114,18 @@ impl Shop {
         let values = vec![new_value("DATABASE_URL", &first), new_value("ADMIN_URL", &admin)];
         shop.vault.write(&shop.actor, &shop.scope, values).unwrap();
         std::fs::write(shop.file(), format!("DATABASE_URL='{first}'\n")).unwrap();
-        let settings = Settings::EnvFile { path: shop.file(), variable: "DATABASE_URL".into() };
+        let settings = Settings::EnvFile { path: shop.file(), variable: "DATABASE_URL".into(), restart: None };
         let settings = serde_json::to_value(settings).unwrap();
-        let new = NewTarget { name: "web".parse().unwrap(), settings, kind: "env-file", required: true };
-        shop.vault.add_target(&shop.actor, &shop.scope, &name("DATABASE_URL"), new).unwrap();
+        let new = NewTarget {
+            name: "web".parse().unwrap(),
+            settings,
+            kind: "env-file",
+            credential: None,
+            proof: None,
+            required: true,
+        };
+        let draft = shop.vault.draft_target(&shop.actor, &shop.scope, &name("DATABASE_URL"), new).unwrap();
+        shop.vault.add_target(&shop.actor, draft).unwrap();
         shop
     }
 

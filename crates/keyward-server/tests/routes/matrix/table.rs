@@ -127,6 +127,14 @@ pub(super) const ROUTES: &[Route] = &[
     // Values are compared where there are targets, and who may not read them is refused then.
     get("/projects/{project}/environments/{environment}/target-drift", Environment(List)),
     get("/projects/{project}/environments/{environment}/calendar", Environment(List)),
+    get("/projects/{project}/environments/{environment}/schedules", Environment(List)),
+    route(
+        "PUT",
+        "/projects/{project}/environments/{environment}/schedules",
+        Environment(Administer),
+        r#"{"rule":{"every_days":30}}"#,
+    ),
+    route("DELETE", "/projects/{project}/environments/{environment}/schedules", Environment(Administer), ""),
     route("DELETE", "/projects/{project}/environments/{environment}/secrets/{name}", Environment(Write), ""),
     route("POST", "/projects/{project}/environments/{environment}/undelete/{name}", Environment(Write), ""),
     route(
