@@ -256,13 +256,18 @@ fn half_the_targets_failing_loses_nothing_and_goes_on_later() {
     assert!(file(&program).contains(&new));
 }
 
+/// A value of another store, made here.
+fn value(number: u8) -> String {
+    format!("{}{number}", "value-of-the-test-".repeat(2))
+}
+
 #[test]
 fn people_move_in_from_other_stores() {
     let program = Program::new(env!("CARGO_BIN_EXE_keyward"));
     program.ok(&["init", "--yes", "--project", "shop"], b"");
     let (mut service, token) = VaultKv::new();
-    service.put("shop/api", "API_PASSWORD", "Zq8kLkd93jfKdk2mVx7");
-    service.put("shop/web", "WEB_PASSWORD", "Lkd93jfKdk2mVx7Zq8k");
+    service.put("shop/api", "API_PASSWORD", &value(1));
+    service.put("shop/web", "WEB_PASSWORD", &value(2));
     service.put("other", "OTHER", "not meant");
     service.put("shop/gone", "GONE", "x");
     service.delete("shop/gone");
@@ -273,7 +278,7 @@ fn people_move_in_from_other_stores() {
     assert_eq!(json(&preview)["secrets"].as_array().unwrap().len(), 2, "{preview}");
     let imported = program.ok(&import, token.as_bytes());
     assert!(imported.err().contains("2 added"), "{imported}");
-    assert_eq!(program.ok(&["get", "WEB_PASSWORD"], b"").out(), "Lkd93jfKdk2mVx7Zq8k");
+    assert_eq!(program.ok(&["get", "WEB_PASSWORD"], b"").out(), value(2));
     let again = program.ok(&import, token.as_bytes());
     assert!(again.err().contains("2 unchanged"), "{again}");
     let refused = program.run_with(&import, b"nobody-has-this-one");
@@ -285,9 +290,9 @@ fn people_move_in_from_other_stores() {
 #[test]
 fn people_move_in_from_the_clouds() {
     let (mut azure, client) = AzureKeyVault::new();
-    azure.put("DATABASE-PASSWORD", "Zq8kLkd93jfKdk2mVx7");
-    azure.put("B", "Lkd93jfKdk2mVx7Zq8k");
-    azure.put("C", "jfKdk2mVx7Zq8kLkd93");
+    azure.put("DATABASE-PASSWORD", &value(1));
+    azure.put("B", &value(2));
+    azure.put("C", &value(3));
     let azure = Double::start(azure);
     let (mut google, token) = GcpSecrets::new();
     for name in ["G1", "G2", "G3"] {
@@ -299,7 +304,7 @@ fn people_move_in_from_the_clouds() {
     program.ok(&["init", "--yes", "--project", "shop"], b"");
     let three = |ran: &Ran| assert!(ran.err().contains("3 added"), "{ran}");
     three(&program.ok(&["import", "--from", "azure-kv", "shop"], client.as_bytes()));
-    assert_eq!(program.ok(&["get", "DATABASE_PASSWORD"], b"").out(), "Zq8kLkd93jfKdk2mVx7");
+    assert_eq!(program.ok(&["get", "DATABASE_PASSWORD"], b"").out(), value(1));
     three(&program.ok(&["import", "--from", "gcp-sm", "shop-1"], token.as_bytes()));
     fs::write(program.home.project().join("d.json"), "{\"FROM_DOPPLER\":\"Zq8kLkd93jfKdk2mVx7D\"}").unwrap();
     let doppler = program.ok(&["import", "--from", "doppler", "d.json"], b"");
