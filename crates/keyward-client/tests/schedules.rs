@@ -131,3 +131,17 @@ fn what_nobody_knows_how_to_make_is_left_to_people() {
     shop.clock.advance(2 * DAY);
     assert_eq!((shop.round(), shop.version("DB_PASSWORD")), (1, 3), "since then it is known");
 }
+
+#[test]
+fn configuration_is_not_replaced_because_it_is_old() {
+    let shop = Shop::with(&["SESSION_SECRET"]);
+    let edit = EditInfo { kind: Some(Kind::Config), ..EditInfo::default() };
+    let value = Bytes::new(b"true".to_vec());
+    shop.desk.write(at(), vec![NewSecret { bits: bits(value.expose()), name: name("DEBUG"), value, edit }]).unwrap();
+    shop.set(None, acting(30));
+    let due = |of: &str| shop.desk.calendar(at()).unwrap().iter().any(|entry| entry.about.ends_with(of));
+    assert!(due("SESSION_SECRET") && !due("DEBUG"));
+    // Who names it means it.
+    shop.set(Some("DEBUG"), acting(30));
+    assert!(due("DEBUG"));
+}

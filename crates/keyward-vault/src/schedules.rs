@@ -105,10 +105,13 @@ impl ScheduleRecord {
         }
     }
 
-    /// Whether it is about this secret.
+    /// Whether it is about this secret. A rule of a whole environment is not about configuration, which nobody
+    /// replaces because it is old.
     pub fn is_about(&self, head: &Head) -> bool {
         let here = self.project == head.place.project && self.environment == head.place.environment;
-        here && self.secret.is_none_or(|secret| secret == head.place.secret)
+        let wide = self.secret.is_none() && self.kind.is_none();
+        here && (head.is_secret() || !wide)
+            && self.secret.is_none_or(|secret| secret == head.place.secret)
             && self.kind.is_none_or(|kind| kind == head.kind)
     }
 }
