@@ -96,7 +96,8 @@ fn absolute(path: &Path) -> PathBuf {
 
 /// One process owns the file (see [`crate::Lock`]) for as long as any of its connections is open, and keeps
 /// the index of the write-ahead log in its own memory: a commit takes no lock of the system, where it took
-/// six, and opening makes no third file.
+/// six, and opening makes no third file. [`crate::Lock`] keeps our own processes apart; SQLite's lock keeps out
+/// strangers, and like every POSIX lock it goes when this process opens and closes the file by other means.
 #[cfg(unix)]
 const VFS: &str = "unix-excl";
 #[cfg(not(unix))]

@@ -1,8 +1,9 @@
 //! The embedded engine: SQLite in WAL mode with `synchronous=FULL`, one file, one writer.
 //!
 //! It sees opaque bytes only. One transaction and one flush make a group of batches durable; the
-//! head of the log is read inside that transaction, so that two processes at one file still leave one
-//! dense log. After a failed write or flush nothing that the operating system keeps in its cache is
+//! head of the log is read inside that transaction, so that two writers of one process still leave
+//! one dense log; another process waits until the file is closed. After a failed write or flush nothing
+//! that the operating system keeps in its cache is
 //! trusted: the write connection is replaced and the write-ahead log is emptied into the database
 //! before anything is accepted again (see `writer`).
 //!
