@@ -4,10 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use keyward_store::{
-    Batch, Committed, Engine, Error, Head, IndexHit, IndexRow, KeyRange, LogHead, LogRow, Nodes, Reads, RecordMac,
-    Result, StoredRecord, Tombstone,
-};
+use keyward_store::{Batch, Committed, Engine, Error, LogHead, Nodes, Reads, RecordMac, Result};
 
 /// An engine in front of another. While its switch is on, every commit is refused as by a full
 /// disk, and reading works.
@@ -89,50 +86,4 @@ impl<E: Engine> Engine for Brittle<E> {
     }
 }
 
-impl<E: Engine> Reads for Brittle<E> {
-    fn header(&self) -> Result<Option<Vec<u8>>> {
-        self.inner.header()
-    }
-
-    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.inner.meta(name)
-    }
-
-    fn get(&self, collection: &str, key: &[u8]) -> Result<Option<StoredRecord>> {
-        self.inner.get(collection, key)
-    }
-
-    fn by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<IndexHit>> {
-        self.inner.by_index(collection, index, value)
-    }
-
-    fn scan(
-        &self,
-        collection: &str,
-        range: &KeyRange,
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<StoredRecord>> {
-        self.inner.scan(collection, range, after, limit)
-    }
-
-    fn rows(&self, after: Option<(&str, &[u8])>, limit: usize) -> Result<Vec<(String, StoredRecord)>> {
-        self.inner.rows(after, limit)
-    }
-
-    fn index_rows(&self, after: Option<&IndexRow>, limit: usize) -> Result<Vec<IndexRow>> {
-        self.inner.index_rows(after, limit)
-    }
-
-    fn tombstones(&self, after: Option<(&str, &[u8])>, limit: usize) -> Result<Vec<Tombstone>> {
-        self.inner.tombstones(after, limit)
-    }
-
-    fn log_head(&self) -> Result<Head> {
-        self.inner.log_head()
-    }
-
-    fn log(&self, first: u64, limit: usize) -> Result<Vec<LogRow>> {
-        self.inner.log(first, limit)
-    }
-}
+reads_of_inner!(Brittle);

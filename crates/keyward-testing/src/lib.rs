@@ -24,6 +24,9 @@
 //! The campaigns lie in `tests/`: random tests that grow with their size, run small by `cargo test`
 //! and at full size by `cargo xtask prove`.
 
+#[macro_use]
+mod wrapped;
+
 mod brittle;
 pub mod crash;
 pub mod doubles;
