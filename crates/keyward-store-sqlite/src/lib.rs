@@ -3,9 +3,8 @@
 //! It sees opaque bytes only. One transaction and one flush make a group of batches durable; the
 //! head of the log is read inside that transaction, so that two writers of one process still leave
 //! one dense log; another process waits until the file is closed. After a failed write or flush nothing
-//! that the operating system keeps in its cache is
-//! trusted: the write connection is replaced and the write-ahead log is emptied into the database
-//! before anything is accepted again (see `writer`).
+//! that the operating system keeps in its cache is trusted: the write connection is replaced, and what
+//! was refused is made void before anything is accepted again (see `writer`).
 //!
 //! [`lock`] is the process lock: one process owns a local store, and says how to reach it.
 
