@@ -22,6 +22,7 @@ use crate::http1::turn::after_others;
 use crate::http1::writing::Writing;
 use crate::proxy::answer;
 use crate::refusal::{Reason, Refusal, Shape};
+use crate::socket::carry;
 use crate::watch::Watched;
 use crate::wire::Wire;
 use crate::worker::Worker;
@@ -120,6 +121,18 @@ async fn exchange(
         .await
     };
     let Some(response) = answered else { return false };
+    let response = match response.into_parts() {
+        (_, Out::Socket(socket)) => {
+            let mut state = line.state.borrow_mut();
+            let (wire, framing) = (state.socket.take(), std::mem::take(&mut state.framing));
+            drop(state);
+            if let Some(wire) = wire {
+                carry(worker, watched, (wire, framing.into_rest()), socket).await;
+            }
+            return false;
+        }
+        (parts, body) => Response::from_parts(parts, body),
+    };
     // Who was refused for his head may have sent a body, which nobody wants any more.
     if Rc::strong_count(line) == 1 {
         line.skip();
@@ -323,15 +336,20 @@ impl Receiving {
                     state.complete = true;
                     return Poll::Ready(None);
                 }
-                Ok(Some(Part::Head(..))) | Err(_) => return Poll::Ready(Some(Err(Broken::Peer))),
+                Ok(Some(Part::Head(..))) | Err(_) => return Poll::Ready(Some(Err(Broken::Framing))),
                 Ok(None) => {}
             }
             if std::mem::take(&mut state.expects) {
                 state.write_once(b"HTTP/1.1 100 Continue\r\n\r\n");
             }
-            if !matches!(ready!(state.poll_read(&self.line.buffers, context)), Ok(1..)) {
-                state.socket = None;
-                return Poll::Ready(Some(Err(Broken::Peer)));
+            match ready!(state.poll_read(&self.line.buffers, context)) {
+                Ok(1..) => {}
+                // He may have ended his own side alone, and is still to be told.
+                Ok(0) => return Poll::Ready(Some(Err(Broken::Framing))),
+                Err(_) => {
+                    state.socket = None;
+                    return Poll::Ready(Some(Err(Broken::Peer)));
+                }
             }
         }
     }
