@@ -204,7 +204,8 @@ impl Ring {
         let denials = denials.collect();
         self.handed.fetch_add(self.calls.len(), Ordering::Relaxed);
         // Nobody waits while megabytes of records are moved to a larger room: it is as large as it was.
-        let calls = std::mem::replace(&mut self.calls, Vec::with_capacity(self.calls.len()));
+        let room = Vec::with_capacity(self.calls.len());
+        let calls = std::mem::replace(&mut self.calls, room);
         Gathered { calls, denials, handed: Arc::clone(&self.handed) }
     }
 }
