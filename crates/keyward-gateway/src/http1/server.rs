@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
 use hyper::header::{CONNECTION, EXPECT, HeaderMap};
 use hyper::{Method, Request, Response};
@@ -123,11 +123,8 @@ async fn exchange(
     let Some(response) = answered else { return false };
     let response = match response.into_parts() {
         (_, Out::Socket(socket)) => {
-            let mut state = line.state.borrow_mut();
-            let (wire, framing) = (state.socket.take(), std::mem::take(&mut state.framing));
-            drop(state);
-            if let Some(wire) = wire {
-                carry(worker, watched, (wire, framing.into_rest()), socket).await;
+            if let Some(caller) = line.give_up() {
+                carry(worker, watched, caller, socket).await;
             }
             return false;
         }
@@ -168,6 +165,13 @@ impl Line {
         let state =
             State { socket: Some(socket), framing: Framing::default(), number: 0, complete: true, expects: false };
         Self { state: RefCell::new(state), buffers: Rc::clone(buffers) }
+    }
+
+    /// Gives up the connection, and what came and was not read: it speaks HTTP no more.
+    fn give_up(&self) -> Option<(Wire, BytesMut)> {
+        let mut state = self.state.borrow_mut();
+        let socket = state.socket.take()?;
+        Some((socket, std::mem::take(&mut state.framing).into_rest()))
     }
 
     /// Nothing of another request has come.

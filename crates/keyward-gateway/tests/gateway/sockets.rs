@@ -86,7 +86,7 @@ fn frames_go_both_ways_and_are_recorded_as_one_call() {
     socket.send(false, TEXT, b"one ");
     socket.send(true, PING, b"still?");
     socket.send(true, 0, b"two");
-    let mut kinds = vec![socket.frame(), socket.frame()];
+    let mut kinds = [socket.frame(), socket.frame()];
     kinds.sort_by_key(|(_, code, _)| *code);
     assert_eq!(kinds[0], (true, TEXT, b"one two".to_vec()));
     assert_eq!(kinds[1], (true, PONG, b"still?".to_vec()));
@@ -203,7 +203,8 @@ fn rules_about_models_and_numbers_hold_before_anything_is_said() {
 
 #[test]
 fn a_key_that_is_gone_closes_it_within_a_second() {
-    let changes: [(fn(&Socketed), &str); 4] = [
+    type Change = fn(&Socketed);
+    let changes: [(Change, &str); 4] = [
         (|site| site.site.shared.publish(Snapshot::new(Timestamp(NOW), std::sync::Arc::new(hash))), "not known"),
         (|site| *site.site.vault.lease.lock().unwrap() = None, "may not be used"),
         (|site| site.site.vault.now.store(NOW + 31_000, std::sync::atomic::Ordering::Release), "has not heard"),
