@@ -4,6 +4,7 @@ import json
 import threading
 
 from double import KEY, fault, saw, serve, told
+from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.server import serve as listen
 
 WORDS = ["one ", "two ", "three ", "four ", "five"]
@@ -43,6 +44,13 @@ def session(socket):
     if "Sec-WebSocket-Extensions" in request.headers:
         fault("an extension was offered")
     model = request.path.partition("model=")[2]
+    try:
+        talk(socket, model)
+    except ConnectionClosedOK:
+        pass  # before it was greeted
+
+
+def talk(socket, model):
     socket.send(json.dumps({"type": "session.created", "session": {"type": "realtime", "model": model}}))
     for message in socket:
         saw(message)
