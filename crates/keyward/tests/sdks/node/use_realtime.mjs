@@ -33,6 +33,11 @@ const closed = new Promise((resolve) => socket.socket.addEventListener("close", 
 socket.close();
 assert.equal(await closed, 1000);
 
-const refused = await new Promise((resolve) => open(UNKNOWN_KEY).socket.on("unexpected-response", (_, answer) => resolve(answer.statusCode)));
+const refused = await new Promise((resolve) =>
+  open(UNKNOWN_KEY).socket.on("unexpected-response", (request, answer) => {
+    resolve(answer.statusCode);
+    request.destroy();
+  }),
+);
 assert.equal(refused, 401);
 end();
