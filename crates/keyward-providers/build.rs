@@ -120,7 +120,11 @@ fn inject(file: &File) -> String {
         return String::from("None");
     }
     let errors = file.inject.as_ref().map(|own| own.errors).unwrap_or_default();
-    format!("Some(Inject {{ base_url: {base_url:?}, forms: &[{}], errors: ErrorShape::{errors:?} }})", forms.join(", "))
+    let grpc_port = file.inject.as_ref().and_then(|own| own.grpc_port);
+    format!(
+        "Some(Inject {{ base_url: {base_url:?}, forms: &[{}], errors: ErrorShape::{errors:?}, grpc_port: {grpc_port:?} }})",
+        forms.join(", ")
+    )
 }
 
 fn metered(file: &File, meter: &Meter) -> String {

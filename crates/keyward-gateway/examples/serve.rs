@@ -68,6 +68,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         provider: "openai".into(),
         host: "127.0.0.1".into(),
         port: upstream,
+        grpc_port: None,
         transport: Transport::Plain,
         base_path: "".into(),
         injection: Injection::Header(AUTHORIZATION, "Bearer ".into()),

@@ -8,17 +8,21 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use crate::alarm::{Alarm, Alarms};
 use crate::call::{Call, Pursuit};
 use crate::coding::Decoded;
+use crate::grpc::{self, Messages};
 use crate::http1::client::Http1;
 use crate::http1::server::Receiving;
 use crate::meter::{Meter, Said};
 use crate::pool::Place;
 use crate::read_on::Held;
 use crate::redact::{Redactor, redact_header};
+use crate::refusal::Reason;
+use crate::socket::Carried;
 use crate::usage::End;
 use crate::worker::Worker;
 
@@ -52,6 +56,8 @@ pub(crate) enum Broken {
     Idle,
     Total,
     Peer,
+    /// The caller's body is none, or not all of it came.
+    Framing,
     Echo,
 }
 
@@ -62,12 +68,24 @@ impl fmt::Display for Broken {
             Self::Idle => "nothing came for too long",
             Self::Total => "it took too long",
             Self::Peer => "the peer broke off",
+            Self::Framing => "the body is not as it was announced",
             Self::Echo => "the answer held the key",
         })
     }
 }
 
 impl std::error::Error for Broken {}
+
+impl Broken {
+    /// Why an answer has no end.
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Idle | Self::Total => Reason::FirstByte,
+            Self::Echo => Reason::Echo,
+            Self::TooLarge | Self::Peer | Self::Framing => Reason::BadAnswer,
+        }
+    }
+}
 
 /// Limits of time on a body: between two pieces, and on the whole.
 pub(crate) struct Idle {
@@ -174,15 +192,18 @@ impl Streamed {
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
-                return self.idle.poll(context).map(|broken| Some(Err(broken)));
+                return self.idle.poll(context).map(|broken| Some(Err(self.fault(Reason::SlowBody, broken))));
             };
             self.idle.reset();
             let Some(frame) = frame else { return Poll::Ready(None) };
-            let Ok(frame) = frame else { return Poll::Ready(Some(Err(Broken::Peer))) };
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(broken) => return Poll::Ready(Some(Err(self.fault(Reason::Framing, broken)))),
+            };
             // Trailers stay here: nothing that was not judged goes on.
             let Ok(bytes) = frame.into_data() else { continue };
             let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
-                return Poll::Ready(Some(Err(Broken::TooLarge)));
+                return Poll::Ready(Some(Err(self.fault(Reason::TooLarge, Broken::TooLarge))));
             };
             self.left = left;
             let uploaded = &self.pursuit.uploaded;
@@ -190,12 +211,20 @@ impl Streamed {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
     }
+
+    /// It is the caller's doing that the call comes to nothing, and he is told so.
+    fn fault(&self, reason: Reason, broken: Broken) -> Broken {
+        self.pursuit.fault.set(Some(reason));
+        broken
+    }
 }
 
 /// What a caller gets.
 pub(crate) enum Out {
     Whole(Option<Bytes>),
     Answer(Held),
+    /// There is none: its connection is a WebSocket from now on.
+    Socket(Box<Carried>),
 }
 
 impl From<Vec<u8>> for Out {
@@ -217,6 +246,8 @@ pub(crate) enum Source {
 pub(crate) struct Answer {
     pub(crate) source: Source,
     pub(crate) redactor: Option<Redactor>,
+    /// It is made of messages, each of which is looked into by itself.
+    pub(crate) messages: Option<Messages>,
     pub(crate) meter: Option<Meter>,
     /// A body that came coded, looked into beside.
     pub(crate) decoded: Option<Decoded>,
@@ -224,6 +255,8 @@ pub(crate) struct Answer {
     pub(crate) idle: Idle,
     /// What was read before the head was passed on.
     pub(crate) first: VecDeque<Bytes>,
+    /// The fields behind it, once they have come.
+    pub(crate) last: Option<HeaderMap>,
     pub(crate) over: bool,
     pub(crate) passed: u64,
     /// The caller is gone.
@@ -270,16 +303,25 @@ impl Answer {
     }
 
     fn is_over(&self) -> bool {
-        self.over && self.first.is_empty()
+        self.over && self.first.is_empty() && self.last.is_none()
     }
 
+    /// The next of it. One of gRPC has a status to end with, where others can only break off.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let next = ready!(self.poll_next(context));
+        let Some(Err(broken)) = next.as_ref().filter(|_| self.messages.is_some()) else { return Poll::Ready(next) };
+        let mut trailers = HeaderMap::new();
+        grpc::tell(broken.reason(), &mut trailers);
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if let Some(bytes) = self.first.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         loop {
             if self.over {
-                return Poll::Ready(None);
+                return Poll::Ready(self.last.take().map(|trailers| Ok(Frame::trailers(trailers))));
             }
             let Poll::Ready(frame) = self.source.poll(context) else {
                 return self.idle.poll(context).map(|broken| Some(Err(self.stop(broken))));
@@ -307,8 +349,10 @@ impl Answer {
                     }
                 }
                 Err(frame) => {
-                    if let Some(frame) = self.trailers(frame) {
-                        return Poll::Ready(Some(Ok(frame)));
+                    // Nothing follows them, and nobody asks whether.
+                    self.last = self.trailers(frame);
+                    if let Some(rest) = self.finish()? {
+                        return Poll::Ready(Some(Ok(Frame::data(rest))));
                     }
                 }
             }
@@ -323,9 +367,13 @@ impl Answer {
             return Err(self.stop(Broken::Echo));
         }
         self.passed += if self.alone { 0 } else { bytes.len() as u64 };
-        let bytes = match &mut self.redactor {
-            Some(redactor) => redactor.push(bytes),
-            None => bytes,
+        let bytes = match (&mut self.redactor, &mut self.messages) {
+            (Some(redactor), Some(messages)) => match messages.redact(&bytes, redactor) {
+                Ok(bytes) => bytes,
+                Err(_) => return Err(self.stop(Broken::Echo)),
+            },
+            (Some(redactor), None) => redactor.push(bytes),
+            (None, _) => bytes,
         };
         let bytes = match &mut self.meter {
             Some(meter) if self.decoded.is_none() => meter.push(bytes),
@@ -374,7 +422,7 @@ impl Answer {
         }
     }
 
-    fn trailers(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+    fn trailers(&mut self, frame: Frame<Bytes>) -> Option<HeaderMap> {
         let mut trailers = frame.into_trailers().ok()?;
         if let Some(call) = &self.call {
             for value in trailers.values_mut() {
@@ -383,7 +431,7 @@ impl Answer {
                 }
             }
         }
-        Some(Frame::trailers(trailers))
+        Some(trailers)
     }
 }
 
@@ -427,6 +475,7 @@ impl Body for Out {
                 Some(answer) => answer.poll(context),
                 None => Poll::Ready(None),
             },
+            Self::Socket(_) => Poll::Ready(None),
         }
     }
 
@@ -434,6 +483,7 @@ impl Body for Out {
         match self {
             Self::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
             Self::Answer(held) => held.answer().is_none_or(Answer::is_over),
+            Self::Socket(_) => true,
         }
     }
 
@@ -442,6 +492,7 @@ impl Body for Out {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Answer(held) if held.answer().is_none_or(Answer::is_over) => SizeHint::with_exact(0),
             Self::Answer(_) => SizeHint::default(),
+            Self::Socket(_) => SizeHint::with_exact(0),
         }
     }
 }

@@ -133,7 +133,8 @@ impl Purses {
     /// Reserves an amount, waiting for a chunk where the purse is short.
     pub(crate) async fn reserve(&self, purse: &Arc<Purse>, amount: u64, now: Timestamp) -> Result<Reserved, Refusal> {
         let amount = i64::try_from(amount).unwrap_or(i64::MAX);
-        let reserved = || Reserved { purse: Arc::clone(purse), amount, until: purse.until.load(Ordering::Acquire) };
+        let reserved =
+            || Reserved { purse: Arc::clone(purse), amount, until: purse.until.load(Ordering::Acquire), before: 0 };
         if purse.spend(amount, now) {
             return Ok(reserved());
         }
@@ -186,12 +187,29 @@ pub(crate) struct Reserved {
     purse: Arc<Purse>,
     amount: i64,
     until: i64,
+    /// What was spent of periods that have ended since.
+    before: i64,
 }
 
 impl Reserved {
+    /// What is missing of an amount, all that was spent included.
+    pub(crate) fn short_of(&self, amount: u64) -> u64 {
+        let missing = i64::try_from(amount).unwrap_or(i64::MAX).saturating_sub(self.before.saturating_add(self.amount));
+        u64::try_from(missing).unwrap_or(0)
+    }
+
+    /// Takes more of the same budget. What was reserved in a period that is over counts as spent in it.
+    pub(crate) fn grow(&mut self, mut more: Self) {
+        if self.until != more.until {
+            self.before = self.before.saturating_add(std::mem::take(&mut self.amount));
+            self.until = more.until;
+        }
+        self.amount = self.amount.saturating_add(std::mem::take(&mut more.amount));
+    }
+
     /// The call cost so much in truth.
     pub(crate) fn settle(mut self, real: u64) {
-        let real = i64::try_from(real).unwrap_or(i64::MAX);
+        let real = i64::try_from(real).unwrap_or(i64::MAX).saturating_sub(self.before).max(0);
         self.put_back(self.amount.saturating_sub(real));
         self.amount = 0;
     }

@@ -65,6 +65,8 @@ pub(crate) struct Pursuit {
     sent: Cell<bool>,
     /// Bytes of its body that went there.
     pub(crate) uploaded: Cell<u64>,
+    /// What is wrong with the rest of it.
+    pub(crate) fault: Cell<Option<Reason>>,
     due: bool,
     stream: bool,
 }
@@ -168,6 +170,36 @@ impl Call {
             over: false,
             _under_way: under_way,
         }))
+    }
+
+    /// It goes on, and has used so much by now: what it may use next is reserved before.
+    ///
+    /// # Errors
+    /// When there is no more to be had.
+    pub(crate) async fn go_on(&mut self, used: &Counts) -> Result<(), Refusal> {
+        let (grant, live) = (&self.known.grant, &self.known.live);
+        let tokens = used.input.saturating_add(used.output);
+        let ahead = self.estimate.input.saturating_add(self.estimate.output);
+        let due = tokens.saturating_add(ahead).saturating_sub(self.tokens);
+        if let (Some(most), 1..) = (grant.tpm, due) {
+            let taken = live.tokens.take(self.worker.shared.nanos(), most, due);
+            taken.map_err(|wait| Refusal { reason: Reason::Tokens, wait: Some(wait) })?;
+        }
+        self.tokens = self.tokens.saturating_add(due);
+        let now = self.worker.now();
+        for ((reserved, unit), (purse, _)) in self.reserved.iter_mut().zip(&self.known.purses) {
+            let price = self.estimate.price;
+            let (used, ahead) = match unit {
+                Unit::Money => (price.map_or(0, |price| price.cost(used)), self.estimate.amount(*unit)),
+                Unit::Tokens => (tokens, self.estimate.amount(*unit)),
+                Unit::Requests => continue,
+            };
+            let short = reserved.short_of(used.saturating_add(ahead.unwrap_or_default()));
+            if short > 0 {
+                reserved.grow(self.worker.shared.purses.reserve(purse, short, now).await?);
+            }
+        }
+        Ok(())
     }
 
     /// The request goes out with this lease.
@@ -286,7 +318,8 @@ impl Drop for Call {
     fn drop(&mut self) {
         if !self.over {
             // Before an answer came: the caller hung up, or the upstream could not be reached.
-            let end = if self.pursuit.sent.get() && !self.failed { End::HungUp } else { End::CutOff };
+            let left = self.pursuit.fault.get().is_some() || (self.pursuit.sent.get() && !self.failed);
+            let end = if left { End::HungUp } else { End::CutOff };
             self.close((end, false), &Said::default());
         }
     }

@@ -15,9 +15,9 @@ use crate::upstream::{Transport, Upstream};
 use crate::wire::Wire;
 
 /// Connects to an upstream.
-pub(crate) async fn dial(upstream: &Upstream, tls: &Arc<ClientConfig>) -> Result<Wire, Reason> {
+pub(crate) async fn dial(upstream: &Upstream, port: u16, tls: &Arc<ClientConfig>) -> Result<Wire, Reason> {
     let mut refused = Reason::Connection;
-    for address in resolve(upstream).await? {
+    for address in resolve(upstream, port).await? {
         if !may_dial(upstream, address.ip()) {
             refused = Reason::Address;
             continue;
@@ -33,11 +33,11 @@ pub(crate) async fn dial(upstream: &Upstream, tls: &Arc<ClientConfig>) -> Result
     Err(refused)
 }
 
-async fn resolve(upstream: &Upstream) -> Result<Vec<SocketAddr>, Reason> {
+async fn resolve(upstream: &Upstream, port: u16) -> Result<Vec<SocketAddr>, Reason> {
     if let Ok(address) = upstream.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, upstream.port)]);
+        return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let found = tokio::net::lookup_host((&*upstream.host, upstream.port)).await;
+    let found = tokio::net::lookup_host((&*upstream.host, port)).await;
     found.map(Iterator::collect).map_err(|_| Reason::Connection)
 }
 

@@ -12,6 +12,7 @@ use crate::body::{Answer, Idle, Out, Source, Streamed, Upload};
 use crate::call::{Call, Charge};
 use crate::coding::{Coding, Decoded};
 use crate::grant::Route;
+use crate::grpc::Messages;
 use crate::headers::{answered, outgoing, written};
 use crate::http1::client::Failed;
 use crate::lease::Lease;
@@ -21,6 +22,7 @@ use crate::read_on::Held;
 use crate::reading::{Content, Reading};
 use crate::redact::Redactor;
 use crate::refusal::{Reason, Refusal};
+use crate::socket::{Carried, Opening};
 use crate::worker::{Known, Worker};
 
 /// A request that was let through. It borrows nothing: it may have to go on without its caller.
@@ -30,6 +32,10 @@ pub(crate) struct Outgoing {
     pub(crate) path: String,
     pub(crate) read: Reading,
     pub(crate) lease: Arc<Lease>,
+    /// It opens a WebSocket.
+    pub(crate) opening: Option<Opening>,
+    /// It is a call of gRPC.
+    pub(crate) grpc: bool,
 }
 
 /// One of a grant's routes.
@@ -43,6 +49,11 @@ impl Taken {
     pub(crate) fn new(known: &Rc<Known>, route: &Route) -> Option<Self> {
         let at = known.grant.routes.iter().position(|one| std::ptr::eq(one, route))?;
         Some(Self { known: Rc::clone(known), at })
+    }
+
+    /// Whose route it is.
+    pub(crate) fn known(&self) -> &Rc<Known> {
+        &self.known
     }
 }
 
@@ -65,8 +76,8 @@ pub(crate) async fn forward(mut out: Box<Outgoing>, mut call: Box<Call>) -> Resu
     let strip = out.read.ask_for_usage(out.route.upstream.interface, &out.path);
     let (worker, upstream) = (Rc::clone(&out.worker), Arc::clone(&out.route.upstream));
     let (worker, upstream) = (&*worker, &*upstream);
-    let place = worker.pool.place(upstream);
-    let connection = worker.pool.take(&place, upstream).await?;
+    let place = worker.pool.place(upstream, out.grpc);
+    let connection = out.connection(&place).await?;
     let lease = Arc::clone(&out.lease);
     let again = out.again();
     let content = std::mem::replace(&mut out.read.content, Content::Whole(bytes::Bytes::new()));
@@ -75,16 +86,28 @@ pub(crate) async fn forward(mut out: Box<Outgoing>, mut call: Box<Call>) -> Resu
         // The new version is not known there yet: nothing was done, and the old one still holds.
         Some(previous) if let Some(content) = again => {
             drop(sent);
-            let connection = worker.pool.take(&place, upstream).await?;
+            let connection = out.connection(&place).await?;
             out.send(&place, connection, &previous, content, &mut call).await?
         }
         _ => sent,
     };
     worker.buffers.give_back_table(std::mem::take(&mut out.read.parts.headers));
+    if sent.0.status() == hyper::StatusCode::SWITCHING_PROTOCOLS && out.opening.is_some() {
+        return open(&out, sent, call);
+    }
     pass_on(&out, sent, strip, call).await
 }
 
 impl Outgoing {
+    /// A connection of the kind that it takes.
+    async fn connection(&self, place: &Rc<Place>) -> Result<Connection, Reason> {
+        let (pool, upstream) = (&self.worker.pool, &*self.route.upstream);
+        match self.opening {
+            Some(_) => pool.alone(upstream).await,
+            None => pool.take(place, upstream).await,
+        }
+    }
+
     /// The body for a second try, where it is whole.
     fn again(&self) -> Option<Content> {
         match &self.read.content {
@@ -110,7 +133,7 @@ impl Outgoing {
         let (worker, upstream) = (&*self.worker, &*self.route.upstream);
         let mut upload = self.upload(content, call);
         call.sending(lease);
-        let mut fresh = false;
+        let mut fresh = self.opening.is_some();
         loop {
             let was_http2 = connection.is_http2();
             let sent = pin!(self.send_by(place, connection, lease, upload));
@@ -132,7 +155,7 @@ impl Outgoing {
                 }
                 Err(_) => {
                     call.fail(Charge::Nothing);
-                    return Err(Reason::BadAnswer.into());
+                    return Err(call.pursuit().fault.get().unwrap_or(Reason::BadAnswer).into());
                 }
             }
         }
@@ -150,7 +173,11 @@ impl Outgoing {
             Connection::Http1(mut connection) => {
                 let out = self.worker.buffers.lend();
                 let head = written(out, parts, upstream, place, (&self.path, &upload), (lease, now));
-                let sent = connection.send(head.ok_or(Reason::Path)?, upload).await;
+                let mut head = head.ok_or(Reason::Path)?;
+                if let Some(opening) = &self.opening {
+                    opening.write(&mut head.bytes);
+                }
+                let sent = connection.send(head, upload).await;
                 Ok(sent.map(|head| (head, Source::Http1(connection, Rc::clone(place)))))
             }
             Connection::Http2(mut connection) => {
@@ -190,6 +217,16 @@ impl Outgoing {
     }
 }
 
+/// Makes the caller's connection what the upstream's has become.
+fn open(out: &Outgoing, (told, source): (Response<()>, Source), mut call: Box<Call>) -> Result<Response<Out>, Refusal> {
+    let (Some(opening), Source::Http1(connection, _)) = (&out.opening, source) else {
+        return Err(Reason::BadAnswer.into());
+    };
+    call.answered(told.status().as_u16());
+    let carried = Carried::new(out, opening, &told, connection.into_parts(), call)?;
+    Ok(Response::new(Out::Socket(Box::new(carried))))
+}
+
 async fn pass_on(
     out: &Outgoing,
     (response, source): (Response<()>, Source),
@@ -226,8 +263,10 @@ async fn pass_on(
     let times = out.worker.config.times;
     let mut answer = Box::new(Answer {
         over: false,
+        last: None,
         first: std::collections::VecDeque::new(),
         redactor: plain.then(|| Redactor::new(Arc::clone(lease.patterns()))),
+        messages: out.grpc.then(Messages::default),
         meter,
         decoded: coding.map(|coding| Decoded::new(coding, Arc::clone(lease.patterns()))),
         idle: Idle::new(&out.worker.alarms, times.idle, times.total),

@@ -13,6 +13,7 @@ use memchr::memchr;
 
 use crate::http1::chunks::{Chunk, Chunks};
 use crate::refusal::Reason;
+use crate::socket::is_opening;
 
 /// What was read so far of the requests on one connection.
 #[derive(Default)]
@@ -50,6 +51,8 @@ enum State {
     Head,
     Body(u64),
     Chunks(Chunks),
+    /// What follows a fault is nobody's.
+    Fault(Reason),
 }
 
 /// No head is longer than this, whatever is configured.
@@ -62,6 +65,11 @@ impl Framing {
     pub fn push(&mut self, bytes: &[u8]) {
         // What the last request was read into is used again, once nobody has it any more.
         self.ahead.extend_from_slice(bytes);
+    }
+
+    /// Gives up what came: what follows is no HTTP.
+    pub(crate) fn into_rest(self) -> BytesMut {
+        self.ahead
     }
 
     /// How many bytes came and were not read yet.
@@ -80,7 +88,16 @@ impl Framing {
 
     /// The same, with a table for the fields of a head.
     pub(crate) fn next_into(&mut self, table: impl FnOnce() -> HeaderMap) -> Result<Option<Part>, Reason> {
+        let next = self.read(table);
+        if let Err(reason) = next {
+            self.state = State::Fault(reason);
+        }
+        next
+    }
+
+    fn read(&mut self, table: impl FnOnce() -> HeaderMap) -> Result<Option<Part>, Reason> {
         match &mut self.state {
+            State::Fault(reason) => Err(*reason),
             State::Head => self.head(table),
             State::Body(0) => Ok(Some(self.end())),
             State::Body(_) if self.ahead.is_empty() => Ok(None),
@@ -152,7 +169,7 @@ fn read_head(head: &Bytes, table: HeaderMap) -> Result<(Parts, Length), Reason> 
     parts.method = Method::from_bytes(method).map_err(|_| Reason::Framing)?;
     parts.uri = Uri::from_maybe_shared(head.slice_ref(target)).map_err(|_| Reason::Framing)?;
     parts.headers = table;
-    let (mut length, mut chunked, mut hosts) = (None, false, 0);
+    let (mut length, mut chunked, mut hosts, mut upgrades) = (None, false, 0, false);
     for line in lines {
         let line = line?;
         if line.is_empty() {
@@ -167,7 +184,7 @@ fn read_head(head: &Bytes, table: HeaderMap) -> Result<(Parts, Length), Reason> 
         let value = line[colon + 1..].trim_ascii();
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
-            7 if name.eq_ignore_ascii_case(b"upgrade") => return Err(Reason::Upgrade),
+            7 if name.eq_ignore_ascii_case(b"upgrade") => upgrades = true,
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 let before = length.replace(read_length(value).ok_or(Reason::Framing)?);
                 before.map_or(Ok(()), |_| Err(Reason::Framing))?;
@@ -186,6 +203,9 @@ fn read_head(head: &Bytes, table: HeaderMap) -> Result<(Parts, Length), Reason> 
         let name = HeaderName::from_bytes(name).map_err(|_| Reason::Framing)?;
         let value = HeaderValue::from_maybe_shared(head.slice_ref(value)).map_err(|_| Reason::Framing)?;
         parts.headers.append(name, value);
+    }
+    if upgrades {
+        is_opening(&parts, !chunked && length.unwrap_or(0) == 0)?;
     }
     let length = match (length, chunked) {
         _ if hosts != 1 => return Err(Reason::Framing),

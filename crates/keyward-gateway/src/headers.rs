@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use data_encoding::BASE64;
 use hyper::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TE,
     TRANSFER_ENCODING,
 };
 use hyper::http::request::Parts;
@@ -14,13 +14,14 @@ use keyward_types::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::body::Upload;
+use crate::grpc::{self, is_grpc};
 use crate::http1::client::Head;
 use crate::identify::{is_key_place, without_key};
 use crate::lease::Lease;
 use crate::pool::Place;
 use crate::redact::{Patterns, redact_header};
 use crate::signing::Unsigned;
-use crate::upstream::{Injection, Upstream};
+use crate::upstream::{Injection, Transport, Upstream};
 
 /// The head of a request as it goes to the upstream by HTTP/2. `None` when it makes no valid head.
 pub(crate) fn outgoing(
@@ -33,19 +34,27 @@ pub(crate) fn outgoing(
     let mut request = Request::new(());
     *request.method_mut() = parts.method.clone();
     let mut text = Vec::new();
-    target(&mut text, upstream, path, parts.uri.query(), lease.value());
+    let grpc = is_grpc(&parts.headers);
+    // A client of gRPC knows of no path before its services.
+    let base = if grpc { "" } else { &*upstream.base_path };
+    target(&mut text, upstream, (base, path), parts.uri.query(), lease.value());
     let signed = signed(parts, upstream, place, (&text, upload), (lease, now))?;
+    let scheme = if upstream.transport == Transport::Tls { "https" } else { "http" };
     let target = PathAndQuery::from_maybe_shared(Bytes::from(text)).ok()?;
     *request.uri_mut() =
-        Uri::builder().scheme("https").authority(place.host.as_bytes()).path_and_query(target).build().ok()?;
+        Uri::builder().scheme(scheme).authority(place.host.as_bytes()).path_and_query(target).build().ok()?;
     *request.version_mut() = Version::HTTP_2;
     let headers = request.headers_mut();
     headers.reserve(parts.headers.len() + 2);
     for (name, value) in passed_on(parts).filter(|(name, _)| !injects(&upstream.injection, name)) {
         headers.append(name.clone(), value.clone());
     }
+    if grpc {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
     if asks_for_plain(upstream) {
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let name = if grpc { grpc::ACCEPT } else { ACCEPT_ENCODING };
+        headers.insert(name, HeaderValue::from_static("identity"));
     }
     for (name, value) in &upstream.headers {
         headers.insert(name.clone(), value.clone());
@@ -74,7 +83,7 @@ pub(crate) fn written(
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
     let start = out.len();
-    target(&mut out, upstream, path, parts.uri.query(), lease.value());
+    target(&mut out, upstream, (&upstream.base_path, path), parts.uri.query(), lease.value());
     let signed = signed(parts, upstream, place, (&out[start..], upload), (lease, now))?;
     let in_target = parameter(&upstream.injection).is_some();
     out.extend_from_slice(b" HTTP/1.1\r\n");
@@ -197,9 +206,9 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// Writes path and query as the upstream gets them.
-fn target(out: &mut Vec<u8>, upstream: &Upstream, path: &str, query: Option<&str>, value: &[u8]) {
+fn target(out: &mut Vec<u8>, upstream: &Upstream, (base, path): (&str, &str), query: Option<&str>, value: &[u8]) {
     let parameter = parameter(&upstream.injection);
-    out.extend_from_slice(upstream.base_path.as_bytes());
+    out.extend_from_slice(base.as_bytes());
     out.extend_from_slice(path.as_bytes());
     let kept = query.map(|query| without_key(query, parameter)).unwrap_or_default();
     let mut mark = b'?';

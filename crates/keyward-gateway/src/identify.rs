@@ -13,6 +13,12 @@ const HEADERS: [&str; 4] = ["x-api-key", "x-goog-api-key", "api-key", "apikey"];
 /// The header of Neon's driver: a connection string, with the key as its password.
 const CONNECTION_STRING: &str = "neon-connection-string";
 
+/// What a WebSocket is to carry. A page can set no other header of its handshake.
+pub(crate) const PROTOCOLS: &str = "sec-websocket-protocol";
+
+/// What stands before a key among these, in OpenAI's realtime API.
+const IN_PROTOCOL: &[u8] = b"openai-insecure-api-key.";
+
 /// The parameter of the query that holds a key.
 pub(crate) const QUERY: &str = "key";
 
@@ -40,22 +46,21 @@ pub fn identify<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<&'
             Ok(())
         }
     };
-    for value in headers.get_all(AUTHORIZATION) {
+    // One look at each header costs less than one for each place in all of them.
+    for (name, value) in headers {
         let value = value.as_bytes();
-        let (scheme, key) = value.split_at(value.len().min(6));
-        if !scheme.eq_ignore_ascii_case(b"bearer") || key.first().is_some_and(|byte| *byte != b' ') {
-            return Err(NoKey::Malformed);
-        }
-        take(key.trim_ascii())?;
-    }
-    for name in HEADERS {
-        for value in headers.get_all(name) {
-            take(value.as_bytes().trim_ascii())?;
-        }
-    }
-    for value in headers.get_all(CONNECTION_STRING) {
-        if let Some(key) = password(value.as_bytes()) {
-            take(key)?;
+        match name.as_str() {
+            "authorization" => {
+                let (scheme, key) = value.split_at(value.len().min(6));
+                if !scheme.eq_ignore_ascii_case(b"bearer") || key.first().is_some_and(|byte| *byte != b' ') {
+                    return Err(NoKey::Malformed);
+                }
+                take(key.trim_ascii())?;
+            }
+            CONNECTION_STRING => password(value).map_or(Ok(()), &mut take)?,
+            PROTOCOLS => protocols(value).filter_map(key_in_protocol).try_for_each(&mut take)?,
+            name if HEADERS.contains(&name) => take(value.trim_ascii())?,
+            _ => {}
         }
     }
     for (name, value) in query.into_iter().flat_map(pairs) {
@@ -73,6 +78,17 @@ pub fn identify<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<&'
 /// Whether a header holds a key in some SDK's form, so that it never goes on.
 pub fn is_key_place(name: &HeaderName) -> bool {
     *name == AUTHORIZATION || HEADERS.contains(&name.as_str()) || name.as_str() == CONNECTION_STRING
+}
+
+/// The protocols that a header names.
+pub(crate) fn protocols(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty())
+}
+
+/// The key that is put as the name of a protocol.
+pub(crate) fn key_in_protocol(name: &[u8]) -> Option<&[u8]> {
+    let (before, key) = name.split_at_checked(IN_PROTOCOL.len())?;
+    before.eq_ignore_ascii_case(IN_PROTOCOL).then_some(key)
 }
 
 /// The password of a connection string: `postgresql://user:password@host/database`.
@@ -167,6 +183,15 @@ mod tests {
             assert_eq!(of(none), Err(NoKey::Missing), "{none}");
         }
         assert!(is_key_place(&HeaderName::from_static(CONNECTION_STRING)));
+    }
+
+    #[test]
+    fn a_page_has_it_among_the_protocols_of_its_socket() {
+        let of = |value: &'static str, query| of(&[(PROTOCOLS, value)], query);
+        assert_eq!(of("realtime, openai-insecure-api-key.k1, openai-beta.realtime-v1", None).unwrap(), "k1");
+        assert_eq!(of("realtime,OpenAI-Insecure-API-Key.k1", Some(concat!("k", "ey=k1"))).unwrap(), "k1");
+        assert_eq!(of("openai-insecure-api-key.k1, openai-insecure-api-key.k2", None), Err(NoKey::Disagree));
+        assert_eq!(of("realtime, openai-insecure-api-key", None), Err(NoKey::Missing));
     }
 
     #[test]

@@ -42,6 +42,18 @@ pub struct Counts {
     pub units: u64,
 }
 
+impl Counts {
+    /// Adds those of one more answer.
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.input = self.input.saturating_add(more.input);
+        self.output = self.output.saturating_add(more.output);
+        self.cached = self.cached.saturating_add(more.cached);
+        self.cache_write = self.cache_write.saturating_add(more.cache_write);
+        self.reasoning = self.reasoning.saturating_add(more.reasoning);
+        self.units = self.units.saturating_add(more.units);
+    }
+}
+
 /// What an answer said of itself.
 #[derive(Clone, Debug, Default)]
 pub struct Said {
@@ -222,7 +234,7 @@ impl Seen {
 
     fn text(&mut self, place: Place<'_>, text: Option<&str>) {
         match place.path {
-            "model" | "response.model" | "message.model" | "modelVersion" => {
+            "model" | "response.model" | "message.model" | "session.model" | "modelVersion" => {
                 if let Some(text) = text.filter(|_| self.model.is_none()) {
                     self.model = Some(text.chars().take(128).collect());
                 }
@@ -249,9 +261,9 @@ impl Seen {
                 match path {
                     "usage.prompt_tokens" | "usage.input_tokens" => &mut self.input,
                     "usage.completion_tokens" | "usage.output_tokens" => &mut self.output,
-                    "usage.prompt_tokens_details.cached_tokens" | "usage.input_tokens_details.cached_tokens" => {
-                        &mut self.cached
-                    }
+                    "usage.prompt_tokens_details.cached_tokens"
+                    | "usage.input_tokens_details.cached_tokens"
+                    | "usage.input_token_details.cached_tokens" => &mut self.cached,
                     "usage.completion_tokens_details.reasoning_tokens"
                     | "usage.output_tokens_details.reasoning_tokens" => &mut self.reasoning,
                     _ => return,
@@ -271,7 +283,8 @@ impl Seen {
             Interface::Gemini => match place.path {
                 "usageMetadata.promptTokenCount" => &mut self.input,
                 "usageMetadata.toolUsePromptTokenCount" => &mut self.tool_input,
-                "usageMetadata.candidatesTokenCount" => &mut self.output,
+                // So it is called where it comes by WebSocket.
+                "usageMetadata.candidatesTokenCount" | "usageMetadata.responseTokenCount" => &mut self.output,
                 "usageMetadata.thoughtsTokenCount" => &mut self.thoughts,
                 "usageMetadata.cachedContentTokenCount" => &mut self.cached,
                 _ => return,
@@ -280,7 +293,10 @@ impl Seen {
         *field = number;
         self.any = true;
         if place.path.ends_with("output_tokens")
-            || matches!(place.path, "usage.completion_tokens" | "usageMetadata.candidatesTokenCount")
+            || matches!(
+                place.path,
+                "usage.completion_tokens" | "usageMetadata.candidatesTokenCount" | "usageMetadata.responseTokenCount"
+            )
         {
             self.since = Passed::default();
         }

@@ -28,6 +28,8 @@ use crate::upstream::{Transport, Upstream};
 pub(crate) struct Pool {
     places: RefCell<HashMap<Box<str>, Vec<Rc<Place>>>>,
     tls: Arc<ClientConfig>,
+    /// The same for what HTTP/2 does not carry.
+    tls_http1: Arc<ClientConfig>,
     buffers: Rc<Buffers>,
     connect: Duration,
     keep: Duration,
@@ -39,6 +41,8 @@ pub(crate) struct Place {
     port: u16,
     transport: Transport,
     private: bool,
+    /// It is spoken to by gRPC, and so by HTTP/2 alone.
+    grpc: bool,
     pub(crate) host: HeaderValue,
     idle: RefCell<Vec<(Box<Http1>, Instant)>>,
     shared: RefCell<Option<http2::SendRequest<Upload>>>,
@@ -59,22 +63,26 @@ impl Pool {
         keep: Duration,
         kept: usize,
     ) -> Self {
-        Self { places: RefCell::default(), tls, buffers: Rc::clone(buffers), connect, keep, kept }
+        let mut tls_http1 = ClientConfig::clone(&tls);
+        tls_http1.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let tls_http1 = Arc::new(tls_http1);
+        Self { places: RefCell::default(), tls, tls_http1, buffers: Rc::clone(buffers), connect, keep, kept }
     }
 
     /// The connections of an upstream. Two that differ in how they are reached share none.
-    pub(crate) fn place(&self, upstream: &Upstream) -> Rc<Place> {
-        let same = |place: &&Rc<Place>| {
-            (place.port, place.transport, place.private) == (upstream.port, upstream.transport, upstream.private)
-        };
+    pub(crate) fn place(&self, upstream: &Upstream, grpc: bool) -> Rc<Place> {
+        let port = upstream.port_of(grpc);
+        let reached = (port, upstream.transport, upstream.private, grpc);
+        let same = |place: &&Rc<Place>| (place.port, place.transport, place.private, place.grpc) == reached;
         if let Some(place) = self.places.borrow().get(&upstream.host).and_then(|places| places.iter().find(same)) {
             return Rc::clone(place);
         }
-        let host = HeaderValue::try_from(upstream.authority());
+        let host = HeaderValue::try_from(upstream.authority(port));
         let place = Rc::new(Place {
-            port: upstream.port,
+            port,
             transport: upstream.transport,
             private: upstream.private,
+            grpc,
             host: host.unwrap_or_else(|_| HeaderValue::from_static("invalid")),
             idle: RefCell::default(),
             shared: RefCell::default(),
@@ -101,9 +109,20 @@ impl Pool {
         }
     }
 
+    /// A new connection that speaks HTTP/1.1 and will belong to one caller.
+    pub(crate) async fn alone(&self, upstream: &Upstream) -> Result<Connection, Reason> {
+        let dialled = Box::pin(dial(upstream, upstream.port, &self.tls_http1));
+        let stream = tokio::time::timeout(self.connect, dialled).await.map_err(|_| Reason::Connection)??;
+        Ok(Connection::Http1(Box::new(Http1::new(stream, &self.buffers))))
+    }
+
     async fn dial(&self, place: &Rc<Place>, upstream: &Upstream) -> Result<Connection, Reason> {
-        let stream = dial(upstream, &self.tls).await?;
-        if !stream.is_http2() {
+        let stream = dial(upstream, place.port, &self.tls).await?;
+        if place.grpc && stream.is_tls() && !stream.is_http2() {
+            return Err(Reason::Connection);
+        }
+        // Without TLS nobody asks what is spoken: it is known beforehand (RFC 9113, 3.3).
+        if !place.grpc && !stream.is_http2() {
             return Ok(Connection::Http1(Box::new(Http1::new(stream, &self.buffers))));
         }
         let mut builder = http2::Builder::new(Local);

@@ -15,7 +15,8 @@ use crate::body::{Inbound, Out};
 use crate::call::{Call, Estimate};
 use crate::cors;
 use crate::forward::{Outgoing, Taken, forward};
-use crate::grant::Route;
+use crate::grant::{Grant, Route};
+use crate::grpc::{self, is_call};
 use crate::identify::{NoKey, identify};
 use crate::judge::{RequestHead, is_plain, judge, judge_body, model_in_path};
 use crate::lease::Lease;
@@ -25,12 +26,13 @@ use crate::read_on::Waiting;
 use crate::reading::Reading;
 use crate::refusal::{Reason, Refusal, Shape};
 use crate::snapshot::Snapshot;
+use crate::socket::{Opening, judge as judge_socket, model as socket_model, opens};
 use crate::worker::{Known, Worker};
 
 /// Answers a request.
 pub(crate) async fn answer(worker: &Rc<Worker>, request: Request<Inbound>, peer: IpAddr) -> Response<Out> {
     let origin = request.headers().get(ORIGIN).cloned();
-    let mut asking = Asking { known: None, shape: Shape::Plain, peer };
+    let mut asking = Asking { known: None, shape: Shape::Plain, grpc: is_call(&request), peer };
     let answer = asking.answer(worker, request).await;
     let mut response = match answer {
         Ok(response) => response,
@@ -38,7 +40,7 @@ pub(crate) async fn answer(worker: &Rc<Worker>, request: Request<Inbound>, peer:
             worker.deny(asking.known.as_deref(), peer, refusal.reason);
             let key = asking.known.as_ref().map(|known| known.grant.id);
             tracing::debug!(target: "keyward::gateway", ?key, reason = refusal.reason.code(), "refused");
-            refusal.answer(asking.shape)
+            refusal.answer(if asking.grpc { Shape::Grpc } else { asking.shape })
         }
     };
     if let (Some(origin), Some(known)) = (origin, &asking.known) {
@@ -51,6 +53,7 @@ pub(crate) async fn answer(worker: &Rc<Worker>, request: Request<Inbound>, peer:
 struct Asking {
     known: Option<Rc<Known>>,
     shape: Shape,
+    grpc: bool,
     peer: IpAddr,
 }
 
@@ -70,7 +73,7 @@ impl Asking {
                 Reason::UnknownKey if is_older(&snapshot, worker.config.times.max_stale, now) => Reason::Stale,
                 reason => reason,
             })?;
-            is_fresh(worker, &known, &snapshot, now)?;
+            is_fresh(worker, &known.grant, &snapshot, now)?;
             if snapshot.upstream(&provider).is_none() && known.grant.route(&provider).is_none() {
                 return Err(Reason::Provider.into());
             }
@@ -92,12 +95,20 @@ impl Asking {
         if read.judged {
             judge_body(route, asked, in_path, output_due)?;
         }
-        let model = asked.model.as_deref().or(in_path).unwrap_or_default();
-        let estimate = estimate(route, &read, asked, (&path, model), output_due);
+        let opening = opens(&read.parts).then(|| Opening::of(&read.parts.headers, self.peer)).flatten();
+        let (model, estimate) = if opening.is_some() {
+            let query = read.parts.uri.query();
+            judge_socket(route, query)?;
+            let model = socket_model(query).or(in_path).unwrap_or_default();
+            (model, estimate_socket(route, model))
+        } else {
+            let model = asked.model.as_deref().or(in_path).unwrap_or_default();
+            (model, estimate(route, &read, asked, (&path, model), output_due))
+        };
         let call = Call::begin(worker, &known, (route, Arc::clone(&lease)), (estimate, model), now).await?;
         let route = Taken::new(&known, route).ok_or(Reason::NotGranted)?;
         let pursuit = Rc::clone(call.pursuit());
-        let out = Box::new(Outgoing { worker: Rc::clone(worker), route, path, read, lease });
+        let out = Box::new(Outgoing { worker: Rc::clone(worker), route, path, read, lease, opening, grpc: self.grpc });
         Waiting::new(worker, pursuit, forward(out, call)).await
     }
 
@@ -118,6 +129,9 @@ impl Asking {
             return Err(Reason::Path);
         }
         let provider = path[1..].split('/').next().unwrap_or_default();
+        if let Some(provider) = grpc::provider(provider).filter(|_| self.grpc) {
+            return Ok((provider, path));
+        }
         let below = &path[1 + provider.len()..];
         Ok((provider, if below.is_empty() { "/" } else { below }))
     }
@@ -161,8 +175,9 @@ fn is_called_so(worker: &Worker, request: &Request<Inbound>) -> bool {
     agree && ours
 }
 
-fn is_fresh(worker: &Worker, known: &Known, snapshot: &Snapshot, now: Timestamp) -> Result<(), Reason> {
-    let most = known.grant.max_stale.unwrap_or(worker.config.times.max_stale);
+/// Whether a grant may be judged by what is known.
+pub(crate) fn is_fresh(worker: &Worker, grant: &Grant, snapshot: &Snapshot, now: Timestamp) -> Result<(), Reason> {
+    let most = grant.max_stale.unwrap_or(worker.config.times.max_stale);
     if is_older(snapshot, most, now) { Err(Reason::Stale) } else { Ok(()) }
 }
 
@@ -256,6 +271,15 @@ fn estimate(route: &Route, read: &Reading, asked: &Asked, (path, model): (&str, 
     let output = if output_due { most.saturating_mul(asked.answers) } else { 0 };
     let stream = asked.stream || path.contains(":stream");
     Estimate { input: read.length().div_ceil(3), output, price, due: uses_tokens(interface, path), stream }
+}
+
+/// What a WebSocket has reserved ahead of what it has used so far.
+fn estimate_socket(route: &Route, model: &str) -> Estimate {
+    let price = route.upstream.prices.of(model);
+    match route.upstream.interface {
+        Some(_) => Estimate { input: UNSAID_OUTPUT, output: UNSAID_OUTPUT, price, ..Estimate::default() },
+        None => Estimate { price, ..Estimate::default() },
+    }
 }
 
 /// Tokens of output that a call is believed to make when neither it nor its price says how many.

@@ -6,6 +6,8 @@ use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderV
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
+use crate::grpc;
+
 /// Why a request does not go on. Every one has a status, a code that stands in logs and counts, and a
 /// sentence for whoever called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,6 +18,8 @@ pub enum Reason {
     Version,
     Connect,
     Upgrade,
+    SocketVersion,
+    SocketIdle,
     Head,
     ForeignHost,
     Path,
@@ -72,6 +76,8 @@ pub enum Shape {
     Qdrant,
     /// `{"code","message","details","hint"}`
     PostgRest,
+    /// A head with `grpc-status`, whatever the service: for calls of gRPC alone.
+    Grpc,
     /// `{"error","message"}`
     #[default]
     Plain,
@@ -99,7 +105,11 @@ impl Reason {
             Self::Framing => (400, "framing", "the request can be read in two ways"),
             Self::Version => (505, "http_version", "speak HTTP/1.1 or HTTP/2"),
             Self::Connect => (405, "connect", "this is no tunnel"),
-            Self::Upgrade => (400, "upgrade", "connections are not upgraded here"),
+            Self::Upgrade => {
+                (400, "upgrade", "this is no WebSocket's handshake, and connections are upgraded to nothing else")
+            }
+            Self::SocketVersion => (426, "websocket_version", "speak version 13 of WebSocket"),
+            Self::SocketIdle => (408, "websocket_idle", "nothing came for too long, or it has stood for too long"),
             Self::Head => (431, "head", "the head of the request is larger than this gateway takes"),
             Self::ForeignHost => (421, "host", "this gateway is not called by that name"),
             Self::Path => (400, "path", "the path holds `.`, `..`, an empty part or an encoded slash"),
@@ -162,6 +172,11 @@ impl Reason {
         }
     }
 
+    /// The sentence for whoever called.
+    pub(crate) const fn sentence(self) -> &'static str {
+        self.told().2
+    }
+
     /// Whether the same request has a chance in a while.
     const fn passes(self) -> bool {
         matches!(
@@ -180,6 +195,18 @@ impl Reason {
         )
     }
 
+    /// The status that a WebSocket is closed with (RFC 6455, 7.4), and why.
+    pub(crate) fn closes(self) -> (u16, &'static str) {
+        let status = match self {
+            Self::Framing => 1002,
+            Self::TooLarge => 1009,
+            Self::Draining | Self::SocketIdle => 1001,
+            reason if reason.status().is_server_error() => 1011,
+            _ => 1008,
+        };
+        (status, self.told().2)
+    }
+
     /// Whether nothing more can be read from a connection after it.
     pub const fn ends_connection(self) -> bool {
         matches!(
@@ -188,6 +215,7 @@ impl Reason {
                 | Self::Version
                 | Self::Connect
                 | Self::Upgrade
+                | Self::SocketVersion
                 | Self::Head
                 | Self::TooLarge
                 | Self::SlowBody
@@ -199,11 +227,18 @@ impl Refusal {
     /// The answer in the shape that an SDK reads.
     pub fn answer<B: From<Vec<u8>>>(self, shape: Shape) -> Response<B> {
         let (status, code, sentence) = self.reason.told();
-        let body = shape.body(status, code, sentence).to_string().into_bytes();
+        let grpc = shape == Shape::Grpc;
+        let body = if grpc { Vec::new() } else { shape.body(status, code, sentence).to_string().into_bytes() };
         let mut response = Response::new(B::from(body));
-        *response.status_mut() = self.reason.status();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if grpc {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            grpc::tell(self.reason, headers);
+        } else {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *response.status_mut() = self.reason.status();
+        }
+        let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert("x-keyward-refused", HeaderValue::from_static(code));
         if self.reason.passes() {
@@ -213,7 +248,11 @@ impl Refusal {
             // What SDKs of OpenAI and Anthropic ask before they try again.
             headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
         }
-        if self.reason.ends_connection() {
+        if self.reason == Reason::SocketVersion {
+            headers.insert("sec-websocket-version", HeaderValue::from_static("13"));
+        }
+        // HTTP/2 has no such header.
+        if self.reason.ends_connection() && !grpc {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -233,6 +272,7 @@ impl Shape {
             Self::Cohere => json!({ "message": message }),
             Self::Google => json!({ "error": { "code": status, "message": message, "status": google_status(status) } }),
             Self::Qdrant => json!({ "status": { "error": message }, "time": 0.0 }),
+            Self::Grpc => serde_json::Value::Null,
             Self::PostgRest => json!({ "code": code, "message": message, "details": null, "hint": null }),
             Self::Plain => json!({ "error": code, "message": message }),
         }

@@ -19,6 +19,8 @@ pub struct Upstream {
     pub host: Box<str>,
     /// Port.
     pub port: u16,
+    /// The port of its gRPC, where that is another.
+    pub grpc_port: Option<u16>,
     /// Whether it is spoken to by TLS. Plain HTTP is for loopback, unless the operator says so.
     pub transport: Transport,
     /// What stands before the path of a request: `/v1` or nothing.
@@ -76,13 +78,18 @@ impl Upstream {
         matches!(self.injection, Injection::Sign(_))
     }
 
+    /// Where a call goes.
+    pub(crate) fn port_of(&self, grpc: bool) -> u16 {
+        self.grpc_port.filter(|_| grpc).unwrap_or(self.port)
+    }
+
     /// `Host` as the upstream expects it: without the port where it is the scheme's own.
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self, port: u16) -> String {
         let own = match self.transport {
             Transport::Tls => 443,
             Transport::Plain | Transport::PlainAnywhere => 80,
         };
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.to_string() };
-        if self.port == own { host } else { format!("{host}:{}", self.port) }
+        if port == own { host } else { format!("{host}:{port}") }
     }
 }

@@ -15,6 +15,11 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
+    /// Whether it is encrypted.
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// Whether both sides have agreed on HTTP/2.
     pub(crate) fn is_http2(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"))

@@ -113,6 +113,15 @@ impl Worker {
         Ok(known)
     }
 
+    /// The grant that a key which was let through before has by now.
+    pub(crate) fn again(&self, known: &Known, snapshot: &Snapshot, now: Timestamp) -> Result<Arc<Grant>, Reason> {
+        let (grant, until) = snapshot.find(&known.hash).ok_or(Reason::UnknownKey)?;
+        if until.is_some_and(|until| until <= now) {
+            return Err(Reason::ExpiredKey);
+        }
+        Ok(Arc::clone(grant))
+    }
+
     #[cold]
     fn look_up(&self, place: [u8; 32], hash: [u8; 32], snapshot: &Snapshot) -> Result<Rc<Known>, Reason> {
         let mut table = self.known.borrow_mut();

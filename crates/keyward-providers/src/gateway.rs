@@ -14,6 +14,8 @@ pub struct Inject {
     pub forms: &'static [SendPlace],
     /// The shape of errors that its SDKs read.
     pub errors: ErrorShape,
+    /// The port of its gRPC, where requests otherwise go to that of `base_url`.
+    pub grpc_port: Option<u16>,
 }
 
 /// What the gateway reads in answers, and what calls cost.

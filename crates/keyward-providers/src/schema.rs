@@ -77,6 +77,8 @@ pub struct Inject {
     /// The shape of errors that its SDKs read.
     #[serde(default)]
     pub errors: ErrorShape,
+    /// The port of its gRPC, where requests otherwise go to that of `base_url`.
+    pub grpc_port: Option<u16>,
 }
 
 /// One place of a key, by exactly one of `header`, `query` and `basic`, as in [`Send`].

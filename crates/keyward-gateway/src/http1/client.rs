@@ -94,6 +94,11 @@ impl Http1 {
         }
     }
 
+    /// Gives up the connection, and what came behind the head of its answer.
+    pub(crate) fn into_parts(self) -> (Wire, BytesMut) {
+        (self.stream, self.ahead)
+    }
+
     /// Whether nothing has come while nobody asked: no end, and nothing else.
     pub(crate) fn is_usable(&mut self, context: &mut Context<'_>) -> bool {
         self.is_reusable() && self.buffers.read(&mut self.stream, context, |_| ()).is_pending()

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
 use hyper::header::{CONNECTION, EXPECT, HeaderMap};
 use hyper::{Method, Request, Response};
@@ -22,6 +22,7 @@ use crate::http1::turn::after_others;
 use crate::http1::writing::Writing;
 use crate::proxy::answer;
 use crate::refusal::{Reason, Refusal, Shape};
+use crate::socket::carry;
 use crate::watch::Watched;
 use crate::wire::Wire;
 use crate::worker::Worker;
@@ -120,6 +121,15 @@ async fn exchange(
         .await
     };
     let Some(response) = answered else { return false };
+    let response = match response.into_parts() {
+        (_, Out::Socket(socket)) => {
+            if let Some(caller) = line.give_up() {
+                carry(worker, watched, caller, socket).await;
+            }
+            return false;
+        }
+        (parts, body) => Response::from_parts(parts, body),
+    };
     // Who was refused for his head may have sent a body, which nobody wants any more.
     if Rc::strong_count(line) == 1 {
         line.skip();
@@ -155,6 +165,13 @@ impl Line {
         let state =
             State { socket: Some(socket), framing: Framing::default(), number: 0, complete: true, expects: false };
         Self { state: RefCell::new(state), buffers: Rc::clone(buffers) }
+    }
+
+    /// Gives up the connection, and what came and was not read: it speaks HTTP no more.
+    fn give_up(&self) -> Option<(Wire, BytesMut)> {
+        let mut state = self.state.borrow_mut();
+        let socket = state.socket.take()?;
+        Some((socket, std::mem::take(&mut state.framing).into_rest()))
     }
 
     /// Nothing of another request has come.
@@ -323,15 +340,20 @@ impl Receiving {
                     state.complete = true;
                     return Poll::Ready(None);
                 }
-                Ok(Some(Part::Head(..))) | Err(_) => return Poll::Ready(Some(Err(Broken::Peer))),
+                Ok(Some(Part::Head(..))) | Err(_) => return Poll::Ready(Some(Err(Broken::Framing))),
                 Ok(None) => {}
             }
             if std::mem::take(&mut state.expects) {
                 state.write_once(b"HTTP/1.1 100 Continue\r\n\r\n");
             }
-            if !matches!(ready!(state.poll_read(&self.line.buffers, context)), Ok(1..)) {
-                state.socket = None;
-                return Poll::Ready(Some(Err(Broken::Peer)));
+            match ready!(state.poll_read(&self.line.buffers, context)) {
+                Ok(1..) => {}
+                // He may have ended his own side alone, and is still to be told.
+                Ok(0) => return Poll::Ready(Some(Err(Broken::Framing))),
+                Err(_) => {
+                    state.socket = None;
+                    return Poll::Ready(Some(Err(Broken::Peer)));
+                }
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Requests that two readers could read differently never reach an upstream.
 
-use keyward_gateway::Reason;
+use std::io::Write as _;
+use std::time::Duration;
+
+use keyward_gateway::{End, Reason};
 
 use crate::support::*;
 
@@ -66,6 +69,44 @@ fn bare_line_feeds_and_nul() {
 fn upgrade() {
     smuggled("Upgrade: h2c\r\nConnection: upgrade, http2-settings\r\n", "", 400, Reason::Upgrade);
     smuggled("Upgrade: websocket\r\nConnection: Upgrade\r\n", "", 400, Reason::Upgrade);
+}
+
+/// Sends an upload that is passed on as it comes, breaks it by `rest`, and checks who is told to have done so.
+fn broken_upload(headers: &str, rest: &str) {
+    let mut site = site();
+    let mut caller = site.caller();
+    let head = format!(
+        "POST /openai/v1/files HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/octet-stream\r\n{headers}\r\n\r\n",
+        key()
+    );
+    caller.0.write_all(head.as_bytes()).unwrap();
+    wait(|| (site.upstream.open() == 1).then_some(()));
+    caller.0.write_all(rest.as_bytes()).unwrap();
+    caller.0.shutdown(std::net::Shutdown::Write).unwrap();
+    let answer = read_answer(&mut caller.0);
+    assert_eq!((answer.status, answer.refused()), (400, Some("framing")), "{rest:?}");
+    assert_eq!(answer.json()["error"]["type"], "invalid_request_error", "the shape of an SDK");
+    assert!(caller.is_closed());
+    assert_eq!(site.denied(Reason::Framing), 1);
+    let record = site.records(1)[0];
+    assert_eq!((record.end, record.status, record.cost), (End::HungUp, 0, 0), "it is no fault of the upstream's");
+    wait(|| (site.upstream.open() == 0).then_some(()));
+    assert!(site.received().is_empty(), "what broke off is no request");
+    site.stop(Duration::from_secs(1));
+}
+
+#[test]
+fn an_upload_that_breaks_off_is_its_callers_fault() {
+    const HIDDEN: &str = "\r\n0\r\n\r\nGET /openai/v1/secrets HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for rest in
+        ["5\r\nhello\r\nfive\r\nworld\r\n0\r\n\r\n", "5\r\nhelloworld\r\n0\r\n\r\n", "5\r\nhel", "5\r\nhello\r\n"]
+    {
+        broken_upload("Transfer-Encoding: chunked", rest);
+    }
+    broken_upload("Transfer-Encoding: chunked", &format!("5\r\nhello\r\n-1{HIDDEN}"));
+    broken_upload("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\nno field\r\n\r\n");
+    broken_upload("Content-Length: 100000", "hello");
 }
 
 fn line(line: &str, headers: &str) -> (u16, Option<String>, usize) {
@@ -148,11 +189,10 @@ fn pipelined_requests_are_answered_in_order_and_judged_each() {
 fn a_head_without_an_end_is_closed() {
     let site = site();
     let mut caller = site.caller();
-    use std::io::Write;
     caller.0.write_all(b"GET /openai/v1/models HTTP/1.1\r\nHost: localhost\r\nX-Slow: ").unwrap();
     let began = std::time::Instant::now();
     assert!(caller.is_closed() || caller.is_closed());
-    assert!(began.elapsed() < std::time::Duration::from_secs(4), "the limit is 0.7 s");
+    assert!(began.elapsed() < Duration::from_secs(4), "the limit is 0.7 s");
 }
 
 #[test]
@@ -162,14 +202,13 @@ fn a_head_that_trickles_is_closed_all_the_same() {
     let began = std::time::Instant::now();
     let mut closed = false;
     for byte in format!("GET /openai/v1/models HTTP/1.1\r\nX-Slow: {}", "a".repeat(100)).bytes() {
-        use std::io::Write;
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
         closed = caller.0.write_all(&[byte]).is_err();
         if closed {
             break;
         }
     }
-    assert!(closed && began.elapsed() < std::time::Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(closed && began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
 #[test]

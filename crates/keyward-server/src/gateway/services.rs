@@ -91,6 +91,8 @@ fn of_catalogue(id: &str, address: Option<&UpstreamUrl>) -> Result<Upstream> {
         interface: service.meter.map(|meter| interface(meter.reader)),
         prices: Arc::new(Prices { models: prices.collect(), call: None }),
         shape: shape(inject.errors),
+        // Where a server listens at ports of its own, they are as its owner says.
+        grpc_port: inject.grpc_port.filter(|_| inject.base_url.and_then(port_in) == place.port),
         // Only what its owner named may lie on this machine.
         private: address.is_some() && place.is_this_machine(),
         ..upstream_at(&place)
@@ -128,12 +130,19 @@ fn of_own(own: &OwnService, address: Option<&UpstreamUrl>) -> Result<Upstream> {
     })
 }
 
+/// The port that a URL names, whatever its host is to be.
+fn port_in(url: &str) -> Option<u16> {
+    let authority = url.split_once("://")?.1.split('/').next()?;
+    authority.rsplit_once(':')?.1.parse().ok()
+}
+
 /// What is to be reached there.
 fn upstream_at(place: &HttpAddress<'_>) -> Upstream {
     Upstream {
         provider: "".into(),
         host: place.bare_host().into(),
         port: place.port.unwrap_or(place.default_port()),
+        grpc_port: None,
         transport: if place.tls { Transport::Tls } else { Transport::Plain },
         base_path: place.path.trim_end_matches('/').into(),
         injection: Injection::Basic,

@@ -23,6 +23,14 @@ fn openai_packages() {
 }
 
 #[test]
+fn openai_packages_over_web_sockets() {
+    let site = Site::at("openai", "double_realtime.py");
+    site.run(Language::Python, "use_realtime.py");
+    site.run(Language::Node, "use_realtime.mjs");
+    site.compare();
+}
+
+#[test]
 fn anthropic_packages() {
     let site = Site::new("anthropic", anthropic::answer);
     site.run(Language::Python, "use_anthropic.py");
@@ -51,6 +59,13 @@ fn qdrant_packages() {
     let site = Site::new("qdrant", qdrant::answer);
     site.run(Language::Python, "use_qdrant.py");
     site.run(Language::Node, "use_qdrant.mjs");
+    site.compare();
+}
+
+#[test]
+fn qdrant_package_over_grpc() {
+    let site = Site::at("qdrant", "double_qdrant.py");
+    site.run(Language::Python, "use_qdrant_grpc.py");
     site.compare();
 }
 

@@ -1,10 +1,12 @@
 //! `keyward up` in front of a double, with virtual keys that are refused for one reason each.
+//!
+//! What speaks no HTTP/1.1 is a double in Python, made of the same packages that services are made with.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use keyward_testing::Program;
@@ -18,7 +20,15 @@ pub(crate) struct Site {
     program: Program,
     up: Option<Child>,
     double: Double,
+    script: Option<Script>,
     provider: &'static str,
+}
+
+/// A double in Python.
+struct Script {
+    child: Child,
+    said: BufReader<ChildStdout>,
+    port: u16,
 }
 
 /// Whose package a script uses.
@@ -48,7 +58,23 @@ impl Site {
         let store = [&["set", "THE_KEY", "--provider", provider][..], &AT].concat();
         program.ok(&store, real.as_bytes());
         let up = up(&program);
-        Self { program, up: Some(up), double, provider }
+        Self { program, up: Some(up), double, script: None, provider }
+    }
+
+    /// A gateway with keys for this service, whose double is a script.
+    pub(crate) fn at(provider: &'static str, script: &str) -> Self {
+        let mut site = Self::new(provider, |request, told| {
+            told.fault(request, "it is a script that answers");
+            crate::double::status(500, Value::Null)
+        });
+        let mut command = python(script);
+        command.env("DOUBLE_KEY", site.double.key()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the interpreter starts");
+        let (mut line, mut said) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+        said.read_line(&mut line).unwrap();
+        let port = line.trim().parse().unwrap_or_else(|_| panic!("{script} tells no port: {line}"));
+        site.script = Some(Script { child, said, port });
+        site
     }
 
     /// Fresh keys for one script, by the variables that it finds them in, and the base URL.
@@ -68,7 +94,10 @@ impl Site {
 
     fn make_key(&self, name: &str, rules: &[&str]) -> (String, String) {
         let name = name.to_ascii_lowercase().replace('_', "-");
-        let upstream = format!("http://{}", self.double.address());
+        let upstream = match &self.script {
+            Some(script) => format!("http://127.0.0.1:{}", script.port),
+            None => format!("http://{}", self.double.address()),
+        };
         let fixed = ["virtual-key", "create", &name, "--secret", "THE_KEY", "--upstream", &upstream, "--json"];
         let made = self.program.ok(&[&fixed[..], rules, &AT].concat(), b"");
         let made: Value = serde_json::from_slice(&made.stdout).unwrap();
@@ -80,20 +109,9 @@ impl Site {
     /// Runs a script, which has to succeed and must not have seen the real key.
     #[expect(clippy::disallowed_methods, reason = "a test asks its runner where the packages are")]
     pub(crate) fn run(&self, language: Language, script: &str) {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let cache = here.join("../../.cache/keyward-dev");
-        let installed = |variable: &str, folder: &str| {
-            let installed = std::env::var_os(variable).map_or_else(|| cache.join(folder), PathBuf::from);
-            assert!(installed.exists(), "{} is missing: `cargo xtask test tests` installs it", installed.display());
-            installed
-        };
-        let scripts = here.join("tests/sdks");
+        let scripts = scripts();
         let mut command = match language {
-            Language::Python => {
-                let mut command = Command::new(installed("KEYWARD_SDKS_PYTHON", "sdks-python/bin/python"));
-                command.arg("-B").arg(scripts.join("python").join(script));
-                command
-            }
+            Language::Python => python(script),
             Language::Node => {
                 let packages = installed("KEYWARD_SDKS_NODE_DIR", "sdks-node/node_modules");
                 // Modules are looked for beside whoever imports them.
@@ -125,13 +143,12 @@ impl Site {
     /// Ends the gateway, and holds what was counted against what the double told.
     pub(crate) fn compare(mut self) {
         self.end();
-        let told = self.double.told();
+        let (told, all) = match self.script.take() {
+            Some(script) => script.told(),
+            None => (self.double.told(), self.double.all()),
+        };
         assert_eq!(told.faults, Vec::<String>::new());
-        assert!(
-            told.requests > 0 && !self.double.all().contains("kwv_"),
-            "a virtual key went on:\n{}",
-            self.double.all()
-        );
+        assert!(told.requests > 0 && !all.contains("kwv_"), "a virtual key went on:\n{all}");
         let arguments = [&["usage", "--by", "provider", "--json"][..], &AT].concat();
         let used: Value = serde_json::from_slice(&self.program.ok(&arguments, b"").stdout).unwrap();
         let rows = used["usage"].as_array().unwrap();
@@ -164,10 +181,59 @@ impl Site {
     }
 }
 
+impl Script {
+    /// Ends it, and gives what it has seen.
+    fn told(mut self) -> (Told, String) {
+        drop(self.child.stdin.take());
+        let mut text = String::new();
+        self.said.read_line(&mut text).unwrap();
+        let seen: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("it told nothing: {text}"));
+        let number = |name: &str| seen[name].as_u64().unwrap();
+        let faults = seen["faults"].as_array().unwrap().iter().map(|fault| fault.as_str().unwrap().to_owned());
+        let told = Told {
+            requests: number("requests"),
+            input: number("input"),
+            output: number("output"),
+            cached: number("cached"),
+            faults: faults.collect(),
+            ..Told::default()
+        };
+        (told, seen["all"].as_str().unwrap().to_owned())
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        // It ends by itself where it was asked what it has seen.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Drop for Site {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdks")
+}
+
+/// Where packages were installed.
+#[expect(clippy::disallowed_methods, reason = "a test asks its runner where the packages are")]
+fn installed(variable: &str, folder: &str) -> PathBuf {
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/keyward-dev");
+    let installed = std::env::var_os(variable).map_or_else(|| cache.join(folder), PathBuf::from);
+    assert!(installed.exists(), "{} is missing: `cargo xtask test tests` installs it", installed.display());
+    installed
+}
+
+/// A Python that has the packages, about to run a script.
+fn python(script: &str) -> Command {
+    let mut command = Command::new(installed("KEYWARD_SDKS_PYTHON", "sdks-python/bin/python"));
+    command.arg("-B").arg(scripts().join("python").join(script));
+    command
 }
 
 fn up(program: &Program) -> Child {
