@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::process;
-use crate::tools::Tool;
+use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
 
 /// One campaign.
@@ -143,6 +143,17 @@ pub(crate) const ALL: &[Campaign] = &[
         timed: false,
         small: &[("KEYWARD_KILL_EVERY", "6")],
         full: &[("KEYWARD_KILL_EVERY", "1")],
+    },
+    Campaign {
+        name: "leak",
+        title: "Leaked to replaced: a key that is pushed is found, replaced at ten targets and dead in seconds",
+        package: "keyward",
+        test: "leak",
+        features: &[],
+        tools: &[tools::GIT],
+        timed: false,
+        small: &[("KEYWARD_LEAKS", "2")],
+        full: &[("KEYWARD_LEAKS", "100")],
     },
     Campaign {
         name: "recognise",
