@@ -145,6 +145,17 @@ pub(crate) const ALL: &[Campaign] = &[
         full: &[("KEYWARD_KILL_EVERY", "1")],
     },
     Campaign {
+        name: "server-kills",
+        title: "No lost key: the server is killed at every step of a rotation, on its file and on PostgreSQL",
+        package: "keyward",
+        test: "server_kills",
+        features: &[],
+        tools: &[Tool::Postgres],
+        timed: false,
+        small: &[("KEYWARD_SERVER_KILL_EVERY", "16")],
+        full: &[("KEYWARD_SERVER_KILL_EVERY", "1")],
+    },
+    Campaign {
         name: "leak",
         title: "Leaked to replaced: a key that is pushed is found, replaced at ten targets and dead in seconds",
         package: "keyward",

@@ -3,6 +3,7 @@
 //! - [`Seed`]: the one source of chance of a test, printed so that a run can be repeated.
 //! - [`TestVault`]: a vault over the embedded engine in a folder of its own, with a clock that the
 //!   test moves and randomness that it can repeat.
+//! - `Ahead`: a later time for processes.
 //! - [`Brittle`]: an engine that stops committing when it is told to.
 //! - [`Program`]: the `keyward` binary in surroundings that are all fresh folders.
 //! - [`Markers`]: secrets whose every spelling is searched for where it must not be.
@@ -29,6 +30,8 @@
 #[macro_use]
 mod wrapped;
 
+#[cfg(target_os = "linux")]
+mod ahead;
 mod brittle;
 #[cfg(unix)]
 pub mod chromium;
@@ -60,6 +63,8 @@ mod up;
 pub mod values;
 pub mod vault;
 
+#[cfg(target_os = "linux")]
+pub use ahead::Ahead;
 pub use brittle::{Brittle, Switch};
 pub use marker::Markers;
 pub use program::{Home, Program, Ran};
