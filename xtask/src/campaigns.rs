@@ -163,7 +163,7 @@ pub(crate) const ALL: &[Campaign] = &[
         features: &[],
         tools: &[tools::GIT],
         timed: false,
-        small: &[("KEYWARD_LEAKS", "2")],
+        small: &[("KEYWARD_LEAKS", "3")],
         full: &[("KEYWARD_LEAKS", "100")],
     },
     Campaign {

@@ -25,7 +25,7 @@ use crate::shop::Shop;
 
 #[test]
 fn a_leaked_key_is_found_replaced_everywhere_and_dead_in_seconds() {
-    let leaks = size("KEYWARD_LEAKS", 2);
+    let leaks = size("KEYWARD_LEAKS", 3);
     let mut shop = Shop::open();
     let mut first = Marks::default();
     for _ in 0..leaks {

