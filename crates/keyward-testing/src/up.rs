@@ -34,13 +34,14 @@ impl Up {
         let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("it was asked for"));
         let mut text = String::new();
-        loop {
+        let said = loop {
             let read = lines.read_line(&mut text).expect("it writes text");
             assert!(read > 0, "it ended: {text}");
             if let Ok(said) = serde_json::from_str(&text) {
-                return Self { child, said };
+                break said;
             }
-        }
+        };
+        Self { child, said }
     }
 
     /// Host and port of its gateway.
