@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::process;
-use crate::tools::Tool;
+use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
 
 /// One campaign.
@@ -143,6 +143,28 @@ pub(crate) const ALL: &[Campaign] = &[
         timed: false,
         small: &[("KEYWARD_KILL_EVERY", "6")],
         full: &[("KEYWARD_KILL_EVERY", "1")],
+    },
+    Campaign {
+        name: "server-kills",
+        title: "No lost key: the server is killed at every step of a rotation, on its file and on PostgreSQL",
+        package: "keyward",
+        test: "server_kills",
+        features: &[],
+        tools: &[Tool::Postgres],
+        timed: false,
+        small: &[("KEYWARD_SERVER_KILL_EVERY", "16")],
+        full: &[("KEYWARD_SERVER_KILL_EVERY", "1")],
+    },
+    Campaign {
+        name: "leak",
+        title: "Leaked to replaced: a key that is pushed is found, replaced at ten targets and dead in seconds",
+        package: "keyward",
+        test: "leak",
+        features: &[],
+        tools: &[tools::GIT],
+        timed: false,
+        small: &[("KEYWARD_LEAKS", "3")],
+        full: &[("KEYWARD_LEAKS", "100")],
     },
     Campaign {
         name: "recognise",

@@ -88,8 +88,32 @@ fn search_path() -> OsString {
 pub(crate) fn cargo() -> Command {
     #[allow(clippy::disallowed_methods, reason = "cargo names itself to what it starts")]
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    Command::new(program)
+    let mut command = Command::new(program);
+    // Of which package we are is nobody's business: build scripts that look at it (ring's) would build
+    // everything above them anew whenever cargo is called by hand in between.
+    for variable in PACKAGE {
+        command.env_remove(variable);
+    }
+    command
 }
+
+/// What `cargo run` says of us, and build scripts are built anew for.
+const PACKAGE: [&str; 14] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_AUTHORS",
+    "CARGO_PKG_DESCRIPTION",
+    "CARGO_PKG_HOMEPAGE",
+    "CARGO_PKG_LICENSE",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_REPOSITORY",
+    "CARGO_PKG_RUST_VERSION",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
 
 fn announce(command: &Command) {
     println!("$ {}", shown(command));

@@ -3,9 +3,11 @@
 //! - [`Seed`]: the one source of chance of a test, printed so that a run can be repeated.
 //! - [`TestVault`]: a vault over the embedded engine in a folder of its own, with a clock that the
 //!   test moves and randomness that it can repeat.
+//! - `Ahead`: a later time for processes.
 //! - [`Brittle`]: an engine that stops committing when it is told to.
 //! - [`Program`]: the `keyward` binary in surroundings that are all fresh folders.
 //! - [`Markers`]: secrets whose every spelling is searched for where it must not be.
+//! - [`chromium`]: a real browser, and what it tells of its network.
 //! - [`crash`]: what the crash campaign and its victim agree on.
 //! - [`doubles`]: services' administrative interfaces, with troubles to switch on.
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
@@ -19,6 +21,7 @@
 //! - [`tamper`]: alterations of a database behind the store's back.
 //! - [`targets`]: what every deployment target has to keep.
 //! - [`template`]: values of services, from the catalogue's templates.
+//! - `Up`: a running `keyward up`.
 //! - [`values`]: secrets as people have them, made up.
 //!
 //! The campaigns lie in `tests/`: random tests that grow with their size, run small by `cargo test`
@@ -27,7 +30,11 @@
 #[macro_use]
 mod wrapped;
 
+#[cfg(target_os = "linux")]
+mod ahead;
 mod brittle;
+#[cfg(unix)]
+pub mod chromium;
 pub mod crash;
 pub mod doubles;
 #[cfg(target_os = "linux")]
@@ -51,11 +58,17 @@ mod seed;
 pub mod tamper;
 pub mod targets;
 pub mod template;
+#[cfg(unix)]
+mod up;
 pub mod values;
 pub mod vault;
 
+#[cfg(target_os = "linux")]
+pub use ahead::Ahead;
 pub use brittle::{Brittle, Switch};
 pub use marker::Markers;
 pub use program::{Home, Program, Ran};
 pub use seed::{Seed, proof, size};
+#[cfg(unix)]
+pub use up::Up;
 pub use vault::TestVault;

@@ -51,13 +51,27 @@ impl TestVault {
         Self::over(seed, |engine| Box::new(engine))
     }
 
+    /// The same in memory, where the system has a place for files there: for a test that lives through days
+    /// with many commits each and asks nothing of the disk.
+    ///
+    /// # Panics
+    /// When the temporary folder cannot be written.
+    #[must_use]
+    pub fn in_memory(seed: u64) -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self::in_folder(seed, folder.expect("there is a place for temporary files"), |engine| Box::new(engine))
+    }
+
     /// The same over an engine that `wrap` makes of the embedded one.
     ///
     /// # Panics
     /// When the temporary folder cannot be written.
     #[must_use]
     pub fn over(seed: u64, wrap: impl FnOnce(Sqlite) -> Box<dyn Engine>) -> Self {
-        let folder = tempfile::tempdir().expect("there is a place for temporary files");
+        Self::in_folder(seed, tempfile::tempdir().expect("there is a place for temporary files"), wrap)
+    }
+
+    fn in_folder(seed: u64, folder: TempDir, wrap: impl FnOnce(Sqlite) -> Box<dyn Engine>) -> Self {
         let clock = Arc::new(TestClock::new());
         let tools = Tools { clock: clock.clone(), random: Arc::new(SeededRandom::new(seed)) };
         let key = KeyFile::generate(&*tools.random).expect("seeded bytes never run out");

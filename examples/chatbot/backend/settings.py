@@ -48,6 +48,8 @@ class Settings:
     qdrant_api_key: Secret
     database_url: Secret
     session_signing_secret: Secret
+    questions_a_minute: int
+    database_env_file: str = ""
     openai_base_url: str = "https://api.openai.com/v1"
     cohere_base_url: str = "https://api.cohere.com"
     gemini_base_url: str = "https://generativelanguage.googleapis.com"
@@ -63,6 +65,7 @@ DEFAULTS = {
     "PORT": "8000",
     "LOG_LEVEL": "info",
     "SESSION_TTL_MINUTES": "60",
+    "QUESTIONS_A_MINUTE": "30",
     "PROVIDER_MODE": "live",
     "OPENAI_MODEL": "gpt-4o-mini",
     "COHERE_MODEL": "embed-v4.0",
@@ -109,6 +112,8 @@ def load(environment=os.environ):
         port=number("PORT", value("PORT"), 0, 65535),
         log_level=value("LOG_LEVEL"),
         session_ttl_minutes=number("SESSION_TTL_MINUTES", value("SESSION_TTL_MINUTES"), 1, 525600),
+        questions_a_minute=number("QUESTIONS_A_MINUTE", value("QUESTIONS_A_MINUTE"), 1, 1000000),
+        database_env_file=value("DATABASE_ENV_FILE"),
         provider_mode=mode,
         openai_model=value("OPENAI_MODEL"),
         cohere_model=value("COHERE_MODEL"),

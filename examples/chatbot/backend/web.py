@@ -29,27 +29,27 @@ HEADERS = {
 }
 LONGEST_BODY = 16 * 1024
 LONGEST_QUESTION = 2000
-QUESTIONS_A_MINUTE = 30
 
 
 class Limiter:
     """At most so many questions a minute and session."""
 
-    def __init__(self):
+    def __init__(self, most):
+        self._most = most
         self._times = {}
         self._lock = threading.Lock()
 
     def allows(self, session, now):
         with self._lock:
             recent = [at for at in self._times.get(session, []) if at > now - 60]
-            allowed = len(recent) < QUESTIONS_A_MINUTE
+            allowed = len(recent) < self._most
             self._times[session] = recent + [now] if allowed else recent
             return allowed
 
 
 def server(settings, sessions, providers, database, port):
     """A server on the loopback interface, not started yet. Port 0 takes a free one."""
-    limiter = Limiter()
+    limiter = Limiter(settings.questions_a_minute)
 
     class Handler(BaseHTTPRequestHandler):
         server_version = "chatbot"

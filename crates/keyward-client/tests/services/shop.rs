@@ -82,7 +82,7 @@ pub(crate) const HOUR: i64 = 3_600_000;
 impl Shop {
     /// With a key of this service, and what manages it.
     pub(crate) fn new(provider: &str, value: &str, admin: Option<&str>) -> Self {
-        let made = TestVault::new(1);
+        let made = TestVault::in_memory(1);
         let (database, clock) = (made.database(), Arc::clone(&made.clock));
         let (folder_of_database, key) = made.close();
         let vault = Arc::new(open_at(&database, &key, Arc::clone(&clock)).unwrap());

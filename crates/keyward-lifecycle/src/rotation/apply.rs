@@ -7,6 +7,9 @@ use super::{Answer, Call, Candidate, Evidence, Failure, Minting, OldKey, Phase, 
 
 /// What a provider may ask us to wait at most, in milliseconds.
 const PATIENCE: u64 = 3_600_000;
+/// In an emergency a person is told when gateways have gone on with the old value for so long: their leases
+/// have ended twice by then.
+const GATEWAYS: i64 = 120_000;
 
 impl Machine<'_> {
     /// Somebody else had it: what he had begun may have been done.
@@ -253,8 +256,11 @@ impl Machine<'_> {
         }
         state.soak.over |= state.approved;
         let since = state.soak.first.map_or(0, |first| at.0.saturating_sub(first.0));
-        let at_once = policy.soak == 0 && !seen.holders.is_empty();
-        if state.soak.over || !(at_once || since >= policy.observes && !state.soak.holders.is_empty()) {
+        // An emergency passes by whoever holds it, and has only to see that gateways take the successor,
+        // which they do by themselves.
+        let at_once = policy.soak == 0 && !policy.passes_holders && !seen.holders.is_empty();
+        let longest = if policy.passes_holders { policy.observes.min(GATEWAYS) } else { policy.observes };
+        if state.soak.over || !(at_once || since >= longest && !state.soak.holders.is_empty()) {
             state.stuck = None;
         } else {
             let why = format!("the old value is needed still: {}", state.soak.holders.join(", "));

@@ -85,6 +85,28 @@ fn a_key_gets_a_successor_and_ends_on_evidence() {
     assert!(smooth.now >= smooth.policy.soak, "{}", smooth.now);
 }
 
+/// Whoever has read it is passed by, and a gateway takes the successor by itself: nobody is called for that.
+#[test]
+fn an_emergency_waits_for_gateways_and_calls_a_person_when_they_do_not_follow() {
+    let mut smooth = Smooth::new(shape(Overlap::ManyKeys, Minting::Once), 1);
+    smooth.policy = Policy::emergency();
+    smooth.evidence =
+        Evidence { holders: vec![Holder { who: "ada (it was read)".into() }], at_gateway: true, ..Evidence::default() };
+    let call = smooth.until(Some(&Call::Look)).expect("it looks");
+    let seen = smooth.answer(&call);
+    assert!(smooth.step(What::Answer(seen)).is_none() && smooth.state.stuck.is_none(), "{:?}", smooth.state.stuck);
+    assert!(smooth.now <= smooth.policy.first_wait, "it looks again at once: {}", smooth.now);
+    smooth.evidence.at_gateway = false;
+    let call = smooth.until(Some(&Call::Retire));
+    assert_eq!(call, Some(Call::Retire), "the old one ends, whoever has it");
+
+    let mut smooth = Smooth::new(shape(Overlap::ManyKeys, Minting::Once), 1);
+    (smooth.policy, smooth.evidence) = (Policy::emergency(), Evidence { at_gateway: true, ..Evidence::default() });
+    smooth.until(None);
+    assert_eq!(smooth.state.stuck.as_ref().map(|stuck| stuck.reason), Some(Reason::StillUsed));
+    assert!((60_000..=180_000).contains(&smooth.now), "{}", smooth.now);
+}
+
 #[test]
 fn what_we_choose_is_sealed_before_it_is_minted_and_a_local_secret_asks_nobody() {
     let mut smooth = Smooth::new(shape(Overlap::Keyring, Minting::Chosen), 1);

@@ -41,9 +41,17 @@ impl OpenAi {
             lag: 0,
             made: 0,
         };
-        let first = double.make("made by hand");
-        double.keys[0].unseen = 0;
+        let first = double.make_by_hand();
         (double, admin, first)
+    }
+
+    /// What a person does at the console: another key of the account.
+    pub fn make_by_hand(&mut self) -> String {
+        let value = self.make("made by hand");
+        if let Some(key) = self.keys.last_mut() {
+            key.unseen = 0;
+        }
+        value
     }
 
     /// Whether this key works.

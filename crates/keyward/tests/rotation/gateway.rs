@@ -2,49 +2,17 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use keyward_testing::Program;
 use keyward_testing::doubles::{Double, QdrantNode};
-use rustix::process::{Pid, Signal, kill_process};
+use keyward_testing::{Program, Up};
 use serde_json::Value;
 
 use crate::{EVERY, Stop, Tally};
 
 const CALLERS: usize = 4;
 const AT: [&str; 4] = ["-p", "shop", "-e", "production"];
-
-/// A running `keyward up`, which ends with the test.
-struct Up {
-    child: Child,
-    gateway: String,
-}
-
-impl Up {
-    fn start(program: &Program) -> Self {
-        let mut command = program.command(&["up", "--listen", "127.0.0.1:0", "--json"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let (mut text, mut lines) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
-        let said = loop {
-            assert!(lines.read_line(&mut text).unwrap() > 0, "it ended: {text}");
-            if let Ok(said) = serde_json::from_str::<Value>(&text) {
-                break said;
-            }
-        };
-        let gateway = said["gateway"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
-        Self { child, gateway }
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        let _ = self.child.wait();
-    }
-}
 
 /// Works for so long; answers how often the key was replaced.
 pub(crate) fn rotations_under_load(tally: &Tally, time: Duration) -> u64 {
@@ -67,7 +35,7 @@ pub(crate) fn rotations_under_load(tally: &Tally, time: Duration) -> u64 {
     let mut more = said.to_vec();
     std::thread::scope(|scope| {
         for _ in 0..CALLERS {
-            scope.spawn(|| call(&up.gateway, key, tally));
+            scope.spawn(|| call(up.gateway(), key, tally));
         }
         let _stop = Stop(tally);
         let (begun, mut rotations) = (Instant::now(), 0);
