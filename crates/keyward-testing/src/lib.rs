@@ -6,6 +6,7 @@
 //! - [`Brittle`]: an engine that stops committing when it is told to.
 //! - [`Program`]: the `keyward` binary in surroundings that are all fresh folders.
 //! - [`Markers`]: secrets whose every spelling is searched for where it must not be.
+//! - [`chromium`]: a real browser, and what it tells of its network.
 //! - [`crash`]: what the crash campaign and its victim agree on.
 //! - [`doubles`]: services' administrative interfaces, with troubles to switch on.
 //! - `faults`: a disk that is full, broken or read-only when the test says so.
@@ -28,6 +29,8 @@
 mod wrapped;
 
 mod brittle;
+#[cfg(unix)]
+pub mod chromium;
 pub mod crash;
 pub mod doubles;
 #[cfg(target_os = "linux")]
