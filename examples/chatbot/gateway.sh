@@ -13,9 +13,21 @@ setting() { keyward get "$1" -e "$stage"; }
 keep() { keyward set "$1" -e "$stage" --kind "$2"; }
 field() { python3 -c 'import json, sys; print(json.load(sys.stdin)["virtual_key"][sys.argv[1]])' "$1"; }
 
-if [ -z "$(keyward list -e "$stage" --json | grep '"GATEWAY_KEY"' || true)" ]; then
+# The server may just be starting.
+tries=0
+answers='import sys, urllib.request as u; u.build_opener(u.ProxyHandler({})).open(sys.argv[1], timeout=5)'
+until python3 -c "$answers" "$api/healthz" 2>/dev/null; do
+  tries=$((tries + 1))
+  if [ "$tries" -ge 60 ]; then
+    echo "no keyward answers at $api: start it by \`keyward up\`" >&2
+    exit 1
+  fi
+  sleep 0.5
+done
+
+if ! keyward list -e "$stage" --json | grep -q '"GATEWAY_KEY"'; then
   # The application's own account: it may have the key used, and see no value.
-  if ! keyward service-account list | grep -q 'chatbot'; then
+  if ! keyward service-account list | grep -q chatbot; then
     keyward service-account add chatbot --name "the chatbot's backend"
   fi
   keyward role grant operator chatbot -p chatbot -e "$stage"

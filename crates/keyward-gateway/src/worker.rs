@@ -131,12 +131,13 @@ impl Worker {
             table.remove(&place);
             return Err(Reason::UnknownKey);
         };
-        if narrowing.is_some() && table.len() >= NARROWED {
-            table.clear();
-        }
-        // Keys that are gone are presented no more, and would stay here for ever.
-        if table.len() > 2 * snapshot.len() + 64 {
-            table.retain(|_, known| known.snapshot == snapshot.number);
+        match &narrowing {
+            Some(_) if table.len() >= NARROWED => table.clear(),
+            // Keys that are gone are presented no more, and would stay here for ever.
+            None if table.len() > 2 * snapshot.len() + 64 => {
+                table.retain(|_, known| known.snapshot == snapshot.number);
+            }
+            _ => {}
         }
         let purses = grant.budgets.iter().map(|budget| (self.shared.purses.of(budget.id), budget.unit)).collect();
         let known = Rc::new(Known {
