@@ -80,7 +80,7 @@ fn unknown_caveats_and_too_many_are_refused() {
         assert!(of(lines).is_err(), "{lines:?}");
     }
     assert!(of(&["model a"; 16].join("\n")).is_ok() && of(&["model a"; 17].join("\n")).is_err());
-    let long = format!("model {}", "a".repeat(250));
+    let long = format!("model {}", "a".repeat(249));
     assert!(of(&[&*long; 4].join("\n")).is_ok() && of(&[&*long; 5].join("\n")).is_err());
     assert!(NarrowedKey::of(token.expose(), &[]).is_err(), "it would be as wide as its parent");
     let sixteen = NarrowedKey::of(token.expose(), &caveats(&["tag a"; 16])).unwrap();
