@@ -22,9 +22,9 @@ pub(crate) fn writer(path: &Path) -> Result<Connection> {
     if mode != "wal" {
         return Err(Error::Io { action: "open the database".into(), detail: format!("journal mode is `{mode}`") });
     }
-    // Pages of a group's random keys stay at hand.
+    // Pages of a group's random keys stay at hand; more of them the system keeps.
     connection
-        .execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 16777216;")
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -4096; PRAGMA journal_size_limit = 16777216;")
         .map_err(failed)?;
     Ok(connection)
 }
