@@ -177,12 +177,13 @@ fn up(program: &Program) -> (Child, Value) {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let (mut text, mut lines) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
-    loop {
+    let said = loop {
         assert!(lines.read_line(&mut text).unwrap() > 0, "it ended: {text}");
         if let Ok(said) = serde_json::from_str(&text) {
-            return (child, said);
+            break said;
         }
-    }
+    };
+    (child, said)
 }
 
 fn copy(from: &Path, to: &Path) {
