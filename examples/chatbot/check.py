@@ -74,8 +74,12 @@ def main():
     assert result.returncode == 1 and "FAKE" not in result.stdout + result.stderr, "a wrong database goes unnoticed"
     print("missing and wrong variables are reported")
     frontend = "".join(path.read_text() for path in (HERE / "frontend").iterdir())
-    assert not re.search(r"https?://|api[_-]?key|bearer", frontend, re.IGNORECASE), "the frontend knows a service or a key"
-    print("the frontend calls its own server only")
+    assert not re.search(r"https?://|api[_-]?key|FAKE", frontend, re.IGNORECASE), "the frontend knows a service or a key"
+    bearers = re.findall(r"bearer [^`\"']*", frontend, re.IGNORECASE)
+    assert bearers == ["Bearer ${visit.key}"], "the frontend has a key that is not of the visit"
+    print("the frontend knows no service and no key")
+    result = app({**files["development"], "GATEWAY_URL": "http://127.0.0.1:1/openai/v1"}, "--self-test")
+    assert result.returncode == 1 and "GATEWAY_TOKEN" in result.stderr, "half a gateway goes unnoticed"
 
 
 if __name__ == "__main__":

@@ -101,6 +101,17 @@ pub(crate) const ALL: &[Campaign] = &[
         full: &[("KEYWARD_ROUNDS", "36"), ("KEYWARD_REVOCATIONS", "10")],
     },
     Campaign {
+        name: "revocation",
+        title: "Three gateways: what is revoked is dead within a second, and no call fails while keys are replaced",
+        package: "keyward",
+        test: "revocation",
+        features: &[],
+        tools: &[Tool::Postgres],
+        timed: false,
+        small: &[("KEYWARD_REVOCATIONS", "8"), ("KEYWARD_REPLACEMENTS", "4")],
+        full: &[("KEYWARD_REVOCATIONS", "300"), ("KEYWARD_REPLACEMENTS", "60")],
+    },
+    Campaign {
         name: "offboard",
         title: "The plan for anybody's leaving says what he read, and nothing else",
         package: "keyward-testing",
@@ -198,6 +209,17 @@ pub(crate) const ALL: &[Campaign] = &[
         timed: false,
         small: &[("KEYWARD_ANSWERS", "400"), ("KEYWARD_HANG_UPS", "60")],
         full: &[("KEYWARD_ANSWERS", "20000"), ("KEYWARD_HANG_UPS", "1500")],
+    },
+    Campaign {
+        name: "gateway-flat",
+        title: "The gateway's memory and latency after ten million requests are those of the beginning",
+        package: "keyward-gateway",
+        test: "gateway_flat",
+        features: &[],
+        tools: &[],
+        timed: true,
+        small: &[("KEYWARD_REQUESTS", "20000")],
+        full: &[("KEYWARD_REQUESTS", "10000000")],
     },
 ];
 

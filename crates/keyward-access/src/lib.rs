@@ -55,6 +55,7 @@ pub use scope::{ScopeError, ScopeText, Secrets, TokenScope};
 pub use session::{Session, SessionFault, SessionKind};
 pub use token::{TokenFault, TokenHash, TokenRecord};
 pub use virtual_key::{
-    Allow, BrowserOrigin, Budget, BudgetUnit, BudgetWindow, KeyRoute, KeyRules, KeyState, Method, ModelGlob, PathGlob,
-    PreviousHash, RuleError, UpstreamUrl, VirtualKey,
+    Allow, AttenuationKey, BrowserOrigin, Budget, BudgetUnit, BudgetWindow, Caveat, KeyRoute, KeyRules, KeyState,
+    Method, ModelGlob, NarrowedKey, PathGlob, PreviousHash, RuleError, SealedAttenuation, UpstreamUrl, VirtualKey,
+    is_narrowed,
 };

@@ -5,7 +5,9 @@
 
 mod allow;
 mod budget;
+mod caveat;
 mod glob;
+mod narrowed;
 mod rules;
 
 use std::fmt;
@@ -16,7 +18,9 @@ use thiserror::Error;
 
 pub use allow::{Allow, BrowserOrigin, Method, UpstreamUrl};
 pub use budget::{Budget, BudgetUnit, BudgetWindow};
+pub use caveat::Caveat;
 pub use glob::{ModelGlob, PathGlob};
+pub use narrowed::{AttenuationKey, NarrowedKey, SealedAttenuation, is_narrowed};
 pub use rules::KeyRules;
 
 use crate::{Login, TokenHash};
@@ -31,6 +35,9 @@ pub struct VirtualKey {
     pub name: Login,
     /// What it is known by.
     pub hash: TokenHash,
+    /// What narrower keys are known by that holders made of it; none: it is from before there were such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attenuation: Option<SealedAttenuation>,
     /// What it was known by before it was replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<PreviousHash>,
@@ -85,6 +92,9 @@ pub struct KeyRoute {
 pub struct PreviousHash {
     /// What it was known by.
     pub hash: TokenHash,
+    /// What narrower keys were known by that holders had made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attenuation: Option<SealedAttenuation>,
     /// From when on it serves no more.
     pub until: Timestamp,
 }

@@ -85,7 +85,7 @@ pub use watch::Watch;
 pub use wire::*;
 pub use workload::{GivenToken, Workload, WorkloadSource};
 
-pub use keyward_access::{Login, Network, ROLES_TEXT, Role, SCHEMA_TEXT};
+pub use keyward_access::{Caveat, Login, NarrowedKey, Network, ROLES_TEXT, Role, RuleError, SCHEMA_TEXT};
 pub use keyward_vault::{
     AgeIdentity, AgeRecipient, Cost, Expected, FindingReport, FindingState, KeyFile, NewSlot, NewVault, RecoveryCode,
     Share, Vault,

@@ -175,6 +175,9 @@ pub struct UsageInfo {
     pub provider: String,
     /// The model; empty where there is none.
     pub model: String,
+    /// What its holder has it counted under, where he made it narrower; else empty.
+    #[serde(default)]
+    pub tag: String,
     /// The counts.
     #[serde(flatten)]
     pub counts: UsageCountsInfo,

@@ -74,7 +74,8 @@ impl VirtualKeys<'_> {
         }
         let mut sums: BTreeMap<_, (UsageRow, UsageCounts)> = BTreeMap::new();
         for row in self.vault.usage(self.actor, from, to)? {
-            let at = (row.key.clone(), row.place.secret, row.version, row.provider.clone(), row.model.clone());
+            let words = (row.provider.clone(), row.model.clone(), row.tag.clone());
+            let at = (row.key.clone(), row.place.secret, row.version, words);
             let counts = row.counts;
             sums.entry(at).or_insert_with(|| (row, UsageCounts::default())).1.add(&counts);
         }
@@ -99,6 +100,7 @@ impl VirtualKeys<'_> {
                     version: row.version,
                     provider: row.provider,
                     model: row.model,
+                    tag: row.tag,
                     counts: counts_info(counts),
                 })
             })

@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         private: true,
     });
     // A hash that stands for the vault's HMAC: it is asked once for a key.
-    let lookup = |key: &[u8]| Some(*blake3::hash(key).as_bytes());
+    let lookup = |key: &[u8]| Some((*blake3::hash(key).as_bytes()).into());
     let mut snapshot = Snapshot::new(Timestamp(i64::MAX), Arc::new(lookup));
     let alike = Alike::new(&upstream, secret);
     for number in 0..keys {

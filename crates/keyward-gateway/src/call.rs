@@ -144,6 +144,7 @@ impl Call {
             version: lease.version,
             provider: Short::new(&route.provider),
             model: Short::new(model),
+            tag: known.narrowing.as_ref().map(|narrowing| narrowing.tag).unwrap_or_default(),
             status: 0,
             counts: Counts::default(),
             cost: 0,

@@ -34,9 +34,19 @@ pub(crate) fn preflight(snapshot: &Snapshot, request: &Request<Inbound>) -> Opti
 
 /// Lets a page read the answer, where the key is one of its own.
 pub(crate) fn allow(grant: &Grant, origin: &HeaderValue, headers: &mut HeaderMap) {
-    headers.append(VARY, HeaderValue::from_static("origin"));
     let ours = |origin: &str| grant.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin));
-    if origin.to_str().is_ok_and(ours) {
+    allow_if(origin.to_str().is_ok_and(ours), origin, headers);
+}
+
+/// Lets a page read why it was refused whose key is not known, or no longer: without that a browser tells
+/// it nothing at all, and it could not know that it needs another key.
+pub(crate) fn allow_refusal(snapshot: &Snapshot, origin: &HeaderValue, headers: &mut HeaderMap) {
+    allow_if(origin.to_str().is_ok_and(|origin| snapshot.knows_origin(origin)), origin, headers);
+}
+
+fn allow_if(fits: bool, origin: &HeaderValue, headers: &mut HeaderMap) {
+    headers.append(VARY, HeaderValue::from_static("origin"));
+    if fits {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
     }

@@ -7,7 +7,8 @@ use hyper::Method;
 use keyward_types::Timestamp;
 
 use crate::ask::Asked;
-use crate::grant::{Grant, Route};
+use crate::glob::Glob;
+use crate::grant::{Call, Grant, Route};
 use crate::refusal::Reason;
 
 /// What is looked at of a request before its body.
@@ -50,11 +51,21 @@ pub fn judge<'g>(grant: &'g Grant, head: &RequestHead<'_>, now: Timestamp) -> Ve
         return Err(Reason::Uses);
     }
     let route = grant.route(head.provider).ok_or(Reason::NotGranted)?;
-    let granted = route.calls.is_empty()
-        || route.calls.iter().any(|call| {
-            (call.methods.is_empty() || call.methods.contains(head.method)) && call.path.matches(head.path)
-        });
+    let granted = route.calls.is_empty() || is_one_of(&route.calls, head.method, head.path);
     if granted { Ok(route) } else { Err(Reason::Call) }
+}
+
+/// Whether a request is one of these calls.
+pub(crate) fn is_one_of(calls: &[Call], method: &Method, path: &str) -> bool {
+    calls.iter().any(|call| (call.methods.is_empty() || call.methods.contains(method)) && call.path.matches(path))
+}
+
+/// Whether what is asked is one of these models. Where path and body both name one, both have to fit: which
+/// the upstream takes is not ours to know.
+pub(crate) fn model_fits(models: &[Glob], asked: &Asked, in_path: Option<&str>) -> bool {
+    let fits = |model: &str| models.iter().any(|allowed| allowed.matches(model));
+    let named = [in_path, asked.model.as_deref()];
+    named.iter().flatten().next().is_some() && named.iter().flatten().all(|model| fits(model))
 }
 
 /// A page's key is used by its pages alone; a key that no page has is not a page's.
@@ -70,13 +81,8 @@ fn origin_fits(grant: &Grant, origin: Option<&str>) -> bool {
 /// # Errors
 /// The first reason against it.
 pub fn judge_body(route: &Route, asked: &Asked, model: Option<&str>, output_due: bool) -> Result<(), Reason> {
-    if !route.models.is_empty() {
-        let fits = |model: &str| route.models.iter().any(|allowed| allowed.matches(model));
-        // Where path and body both name one, both have to fit: which the upstream takes is not ours to know.
-        let named = [model, asked.model.as_deref()];
-        if named.iter().flatten().next().is_none() || !named.iter().flatten().all(|model| fits(model)) {
-            return Err(Reason::Model);
-        }
+    if !route.models.is_empty() && !model_fits(&route.models, asked, model) {
+        return Err(Reason::Model);
     }
     if asked.beyond(&route.maxima, output_due).is_some() {
         return Err(Reason::Field);

@@ -34,6 +34,7 @@ pub(crate) async fn answer(worker: &Rc<Worker>, request: Request<Inbound>, peer:
     let origin = request.headers().get(ORIGIN).cloned();
     let mut asking = Asking { known: None, shape: Shape::Plain, grpc: is_call(&request), peer };
     let answer = asking.answer(worker, request).await;
+    let refused = answer.is_err();
     let mut response = match answer {
         Ok(response) => response,
         Err(refusal) => {
@@ -43,8 +44,12 @@ pub(crate) async fn answer(worker: &Rc<Worker>, request: Request<Inbound>, peer:
             refusal.answer(if asking.grpc { Shape::Grpc } else { asking.shape })
         }
     };
-    if let (Some(origin), Some(known)) = (origin, &asking.known) {
-        cors::allow(&known.grant, &origin, response.headers_mut());
+    match (origin, &asking.known) {
+        (Some(origin), Some(known)) => cors::allow(&known.grant, &origin, response.headers_mut()),
+        (Some(origin), None) if refused => {
+            cors::allow_refusal(&worker.shared.snapshot(), &origin, response.headers_mut());
+        }
+        _ => {}
     }
     response
 }
@@ -82,18 +87,21 @@ impl Asking {
         let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
         let head = RequestHead { method: request.method(), provider: &provider, path: &path, peer: self.peer, origin };
         let route = judge(&known.grant, &head, now)?;
+        let narrowing = known.narrowing.as_deref();
+        narrowing.map_or(Ok(()), |narrowing| narrowing.judge(&head, now))?;
         self.shape = route.upstream.shape;
         if worker.stopping.get() {
             return Err(Reason::Draining.into());
         }
         let lease = borrow(worker, route).await?;
-        let read = Reading::of(worker, route, &path, request).await?;
+        let read = Reading::of(worker, (route, narrowing), &path, request).await?;
         let in_path = model_in_path(&path);
         let output_due = generates(route.upstream.interface, &path);
         let nothing = Asked::default();
         let asked = read.asked.as_ref().unwrap_or(&nothing);
         if read.judged {
             judge_body(route, asked, in_path, output_due)?;
+            narrowing.map_or(Ok(()), |narrowing| narrowing.judge_body(asked, in_path, output_due))?;
         }
         let opening = opens(&read.parts).then(|| Opening::of(&read.parts.headers, self.peer)).flatten();
         let (model, estimate) = if opening.is_some() {

@@ -1,5 +1,6 @@
 //! A request whose body was read as far as anything depends on it, and no further.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::Pin;
 
@@ -14,6 +15,7 @@ use crate::body::{Broken, Inbound};
 use crate::grant::Route;
 use crate::judge::model_in_path;
 use crate::meter::Interface;
+use crate::narrowing::Narrowing;
 use crate::refusal::{Reason, Refusal};
 use crate::worker::Worker;
 
@@ -41,7 +43,7 @@ impl Reading {
     /// Reads what has to be read.
     pub(crate) async fn of(
         worker: &Worker,
-        route: &Route,
+        (route, narrowing): (&Route, Option<&Narrowing>),
         path: &str,
         request: Request<Inbound>,
     ) -> Result<Self, Refusal> {
@@ -53,7 +55,8 @@ impl Reading {
         }
         let empty = length == Some(0);
         // Who asks for a list, or deletes, names no model and needs none.
-        let judged = route.reads_body() && !(empty && parts.method != Method::POST && model_in_path(path).is_none());
+        let reads = route.reads_body() || narrowing.is_some_and(Narrowing::reads_body);
+        let judged = reads && !(empty && parts.method != Method::POST && model_in_path(path).is_none());
         let metered = route.upstream.interface.is_some() && is_json(&parts);
         if empty {
             if judged && model_in_path(path).is_none() {
@@ -71,7 +74,11 @@ impl Reading {
             return Ok(Self { parts, content, asked: None, judged });
         }
         let body = collect(worker, body, limits.read_body as u64).await?;
-        let asked = match Asked::read(&body, &route.maxima) {
+        let maxima = match narrowing {
+            Some(narrowing) => Cow::Owned([&*route.maxima, &*narrowing.maxima].concat()),
+            None => Cow::Borrowed(&*route.maxima),
+        };
+        let asked = match Asked::read(&body, &maxima) {
             Ok(asked) => Some(asked),
             Err(Unreadable::Twice) => return Err(Reason::BodyTwice.into()),
             Err(Unreadable::NotJson) if judged => return Err(Reason::Body.into()),

@@ -9,11 +9,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use keyward_types::Timestamp;
 
 use crate::grant::Grant;
+use crate::narrowing::Narrowing;
 use crate::upstream::Upstream;
 
-/// Makes of a presented key what it is found by: its HMAC under the vault's token key. `None` for
-/// what is no key at all.
-pub type Lookup = dyn Fn(&[u8]) -> Option<[u8; 32]> + Send + Sync;
+/// Makes of a presented key what it is found by. `None` for what is no key at all.
+pub type Lookup = dyn Fn(&[u8]) -> Option<Presented> + Send + Sync;
+
+/// A presented key, as far as it tells by itself.
+#[derive(Clone, Debug)]
+pub struct Presented {
+    /// What its grant is found by: its HMAC under the vault's token key, or that of the key it was made of.
+    pub hash: [u8; 32],
+    /// What its holder added, where he made it narrower.
+    pub narrowing: Option<Arc<Narrowing>>,
+}
+
+impl From<[u8; 32]> for Presented {
+    fn from(hash: [u8; 32]) -> Self {
+        Self { hash, narrowing: None }
+    }
+}
 
 /// All that requests are judged by.
 pub struct Snapshot {
@@ -93,7 +108,7 @@ impl Snapshot {
     }
 
     /// What a presented key is found by.
-    pub(crate) fn hash(&self, presented: &[u8]) -> Option<[u8; 32]> {
+    pub(crate) fn hash(&self, presented: &[u8]) -> Option<Presented> {
         (self.lookup)(presented)
     }
 

@@ -46,6 +46,8 @@ pub struct UsageRecord {
     pub provider: Short<24>,
     /// The model that answered, else that was asked for.
     pub model: Short<48>,
+    /// What the key's holder has it counted under, where he made it narrower; else empty.
+    pub tag: Short<32>,
     /// The upstream's status; 0 where it gave none.
     pub status: u16,
     /// Tokens.
@@ -148,6 +150,12 @@ impl<const N: usize> Short<N> {
     /// The text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+}
+
+impl<const N: usize> Default for Short<N> {
+    fn default() -> Self {
+        Self { length: 0, bytes: [0; N] }
     }
 }
 

@@ -16,11 +16,12 @@ use crate::budget::Purse;
 use crate::config::Config;
 use crate::grant::{Grant, Unit};
 use crate::http1::buffers::Buffers;
+use crate::narrowing::Narrowing;
 use crate::pace::Paces;
 use crate::pool::Pool;
 use crate::refusal::Reason;
 use crate::shared::{Live, Shared};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Presented, Snapshot};
 use crate::usage::{Denied, Gathered, Ring};
 use crate::watch::Watch;
 
@@ -43,6 +44,8 @@ pub(crate) struct Worker {
     date: RefCell<(i64, Vec<u8>)>,
     gathered: Sender<Gathered>,
     known: RefCell<HashMap<[u8; 32], Rc<Known>>>,
+    /// The same for keys that their holders made narrower, of which there may be any number.
+    narrowed: RefCell<HashMap<[u8; 32], Rc<Known>>>,
     /// Makes of a presented key the place in that table; no key stands in it.
     key: [u8; 32],
 }
@@ -52,6 +55,8 @@ pub(crate) struct Known {
     pub(crate) grant: Arc<Grant>,
     pub(crate) live: Arc<Live>,
     pub(crate) purses: Vec<(Arc<Purse>, Unit)>,
+    /// What its holder added.
+    pub(crate) narrowing: Option<Arc<Narrowing>>,
     hash: [u8; 32],
     snapshot: u64,
     until: Option<Timestamp>,
@@ -77,6 +82,7 @@ impl Worker {
             date: RefCell::default(),
             gathered,
             known: RefCell::default(),
+            narrowed: RefCell::default(),
             key,
         }
     }
@@ -99,12 +105,16 @@ impl Worker {
     pub(crate) fn known(&self, presented: &[u8], snapshot: &Snapshot, now: Timestamp) -> Result<Rc<Known>, Reason> {
         let place = *blake3::keyed_hash(&self.key, presented).as_bytes();
         let known = self.known.borrow().get(&place).cloned();
+        let known = known.or_else(|| self.narrowed.borrow().get(&place).cloned());
         let known = match known {
             Some(known) if known.snapshot == snapshot.number => known,
-            Some(known) => self.look_up(place, known.hash, snapshot)?,
+            Some(known) => {
+                let again = Presented { hash: known.hash, narrowing: known.narrowing.clone() };
+                self.look_up(place, again, snapshot)?
+            }
             None => {
-                let hash = snapshot.hash(presented).ok_or(Reason::MalformedKey)?;
-                self.look_up(place, hash, snapshot)?
+                let presented = snapshot.hash(presented).ok_or(Reason::MalformedKey)?;
+                self.look_up(place, presented, snapshot)?
             }
         };
         if known.until.is_some_and(|until| until <= now) {
@@ -123,21 +133,27 @@ impl Worker {
     }
 
     #[cold]
-    fn look_up(&self, place: [u8; 32], hash: [u8; 32], snapshot: &Snapshot) -> Result<Rc<Known>, Reason> {
-        let mut table = self.known.borrow_mut();
+    fn look_up(&self, place: [u8; 32], presented: Presented, snapshot: &Snapshot) -> Result<Rc<Known>, Reason> {
+        let Presented { hash, narrowing } = presented;
+        let mut table = if narrowing.is_some() { &self.narrowed } else { &self.known }.borrow_mut();
         let Some((grant, until)) = snapshot.find(&hash) else {
             table.remove(&place);
             return Err(Reason::UnknownKey);
         };
-        // Keys that are gone are presented no more, and would stay here for ever.
-        if table.len() > 2 * snapshot.len() + 64 {
-            table.retain(|_, known| known.snapshot == snapshot.number);
+        match &narrowing {
+            Some(_) if table.len() >= NARROWED => table.clear(),
+            // Keys that are gone are presented no more, and would stay here for ever.
+            None if table.len() > 2 * snapshot.len() + 64 => {
+                table.retain(|_, known| known.snapshot == snapshot.number);
+            }
+            _ => {}
         }
         let purses = grant.budgets.iter().map(|budget| (self.shared.purses.of(budget.id), budget.unit)).collect();
         let known = Rc::new(Known {
             grant: Arc::clone(grant),
             live: self.shared.live(grant.id),
             purses,
+            narrowing,
             hash,
             snapshot: snapshot.number,
             until,
@@ -165,6 +181,9 @@ impl Worker {
         self.ring.borrow_mut().deny(who, reason, self.now());
     }
 }
+
+/// Most narrowed keys that a core remembers; who makes more has each looked at anew.
+const NARROWED: usize = 4096;
 
 /// A task that a core waits for when it is to stop.
 pub(crate) struct Counted(Rc<Worker>);

@@ -9,6 +9,8 @@ pub enum Purpose {
     Fingerprint,
     /// Hashes of tokens.
     Token,
+    /// Sealed keys by which narrowed virtual keys are known.
+    Attenuation,
     /// Hashes of passwords and codes, and sealed second factors.
     Credential,
     /// Sealed credentials of alert sinks.

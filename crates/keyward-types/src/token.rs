@@ -1,4 +1,4 @@
-//! Tokens: `kw<kind>_<id: 12><secret: 30 base62, 178 bits>[.<caveats>.<tag>]<6 base62 CRC32>`.
+//! Tokens: `kw<kind>_<id: 12><secret: 30 base62, 178 bits><6 base62 CRC32>`.
 //!
 //! A token is two types: [`PlainToken`], shown once to whoever it is for, and the hash of it that
 //! the store keeps. The checksum lets a scanner tell a token from a look-alike without asking
@@ -89,13 +89,7 @@ impl PlainToken {
         &self.text[PREFIX..PREFIX + ID]
     }
 
-    /// The caveats and their tag, as they were appended by an attenuating holder.
-    pub fn caveats(&self) -> Option<(&str, &str)> {
-        let rest = &self.text[PREFIX + ID + SECRET..self.text.len() - CHECKSUM];
-        rest.strip_prefix('.')?.split_once('.')
-    }
-
-    /// The part that is hashed and stored: prefix, id and secret, without caveats and checksum.
+    /// The part that is hashed and stored: prefix, id and secret, without the checksum.
     pub fn root(&self) -> &str {
         &self.text[..PREFIX + ID + SECRET]
     }
@@ -110,7 +104,7 @@ impl FromStr for PlainToken {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
         let fail = |why| Err(Error::Token(why));
-        if !text.is_ascii() || text.len() < PREFIX + ID + SECRET + CHECKSUM || text.len() > 8 * 1024 {
+        if !text.is_ascii() || text.len() != PREFIX + ID + SECRET + CHECKSUM {
             return fail("its length does not fit");
         }
         let kind = match &text[..PREFIX] {
@@ -121,22 +115,11 @@ impl FromStr for PlainToken {
             "kwo_" => TokenKind::OneTime,
             _ => return fail("it does not begin with kwp_, kws_, kwv_, kwu_ or kwo_"),
         };
-        let (body, sum) = text.split_at(text.len() - CHECKSUM);
-        if checksum(body.as_bytes()) != sum {
+        let Some(root) = without_checksum(text) else {
             return fail("its checksum does not fit, so it was mistyped or cut");
-        }
-        let (root, rest) = body.split_at(PREFIX + ID + SECRET);
+        };
         if !root[PREFIX..].bytes().all(|b| b.is_ascii_alphanumeric()) {
             return fail("it holds characters that tokens never have");
-        }
-        let caveats = rest.is_empty()
-            || rest.strip_prefix('.').and_then(|r| r.split_once('.')).is_some_and(|(caveats, tag)| {
-                [caveats, tag].iter().all(|part| {
-                    !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-                })
-            });
-        if !caveats {
-            return fail("its caveats are not well formed");
         }
         Ok(Self { text: Zeroizing::new(text.to_owned()), kind })
     }
@@ -146,6 +129,12 @@ impl fmt::Debug for PlainToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PlainToken(kw{}_{}…)", self.kind.letter(), self.id())
     }
+}
+
+/// A text of ASCII without its checksum, if that fits.
+pub fn without_checksum(text: &str) -> Option<&str> {
+    let (body, sum) = text.split_at_checked(text.len().checked_sub(CHECKSUM)?)?;
+    (checksum(body.as_bytes()) == sum).then_some(body)
 }
 
 /// Appends `count` unbiased base62 characters.
@@ -163,7 +152,8 @@ fn base62(text: &mut String, count: usize, random: &dyn Random) -> Result<(), Ra
     Ok(())
 }
 
-fn checksum(bytes: &[u8]) -> String {
+/// What stands behind a token's text: its CRC32 in six digits of base62, the highest first.
+pub fn checksum(bytes: &[u8]) -> String {
     let mut value = crc32fast::hash(bytes);
     let mut digits = [b'0'; CHECKSUM];
     for digit in digits.iter_mut().rev() {
@@ -193,7 +183,6 @@ mod tests {
         assert_eq!(token.expose().len(), 52);
         let again: PlainToken = token.expose().parse().unwrap();
         assert_eq!(again, token);
-        assert!(again.caveats().is_none());
         let shown = format!("{token:?}");
         assert!(shown.contains(token.id()) && !shown.contains(&token.expose()[16..46]));
     }
@@ -219,11 +208,9 @@ mod tests {
     }
 
     #[test]
-    fn caveats_stand_between_root_and_checksum() {
+    fn nothing_stands_between_a_token_and_its_checksum() {
         let token = PlainToken::generate(TokenKind::Personal, &Counting).unwrap();
         let body = format!("{}.abc.def", token.root());
-        let child: PlainToken = format!("{body}{}", checksum(body.as_bytes())).parse().unwrap();
-        assert_eq!(child.caveats(), Some(("abc", "def")));
-        assert_eq!(child.root(), token.root());
+        assert!(format!("{body}{}", checksum(body.as_bytes())).parse::<PlainToken>().is_err());
     }
 }

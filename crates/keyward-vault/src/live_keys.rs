@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use keyward_access::{
-    Budget, Caller, Cause, IdentityKind, KeyState, Login, Network, Protected as _, TokenHash, TokenRecord, UpstreamUrl,
-    VirtualKey, authorize,
+    Budget, Caller, Cause, Caveat, IdentityKind, KeyState, Login, NarrowedKey, Network, Protected as _, TokenHash,
+    TokenRecord, UpstreamUrl, VirtualKey, authorize,
 };
 use keyward_types::token::{PlainToken, TokenKind};
 use keyward_types::{
@@ -100,9 +100,22 @@ impl KeyLookup {
     /// The hash of a virtual key's text; `None` for what is none.
     pub fn hash_of(&self, presented: &str) -> Option<[u8; 32]> {
         let token: PlainToken = presented.parse().ok()?;
-        let whole = token.kind() == TokenKind::Virtual && token.caveats().is_none();
-        let hash = whole.then(|| TokenHash::of(&token, &*self.0)).and_then(Result::ok)?;
+        let ours = token.kind() == TokenKind::Virtual;
+        let hash = ours.then(|| TokenHash::of(&token, &*self.0)).and_then(Result::ok)?;
         Some(*hash.as_bytes())
+    }
+
+    /// The same for a key that its holder made narrower, and what he added; `None` for what was not made of
+    /// a key that serves. The hash is that of the text from which it was made: it dies with that.
+    pub fn narrowed(&self, live: &LiveKeys, presented: &str) -> Option<([u8; 32], Vec<Caveat>)> {
+        let narrowed: NarrowedKey = presented.parse().ok()?;
+        let key = &live.by_id(narrowed.id())?.key;
+        let previous = key.previous.as_ref().map(|previous| (&previous.hash, &previous.attenuation));
+        let texts = std::iter::once((&key.hash, &key.attenuation)).chain(previous);
+        texts.filter_map(|(hash, sealed)| Some((hash, sealed.as_ref()?))).find_map(|(hash, sealed)| {
+            let attenuation = sealed.open(&key.id, &*self.0).ok()?;
+            Some((*hash.as_bytes(), narrowed.clone().verified(&attenuation)?))
+        })
     }
 }
 

@@ -153,6 +153,7 @@ impl KeyRing {
         match purpose {
             Purpose::Fingerprint => Ok(self.fingerprint.clone()),
             Purpose::Token => Ok(self.token.clone()),
+            Purpose::Attenuation => Ok(self.token.derive(b"keyward/attenuation/1")),
             Purpose::Credential => Ok(self.token.derive(b"keyward/credential/1")),
             Purpose::Subject(subject) => {
                 let kept = lock(&self.subjects).get(subject).cloned();

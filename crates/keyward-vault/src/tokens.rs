@@ -195,7 +195,7 @@ impl Vault {
         // Who is not known at all leaves no entry: anybody could fill the log.
         let record = record.ok_or(Error::NotIdentified)?;
         let now = self.tools.clock.now();
-        let fault = if !right || token.caveats().is_some() {
+        let fault = if !right {
             Some(TokenFault::Wrong)
         } else {
             match record.serves(now, from) {

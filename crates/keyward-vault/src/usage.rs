@@ -29,6 +29,8 @@ pub struct UsageCall<'a> {
     pub provider: &'a str,
     /// Which model answered, else which was asked; empty where there is none.
     pub model: &'a str,
+    /// What the key's holder has it counted under, where he made it narrower; else empty.
+    pub tag: &'a str,
     /// What it counts.
     pub counts: UsageCounts,
 }
@@ -89,6 +91,9 @@ pub struct UsageRow {
     /// The model.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
+    /// What its holder has it counted under, where he made it narrower.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tag: String,
     /// When the hour began.
     pub hour: Timestamp,
     /// The node, which alone writes this row.
@@ -116,7 +121,7 @@ pub struct VersionUse {
 }
 
 const HOUR: i64 = 60 * 60 * 1000;
-/// Models that are told apart, a key, node and hour: whoever makes up names makes no rows.
+/// Models and tags that are told apart, a key, node and hour: whoever makes up names makes no rows.
 const MODELS: usize = 64;
 /// Denials of who has no key that are told apart in one commit.
 const STRANGERS: usize = 64;
@@ -164,6 +169,10 @@ impl Record for UsageRow {
         for part in [&self.provider, &self.model, &self.node] {
             rest.update((part.len() as u64).to_be_bytes());
             rest.update(part.as_bytes());
+        }
+        if !self.tag.is_empty() {
+            rest.update([0xff]);
+            rest.update(self.tag.as_bytes());
         }
         let place = self.place.version_key(self.version);
         [&Self::prefix(&self.key, self.hour)[..], &place, &rest.finalize()[..16]].concat()
@@ -331,26 +340,27 @@ impl Vault {
         keys: &BTreeMap<&str, Option<VirtualKey>>,
     ) -> Result<Vec<Row<UsageRow>>, Error> {
         let mut rows: BTreeMap<Vec<u8>, Row<UsageRow>> = BTreeMap::new();
-        let mut models: BTreeMap<(String, i64), Vec<String>> = BTreeMap::new();
+        let mut words: BTreeMap<(String, i64), Words> = BTreeMap::new();
         for call in calls {
             let Some(key) = &keys[call.key] else { continue };
             let Some(route) = key.routes.iter().find(|route| route.place.secret == call.secret) else { continue };
             let hour = Timestamp(call.at.0.div_euclid(HOUR) * HOUR);
-            let known = match models.entry((key.id.clone(), hour.0)) {
+            let known = match words.entry((key.id.clone(), hour.0)) {
                 std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
                 std::collections::btree_map::Entry::Vacant(free) => {
                     let there = records::scan::<UsageRow>(&self.store, &UsageRow::prefix(&key.id, hour))?;
                     let there = there.into_iter().map(|row| row.record).filter(|row| row.node == node);
-                    free.insert(there.map(|row| row.model).collect())
+                    free.insert(there.fold(Words::default(), Words::with))
                 }
             };
-            let model = model_of(call.model, known);
+            let (model, tag) = (word_of(call.model, &mut known.models), word_of(call.tag, &mut known.tags));
             let fresh = UsageRow {
                 key: key.id.clone(),
                 place: route.place,
                 version: call.version,
                 provider: route.provider.clone(),
                 model,
+                tag,
                 hour,
                 node: node.to_owned(),
                 counts: UsageCounts::default(),
@@ -437,9 +447,24 @@ fn bounded<'a>(denials: &[GatewayDenial<'a>]) -> Vec<GatewayDenial<'a>> {
     known.into_iter().chain(strangers).chain(others).collect()
 }
 
-/// A model by its name, or by none once there are too many of them.
-fn model_of(name: &str, known: &mut Vec<String>) -> String {
-    if known.iter().any(|known| known == name) {
+/// What callers say, of which each that is told apart makes a row.
+#[derive(Default)]
+struct Words {
+    models: Vec<String>,
+    tags: Vec<String>,
+}
+
+impl Words {
+    fn with(mut self, row: UsageRow) -> Self {
+        self.models.push(row.model);
+        self.tags.push(row.tag);
+        self
+    }
+}
+
+/// A model or a tag by its name, or by none once there are too many of them.
+fn word_of(name: &str, known: &mut Vec<String>) -> String {
+    if name.is_empty() || known.iter().any(|known| known == name) {
         return name.to_owned();
     }
     if name.len() > LONGEST || !keyward_types::is_plain(name, false) || known.len() >= MODELS {

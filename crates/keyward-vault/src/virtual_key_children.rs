@@ -2,7 +2,7 @@
 //! browser calls the gateway by itself. A child is within its parent in every rule, spends its
 //! parent's budgets along with its own, and dies with it.
 
-use keyward_access::{KeyRules, Permit, TokenHash, VirtualKey, authorize};
+use keyward_access::{KeyRules, Permit, SealedAttenuation, TokenHash, VirtualKey, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::token::{PlainToken, TokenKind};
 use keyward_types::{Operation, PrincipalId, Timestamp, Use, is_plain};
@@ -89,6 +89,7 @@ impl Vault {
         let key = VirtualKey {
             id: token.id().to_owned(),
             hash: TokenHash::of(&token, &*self.ring)?,
+            attenuation: Some(SealedAttenuation::of(&token, &*self.ring)?),
             previous: None,
             routes,
             rules,

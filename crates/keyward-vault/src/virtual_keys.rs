@@ -2,8 +2,8 @@
 //! and so may its owner, at this moment and whenever a gateway learns of it (`live_keys.rs`).
 
 use keyward_access::{
-    Caller, Cause, Identity, KeyRoute, KeyRules, KeyState, Login, PreviousHash, Restriction, RuleError, TokenHash,
-    UpstreamUrl, VirtualKey, authorize,
+    Caller, Cause, Identity, KeyRoute, KeyRules, KeyState, Login, PreviousHash, Restriction, RuleError,
+    SealedAttenuation, TokenHash, UpstreamUrl, VirtualKey, authorize,
 };
 use keyward_audit::Action as ActionName;
 use keyward_types::token::{PlainToken, TokenKind};
@@ -86,6 +86,7 @@ impl Vault {
             id: token.id().to_owned(),
             name: new.name,
             hash: TokenHash::of(&token, &*self.ring)?,
+            attenuation: Some(SealedAttenuation::of(&token, &*self.ring)?),
             previous: None,
             owner,
             project: scope.project.id,
@@ -174,8 +175,10 @@ impl Vault {
         }
         let token = PlainToken::renewed(TokenKind::Virtual, id, &*self.tools.random)?;
         let until = Timestamp(now.0 + grace);
-        let previous = (grace > 0).then(|| PreviousHash { hash: row.record.hash.clone(), until });
-        let key = VirtualKey { hash: TokenHash::of(&token, &*self.ring)?, previous, ..row.record.clone() };
+        let (hash, attenuation) = (row.record.hash.clone(), row.record.attenuation.clone());
+        let previous = (grace > 0).then_some(PreviousHash { hash, attenuation, until });
+        let attenuation = Some(SealedAttenuation::of(&token, &*self.ring)?);
+        let key = VirtualKey { hash: TokenHash::of(&token, &*self.ring)?, attenuation, previous, ..row.record.clone() };
         let names = names.with("grace_until", until.to_string());
         let telling = Telling::new(action, scope.object(self.id())).names(names);
         let mut change = Change::permitted(self, actor, permit, telling);

@@ -16,6 +16,7 @@ import selftest
 import settings as environment
 from database import Database, DatabaseError
 from double import Double
+from gateway import Gateway
 from providers import Providers
 from sessions import Sessions
 from web import server
@@ -37,12 +38,19 @@ def main(arguments):
 
 
 def serve(settings):
-    double = Double(settings) if settings.provider_mode == "double" else None
+    try:
+        # The gateway finds the stand-in at a port that is known beforehand; nobody else needs to.
+        port = settings.double_port if settings.has_gateway() else 0
+        double = Double(settings, port) if settings.provider_mode == "double" else None
+    except OSError as error:
+        print(f"chatbot: the stand-ins cannot listen on port {settings.double_port}: {error.strerror}", file=sys.stderr)
+        return 1
     if double:
         settings = dataclasses.replace(settings, **double.overrides())
     sessions = Sessions(settings.session_signing_secret, settings.session_ttl_minutes)
+    gateway = Gateway(settings) if settings.has_gateway() else None
     try:
-        web = server(settings, sessions, Providers(settings), Database(settings), settings.port)
+        web = server(settings, sessions, Providers(settings), Database(settings), settings.port, gateway)
     except OSError as error:
         print(f"chatbot: cannot listen on port {settings.port}: {error.strerror}", file=sys.stderr)
         return 1

@@ -11,13 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Double:
-    """Listens on a free loopback port; `settings()` gives settings that lead there."""
+    """Listens on a loopback port; `overrides()` gives settings that lead there."""
 
-    def __init__(self, settings):
+    def __init__(self, settings, port=0):
         self.seen = []
         self.failing = set()
         self._settings = settings
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

@@ -10,6 +10,7 @@ import urllib.request
 
 TIMEOUT = 20
 LONGEST_ANSWER = 4 * 1024 * 1024
+LONGEST_REPLY = 300  # tokens
 
 
 class ProviderError(Exception):
@@ -52,15 +53,19 @@ class Providers:
         url = f"{s.qdrant_url}/collections/{s.qdrant_collection}/points/query"
         return post(url, {"query": vector, "limit": 3, "with_payload": True}, "api-key", s.qdrant_api_key.expose())
 
-    def openai_request(self, question, context):
-        s = self._settings
-        body = {
-            "model": s.openai_model,
+    def openai_body(self, question, context):
+        return {
+            "model": self._settings.openai_model,
+            "max_tokens": LONGEST_REPLY,
             "messages": [
                 {"role": "system", "content": "Answer from these notes:\n" + "\n".join(context)},
                 {"role": "user", "content": question},
             ],
         }
+
+    def openai_request(self, question, context):
+        s = self._settings
+        body = self.openai_body(question, context)
         url = f"{s.openai_base_url}/chat/completions"
         return post(url, body, "Authorization", f"Bearer {s.openai_api_key.expose()}")
 

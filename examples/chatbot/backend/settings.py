@@ -49,14 +49,26 @@ class Settings:
     database_url: Secret
     session_signing_secret: Secret
     questions_a_minute: int
+    double_port: int
+    gateway_visit_seconds: int
+    gateway_visit_rpm: int
+    gateway_visit_budget: str
     database_env_file: str = ""
+    gateway_url: str = ""
+    gateway_api: str = ""
+    gateway_key: str = ""
+    gateway_token: Secret = Secret("")
     openai_base_url: str = "https://api.openai.com/v1"
     cohere_base_url: str = "https://api.cohere.com"
     gemini_base_url: str = "https://generativelanguage.googleapis.com"
 
     def secrets(self):
         """Every secret, for tests that search outputs for them."""
-        return [value for value in vars(self).values() if isinstance(value, Secret)]
+        return [value for value in vars(self).values() if isinstance(value, Secret) and value.expose()]
+
+    def has_gateway(self):
+        """Whether pages ask the model by themselves, at keyward's gateway."""
+        return bool(self.gateway_url)
 
 
 DEFAULTS = {
@@ -71,6 +83,10 @@ DEFAULTS = {
     "COHERE_MODEL": "embed-v4.0",
     "GEMINI_MODEL": "gemini-2.5-flash",
     "QDRANT_COLLECTION": "documents",
+    "DOUBLE_PORT": "8010",
+    "GATEWAY_VISIT_SECONDS": "900",
+    "GATEWAY_VISIT_RPM": "6",
+    "GATEWAY_VISIT_BUDGET": "0.02usd/total",
 }
 
 SECRETS = (
@@ -81,6 +97,9 @@ SECRETS = (
     "DATABASE_URL",
     "SESSION_SIGNING_SECRET",
 )
+
+# What `gateway.sh` sets: all of it, or nothing.
+GATEWAY = ("GATEWAY_URL", "GATEWAY_API", "GATEWAY_KEY", "GATEWAY_TOKEN")
 
 # Names that the services' own tools use, too.
 ALIASES = {"COHERE_API_KEY": ("CO_API_KEY",), "GEMINI_API_KEY": ("GOOGLE_API_KEY",)}
@@ -99,6 +118,8 @@ def load(environment=os.environ):
 
     needed = (*SECRETS, "QDRANT_URL")
     missing = [name for name in needed if not value(name)]
+    if any(value(name) for name in GATEWAY):
+        missing += [name for name in GATEWAY if not value(name)]
     if missing:
         raise SettingsError("missing variables: " + ", ".join(missing))
     if len(value("SESSION_SIGNING_SECRET")) < SHORTEST_SIGNING_SECRET:
@@ -120,6 +141,14 @@ def load(environment=os.environ):
         gemini_model=value("GEMINI_MODEL"),
         qdrant_url=value("QDRANT_URL").rstrip("/"),
         qdrant_collection=value("QDRANT_COLLECTION"),
+        double_port=number("DOUBLE_PORT", value("DOUBLE_PORT"), 0, 65535),
+        gateway_visit_seconds=number("GATEWAY_VISIT_SECONDS", value("GATEWAY_VISIT_SECONDS"), 1, 86400),
+        gateway_visit_rpm=number("GATEWAY_VISIT_RPM", value("GATEWAY_VISIT_RPM"), 1, 1000),
+        gateway_visit_budget=value("GATEWAY_VISIT_BUDGET"),
+        gateway_url=value("GATEWAY_URL").rstrip("/"),
+        gateway_api=value("GATEWAY_API").rstrip("/"),
+        gateway_key=value("GATEWAY_KEY"),
+        gateway_token=Secret(value("GATEWAY_TOKEN")),
         **{name.lower(): Secret(value(name)) for name in SECRETS},
         **{
             name.lower(): environment[name].rstrip("/")

@@ -1,7 +1,8 @@
-"""The web side: three files for the browser, two calls for them.
+"""The web side: three files for the browser, three calls for them.
 
-The browser talks to this server alone and never holds a key. A session is a signed cookie that
-scripts cannot read and other sites cannot send.
+The browser talks to this server and never holds a service's key; where there is a gateway it talks to
+that, too, with a key of its own for this visit. A session is a signed cookie that scripts cannot read and
+other sites cannot send.
 """
 
 import json
@@ -10,7 +11,9 @@ import threading
 import time
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
+from gateway import GatewayError
 from providers import ProviderError
 from sessions import COOKIE
 
@@ -21,12 +24,12 @@ FILES = {
     "/style.css": ("style.css", "text/css; charset=utf-8"),
 }
 HEADERS = {
-    # Scripts of this server alone, calls to this server alone.
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+# Scripts of this server alone, calls to this server and its gateway alone.
+POLICY = "default-src 'self'; connect-src {}; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 LONGEST_BODY = 16 * 1024
 LONGEST_QUESTION = 2000
 
@@ -47,9 +50,14 @@ class Limiter:
             return allowed
 
 
-def server(settings, sessions, providers, database, port):
+def server(settings, sessions, providers, database, port, gateway=None):
     """A server on the loopback interface, not started yet. Port 0 takes a free one."""
     limiter = Limiter(settings.questions_a_minute)
+    targets = ["'self'"]
+    if gateway:
+        url = urlsplit(settings.gateway_url)
+        targets.append(f"{url.scheme}://{url.netloc}")
+    headers = {"Content-Security-Policy": POLICY.format(" ".join(targets)), **HEADERS}
 
     class Handler(BaseHTTPRequestHandler):
         server_version = "chatbot"
@@ -66,7 +74,7 @@ def server(settings, sessions, providers, database, port):
             return self.send(200, (FRONTEND / name).read_bytes(), kind, cookie)
 
         def do_POST(self):
-            if self.path != "/api/chat":
+            if self.path != "/api/chat" and (self.path != "/api/visit" or gateway is None):
                 return self.reply(404, {"error": "no such call"})
             body = self.body()
             if not self.same_origin():
@@ -74,6 +82,8 @@ def server(settings, sessions, providers, database, port):
             session = self.session()
             if session is None:
                 return self.reply(401, {"error": "no session: load the page again"})
+            if self.path == "/api/visit":
+                return self.visit(session)
             if not isinstance(body, dict) or not isinstance(body.get("message"), str) or not body["message"].strip():
                 return self.reply(400, {"error": "a message is needed"})
             if not limiter.allows(session, time.time()):
@@ -83,6 +93,10 @@ def server(settings, sessions, providers, database, port):
         def chat(self, session, question):
             try:
                 context = providers.search(providers.embed(question))
+                if gateway:
+                    # The page asks the model by itself.
+                    database.append(session, "user", question)
+                    return self.reply(200, {"request": providers.openai_body(question, context)})
                 answer, source = providers.answer(question, context)
             except ProviderError as error:
                 self.log_error("%s", error)
@@ -90,6 +104,13 @@ def server(settings, sessions, providers, database, port):
             database.append(session, "user", question)
             database.append(session, "assistant", answer)
             return self.reply(200, {"answer": answer, "source": source, "messages": database.count(session)})
+
+        def visit(self, session):
+            try:
+                return self.reply(200, gateway.visit(session, time.time()))
+            except GatewayError as error:
+                self.log_error("%s", error)
+                return self.reply(502, {"error": "no key can be had just now"})
 
         def session(self):
             try:
@@ -117,7 +138,7 @@ def server(settings, sessions, providers, database, port):
 
         def send(self, status, data, kind, cookie):
             self.send_response(status)
-            for name, value in HEADERS.items():
+            for name, value in headers.items():
                 self.send_header(name, value)
             if cookie:
                 self.send_header("Set-Cookie", sessions.header(cookie, secure=settings.app_env != "development"))

@@ -243,6 +243,15 @@ fn pages_are_let_in_by_their_origin() {
     let answer = site.send(get("/openai/v1/models").replace("\r\n\r\n", "\r\nOrigin: https://app.example\r\n\r\n"));
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
     assert_eq!(site.received()[0].header("origin"), None);
+    // A page of ours may read that its key is over, and no other page anything.
+    let unknown = |origin: &str| {
+        let request = get("/openai/v1/models").replace(&key(), "kwv_over");
+        site.send(request.replace("\r\n\r\n", &format!("\r\nOrigin: {origin}\r\n\r\n")))
+    };
+    let answer = unknown("https://app.example");
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (401, Some("https://app.example")));
+    assert_eq!(answer.header("access-control-expose-headers"), Some("*"));
+    assert_eq!(unknown("https://evil.example").header("access-control-allow-origin"), None);
 }
 
 #[test]
@@ -250,7 +259,7 @@ fn a_revoked_key_is_dead_for_the_next_request_of_the_same_connection() {
     let site = site(|_| {});
     let mut caller = site.caller();
     assert_eq!(caller.send(get("/openai/v1/models")).status, 200);
-    site.shared.publish(Snapshot::new(Timestamp(NOW), std::sync::Arc::new(hash)));
+    site.shared.publish(Snapshot::new(Timestamp(NOW), std::sync::Arc::new(lookup)));
     let answer = caller.send(get("/openai/v1/models"));
     assert_eq!(answer.status, 401);
     assert_eq!(site.received().len(), 1);
@@ -264,7 +273,7 @@ fn a_rotated_key_lives_for_its_grace() {
     grant.routes = [route(&std::sync::Arc::new(upstream))].into();
     let new = *blake3::hash(b"kwv_new").as_bytes();
     let grant = std::sync::Arc::new(grant);
-    let snapshot = Snapshot::new(Timestamp(NOW), std::sync::Arc::new(hash))
+    let snapshot = Snapshot::new(Timestamp(NOW), std::sync::Arc::new(lookup))
         .with_key(new, std::sync::Arc::clone(&grant))
         .with_previous(hash(key().as_bytes()).unwrap(), grant, Timestamp(NOW + 1_000));
     site.shared.publish(snapshot);

@@ -11,6 +11,7 @@
 
 mod leases;
 mod ledger;
+mod narrowed;
 mod services;
 mod tables;
 mod tally;

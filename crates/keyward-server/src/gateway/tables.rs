@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use keyward_access::BudgetUnit;
+use keyward_access::{Allow, BudgetUnit, Network};
 use keyward_client::{Result, SystemClock};
 use keyward_gateway::{Budget, Call, Glob, Grant, Lease, Route, Snapshot, Unit};
 use keyward_types::{Clock, Place, Secret, SecretId, Version};
 use keyward_vault::{GatewayLease, LiveKey, LiveRoute, Vault};
 
 use super::ledger::id_of;
+use super::narrowed::presented;
 use super::{Front, known_until};
 use crate::follow::Freshness;
 
@@ -80,8 +81,9 @@ impl Tables {
             grants.insert(key.key.id.clone(), (Arc::clone(key), grant));
         }
         let lookup = vault.key_lookup();
-        let hash_of = move |presented: &[u8]| lookup.hash_of(std::str::from_utf8(presented).ok()?);
-        let mut snapshot = Snapshot::new(as_of, Arc::new(hash_of));
+        let family = Arc::clone(&live);
+        let presented = move |text: &[u8]| presented(&lookup, &family, std::str::from_utf8(text).ok()?);
+        let mut snapshot = Snapshot::new(as_of, Arc::new(presented));
         for (hash, until, key) in live.hashes() {
             let Some((_, grant)) = grants.get(&key.key.id) else { continue };
             snapshot = match until {
@@ -167,14 +169,7 @@ impl Tables {
 
     fn alike(&self, live: &LiveKey) -> Alike {
         let rules = &live.key.rules;
-        let calls: Box<[Call]> = rules
-            .allow
-            .iter()
-            .map(|allow| Call {
-                methods: allow.method.iter().filter_map(|method| method.as_str().parse().ok()).collect(),
-                path: Glob::path(allow.path.as_str()),
-            })
-            .collect();
+        let calls: Box<[Call]> = rules.allow.iter().map(call).collect();
         let models: Box<[Glob]> = rules.models.iter().map(|model| Glob::name(model.as_str())).collect();
         let maxima: Box<[(Box<str>, u64)]> =
             rules.max_fields.iter().map(|(field, most)| (field.as_str().into(), *most)).collect();
@@ -197,7 +192,6 @@ impl Tables {
                 maxima: maxima.clone(),
             })
         };
-        let network = |network: &keyward_access::Network| network.to_string().parse().ok();
         Alike {
             routes: live.routes.iter().filter_map(route).collect(),
             networks: live.networks.iter().filter_map(network).collect(),
@@ -214,6 +208,17 @@ impl Tables {
         };
         Budget { id, unit }
     }
+}
+
+/// A rule about requests in the data plane's form.
+pub(super) fn call(allow: &Allow) -> Call {
+    let methods = allow.method.iter().filter_map(|method| method.as_str().parse().ok()).collect();
+    Call { methods, path: Glob::path(allow.path.as_str()) }
+}
+
+/// A network in the data plane's form.
+pub(super) fn network(network: &Network) -> Option<ipnet::IpNet> {
+    network.to_string().parse().ok()
 }
 
 /// Whether a key still has it: the table itself holds one, too.

@@ -152,6 +152,7 @@ mod tests {
             version: Version::FIRST,
             provider: Short::new("openai"),
             model: Short::new("a-model"),
+            tag: Short::default(),
             status,
             counts: Counts { input: 2, output, ..Counts::default() },
             cost: 1_500_000,

@@ -33,6 +33,8 @@ struct Used {
     provider: String,
     /// Empty where there is none.
     model: String,
+    /// What its holder has it counted under, where he made it narrower; else empty.
+    tag: String,
     requests: u64,
     /// Those that the service did not answer well.
     failed: u64,
@@ -86,7 +88,9 @@ async fn list_usage(asker: Asker, Params(query): Params<Listing>) -> Result<Json
 
 /// What tells one from every other, in an order that stays.
 fn place_of(one: &UsageInfo) -> String {
-    [&one.key, &one.secret, &one.version.to_string(), &one.provider, &one.model].map(String::as_str).join("\u{1}")
+    [&one.key, &one.secret, &one.version.to_string(), &one.provider, &one.model, &one.tag]
+        .map(String::as_str)
+        .join("\u{1}")
 }
 
 impl From<UsageInfo> for Used {
@@ -99,6 +103,7 @@ impl From<UsageInfo> for Used {
             version: known.version.get(),
             provider: known.provider,
             model: known.model,
+            tag: known.tag,
             requests: counts.requests,
             failed: counts.failed,
             tokens_in: counts.tokens_in,

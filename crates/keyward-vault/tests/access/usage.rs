@@ -21,6 +21,7 @@ fn call<'a>(shop: &Shop, key: &'a VirtualKey, model: &'a str, cost: u64) -> Usag
         version: Version::FIRST,
         provider: "openai",
         model,
+        tag: "",
         counts: UsageCounts { requests: 1, tokens_in: 10, tokens_out: 5, cost, ..UsageCounts::default() },
     }
 }

@@ -77,4 +77,5 @@ pub(crate) mod up;
 pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod virtual_key;
+mod virtual_key_narrow;
 pub(crate) mod whoami;

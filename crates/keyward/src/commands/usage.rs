@@ -30,6 +30,8 @@ enum By {
     Model,
     /// The secret
     Secret,
+    /// What holders of keys have their use counted under (`virtual-key narrow --tag`)
+    Tag,
 }
 
 /// One line of the answer.
@@ -71,6 +73,7 @@ impl By {
             Self::Provider => BTreeMap::from([("provider", one.provider.clone())]),
             Self::Model => BTreeMap::from([("provider", one.provider.clone()), ("model", one.model.clone())]),
             Self::Secret => BTreeMap::from([("secret", one.secret.clone())]),
+            Self::Tag => BTreeMap::from([("key", one.key.clone()), ("tag", one.tag.clone())]),
         }
     }
 
@@ -91,6 +94,7 @@ impl By {
             Self::Provider => "PROVIDER",
             Self::Model => "MODEL",
             Self::Secret => "SECRET",
+            Self::Tag => "TAG",
         }
     }
 
@@ -100,6 +104,7 @@ impl By {
             Self::Provider => &sum.of["provider"],
             Self::Model => &sum.of["model"],
             Self::Secret => &sum.of["secret"],
+            Self::Tag => &sum.of["tag"],
         };
         let counts = &sum.counts;
         let about = if counts.estimated > 0 { "~" } else { "" };

@@ -8,6 +8,7 @@ use keyward_client::{
 };
 use keyward_types::SecretName;
 
+use crate::commands::virtual_key_narrow::Narrow;
 use crate::commands::{lasting, role, shown};
 use crate::context::Context;
 use crate::output::{self, Exit};
@@ -51,6 +52,11 @@ enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Make a narrower key of one that you hold, without asking anybody; it is known by that one
+    #[command(
+        after_help = "Example: keyward virtual-key narrow --ttl 15m --model gpt-4o-mini --tag user-4711 < key.txt"
+    )]
+    Narrow(Box<Narrow>),
     /// Revoke a virtual key at once, with its children
     #[command(after_help = "Example: keyward virtual-key revoke chat --yes")]
     Revoke {
@@ -131,9 +137,15 @@ const LONGEST_STALE: Duration = Duration::from_secs(3600);
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        if let Verb::Narrow(narrow) = self.verb {
+            narrow.run(context)?;
+            return Ok(Exit::Done);
+        }
         let connection = context.connect()?;
         let desk = connection.desk();
         match self.verb {
+            // It needs no desk.
+            Verb::Narrow(_) => {}
             Verb::Create(new) => {
                 let place = context.place(&connection)?;
                 let owned = new.account.is_some();

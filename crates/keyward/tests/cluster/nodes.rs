@@ -25,6 +25,7 @@ pub(crate) struct Node {
 struct Running {
     child: Child,
     address: SocketAddr,
+    gateway: Option<SocketAddr>,
 }
 
 /// A vault in a database, and the token of its owner.
@@ -99,8 +100,9 @@ impl Node {
             assert!(read > 0, "it ended: {text}{}", std::fs::read_to_string(self.log()).unwrap());
         }
         let said: Value = serde_json::from_str(&text).unwrap();
-        let address = said["urls"][0].as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap();
-        *self.running.write().unwrap() = Some(Running { child, address });
+        let at = |url: &str| url.strip_prefix("http://").unwrap().parse().unwrap();
+        let (address, gateway) = (at(said["urls"][0].as_str().unwrap()), said["gateway"].as_str().map(at));
+        *self.running.write().unwrap() = Some(Running { child, address, gateway });
     }
 
     /// Ends it as the end of its machine would.
@@ -115,6 +117,12 @@ impl Node {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.running.read().unwrap().as_ref().expect("it runs").address
+    }
+
+    /// Where its gateway listens, if it was set up with one.
+    #[allow(dead_code, reason = "not every test has a gateway")]
+    pub(crate) fn gateway(&self) -> SocketAddr {
+        self.running.read().unwrap().as_ref().expect("it runs").gateway.expect("it has a gateway")
     }
 
     /// One request; `None` when nothing came back.

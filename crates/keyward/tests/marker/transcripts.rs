@@ -255,6 +255,7 @@ pub(crate) fn all() -> Vec<Step> {
         step(&["virtual-key", "list", "--json"]),
         step(&["virtual-key", "show", "chat"]),
         step(&["virtual-key", "rotate", "chat", "--grace", "1h"]),
+        Step { may_fail: true, ..with(&["virtual-key", "narrow", "--tag", "user-1"], Marker(13)) },
         step(&["virtual-key", "revoke", "chat", "--yes"]),
         step(&["usage"]),
         step(&["usage", "--by", "model", "--json"]),

@@ -250,9 +250,14 @@ pub(crate) fn hash(key: &[u8]) -> Option<[u8; 32]> {
     key.starts_with(b"kwv_").then(|| *blake3::hash(key).as_bytes())
 }
 
+/// Makes of a key what it is found by.
+pub(crate) fn lookup(key: &[u8]) -> Option<Presented> {
+    hash(key).map(Presented::from)
+}
+
 pub(crate) fn snapshot(grant: Grant) -> Snapshot {
     let hashed = hash(key().as_bytes()).unwrap();
-    Snapshot::new(Timestamp(NOW), Arc::new(hash)).with_key(hashed, Arc::new(grant))
+    Snapshot::new(Timestamp(NOW), Arc::new(lookup)).with_key(hashed, Arc::new(grant))
 }
 
 pub(crate) fn lease(value: &str, version: Version) -> Lease {
