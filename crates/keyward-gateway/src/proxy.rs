@@ -106,7 +106,7 @@ impl Asking {
         let opening = opens(&read.parts).then(|| Opening::of(&read.parts.headers, self.peer)).flatten();
         let (model, estimate) = if opening.is_some() {
             let query = read.parts.uri.query();
-            judge_socket(route, query)?;
+            judge_socket(route, narrowing, query)?;
             let model = socket_model(query).or(in_path).unwrap_or_default();
             (model, estimate_socket(route, model))
         } else {

@@ -18,8 +18,10 @@ use hyper::{Method, Response, StatusCode, Version};
 use sha1::{Digest as _, Sha1};
 
 pub(crate) use self::carry::{Carried, carry};
+use crate::glob::Glob;
 use crate::grant::Route;
 use crate::identify::{PROTOCOLS, key_in_protocol, protocols};
+use crate::narrowing::{Condition, Narrowing};
 use crate::refusal::Reason;
 
 const KEY: &str = "sec-websocket-key";
@@ -81,22 +83,25 @@ fn one(headers: &HeaderMap, name: impl hyper::header::AsHeaderName) -> Option<&H
 }
 
 /// Judges what a socket is for. What is said in it is not read beforehand, so that a key with limits on
-/// numbers of the body has none; its model has to stand in the query.
+/// numbers of the body has none; its model has to stand in the query. What its holder added counts as well.
 ///
 /// # Errors
 /// The first reason against it.
-pub(crate) fn judge(route: &Route, query: Option<&str>) -> Result<(), Reason> {
-    if !route.maxima.is_empty() {
+pub(crate) fn judge(route: &Route, narrowing: Option<&Narrowing>, query: Option<&str>) -> Result<(), Reason> {
+    if !route.maxima.is_empty() || narrowing.is_some_and(|narrowing| !narrowing.maxima.is_empty()) {
         return Err(Reason::Field);
     }
-    if route.models.is_empty() {
-        return Ok(());
-    }
-    let mut named = models(query).peekable();
-    if named.peek().is_none() || !named.all(|model| route.models.iter().any(|allowed| allowed.matches(model))) {
-        return Err(Reason::Model);
-    }
-    Ok(())
+    let added =
+        narrowing.into_iter().flat_map(|narrowing| &narrowing.conditions).filter_map(|condition| match condition {
+            Condition::Models(allowed) => Some(&**allowed),
+            _ => None,
+        });
+    let granted = Some(&*route.models).filter(|granted| !granted.is_empty());
+    let fits = |allowed: &[Glob]| {
+        let mut named = models(query).peekable();
+        named.peek().is_some() && named.all(|model| allowed.iter().any(|allowed| allowed.matches(model)))
+    };
+    if granted.into_iter().chain(added).all(fits) { Ok(()) } else { Err(Reason::Model) }
 }
 
 /// The model that a socket is for.

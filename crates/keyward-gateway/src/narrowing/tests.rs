@@ -92,32 +92,37 @@ fn a_narrowing() -> impl Strategy<Value = Narrowing> {
     })
 }
 
+fn a_route(calls: Vec<Call>, models: Vec<Glob>) -> Route {
+    let upstream = Upstream {
+        provider: "openai".into(),
+        host: "127.0.0.1".into(),
+        port: 1,
+        grpc_port: None,
+        transport: Transport::Plain,
+        base_path: "".into(),
+        injection: Injection::BasicUser,
+        headers: Box::default(),
+        interface: None,
+        prices: Arc::default(),
+        shape: Shape::Plain,
+        redaction: true,
+        private: true,
+    };
+    Route {
+        provider: "openai".into(),
+        upstream: Arc::new(upstream),
+        secret: keyward_types::SecretId::from_bytes([1; 16]),
+        version: None,
+        calls: calls.into(),
+        models: models.into(),
+        maxima: Box::default(),
+    }
+}
+
 fn a_grant() -> impl Strategy<Value = Grant> {
     (some(a_call(), 0), some(a_model(), 0), some(a_network(), 0), some(an_origin(), 0), proptest::option::of(0_i64..4))
         .prop_map(|(calls, models, networks, origins, end)| {
-            let upstream = Upstream {
-                provider: "openai".into(),
-                host: "127.0.0.1".into(),
-                port: 1,
-                transport: Transport::Plain,
-                base_path: "".into(),
-                injection: Injection::BasicUser,
-                headers: Box::default(),
-                interface: None,
-                prices: Arc::default(),
-                shape: Shape::Plain,
-                redaction: true,
-                private: true,
-            };
-            let route = Route {
-                provider: "openai".into(),
-                upstream: Arc::new(upstream),
-                secret: keyward_types::SecretId::from_bytes([1; 16]),
-                version: None,
-                calls: calls.into(),
-                models: models.into(),
-                maxima: Box::default(),
-            };
+            let route = a_route(calls, models);
             Grant {
                 id: crate::grant::VirtualKeyId::from_bytes([2; 16]),
                 routes: [route].into(),
@@ -200,4 +205,24 @@ fn each_condition_says_why() {
     assert_eq!(models.judge_body(&Asked::default(), None, false), Err(Reason::Model), "one has to be named");
     assert_eq!(models.judge_body(&Asked::default(), Some("b"), false), Err(Reason::Model));
     assert_eq!(models.judge_body(&Asked::default(), Some("a"), false), Ok(()));
+}
+
+/// What is said in a socket is judged when it is opened, by the query alone.
+#[test]
+fn a_socket_is_held_to_what_was_added() {
+    let route = a_route(Vec::new(), Vec::new());
+    let models = |all: &[&str]| Condition::Models(all.iter().map(|model| model.parse().unwrap()).collect());
+    let narrowing = |conditions: Vec<Condition>| Narrowing { conditions: conditions.into(), ..Narrowing::default() };
+    let opens = |narrowing: &Narrowing, query: Option<&str>| crate::socket::judge(&route, Some(narrowing), query);
+    assert_eq!(opens(&narrowing(vec![]), None), Ok(()));
+    let one = narrowing(vec![models(&["gpt-realtime*"])]);
+    assert_eq!(opens(&one, Some("model=gpt-realtime-mini")), Ok(()));
+    for query in [None, Some(""), Some("model=gpt-4o"), Some("model=gpt-realtime&model=gpt-4o"), Some("x=gpt-realtime")]
+    {
+        assert_eq!(opens(&one, query), Err(Reason::Model), "{query:?}");
+    }
+    let both = narrowing(vec![models(&["gpt-realtime*"]), models(&["*-mini"])]);
+    assert_eq!(opens(&both, Some("model=gpt-realtime")), Err(Reason::Model), "each has to fit");
+    let most = Narrowing { maxima: [("max_tokens".into(), 5)].into(), ..Narrowing::default() };
+    assert_eq!(opens(&most, Some("model=gpt-realtime")), Err(Reason::Field));
 }

@@ -379,7 +379,9 @@ impl Standing {
             Err(Reason::Uses) => grant.route(&self.provider).ok_or(Reason::NotGranted)?,
             judged => judged?,
         };
-        judge_socket(route, self.query.as_deref())?;
+        let narrowing = self.known.narrowing.as_deref();
+        narrowing.map_or(Ok(()), |narrowing| narrowing.judge(&head, now))?;
+        judge_socket(route, narrowing, self.query.as_deref())?;
         let lease = worker.shared.leases.lease(route.secret, route.version);
         let lives = lease.is_some_and(|lease| lease.secret == self.secret && lease.lives(now));
         if lives { Ok(()) } else { Err(Reason::NoLease) }

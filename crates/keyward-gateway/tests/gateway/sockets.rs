@@ -205,7 +205,7 @@ fn rules_about_models_and_numbers_hold_before_anything_is_said() {
 fn a_key_that_is_gone_closes_it_within_a_second() {
     type Change = fn(&Socketed);
     let changes: [(Change, &str); 4] = [
-        (|site| site.site.shared.publish(Snapshot::new(Timestamp(NOW), std::sync::Arc::new(hash))), "not known"),
+        (|site| site.site.shared.publish(Snapshot::new(Timestamp(NOW), std::sync::Arc::new(lookup))), "not known"),
         (|site| *site.site.vault.lease.lock().unwrap() = None, "may not be used"),
         (|site| site.site.vault.now.store(NOW + 31_000, std::sync::atomic::Ordering::Release), "has not heard"),
         (
