@@ -6,7 +6,7 @@ use keyward_access::Login;
 use keyward_types::{SecretName, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
-pub use keyward_lifecycle::calendar::{Due, Entry as DueEntry, feed as calendar_feed};
+pub use keyward_lifecycle::calendar::{Due, Entry as DueEntry, UNKNOWN_AGE_DAYS, default_days, feed as calendar_feed};
 pub use keyward_lifecycle::rotation::Wish;
 pub use keyward_sync::{
     Proof as TargetProof, Restart as TargetRestart, Settings as TargetSettings, Workload as TargetWorkload,

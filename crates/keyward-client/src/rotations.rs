@@ -268,6 +268,7 @@ impl Rotations<'_> {
             what: calendar::Due::Review,
             about: review.id.to_string(),
             owner: None,
+            age_unknown: false,
         })
         .collect()
     }
