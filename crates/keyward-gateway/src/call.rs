@@ -9,6 +9,7 @@ use std::time::Duration;
 use keyward_types::Timestamp;
 
 use crate::budget::Reserved;
+use crate::endpoint::Endpoint;
 use crate::grant::{Route, Unit};
 use crate::lease::Lease;
 use crate::meter::{Counts, Interface, Passed, Said};
@@ -101,7 +102,7 @@ impl Call {
         worker: &Rc<Worker>,
         known: &Rc<Known>,
         (route, lease): (&Route, Arc<Lease>),
-        (estimate, model): (Estimate, &str),
+        (estimate, model, endpoint): (Estimate, &str, Endpoint),
         now: Timestamp,
     ) -> Result<Box<Self>, Refusal> {
         let (grant, live) = (&known.grant, &known.live);
@@ -142,6 +143,7 @@ impl Call {
             version: lease.version,
             provider: Short::new(&route.provider),
             model: Short::new(model),
+            endpoint,
             status: 0,
             counts: Counts::default(),
             cost: 0,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use keyward_types::{SecretId, Timestamp, Version};
 
+use crate::endpoint::Endpoint;
 use crate::grant::VirtualKeyId;
 use crate::meter::Counts;
 use crate::refusal::Reason;
@@ -46,6 +47,8 @@ pub struct UsageRecord {
     pub provider: Short<24>,
     /// The model that answered, else that was asked for.
     pub model: Short<48>,
+    /// Method and path, `*` for what looks like an id; one that ends in `…` is cut off.
+    pub endpoint: Endpoint,
     /// The upstream's status; 0 where it gave none.
     pub status: u16,
     /// Tokens.

@@ -160,7 +160,8 @@ mod tests {
     fn a_feed_has_whole_days_and_folded_lines() {
         let about = format!("shop/production/{}", "A_LONG_NAME_".repeat(8));
         let owner = Some("ann; bob, the\nteam".into());
-        let entries = [Entry { at: Timestamp(1_795_000_000_000), what: Due::Rotation, about, owner, age_unknown: true }];
+        let entries =
+            [Entry { at: Timestamp(1_795_000_000_000), what: Due::Rotation, about, owner, age_unknown: true }];
         let feed = feed(&entries, Timestamp(1_794_000_000_000));
         assert!(feed.contains("DTSTART;VALUE=DATE:20261118\r\n"), "{feed}");
         assert!(feed.contains("DTSTAMP:20261106T212000Z\r\n"), "{feed}");

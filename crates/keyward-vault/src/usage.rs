@@ -29,6 +29,8 @@ pub struct UsageCall<'a> {
     pub provider: &'a str,
     /// Which model answered, else which was asked; empty where there is none.
     pub model: &'a str,
+    /// Method and path, `*` for ids; empty where nobody says.
+    pub endpoint: &'a str,
     /// What it counts.
     pub counts: UsageCounts,
 }
@@ -123,7 +125,7 @@ const STRANGERS: usize = 64;
 /// Longest name of a model, in bytes.
 const LONGEST: usize = 128;
 /// What all others are called together.
-const OTHERS: &str = "(others)";
+pub(crate) const OTHERS: &str = "(others)";
 
 impl UsageCounts {
     /// Adds others to these.
@@ -228,6 +230,10 @@ impl Vault {
                 _ => records::unchanged(&row),
             });
             change.put(&row.record);
+        }
+        for row in self.new_endpoints(node, calls, &keys)? {
+            change.expect(records::absent(&row));
+            change.put(&row);
         }
         change.commit().map(drop)
     }

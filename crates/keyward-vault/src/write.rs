@@ -306,7 +306,10 @@ impl Vault {
         head.apply(edit, false)?;
         if let Some(unknown) = edit.age_unknown {
             let active = head.active().map(|active| active.version);
-            head.versions.iter_mut().filter(|one| Some(one.version) == active).for_each(|one| one.age_unknown = unknown);
+            head.versions
+                .iter_mut()
+                .filter(|one| Some(one.version) == active)
+                .for_each(|one| one.age_unknown = unknown);
         }
         self.permit_becoming(actor, scope, &row.record, &head).map_err(|halt| self.told_halt(actor, halt))?;
         if becomes_secret(&row.record, &head) {

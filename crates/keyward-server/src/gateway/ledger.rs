@@ -130,6 +130,7 @@ fn called<'a>(call: &'a UsageRecord, key: &'a str) -> UsageCall<'a> {
         version: call.version,
         provider: call.provider.as_str(),
         model: call.model.as_str(),
+        endpoint: call.endpoint.as_str(),
         counts: UsageCounts {
             requests: 1,
             failed: u64::from(call.status == 0 || call.status >= 400),

@@ -152,6 +152,7 @@ mod tests {
             version: Version::FIRST,
             provider: Short::new("openai"),
             model: Short::new("a-model"),
+            endpoint: Short::new("POST /v1/chat/completions"),
             status,
             counts: Counts { input: 2, output, ..Counts::default() },
             cost: 1_500_000,

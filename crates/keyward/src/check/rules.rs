@@ -293,7 +293,9 @@ mod tests {
         };
         assert_eq!(brought("2026-06-16T12:00:00Z", None), None);
         assert!(brought("2026-06-15T12:00:00Z", None).unwrap().contains("brought here 15 days ago"));
-        assert!(brought("2026-06-15T12:00:00Z", Some(365)).is_some() && brought("2026-06-22T12:00:00Z", Some(7)).is_some());
+        assert!(
+            brought("2026-06-15T12:00:00Z", Some(365)).is_some() && brought("2026-06-22T12:00:00Z", Some(7)).is_some()
+        );
     }
 
     fn secret(written: &str, rotate_every_days: Option<u32>) -> SecretInfo {

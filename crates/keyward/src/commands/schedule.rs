@@ -1,5 +1,8 @@
 use clap::Subcommand;
-use keyward_client::{Blackout, Code, Desk, DueEntry, Failure, Result, ScheduleAbout, ScheduleInfo, ScheduleRule, UNKNOWN_AGE_DAYS, Where, Window};
+use keyward_client::{
+    Blackout, Code, Desk, DueEntry, Failure, Result, ScheduleAbout, ScheduleInfo, ScheduleRule, UNKNOWN_AGE_DAYS,
+    Where, Window,
+};
 use keyward_types::{Kind, SecretName};
 
 use super::shown;
