@@ -281,10 +281,11 @@ fn ensure_cargo_deny(workspace: &Workspace) -> Result<bool> {
         return Ok(false);
     }
     let root = binary.ancestors().nth(2).context("the path has a root")?;
-    println!("building cargo-deny {CARGO_DENY} into {} (once, some minutes)", root.display());
+    println!("building cargo-deny {CARGO_DENY} into {} (once, a minute or two)", root.display());
     let mut command = process::cargo();
     command
-        .args(["install", "--quiet", "cargo-deny", "--locked", "--version", CARGO_DENY, "--root"])
+        // Unoptimised: it runs for some seconds, and is built in a third of the time.
+        .args(["install", "--quiet", "--debug", "cargo-deny", "--locked", "--version", CARGO_DENY, "--root"])
         .arg(root)
         // Not our target folder: it would be built with our profile and kept with our builds.
         .env("CARGO_TARGET_DIR", workspace.cache().join("build"));

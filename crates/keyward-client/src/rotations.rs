@@ -250,11 +250,11 @@ impl Rotations<'_> {
     /// Everything that is due in this environment, the soonest first.
     pub(crate) fn calendar(&self, scope: &Scope) -> Result<Vec<DueEntry>> {
         let (rules, heads) = self.vault.schedules_seen(self.actor, scope)?;
+        let rules = crate::schedules::Rules::of(rules)?;
         let (project, environment) = (scope.project.name.as_str(), scope.environment.name.as_str());
         let mut entries: Vec<DueEntry> = Vec::new();
         for head in &heads {
-            let rule = crate::schedules::rule_of(&rules, head)?;
-            entries.extend(calendar::of_secret(head, project, environment, &rule));
+            entries.extend(calendar::of_secret(head, project, environment, rules.of_head(head)));
         }
         entries.extend(self.reviews_due());
         entries.sort();

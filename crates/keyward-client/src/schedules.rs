@@ -78,14 +78,6 @@ impl Rotations<'_> {
     }
 }
 
-/// The rule that counts for a secret: the narrowest one, or what is usual.
-pub(crate) fn rule_of(rules: &[ScheduleRecord], head: &Head) -> Result<ScheduleRule> {
-    match rules.iter().rev().find(|rule| rule.is_about(head)) {
-        Some(rule) => read(rule),
-        None => Ok(ScheduleRule::default()),
-    }
-}
-
 fn read(record: &ScheduleRecord) -> Result<ScheduleRule> {
     serde_json::from_value(record.rule.clone()).map_err(|_| {
         Failure::internal("a rule of when secrets are rotated cannot be read")
@@ -110,6 +102,30 @@ fn info(record: &ScheduleRecord, heads: &[Head]) -> Result<ScheduleInfo> {
     told(record, &ScheduleAbout { secret, kind: record.kind })
 }
 
+/// The rules of an environment, read once for all of its secrets.
+pub(crate) struct Rules {
+    /// The widest first.
+    each: Vec<(ScheduleRecord, ScheduleRule)>,
+    usual: ScheduleRule,
+}
+
+impl Rules {
+    pub(crate) fn of(records: Vec<ScheduleRecord>) -> Result<Self> {
+        let each: Result<Vec<_>> = records.into_iter().map(|one| read(&one).map(|rule| (one, rule))).collect();
+        Ok(Self { each: each?, usual: ScheduleRule::default() })
+    }
+
+    /// The rule that counts for a secret: the narrowest one, or what is usual.
+    pub(crate) fn of_head(&self, head: &Head) -> &ScheduleRule {
+        self.each.iter().rev().find(|(record, _)| record.is_about(head)).map_or(&self.usual, |(_, rule)| rule)
+    }
+}
+
+/// Whether something fell due in a time; the first time, all that is due did.
+fn fell(due: Timestamp, since: Option<Timestamp>, now: Timestamp) -> bool {
+    since.is_none_or(|since| due > since) && due <= now
+}
+
 /// Begins rotations that are due, where a rule says that keyward does and where everything that is
 /// needed is known; puts on record what has become overdue. Answers how many rotations it began.
 ///
@@ -126,7 +142,7 @@ pub fn begin_due_rotations(vault: &Vault, lead: &Lead, agent: &str) -> Result<u6
     for project in vault.projects()? {
         for environment in vault.environments(&project)? {
             let scope = Scope { project: project.clone(), environment };
-            let due = Due::of(vault, &actor, &scope, now)?;
+            let due = Due::of(vault, &actor, &scope, since, now)?;
             overdue.extend(due.since(&scope, since, now));
             for name in due.to_begin(now) {
                 // What cannot be rotated by itself is told as overdue, and stays so.
@@ -143,7 +159,8 @@ pub fn begin_due_rotations(vault: &Vault, lead: &Lead, agent: &str) -> Result<u6
     Ok(begun)
 }
 
-/// The secrets of an environment, with their rules and their due times.
+/// The secrets of an environment that are due or under way, with their rules. Those of which nothing is to
+/// be told or begun are left out: of very many heads few are held.
 struct Due {
     each: Vec<(Head, ScheduleRule, Option<Timestamp>)>,
     under_way: Vec<Place>,
@@ -152,20 +169,24 @@ struct Due {
 }
 
 impl Due {
-    fn of(vault: &Vault, actor: &Actor, scope: &Scope, now: Timestamp) -> Result<Self> {
-        let rules = vault.schedules(scope)?;
-        let each: Result<Vec<_>> = vault
-            .heads(actor, scope)?
-            .into_iter()
-            .map(|head| {
-                let rule = rule_of(&rules, &head)?;
-                let due = rule.due(&head, scope.environment.name.as_str()).filter(|due| *due <= now);
-                Ok((head, rule, due))
-            })
-            .collect();
-        let each = each?;
-        let (under_way, rows) = (vault.open_rotations()?, vault.rotations()?);
-        let under_way = under_way.iter().map(|row| row.rotation().place).collect();
+    fn of(vault: &Vault, actor: &Actor, scope: &Scope, since: Option<Timestamp>, now: Timestamp) -> Result<Self> {
+        let rules = Rules::of(vault.schedules(scope)?)?;
+        let environment = scope.environment.name.as_str();
+        let (open, rows) = (vault.open_rotations()?, vault.rotations()?);
+        let under_way: Vec<Place> = open.iter().map(|row| row.rotation().place).collect();
+        let due = |head: &Head| rules.of_head(head).due(head, environment).filter(|due| *due <= now);
+        let matters = |head: &Head| {
+            let rule = rules.of_head(head);
+            let late = |due: Timestamp| rule.acts || rule.group.is_some() || fell(due, since, now);
+            due(head).is_some_and(late) || under_way.contains(&head.place)
+        };
+        let mut heads = vault.heads_of(actor, scope, matters)?;
+        heads.sort_by(|a, b| a.name.cmp(&b.name));
+        let with_rule = |head: Head| {
+            let (rule, due) = (rules.of_head(&head).clone(), due(&head));
+            (head, rule, due)
+        };
+        let each: Vec<_> = heads.into_iter().map(with_rule).collect();
         let since = |place: &Place, due: Timestamp| {
             rows.iter().any(|row| row.rotation().place == *place && row.rotation().begun_at >= due)
         };
@@ -176,8 +197,8 @@ impl Due {
 
     /// What has become overdue in a time; the first time, all that is.
     fn since(&self, scope: &Scope, since: Option<Timestamp>, now: Timestamp) -> Vec<Overdue> {
-        let fell = |due: &Timestamp| since.is_none_or(|since| *due > since) && *due <= now;
-        let each = self.each.iter().filter_map(|(head, _, due)| Some((head, (*due).filter(fell)?)));
+        let fell = |due: &Timestamp| fell(*due, since, now);
+        let each = self.each.iter().filter_map(|(head, _, due)| Some((head, due.filter(fell)?)));
         each.map(|(head, due)| Overdue { scope: scope.clone(), head: head.clone(), due }).collect()
     }
 

@@ -12,7 +12,8 @@ use crate::gateway::Tally;
 /// What one server counted since it started.
 #[derive(Default)]
 pub(crate) struct Metrics {
-    requests: Mutex<BTreeMap<(String, String, u16), u64>>,
+    /// By route.
+    requests: Mutex<BTreeMap<String, Answers>>,
     buckets: [AtomicU64; BOUNDS.len()],
     count: AtomicU64,
     micros: AtomicU64,
@@ -26,6 +27,9 @@ pub(crate) struct Metrics {
     sealed: AtomicBool,
     gateway: OnceLock<Arc<Tally>>,
 }
+
+/// How many by method and status.
+type Answers = BTreeMap<(&'static str, u16), u64>;
 
 /// Upper bounds of the buckets of durations, in microseconds and as they are written.
 const BOUNDS: [(u64, &str); 9] = [
@@ -66,15 +70,21 @@ impl Metrics {
     }
 
     /// A request was answered.
-    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+    pub(crate) fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         if let Some(bucket) = BOUNDS.iter().position(|(bound, _)| micros <= *bound) {
             self.buckets[bucket].fetch_add(1, Relaxed);
         }
         self.count.fetch_add(1, Relaxed);
         self.micros.fetch_add(micros, Relaxed);
-        let key = (method.to_owned(), route.to_owned(), status);
-        *self.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        // A route is new once.
+        if !requests.contains_key(route) {
+            requests.insert(route.to_owned(), BTreeMap::new());
+        }
+        if let Some(of_route) = requests.get_mut(route) {
+            *of_route.entry((method, status)).or_default() += 1;
+        }
     }
 
     /// A request identified nobody.
@@ -122,9 +132,11 @@ impl Metrics {
     pub(crate) fn text(&self, log_size: Option<u64>) -> String {
         let mut text = String::new();
         head(&mut text, "keyward_http_requests_total", "counter", "requests answered");
-        for ((method, route, status), n) in self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let labels = format!("method=\"{method}\",route=\"{route}\",status=\"{status}\"");
-            let _ = writeln!(text, "keyward_http_requests_total{{{labels}}} {n}");
+        for (route, of_route) in self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            for ((method, status), n) in of_route {
+                let labels = format!("method=\"{method}\",route=\"{route}\",status=\"{status}\"");
+                let _ = writeln!(text, "keyward_http_requests_total{{{labels}}} {n}");
+            }
         }
         head(&mut text, "keyward_http_request_seconds", "histogram", "time to the answer");
         let mut below = 0;

@@ -97,6 +97,9 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name("keyward-http")
+            // What others have made ready, such as a commit, is gone on with before anything new is begun:
+            // whoever waits longest is answered first.
+            .global_queue_interval(1)
             // Callers who wait for one flush share it, so that many have to be able to wait.
             .max_blocking_threads(calls)
             .build()

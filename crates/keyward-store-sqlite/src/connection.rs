@@ -22,9 +22,9 @@ pub(crate) fn writer(path: &Path) -> Result<Connection> {
     if mode != "wal" {
         return Err(Error::Io { action: "open the database".into(), detail: format!("journal mode is `{mode}`") });
     }
-    // Pages of a group's random keys stay at hand.
+    // Pages of a group's random keys stay at hand; more of them the system keeps.
     connection
-        .execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 16777216;")
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -4096; PRAGMA journal_size_limit = 16777216;")
         .map_err(failed)?;
     Ok(connection)
 }
@@ -33,7 +33,8 @@ pub(crate) fn writer(path: &Path) -> Result<Connection> {
 pub(crate) fn reader(path: &Path, mapped: bool) -> Result<Connection> {
     let connection = open(path)?;
     let failed = |e: rusqlite::Error| error::sqlite(path, "open the database", &e);
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384;").map_err(failed)?;
+    // Some of them stay open: what a process asks for again and again, it remembers above us.
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2048;").map_err(failed)?;
     if mapped {
         connection.execute_batch("PRAGMA mmap_size = 1073741824;").map_err(failed)?;
     }

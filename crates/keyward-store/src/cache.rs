@@ -6,11 +6,12 @@
 //! commit is not kept after it: each part counts its changes, and keeps only what was asked for and
 //! answered between two of them.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{Batch, Change, Expect, Put, Record};
+use crate::recent::Recent;
+use crate::{Batch, Change, Expect, Put, Record, Shared};
 
 /// Lately used records and index values of one store, at most so many bytes of them.
 pub(crate) struct Cache {
@@ -22,11 +23,20 @@ pub(crate) struct Cache {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment(u64);
 
-#[derive(Default)]
 struct Part {
     changes: u64,
-    records: Recent<Arc<Record>>,
+    records: Recent<Arc<Shared>>,
     indexes: Recent<Arc<[Vec<u8>]>>,
+}
+
+/// Where something lies: a record by its key, or keys by the index value that they declare.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    collection: &'a str,
+    /// Empty for a record; names of collections and indexes hold no zero.
+    index: &'a str,
+    key: &'a [u8],
+    hash: u64,
 }
 
 /// So many parts, so that readers rarely wait for each other, and a commit disturbs few.
@@ -48,38 +58,37 @@ impl Cache {
     }
 
     /// The record under a key, or the moment from which on an engine's answer counts.
-    pub(crate) fn record(&self, collection: &str, key: &[u8]) -> Result<Record, Moment> {
-        let place = record_place(collection, key);
-        let mut part = self.part(&place);
+    pub(crate) fn record(&self, collection: &str, key: &[u8]) -> Result<Arc<Shared>, Moment> {
+        let place = self.place(collection, "", key);
+        let mut part = self.part(place);
         let Part { records, changes, .. } = &mut *part;
-        records.get(&place).map(|record| Record::clone(record)).ok_or(Moment(*changes))
+        records.get(place).map(Arc::clone).ok_or(Moment(*changes))
     }
 
     /// Keeps a verified record that an engine was asked for at `moment`.
-    pub(crate) fn keep_record(&self, collection: &str, record: &Record, moment: Moment) {
-        let place = record_place(collection, &record.key);
-        let mut part = self.part(&place);
+    pub(crate) fn keep_record(&self, collection: &str, record: &Arc<Shared>, moment: Moment) {
+        let place = self.place(collection, "", &record.key);
+        let mut part = self.part(place);
         if part.changes == moment.0 {
-            let size = size_of(&place, record);
-            part.records.put(place, Arc::new(record.clone()), size);
+            part.records.put(place, Arc::clone(record), size_of(place, record));
         }
     }
 
     /// Keys of the records that declare a value, or the moment from which on an answer counts.
     pub(crate) fn keys(&self, collection: &str, index: &str, value: &[u8]) -> Result<Arc<[Vec<u8>]>, Moment> {
-        let place = index_place(collection, index, value);
-        let mut part = self.part(&place);
+        let place = self.place(collection, index, value);
+        let mut part = self.part(place);
         let Part { indexes, changes, .. } = &mut *part;
-        indexes.get(&place).cloned().ok_or(Moment(*changes))
+        indexes.get(place).map(Arc::clone).ok_or(Moment(*changes))
     }
 
     /// Keeps which records declare a value. That none does is not kept.
-    pub(crate) fn keep_keys(&self, collection: &str, index: &str, value: &[u8], found: &[Record], moment: Moment) {
+    pub(crate) fn keep_keys(&self, collection: &str, index: &str, value: &[u8], found: &[Arc<Shared>], moment: Moment) {
         if found.is_empty() || found.len() > LISTED {
             return;
         }
-        let place = index_place(collection, index, value);
-        let mut part = self.part(&place);
+        let place = self.place(collection, index, value);
+        let mut part = self.part(place);
         if part.changes == moment.0 {
             let size = place.len() + found.iter().map(|record| record.key.len() + 24).sum::<usize>() + OVERHEAD;
             part.indexes.put(place, found.iter().map(|record| record.key.clone()).collect(), size);
@@ -93,7 +102,7 @@ impl Cache {
             match change {
                 Change::Put(put) => self.take_put(put, batch.expectations(), &mut made),
                 Change::Delete(delete) => {
-                    made.insert(record_place(&delete.collection, &delete.key), None);
+                    made.insert((delete.collection.as_str(), delete.key.as_slice()), None);
                     self.forget(&delete.collection, &delete.key);
                 }
             }
@@ -127,25 +136,24 @@ impl Cache {
 
     /// `made` are the generations that earlier changes of the batch left, where they are known. What a
     /// reader has put here meanwhile says nothing: he may have seen this very commit already.
-    fn take_put(&self, put: &Put, expected: &[Expect], made: &mut HashMap<Vec<u8>, Option<u64>>) {
-        let place = record_place(&put.collection, &put.key);
-        let mut part = self.part(&place);
+    fn take_put<'a>(&self, put: &'a Put, expected: &[Expect], made: &mut Made<'a>) {
+        let at = (put.collection.as_str(), put.key.as_slice());
+        let before = made.get(&at).copied().unwrap_or_else(|| expected_generation(put, expected));
+        made.insert(at, before.map(|before| before + 1));
+        let place = self.place(&put.collection, "", &put.key);
+        // An engine counts a generation on with each put.
+        let record = before.map(|before| {
+            let (key, value, indexes) = (put.key.clone(), put.value.clone(), put.indexes.clone());
+            Arc::new(Shared::new(Record { key, generation: before + 1, value, indexes }))
+        });
+        let mut part = self.part(place);
         part.changes += 1;
-        let before = made.get(&place).copied().unwrap_or_else(|| expected_generation(put, expected));
-        made.insert(place.clone(), before.map(|before| before + 1));
-        match before {
-            // An engine counts a generation on with each put.
-            Some(before) => {
-                let record = Record {
-                    key: put.key.clone(),
-                    generation: before + 1,
-                    value: put.value.clone(),
-                    indexes: put.indexes.clone(),
-                };
-                let size = size_of(&place, &record);
-                part.records.put(place, Arc::new(record), size);
+        match record {
+            Some(record) => {
+                let size = size_of(place, &record);
+                part.records.put(place, record, size);
             }
-            None => part.records.remove(&place),
+            None => part.records.remove(place),
         }
         drop(part);
         self.unlist(put);
@@ -155,26 +163,67 @@ impl Cache {
     /// by its reader: the record does not declare it any more.
     fn unlist(&self, put: &Put) {
         for (index, value) in &put.indexes {
-            let place = index_place(&put.collection, index, value);
-            let mut part = self.part(&place);
+            let place = self.place(&put.collection, index, value);
+            let mut part = self.part(place);
             part.changes += 1;
-            if part.indexes.get(&place).is_some_and(|keys| !keys.contains(&put.key)) {
-                part.indexes.remove(&place);
+            if part.indexes.get(place).is_some_and(|keys| !keys.contains(&put.key)) {
+                part.indexes.remove(place);
             }
         }
     }
 
     fn forget(&self, collection: &str, key: &[u8]) {
-        let place = record_place(collection, key);
-        let mut part = self.part(&place);
+        let place = self.place(collection, "", key);
+        let mut part = self.part(place);
         part.changes += 1;
-        part.records.remove(&place);
+        part.records.remove(place);
     }
 
-    fn part(&self, place: &[u8]) -> MutexGuard<'_, Part> {
-        let part = (self.hasher.hash_one(place) % PARTS as u64) as usize;
+    fn place<'a>(&self, collection: &'a str, index: &'a str, key: &'a [u8]) -> Place<'a> {
+        Place::new(&self.hasher, collection, index, key)
+    }
+
+    fn part(&self, place: Place<'_>) -> MutexGuard<'_, Part> {
+        // The table of a part goes by other bits of it.
+        let part = (place.hash >> 32) as usize % PARTS;
         // Nothing panics while it is held.
         self.parts[part].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Generations that a batch's changes left, by collection and key; `None` where they are not known.
+type Made<'a> = HashMap<(&'a str, &'a [u8]), Option<u64>>;
+
+impl<'a> Place<'a> {
+    pub(crate) fn new(hasher: &RandomState, collection: &'a str, index: &'a str, key: &'a [u8]) -> Self {
+        let mut hasher = hasher.build_hasher();
+        hasher.write(collection.as_bytes());
+        hasher.write_u8(0);
+        hasher.write(index.as_bytes());
+        hasher.write_u8(0);
+        hasher.write(key);
+        Self { collection, index, key, hash: hasher.finish() }
+    }
+
+    /// By which it is found among others.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// What it is told apart by, to be kept.
+    pub(crate) fn bytes(&self) -> Box<[u8]> {
+        [self.collection.as_bytes(), &[0], self.index.as_bytes(), &[0], self.key].concat().into()
+    }
+
+    /// Whether these are its bytes.
+    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
+        let rest = bytes.strip_prefix(self.collection.as_bytes()).and_then(|rest| rest.strip_prefix(&[0]));
+        let rest = rest.and_then(|rest| rest.strip_prefix(self.index.as_bytes()));
+        rest.and_then(|rest| rest.strip_prefix(&[0])) == Some(self.key)
+    }
+
+    fn len(&self) -> usize {
+        self.collection.len() + self.index.len() + self.key.len() + 2
     }
 }
 
@@ -187,84 +236,10 @@ fn expected_generation(put: &Put, expected: &[Expect]) -> Option<u64> {
     })
 }
 
-/// Names of collections and indexes hold no zero.
-fn record_place(collection: &str, key: &[u8]) -> Vec<u8> {
-    [collection.as_bytes(), &[0], key].concat()
-}
-
-fn index_place(collection: &str, index: &str, value: &[u8]) -> Vec<u8> {
-    [collection.as_bytes(), &[0], index.as_bytes(), &[0], value].concat()
-}
-
-fn size_of(place: &[u8], record: &Record) -> usize {
+fn size_of(place: Place<'_>, record: &Record) -> usize {
     let indexes: usize = record.indexes.iter().map(|(index, value)| index.len() + value.len() + 48).sum();
-    place.len() + record.key.len() + record.value.len() + indexes + OVERHEAD
-}
-
-/// What was used lately, in generations: when the newest is full, the oldest goes, and with it what was
-/// not asked for since it grew old. So at least all but one of their shares are of use, whatever the order
-/// in which records are asked for.
-struct Recent<T> {
-    /// The newest first.
-    generations: VecDeque<HashMap<Vec<u8>, (T, usize)>>,
-    /// In the newest.
-    bytes: usize,
-    /// What each generation may hold.
-    share: usize,
-}
-
-const GENERATIONS: usize = 8;
-
-impl<T> Default for Recent<T> {
-    fn default() -> Self {
-        Self::new(0)
-    }
-}
-
-impl<T> Recent<T> {
-    fn new(bytes: usize) -> Self {
-        Self { generations: VecDeque::from([HashMap::new()]), bytes: 0, share: bytes / GENERATIONS }
-    }
-
-    fn get(&mut self, place: &[u8]) -> Option<&T> {
-        if !self.generations[0].contains_key(place) {
-            let older = self.generations.iter_mut().skip(1);
-            let (place, (kept, size)) = older.into_iter().find_map(|generation| generation.remove_entry(place))?;
-            self.insert(place, kept, size);
-        }
-        self.generations[0].get(place).map(|(kept, _)| kept)
-    }
-
-    fn put(&mut self, place: Vec<u8>, kept: T, size: usize) {
-        self.remove(&place);
-        if size <= self.share {
-            self.insert(place, kept, size);
-        }
-    }
-
-    fn insert(&mut self, place: Vec<u8>, kept: T, size: usize) {
-        if self.bytes + size > self.share {
-            // Its table serves again.
-            let mut oldest = HashMap::new();
-            if self.generations.len() == GENERATIONS {
-                oldest = self.generations.pop_back().unwrap_or_default();
-                oldest.clear();
-            }
-            self.generations.push_front(oldest);
-            self.bytes = 0;
-        }
-        self.bytes += size;
-        self.generations[0].insert(place, (kept, size));
-    }
-
-    fn remove(&mut self, place: &[u8]) {
-        if let Some((_, size)) = self.generations[0].remove(place) {
-            self.bytes -= size;
-        }
-        for generation in self.generations.iter_mut().skip(1) {
-            generation.remove(place);
-        }
-    }
+    // What a reader makes of the value takes about as much again.
+    place.len() + record.key.len() + 2 * record.value.len() + indexes + OVERHEAD
 }
 
 #[cfg(test)]
@@ -292,7 +267,11 @@ mod tests {
 
     fn keep(cache: &Cache, record: &Record) {
         let moment = cache.record("c", &record.key).expect_err("it is not there");
-        cache.keep_record("c", record, moment);
+        cache.keep_record("c", &Arc::new(Shared::new(record.clone())), moment);
+    }
+
+    fn held(cache: &Cache) -> Option<Record> {
+        cache.record("c", b"k").ok().map(|record| Record::clone(&record))
     }
 
     #[test]
@@ -300,9 +279,9 @@ mod tests {
         let cache = Cache::new(1 << 20);
         keep(&cache, &record("k", 3, "a"));
         cache.committed(&batch().expect(at(3)).put(put(&record("k", 4, "a"))));
-        assert_eq!(cache.record("c", b"k").ok(), Some(record("k", 4, "a")));
+        assert_eq!(held(&cache), Some(record("k", 4, "a")));
         cache.committed(&batch().expect(at(4)).put(put(&record("k", 5, "a"))).put(put(&record("k", 6, "a"))));
-        assert_eq!(cache.record("c", b"k").ok(), Some(record("k", 6, "a")), "twice in one batch");
+        assert_eq!(held(&cache), Some(record("k", 6, "a")), "twice in one batch");
         cache.committed(&batch().put(put(&record("k", 7, "a"))));
         assert!(cache.record("c", b"k").is_err(), "nobody knows of which generation it is now");
         keep(&cache, &record("k", 7, "a"));
@@ -316,7 +295,7 @@ mod tests {
         cache.committed(&batch().put(put(&record("k", 7, "a"))));
         assert!(cache.record("c", b"k").is_err(), "its generation is not known");
         cache.committed(&batch().expect(at(6)).put(put(&record("k", 7, "a"))));
-        assert_eq!(cache.record("c", b"k").ok(), Some(record("k", 7, "a")));
+        assert_eq!(held(&cache), Some(record("k", 7, "a")));
         cache.unknown(&batch().put(put(&record("k", 8, "a"))));
         assert!(cache.record("c", b"k").is_err(), "whether it was written is not known");
     }
@@ -331,7 +310,7 @@ mod tests {
         assert!(cache.record("c", b"k").is_err(), "a generation that was not told");
         keep(&cache, &record("k", 2, "a"));
         cache.committed(&batch().expect(at(1)).put(put(&record("k", 2, "a"))));
-        assert_eq!(cache.record("c", b"k").ok(), Some(record("k", 2, "a")));
+        assert_eq!(held(&cache), Some(record("k", 2, "a")));
     }
 
     #[test]
@@ -347,11 +326,11 @@ mod tests {
         let cache = Cache::new(1 << 20);
         let moment = cache.record("c", b"k").unwrap_err();
         cache.committed(&batch().put(put(&record("k", 4, "a"))));
-        cache.keep_record("c", &record("k", 3, "a"), moment);
+        cache.keep_record("c", &Arc::new(Shared::new(record("k", 3, "a"))), moment);
         assert!(cache.record("c", b"k").is_err());
         let moment = cache.keys("c", "name", b"a").unwrap_err();
         cache.committed(&batch().put(put(&record("other", 1, "a"))));
-        cache.keep_keys("c", "name", b"a", &[record("k", 4, "a")], moment);
+        cache.keep_keys("c", "name", b"a", &[Arc::new(Shared::new(record("k", 4, "a")))], moment);
         assert!(cache.keys("c", "name", b"a").is_err());
     }
 
@@ -359,43 +338,10 @@ mod tests {
     fn a_new_record_under_an_index_value_is_asked_for() {
         let cache = Cache::new(1 << 20);
         let moment = cache.keys("c", "name", b"a").unwrap_err();
-        cache.keep_keys("c", "name", b"a", &[record("k", 4, "a")], moment);
+        cache.keep_keys("c", "name", b"a", &[Arc::new(Shared::new(record("k", 4, "a")))], moment);
         cache.committed(&batch().put(put(&record("k", 5, "a"))));
         assert!(cache.keys("c", "name", b"a").is_ok(), "it was listed already");
         cache.committed(&batch().put(put(&record("new", 1, "a"))));
         assert!(cache.keys("c", "name", b"a").is_err());
-    }
-
-    #[test]
-    fn it_stays_within_its_bytes_and_keeps_what_is_used() {
-        let mut recent = Recent::new(1000);
-        let held = |recent: &Recent<u8>| -> usize {
-            recent.generations.iter().flat_map(HashMap::values).map(|(_, size)| size).sum()
-        };
-        for n in 0..100_u8 {
-            recent.put(vec![n], n, 25);
-            assert_eq!(recent.get(&[0]), Some(&0), "after {n}");
-            assert!(held(&recent) <= 1000, "{}", held(&recent));
-        }
-        assert!(held(&recent) >= 800, "nearly all of it is of use: {}", held(&recent));
-        recent.put(vec![1], 1, 126);
-        assert_eq!(recent.get(&[1]), None, "more than a share of it");
-    }
-
-    /// Whoever reads the same in a ring finds nothing where the ring is longer than what is kept; it is kept
-    /// whole as long as it is a little shorter.
-    #[test]
-    fn a_ring_that_fits_is_kept_whole() {
-        let mut recent = Recent::new(8000);
-        let mut missed = 0;
-        for turn in 0..10 {
-            for n in 0..68_u8 {
-                if recent.get(&[n]).is_none() {
-                    missed += u32::from(turn > 0);
-                    recent.put(vec![n], n, 100);
-                }
-            }
-        }
-        assert_eq!(missed, 0);
     }
 }

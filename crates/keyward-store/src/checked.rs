@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cache::Cache;
 use crate::verify::{self, MacState};
-use crate::{Engine, Error, Head, IndexRow, KeyRange, LogRow, Reads, Record, RecordMac, Result, StoredRecord};
+use crate::{Engine, Error, Head, IndexRow, KeyRange, LogRow, Reads, Record, RecordMac, Result, Shared, StoredRecord};
 
 /// Reads a store, live ([`Store::reader`]) or as it was at one moment ([`Store::snapshot`]).
 ///
@@ -38,12 +38,22 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Error::Tampered`] when what lies there does not verify.
     pub fn get(&self, collection: &str, key: &[u8]) -> Result<Option<Record>> {
-        let Source::Live(_, Some(cache)) = &self.source else { return self.stored(collection, key) };
+        Ok(self.shared(collection, key)?.map(Shared::into_record))
+    }
+
+    /// The same for whoever only looks at it: what is remembered is not copied.
+    ///
+    /// # Errors
+    /// As [`Reader::get`].
+    pub fn shared(&self, collection: &str, key: &[u8]) -> Result<Option<Arc<Shared>>> {
+        let Source::Live(_, Some(cache)) = &self.source else {
+            return Ok(self.stored(collection, key)?.map(Shared::new).map(Arc::new));
+        };
         let moment = match cache.record(collection, key) {
             Ok(record) => return Ok(Some(record)),
             Err(moment) => moment,
         };
-        let found = self.stored(collection, key)?;
+        let found = self.stored(collection, key)?.map(Shared::new).map(Arc::new);
         if let Some(record) = &found {
             cache.keep_record(collection, record, moment);
         }
@@ -56,10 +66,18 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Error::Tampered`] when one does not verify, is not there, or does not declare that value.
     pub fn by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Record>> {
+        Ok(self.shared_by_index(collection, index, value)?.into_iter().map(Shared::into_record).collect())
+    }
+
+    /// The same for whoever only looks at them.
+    ///
+    /// # Errors
+    /// As [`Reader::by_index`].
+    pub fn shared_by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Arc<Shared>>> {
         let Source::Live(_, Some(cache)) = &self.source else { return self.stored_by_index(collection, index, value) };
         let moment = match cache.keys(collection, index, value) {
             Ok(keys) => {
-                let found = keys.iter().map(|key| self.get(collection, key)).collect::<Result<Option<Vec<_>>>>()?;
+                let found = keys.iter().map(|key| self.shared(collection, key)).collect::<Result<Option<Vec<_>>>>()?;
                 match found.filter(|found| found.iter().all(|record| record.has_index(index, value))) {
                     Some(found) => return Ok(found),
                     // One of them was deleted, or declares another value now.
@@ -81,13 +99,17 @@ impl<'a> Reader<'a> {
         self.verify(collection, stored).map(Some)
     }
 
-    fn stored_by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Record>> {
+    fn stored_by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Arc<Shared>>> {
         let hits = self.reads().by_index(collection, index, value)?;
         let verified = hits.into_iter().map(|hit| {
             let stored = hit.stored.filter(|stored| stored.record.key == hit.key);
             let stored = stored.ok_or_else(|| tampered(collection, &hit.key))?;
             let record = self.verify(collection, stored)?;
-            if record.has_index(index, value) { Ok(record) } else { Err(tampered(collection, &hit.key)) }
+            if record.has_index(index, value) {
+                Ok(Arc::new(Shared::new(record)))
+            } else {
+                Err(tampered(collection, &hit.key))
+            }
         });
         verified.collect()
     }

@@ -7,25 +7,27 @@ use crate::{Engine, Error, KeyRange, Reads, Record, RecordMac, Result};
 
 /// What `each` makes of every record of `range` as it is now, in the order of keys.
 ///
-/// A range that does not end with its first page is cut into parts, one a core, each read through a
+/// A range that does not end with its first page is cut into parts, one a thread, each read through a
 /// snapshot of its own: reading rows, MACs and what callers do with a record cost about the same.
 pub(crate) fn map<T: Send, E: From<Error> + Send>(
     engine: &dyn Engine,
     mac: &dyn RecordMac,
     collection: &str,
     range: &KeyRange,
+    threads: usize,
     each: impl Fn(Record) -> Result<T, E> + Sync,
 ) -> Result<Vec<T>, E> {
     let work = Work { mac, collection, each };
     let snapshot = engine.snapshot()?;
     let mut done = Vec::new();
     let mut cursor = Cursor { reads: snapshot, range: range.clone(), after: None };
-    if !work.page(&mut cursor, &mut done)? {
+    if threads == 1 || !work.page(&mut cursor, &mut done)? {
+        while threads == 1 && work.page(&mut cursor, &mut done)? {}
         return Ok(done);
     }
     // What the first page went past is no part any more.
     let passed = |part: &KeyRange| part.end().zip(cursor.after.as_deref()).is_some_and(|(end, after)| end <= after);
-    let parts: Vec<_> = range.split(cores()).into_iter().skip_while(passed).collect();
+    let parts: Vec<_> = range.split(threads).into_iter().skip_while(passed).collect();
     let mut parts = parts.into_iter();
     let others = parts.next().map(|own| (own, same_moment(engine, &*cursor.reads, parts)));
     let Some((own, Some(others))) = others else {
@@ -104,7 +106,7 @@ impl<F> Work<'_, F> {
 }
 
 /// A scan does not take more of a large machine than four cores.
-fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get).min(4)
 }
 

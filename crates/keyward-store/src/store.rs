@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use crate::cache::Cache;
 use crate::pages;
 use crate::queue::CommitQueue;
-use crate::{Batch, Committed, Engine, Head, KeyRange, LogHead, LogRow, Reader, Record, RecordMac, Result};
+use crate::{Batch, Committed, Engine, Head, KeyRange, LogHead, LogRow, Reader, Record, RecordMac, Result, Shared};
 
 /// A store, shared by all threads of its process.
 pub struct Store {
@@ -105,6 +105,23 @@ impl Store {
         self.reader().get(collection, key)
     }
 
+    /// The same for whoever only looks at it ([`Reader::shared`]).
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn shared(&self, collection: &str, key: &[u8]) -> Result<Option<Arc<Shared>>> {
+        self.reader().shared(collection, key)
+    }
+
+    /// Records that declare `value` under `index`, for whoever only looks at them
+    /// ([`Reader::shared_by_index`]).
+    ///
+    /// # Errors
+    /// As [`Store::by_index`].
+    pub fn shared_by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Arc<Shared>>> {
+        self.reader().shared_by_index(collection, index, value)
+    }
+
     /// Records that declare `value` under `index` ([`Reader::by_index`]).
     ///
     /// # Errors
@@ -132,7 +149,30 @@ impl Store {
         range: &KeyRange,
         each: impl Fn(Record) -> Result<T, E> + Sync,
     ) -> Result<Vec<T>, E> {
-        pages::map(self.core.engine.as_ref(), self.core.mac.as_ref(), collection, range, each)
+        self.map_by(pages::cores(), collection, range, each)
+    }
+
+    /// The same in this thread alone: for work that those who wait for an answer should not feel.
+    ///
+    /// # Errors
+    /// As [`Store::map`].
+    pub fn map_aside<T: Send, E: From<crate::Error> + Send>(
+        &self,
+        collection: &str,
+        range: &KeyRange,
+        each: impl Fn(Record) -> Result<T, E> + Sync,
+    ) -> Result<Vec<T>, E> {
+        self.map_by(1, collection, range, each)
+    }
+
+    fn map_by<T: Send, E: From<crate::Error> + Send>(
+        &self,
+        threads: usize,
+        collection: &str,
+        range: &KeyRange,
+        each: impl Fn(Record) -> Result<T, E> + Sync,
+    ) -> Result<Vec<T>, E> {
+        pages::map(self.core.engine.as_ref(), self.core.mac.as_ref(), collection, range, threads, each)
     }
 
     /// Size of the log and the state of its head.

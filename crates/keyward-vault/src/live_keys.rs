@@ -438,7 +438,7 @@ impl Vault {
             Some(version) => Some(version).filter(live),
             None => row.record.active().map(|active| active.version),
         };
-        Ok(version.map(|version| loaded(row, version, &scope, &*self.tools.clock)))
+        Ok(version.map(|version| loaded(Arc::new(row.record), version, &scope, &*self.tools.clock)))
     }
 }
 

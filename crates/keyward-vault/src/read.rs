@@ -1,5 +1,7 @@
 //! Loading heads, and opening what a proof allows.
 
+use std::sync::Arc;
+
 use keyward_access::{Denial, Facts, Object, Permit, Protected, SecretFacts, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{
@@ -24,7 +26,7 @@ pub struct Scope {
 /// A head that was loaded for one version, authenticated and still closed.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    pub(crate) head: Head,
+    pub(crate) head: Arc<Head>,
     version: Version,
     project: ProjectName,
     environment: EnvironmentName,
@@ -62,6 +64,11 @@ impl Scope {
             secret: secret.cloned(),
             ..Names::default()
         }
+    }
+
+    /// The value of a secret's head under the index of names.
+    fn name_index(&self, name: &SecretName) -> Vec<u8> {
+        [&self.prefix()[..], name.as_str().as_bytes()].concat()
     }
 
     pub(crate) fn prefix(&self) -> Vec<u8> {
@@ -111,7 +118,7 @@ impl Protected for Loaded {
     }
 
     fn facts(&self) -> Facts<'_> {
-        Facts::secret(&self.project, &self.environment, SecretFacts::from(&self.head))
+        Facts::secret(&self.project, &self.environment, SecretFacts::from(&*self.head))
     }
 }
 
@@ -219,7 +226,8 @@ impl Vault {
         Ok(heads)
     }
 
-    /// Those of them that `wanted` takes, in the order of keys: of many heads few are held at a time.
+    /// Those of them that `wanted` takes, in the order of keys: of many heads few are held at a time, and
+    /// they are looked through aside of what others wait for.
     ///
     /// # Errors
     /// [`Error::Denied`] for a caller who may not list here.
@@ -231,7 +239,7 @@ impl Vault {
     ) -> Result<Vec<Head>, Error> {
         self.permit_list(actor, scope)?;
         let range = keyward_store::KeyRange::prefix(&scope.prefix());
-        let found = self.store.map(Head::COLLECTION, &range, |row| {
+        let found = self.store.map_aside(Head::COLLECTION, &range, |row| {
             // A place for each head there is takes more than those that are wanted.
             Ok::<_, Error>(Some(records::parse::<Head>(&row)?.record).filter(&wanted).map(Box::new))
         })?;
@@ -258,8 +266,7 @@ impl Vault {
 
     /// The head of one secret and its row's generation, in this environment alone.
     pub(crate) fn head_row(&self, scope: &Scope, name: &SecretName) -> Result<Option<records::Row<Head>>, Error> {
-        let index = [scope.prefix(), name.as_str().as_bytes().to_vec()].concat();
-        Ok(records::find::<Head>(&self.store, "name", &index)?.into_iter().next())
+        Ok(records::find::<Head>(&self.store, "name", &scope.name_index(name))?.into_iter().next())
     }
 
     /// Loads one secret for reading: the version asked for, or the active one, from this
@@ -317,8 +324,8 @@ impl Vault {
         name: &SecretName,
         version: Option<Version>,
     ) -> Result<Option<Result<Loaded, Error>>, Error> {
-        let row = self.head_row(scope, name)?;
-        Ok(row.map(|row| pick(&row.record, version).map(|version| loaded(row, version, scope, &*self.tools.clock))))
+        let head = records::find_shared::<Head>(&self.store, "name", &scope.name_index(name))?.into_iter().next();
+        Ok(head.map(|head| pick(&head, version).map(|version| loaded(head, version, scope, &*self.tools.clock))))
     }
 
     /// Before a parent answers in a name's place: the index of names is not authentic by itself,
@@ -354,7 +361,7 @@ impl Vault {
                     continue;
                 }
                 if !all.iter().any(|nearer| nearer.head.name == row.record.name) {
-                    all.push(loaded(row, version, &scope, &*self.tools.clock));
+                    all.push(loaded(Arc::new(row.record), version, &scope, &*self.tools.clock));
                 }
             }
         }
@@ -440,10 +447,10 @@ impl Vault {
     }
 }
 
-pub(crate) fn loaded(row: records::Row<Head>, version: Version, scope: &Scope, clock: &dyn Clock) -> Loaded {
+pub(crate) fn loaded(head: Arc<Head>, version: Version, scope: &Scope, clock: &dyn Clock) -> Loaded {
     let until = |seconds: u32| Timestamp(clock.now().0 + i64::from(seconds) * 1000);
     Loaded {
-        head: row.record,
+        head,
         version,
         project: scope.project.name.clone(),
         environment: scope.environment.name.clone(),

@@ -1,6 +1,8 @@
 //! What the vault keeps beside heads: projects, environments, wrapped keys, sealed values,
 //! bindings of folders, reads and holdings; and the typed door to the store.
 
+use std::sync::Arc;
+
 use keyward_access::Network;
 use keyward_store::{Expect, KeyRange, Put, Store};
 use keyward_types::{
@@ -250,11 +252,21 @@ pub(crate) struct Row<R> {
 }
 
 pub(crate) fn load<R: Record>(store: &Store, key: &[u8]) -> Result<Option<Row<R>>, Error> {
-    store.get(R::COLLECTION, key)?.map(|row| parse(&row)).transpose()
+    store.shared(R::COLLECTION, key)?.map(|row| parse(&row)).transpose()
 }
 
 pub(crate) fn find<R: Record>(store: &Store, index: &str, value: &[u8]) -> Result<Vec<Row<R>>, Error> {
-    store.by_index(R::COLLECTION, index, value)?.iter().map(parse).collect()
+    store.shared_by_index(R::COLLECTION, index, value)?.iter().map(|row| parse(row)).collect()
+}
+
+/// The same for whoever only looks at them: parsed once for as long as the store remembers them.
+pub(crate) fn find_shared<R: Record + Send + Sync + 'static>(
+    store: &Store,
+    index: &str,
+    value: &[u8],
+) -> Result<Vec<Arc<R>>, Error> {
+    let rows = store.shared_by_index(R::COLLECTION, index, value)?;
+    rows.iter().map(|row| row.made(|row| parse::<R>(row).map(|row| row.record))).collect()
 }
 
 /// Every record whose key begins with `prefix`, in the order of keys.

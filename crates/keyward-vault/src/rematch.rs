@@ -1,5 +1,7 @@
 //! Values that become secrets: what lets the scanner recognise them is made of what is stored.
 
+use std::sync::Arc;
+
 use keyward_access::{Object, SystemTask, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_types::{Head, Kind, SecretName, Use, VersionState};
@@ -17,17 +19,16 @@ impl Vault {
     /// permit to use it. To be called before the head says that they are secrets: a record too many
     /// is not looked at, one too few would never be missed.
     pub(crate) fn make_known(&self, actor: &Actor, scope: &Scope, name: &SecretName) -> Result<(), Error> {
-        let Some(Row { record: head, generation }) = self.head_row(scope, name)? else { return Ok(()) };
-        let system = actor.as_system(SystemTask::Match);
+        let Some(Row { record: head, .. }) = self.head_row(scope, name)? else { return Ok(()) };
+        let (head, system) = (Arc::new(head), actor.as_system(SystemTask::Match));
         let kept = head.versions.iter().filter(|version| version.state != VersionState::Destroyed);
-        let values: Vec<_> = kept
-            .map(|kept| loaded(Row { record: head.clone(), generation }, kept.version, scope, &*self.tools.clock))
-            .collect();
+        let values: Vec<_> =
+            kept.map(|kept| loaded(Arc::clone(&head), kept.version, scope, &*self.tools.clock)).collect();
         let permits = values.iter().map(|value| Ok((authorize::<Use>(&system.caller, value)?, value)));
         let proofs = self.record(&system, permits.collect::<Result<Vec<_>, Error>>()?, Via::Inside)?;
         let now = self.tools.clock.now();
         // As what any of them counts is of no matter: that it is secret is.
-        let secret = Head { kind: Kind::ApiKey, ..head.clone() };
+        let secret = Head { kind: Kind::ApiKey, ..Head::clone(&head) };
         let mut rows = Vec::new();
         for (value, proof) in values.iter().zip(proofs) {
             let bits = value.head().version(value.version()).map_or(0, |version| version.bits);

@@ -1,5 +1,7 @@
 //! Values under a new generation of their project's key.
 
+use std::sync::Arc;
+
 use keyward_access::{SystemTask, authorize};
 use keyward_types::{Head, Use, VersionState};
 
@@ -26,7 +28,7 @@ impl Vault {
                 let kept = row.record.versions.iter().filter(|version| version.state != VersionState::Destroyed);
                 for version in kept.map(|version| version.version).collect::<Vec<_>>() {
                     let row = Row { record: row.record.clone(), generation: row.generation };
-                    loaded.push(crate::read::loaded(row, version, &scope, &*self.tools.clock));
+                    loaded.push(crate::read::loaded(Arc::new(row.record), version, &scope, &*self.tools.clock));
                 }
             }
         }

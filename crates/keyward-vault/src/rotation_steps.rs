@@ -1,6 +1,8 @@
 //! The steps of a rotation, each one commit: the row as it is after the step, what the step changes of
 //! the secret, and an entry. What is written by who is not the last who read it is refused.
 
+use std::sync::Arc;
+
 use keyward_access::{Object, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_store::Expect;
@@ -201,7 +203,7 @@ impl Vault {
     /// When it could not be recorded, or does not open.
     pub fn lease_for_rotation(&self, actor: &Actor, place: &Place, version: Version) -> Result<Lease, Error> {
         let (scope, head) = self.placed(place)?;
-        let one = loaded(head, version, &scope, &*self.tools.clock);
+        let one = loaded(Arc::new(head.record), version, &scope, &*self.tools.clock);
         let permit = authorize::<Use>(&actor.caller, &one)?;
         let proof = self.record(actor, vec![(permit, &one)], Via::Inside)?.pop().ok_or(Error::WrongProof)?;
         self.lease(proof, &self.sealed(&one)?)
@@ -214,7 +216,7 @@ impl Vault {
     pub fn open_for_target(&self, actor: &Actor, place: &Place, version: Version) -> Result<Secret<Vec<u8>>, Error> {
         self.refuse_in_safe_mode()?;
         let (scope, head) = self.placed(place)?;
-        let one = loaded(head, version, &scope, &*self.tools.clock);
+        let one = loaded(Arc::new(head.record), version, &scope, &*self.tools.clock);
         let permit = authorize::<Read>(&actor.caller, &one)?;
         let proof = self.record(actor, vec![(permit, &one)], Via::Target)?.pop().ok_or(Error::WrongProof)?;
         self.open(proof, &self.sealed(&one)?)

@@ -41,7 +41,7 @@ pub struct Vault {
 }
 
 /// Bytes of lately used records that a process keeps which answers many requests.
-const REMEMBERED: usize = 24 << 20;
+const REMEMBERED: usize = 16 << 20;
 
 /// What the vault takes from the world.
 #[derive(Clone)]
