@@ -135,7 +135,10 @@ fn who_may_list_and_not_read_is_told_and_who_may_nothing_is_refused() {
         let (lists, stranger) = (store.moto.user("lists", list), store.moto.user("stranger", "s3:ListBuckets"));
         for key in [lists, stranger] {
             let refused = store.read(&key, "eu-central-1").unwrap_err();
-            assert!(matches!(&refused, Fault::Refused(why) if why.contains("permission missing")), "{kind:?}: {refused}");
+            assert!(
+                matches!(&refused, Fault::Refused(why) if why.contains("permission missing")),
+                "{kind:?}: {refused}"
+            );
         }
         let (id, _) = store.key.split_once(':').unwrap();
         let forged = store.read(&format!("{id}:nobody-has-this-one-0000"), "eu-central-1").unwrap_err();
