@@ -876,6 +876,7 @@ fn edit_of(edit: EditInfo) -> Edit {
         tags: edit.tags,
         as_file: edit.as_file,
         max_versions: edit.max_versions,
+        age_unknown: edit.age_unknown,
     }
 }
 
@@ -921,6 +922,7 @@ fn secret_info(head: &Head, environment: &EnvironmentName) -> SecretInfo {
         bits: shown.map_or(0, |version| version.bits),
         size: shown.map_or(0, |version| version.size),
         as_file: head.as_file,
+        age_unknown: shown.is_some_and(|version| version.age_unknown),
         tag: keyward_vault::tag(head),
         same: active.filter(|_| head.kind.is_secret()).map(|active| active.fingerprint.clone()),
         versions: head.versions.iter().map(|version| version_info(head, version)).collect(),
@@ -936,6 +938,7 @@ fn version_info(head: &Head, version: &keyward_types::VersionHead) -> VersionInf
         created_by: version.created_by.to_string(),
         labels: labels.map(|(label, _)| label.to_string()).collect(),
         size: version.size,
+        age_unknown: version.age_unknown,
     }
 }
 

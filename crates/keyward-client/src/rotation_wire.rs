@@ -6,7 +6,7 @@ use keyward_access::Login;
 use keyward_types::{SecretName, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
-pub use keyward_lifecycle::calendar::{Due, Entry as DueEntry, feed as calendar_feed};
+pub use keyward_lifecycle::calendar::{Due, Entry as DueEntry, UNKNOWN_AGE_DAYS, default_days, feed as calendar_feed};
 pub use keyward_lifecycle::rotation::Wish;
 pub use keyward_sync::{
     Proof as TargetProof, Restart as TargetRestart, Settings as TargetSettings, Workload as TargetWorkload,
@@ -34,6 +34,9 @@ pub struct RotateAsk {
     /// The version that is revoked; `None`: the active one.
     #[serde(default)]
     pub version: Option<Version>,
+    /// The successor may only what the secret was seen in use for.
+    #[serde(default)]
+    pub narrow: bool,
 }
 
 /// Which keys of a service, and what manages them.
@@ -104,6 +107,9 @@ pub struct RotationPreview {
     pub kill_first: bool,
     /// Who used the secret in the last 24 hours, whichever version: who, how, how often, when last.
     pub users: Vec<String>,
+    /// What the successor will be allowed and what was seen, where it is to be narrower.
+    #[serde(default)]
+    pub narrowed: Vec<String>,
 }
 
 /// A rotation, as far as it is.

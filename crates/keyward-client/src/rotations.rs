@@ -3,6 +3,7 @@
 mod bring;
 mod leave;
 mod making;
+mod narrow;
 mod revoke;
 mod users;
 
@@ -43,6 +44,7 @@ impl Rotations<'_> {
     pub(crate) fn preview(&self, scope: &Scope, name: &SecretName, ask: &RotateAsk) -> Result<RotationPreview> {
         let head = self.vault.permit_secret::<Write>(self.actor, scope, name)?;
         let making = self.making(scope, &head, ask)?;
+        let (making, narrowed) = self.narrowed(&head, ask, making)?;
         let rotator = making.rotator(http()).map_err(Failure::usage)?;
         let active = replaced(&head, ask)?;
         let shape = Shape::of(&*rotator);
@@ -72,6 +74,7 @@ impl Rotations<'_> {
             holders,
             kill_first: ask.emergency && !ask.revoke && self.vault.kill_first(&head)?.is_some(),
             users: self.users(&head)?,
+            narrowed: narrowed.map(|narrowed| narrowed.told).unwrap_or_default(),
         })
     }
 
@@ -83,6 +86,7 @@ impl Rotations<'_> {
         if ask.revoke {
             return self.revoke(scope, &head, ask, &making);
         }
+        let (making, narrowed) = self.narrowed(&head, ask, making)?;
         if ask.version.is_some() {
             return Err(Failure::usage("what is replaced is the active version; another one can be revoked"));
         }
@@ -93,7 +97,8 @@ impl Rotations<'_> {
         // it is not ours to count. The next rotation drops it.
         let contracts = ask.emergency || making.contracts();
         let plan = Plan { making: making.clone(), policy: Policy { contracts, ..policy }, emergency: ask.emergency };
-        if making::is_to_be_remembered(ask) {
+        let remembers = narrowed.is_some_and(|narrowed| narrowed.is_remembered);
+        if remembers || making::is_to_be_remembered(ask) {
             self.vault.set_rotation_plan(self.actor, scope, name, json(&making)?, &making::told(&making))?;
         }
         let targets = self.vault.targets(&head.place)?;
@@ -268,6 +273,7 @@ impl Rotations<'_> {
             what: calendar::Due::Review,
             about: review.id.to_string(),
             owner: None,
+            age_unknown: false,
         })
         .collect()
     }

@@ -23,8 +23,10 @@ pub struct Taken {
     pub name: String,
     /// Where it lies there.
     pub from: String,
-    /// `None`: it is no text.
+    /// `None`: it is no text, or it may not be read.
     pub value: Option<Bytes>,
+    /// Whether the store keeps it from this credential, which may list it.
+    pub denied: bool,
 }
 
 /// Everything in a store, in the order of names. Nothing is changed there.
@@ -52,6 +54,7 @@ pub fn take_from(source: &Source, ask: StoreAsk) -> Result<Vec<Taken>> {
     let taken = found.into_iter().map(|one| Taken {
         name: one.name,
         from: one.from,
+        denied: one.denied,
         value: one.value.map(|value| Bytes::new(value.expose().clone().into_bytes())),
     });
     Ok(taken.collect())

@@ -132,6 +132,10 @@ pub struct EditInfo {
     /// How many versions keep their value.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "double")]
     pub max_versions: Option<Option<u32>>,
+    /// Whether nobody knows how old the value is: it was brought from somewhere else. With a value: of
+    /// that, if it is a new one; without one: of the active version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_unknown: Option<bool>,
 }
 
 /// Tells an absent field from one that is `null`.
@@ -293,6 +297,9 @@ pub struct SecretInfo {
     pub size: u32,
     /// Whether `run` hands it over as a private file.
     pub as_file: bool,
+    /// Whether the active value was brought from somewhere else, and may be older than `created_at` says.
+    #[serde(default)]
+    pub age_unknown: bool,
     /// Names the state of its head: different after every change.
     #[serde(default)]
     pub tag: String,
@@ -334,6 +341,9 @@ pub struct VersionInfo {
     pub labels: Vec<String>,
     /// Length in bytes.
     pub size: u32,
+    /// Whether it was brought from somewhere else, and may be older than `created_at` says.
+    #[serde(default)]
+    pub age_unknown: bool,
 }
 
 /// A secret with who has it.

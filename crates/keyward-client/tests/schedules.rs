@@ -145,3 +145,41 @@ fn configuration_is_not_replaced_because_it_is_old() {
     shop.set(Some("DEBUG"), acting(30));
     assert!(due("DEBUG"));
 }
+
+#[test]
+fn what_was_brought_is_due_within_two_weeks_until_it_is_replaced() {
+    let shop = Shop::with(&["MADE_HERE"]);
+    let write = |of: &str, text: &str, age_unknown| {
+        let edit = EditInfo { kind: Some(Kind::SigningKey), age_unknown: Some(age_unknown), ..EditInfo::default() };
+        let value = Bytes::new(format!("Zq8kLkd93jfKdk2mVx7Lkd93 {text}").into_bytes());
+        shop.desk.write(at(), vec![NewSecret { bits: bits(value.expose()), name: name(of), value, edit }]).unwrap();
+    };
+    let due = |of: &str| {
+        let entries = shop.desk.calendar(at()).unwrap();
+        let entry = entries.into_iter().find(|entry| entry.about.ends_with(of));
+        entry.map(|entry| ((entry.at.0 - shop.vault.clock().now().0 + DAY / 2) / DAY, entry.age_unknown))
+    };
+    write("BROUGHT", "one", true);
+    assert_eq!((due("BROUGHT"), due("MADE_HERE")), (Some((14, true)), Some((90, false))));
+    // The same once more says nothing new, and neither does a file that has what was made here.
+    write("MADE_HERE", "MADE_HERE", true);
+    assert_eq!(due("MADE_HERE"), Some((90, false)));
+    // Rules may ask for less, and never for more but by `never`.
+    shop.set(None, acting(365));
+    assert_eq!(due("BROUGHT"), Some((14, true)));
+    shop.set(None, ScheduleRule { every_days: Some(7), ..ScheduleRule::default() });
+    assert_eq!(due("BROUGHT"), Some((7, true)));
+    shop.set(None, ScheduleRule { every_days: Some(0), ..ScheduleRule::default() });
+    assert_eq!(due("BROUGHT"), None);
+    shop.desk.clear_schedule(at(), ScheduleAbout::default()).unwrap();
+    shop.clock.advance(15 * DAY);
+    assert_eq!((shop.round(), shop.told("rotation.overdue")), (0, 1), "it is overdue, and the other is not");
+    write("BROUGHT", "two", false);
+    assert_eq!(due("BROUGHT"), Some((90, false)), "a value of which it is known ends it");
+    // Who knows how old it is may say so without a new one.
+    write("ALSO", "three", true);
+    let edit = EditInfo { age_unknown: Some(false), ..EditInfo::default() };
+    shop.desk.edit(at(), name("ALSO"), edit).unwrap();
+    assert_eq!(due("ALSO"), Some((90, false)));
+    shop.vault.verify(None).unwrap();
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 use keyward_types::Timestamp;
 
 use crate::budget::Reserved;
+use crate::endpoint::Endpoint;
 use crate::grant::{Route, Unit};
 use crate::lease::Lease;
 use crate::meter::{Counts, Interface, Passed, Said};
@@ -103,7 +104,7 @@ impl Call {
         worker: &Rc<Worker>,
         known: &Rc<Known>,
         (route, lease): (&Route, Arc<Lease>),
-        (estimate, model): (Estimate, &str),
+        (estimate, model, endpoint): (Estimate, &str, Endpoint),
         now: Timestamp,
     ) -> Result<Box<Self>, Refusal> {
         let (grant, live) = (&known.grant, &known.live);
@@ -145,6 +146,7 @@ impl Call {
             provider: Short::new(&route.provider),
             model: Short::new(model),
             tag: known.narrowing.as_ref().map(|narrowing| narrowing.tag).unwrap_or_default(),
+            endpoint,
             status: 0,
             counts: Counts::default(),
             cost: 0,

@@ -26,6 +26,7 @@ mod coding;
 mod config;
 mod cors;
 mod dial;
+mod endpoint;
 mod forward;
 mod framing;
 mod gateway;

@@ -14,6 +14,7 @@ use crate::ask::Asked;
 use crate::body::{Inbound, Out};
 use crate::call::{Call, Estimate};
 use crate::cors;
+use crate::endpoint::endpoint;
 use crate::forward::{Outgoing, Taken, forward};
 use crate::grant::{Grant, Route};
 use crate::grpc::{self, is_call};
@@ -94,6 +95,7 @@ impl Asking {
             return Err(Reason::Draining.into());
         }
         let lease = borrow(worker, route).await?;
+        let called = endpoint(request.method().as_str(), &path);
         let read = Reading::of(worker, (route, narrowing), &path, request).await?;
         let in_path = model_in_path(&path);
         let output_due = generates(route.upstream.interface, &path);
@@ -113,7 +115,8 @@ impl Asking {
             let model = asked.model.as_deref().or(in_path).unwrap_or_default();
             (model, estimate(route, &read, asked, (&path, model), output_due))
         };
-        let call = Call::begin(worker, &known, (route, Arc::clone(&lease)), (estimate, model), now).await?;
+        let about = (estimate, model, called);
+        let call = Call::begin(worker, &known, (route, Arc::clone(&lease)), about, now).await?;
         let route = Taken::new(&known, route).ok_or(Reason::NotGranted)?;
         let pursuit = Rc::clone(call.pursuit());
         let out = Box::new(Outgoing { worker: Rc::clone(worker), route, path, read, lease, opening, grpc: self.grpc });

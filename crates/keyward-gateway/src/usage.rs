@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use keyward_types::{SecretId, Timestamp, Version};
 
+use crate::endpoint::Endpoint;
 use crate::grant::VirtualKeyId;
 use crate::meter::Counts;
 use crate::refusal::Reason;
@@ -48,6 +49,8 @@ pub struct UsageRecord {
     pub model: Short<48>,
     /// What the key's holder has it counted under, where he made it narrower; else empty.
     pub tag: Short<32>,
+    /// Method and path, `*` for what looks like an id; one that ends in `…` is cut off.
+    pub endpoint: Endpoint,
     /// The upstream's status; 0 where it gave none.
     pub status: u16,
     /// Tokens.

@@ -21,6 +21,9 @@ pub fn default_days(environment: &str, kind: Kind) -> Option<u32> {
     }
 }
 
+/// Within how many days a value is due of which nobody knows how old it is.
+pub const UNKNOWN_AGE_DAYS: u32 = 14;
+
 /// Something that is due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Entry {
@@ -32,6 +35,9 @@ pub struct Entry {
     pub about: String,
     /// Who answers for it.
     pub owner: Option<String>,
+    /// Whether it is due this soon because nobody knows how old the value is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub age_unknown: bool,
 }
 
 /// What is due.
@@ -59,11 +65,13 @@ impl Due {
 
 /// What is due of a secret, by the rule that counts for it.
 pub fn of_secret(head: &Head, project: &str, environment: &str, rule: &Rule) -> Vec<Entry> {
+    let age_unknown = head.active().is_some_and(|active| active.age_unknown);
     let entry = |at, what| Entry {
         at,
         what,
         about: format!("{project}/{environment}/{}", head.name),
         owner: head.owner.clone(),
+        age_unknown: age_unknown && what == Due::Rotation,
     };
     let ends = head.active().and(head.expires_at).map(|at| entry(at, Due::Expiry));
     rule.due(head, environment).map(|at| entry(at, Due::Rotation)).into_iter().chain(ends).collect()
@@ -85,8 +93,11 @@ pub fn feed(entries: &[Entry], now: Timestamp) -> String {
         line("DTSTAMP", &stamp(now));
         line("DTSTART;VALUE=DATE", &stamp(entry.at)[..8]);
         line("SUMMARY", &escaped(&title));
-        if let Some(owner) = &entry.owner {
-            line("DESCRIPTION", &escaped(&format!("Owner: {owner}")));
+        let owner = entry.owner.as_ref().map(|owner| format!("Owner: {owner}"));
+        let age = entry.age_unknown.then(|| "It was brought here, and nobody knows how old it is.".to_owned());
+        let told: Vec<String> = owner.into_iter().chain(age).collect();
+        if !told.is_empty() {
+            line("DESCRIPTION", &escaped(&told.join("\n")));
         }
         line("TRANSP", "TRANSPARENT");
         line("END", "VEVENT");
@@ -149,11 +160,12 @@ mod tests {
     fn a_feed_has_whole_days_and_folded_lines() {
         let about = format!("shop/production/{}", "A_LONG_NAME_".repeat(8));
         let owner = Some("ann; bob, the\nteam".into());
-        let entries = [Entry { at: Timestamp(1_795_000_000_000), what: Due::Rotation, about, owner }];
+        let entries =
+            [Entry { at: Timestamp(1_795_000_000_000), what: Due::Rotation, about, owner, age_unknown: true }];
         let feed = feed(&entries, Timestamp(1_794_000_000_000));
         assert!(feed.contains("DTSTART;VALUE=DATE:20261118\r\n"), "{feed}");
         assert!(feed.contains("DTSTAMP:20261106T212000Z\r\n"), "{feed}");
-        assert!(feed.contains("Owner: ann\\; bob\\, the\\nteam"), "{feed}");
+        assert!(feed.contains("Owner: ann\\; bob\\, the\\nteam\\nIt was brought"), "{feed}");
         assert!(feed.split("\r\n").all(|line| line.len() <= 75), "{feed}");
         assert!(feed.starts_with("BEGIN:VCALENDAR\r\n") && feed.ends_with("END:VCALENDAR\r\n"));
     }

@@ -10,7 +10,7 @@ use keyward_types::{Head, SecretName, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::calendar::default_days;
+use crate::calendar::{UNKNOWN_AGE_DAYS, default_days};
 
 /// What somebody set for secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,11 +102,13 @@ impl Rule {
     }
 
     /// When a new value of a secret is due; `None`: never. What is written with the secret itself
-    /// counts before what is usual.
+    /// counts before what is usual. A value of unknown age is due within [`UNKNOWN_AGE_DAYS`], unless
+    /// none is ever.
     pub fn due(&self, head: &Head, environment: &str) -> Option<Timestamp> {
         let active = head.active()?;
         let usual = if head.is_secret() { default_days(environment, head.kind) } else { None };
         let days = head.rotate_every_days.or(self.every_days).or(usual).filter(|days| *days > 0)?;
+        let days = if active.age_unknown { days.min(UNKNOWN_AGE_DAYS) } else { days };
         Some(active.created_at.plus_days(i64::from(days)))
     }
 

@@ -111,6 +111,7 @@ mod tests {
             bits: 128,
             fingerprint: String::new(),
             secret: false,
+            age_unknown: false,
         };
         let json = serde_json::json!({
             "place": place, "name": name, "kind": Kind::ApiKey, "labels": { Label::active().to_string(): 1 },

@@ -1,7 +1,7 @@
 //! Stores that values are brought from, when people move in. Nothing is changed there.
 
 use keyward_types::{Clock, Random, Secret};
-use keyward_upstream::Http;
+use keyward_upstream::{Http, Refusal};
 use thiserror::Error;
 
 use crate::settings::{site, trusting};
@@ -58,8 +58,10 @@ pub struct Found {
     pub name: String,
     /// Where it lies there.
     pub from: String,
-    /// `None`: it is no text.
+    /// `None`: it is no text, or it may not be read.
     pub value: Option<Secret<String>>,
+    /// Whether the store keeps it from this credential, which may list it.
+    pub denied: bool,
 }
 
 /// A text that names no kind of store.
@@ -123,10 +125,10 @@ impl Source {
         }
     }
 
-    /// Everything in it, in the order of names.
+    /// Everything in it, in the order of names. What is listed and may not be read is told among the rest.
     ///
     /// # Errors
-    /// [`Fault`]; what was read before is dropped.
+    /// [`Fault`]; what was read before is dropped. That nothing at all may be read is one.
     pub fn take(&self, asking: Asking<'_>) -> Result<Vec<Found>, Fault> {
         let Asking { http, clock, random, credential, ca, namespace } = asking;
         let http = trusting(http, ca.as_deref())?;
@@ -141,12 +143,24 @@ impl Source {
             SourceKind::AzureKv => Box::new(KeyVault { http, vault: at, name: none(), credential }),
             SourceKind::GcpSm => Box::new(SecretManager { http, clock, project: at, name: none(), credential }),
         };
-        let mut found = Vec::new();
+        let (mut found, mut denied) = (Vec::new(), None);
         for name in shelf.names()?.into_iter().filter(|name| self.is_meant(name)) {
-            for (field, value) in shelf.take(&name)? {
+            let fields = match shelf.take(&name) {
+                Err(fault @ keyward_upstream::Fault::Refused(Refusal::Permission, _)) => {
+                    denied = Some(fault);
+                    found.push(Found { name: self.called(&name), from: name, value: None, denied: true });
+                    continue;
+                }
+                fields => fields?,
+            };
+            for (field, value) in fields {
                 let from = if field.is_empty() { name.clone() } else { format!("{name}/{field}") };
-                found.push(Found { name: self.called(&from), from, value });
+                found.push(Found { name: self.called(&from), from, value, denied: false });
             }
+        }
+        match denied {
+            Some(fault) if found.iter().all(|one| one.denied) => return Err(fault.into()),
+            _ => {}
         }
         tell_apart(&mut found);
         Ok(found)
@@ -206,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_would_have_the_same_name_keeps_its_whole_one() {
-        let one = |name: &str, from: &str| Found { name: name.into(), from: from.into(), value: None };
+        let one = |name: &str, from: &str| Found { name: name.into(), from: from.into(), value: None, denied: false };
         let mut found = vec![one("KEY", "/a/KEY"), one("KEY", "/b/KEY"), one("OTHER", "/b/OTHER")];
         tell_apart(&mut found);
         let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();

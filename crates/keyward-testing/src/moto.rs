@@ -66,9 +66,21 @@ impl Moto {
         format!("{}:{}", part("AccessKeyId"), part("SecretAccessKey"))
     }
 
+    /// A request with these headers to the service that is meant by this host; gives the answer's body.
+    ///
+    /// # Panics
+    /// When it is not answered with 200.
+    pub fn request(&self, method: &str, path: &str, (host, headers): (&str, &[(&str, &str)]), body: &str) -> String {
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{lines}content-length: {}\r\n\r\n",
+            body.len()
+        );
+        let answer = self.exchange(&format!("{head}{body}")).expect("moto answers");
+        answer.split_once("\r\n\r\n").expect("an answer has a body").1.to_owned()
+    }
+
     fn send(&self, method: &str, path: &str, body: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
         let kind = if path == "/" { "application/x-www-form-urlencoded" } else { "text/plain" };
         let scope = "Credential=x/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
         let head = format!(
@@ -76,7 +88,13 @@ impl Moto {
              authorization: AWS4-HMAC-SHA256 {scope}\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        stream.write_all(head.as_bytes()).ok()?;
+        self.exchange(&head)
+    }
+
+    fn exchange(&self, request: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+        stream.write_all(request.as_bytes()).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");

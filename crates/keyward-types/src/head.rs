@@ -99,6 +99,9 @@ pub struct VersionHead {
     /// Whether it ever counted as a secret. What a head is called afterwards takes nobody's knowledge back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
+    /// Whether it was brought from somewhere else, and may be much older than `created_at` says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub age_unknown: bool,
 }
 
 /// How a value is structured.

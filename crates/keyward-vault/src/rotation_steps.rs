@@ -314,6 +314,7 @@ impl Vault {
             bits,
             fingerprint,
             secret: head.is_secret(),
+            age_unknown: false,
         });
         head.labels.insert(Label::pending(), version);
         Ok(version)

@@ -31,6 +31,8 @@ pub struct UsageCall<'a> {
     pub model: &'a str,
     /// What the key's holder has it counted under, where he made it narrower; else empty.
     pub tag: &'a str,
+    /// Method and path, `*` for ids; empty where nobody says.
+    pub endpoint: &'a str,
     /// What it counts.
     pub counts: UsageCounts,
 }
@@ -128,7 +130,7 @@ const STRANGERS: usize = 64;
 /// Longest name of a model, in bytes.
 const LONGEST: usize = 128;
 /// What all others are called together.
-const OTHERS: &str = "(others)";
+pub(crate) const OTHERS: &str = "(others)";
 
 impl UsageCounts {
     /// Adds others to these.
@@ -237,6 +239,10 @@ impl Vault {
                 _ => records::unchanged(&row),
             });
             change.put(&row.record);
+        }
+        for row in self.new_endpoints(node, calls, &keys)? {
+            change.expect(records::absent(&row));
+            change.put(&row);
         }
         change.commit().map(drop)
     }

@@ -58,6 +58,9 @@ pub struct Edit {
     pub as_file: Option<bool>,
     /// How many versions keep their value.
     pub max_versions: Option<Option<u32>>,
+    /// Whether nobody knows how old the value is. With a value: of that, if it is a new one; without
+    /// one: of the active version.
+    pub age_unknown: Option<bool>,
 }
 
 /// What became of a value that was to be stored.
@@ -277,6 +280,7 @@ impl Vault {
             bits: new.bits,
             fingerprint,
             secret: head.is_secret(),
+            age_unknown: new.edit.age_unknown == Some(true),
         });
         if let Some(active) = head.labels.insert(Label::active(), version) {
             head.labels.insert(Label::previous(), active);
@@ -300,6 +304,13 @@ impl Vault {
         actor.expects.check(Some(&row.record), name.as_str())?;
         let mut head = row.record.clone();
         head.apply(edit, false)?;
+        if let Some(unknown) = edit.age_unknown {
+            let active = head.active().map(|active| active.version);
+            head.versions
+                .iter_mut()
+                .filter(|one| Some(one.version) == active)
+                .for_each(|one| one.age_unknown = unknown);
+        }
         self.permit_becoming(actor, scope, &row.record, &head).map_err(|halt| self.told_halt(actor, halt))?;
         if becomes_secret(&row.record, &head) {
             self.make_known(actor, scope, name)?;

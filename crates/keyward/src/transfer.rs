@@ -138,6 +138,7 @@ fn arrived(to: &dyn Desk, at: &Where, sent: &Disclosed, version: Version) -> Res
 }
 
 fn new_secret(secret: &SecretInfo, read: &Disclosed) -> NewSecret {
+    let version = secret.versions.iter().find(|one| one.version == read.version);
     let edit = EditInfo {
         looks_like: None,
         kind: Some(secret.kind),
@@ -150,6 +151,7 @@ fn new_secret(secret: &SecretInfo, read: &Disclosed) -> NewSecret {
         tags: Some(secret.tags.clone()),
         as_file: Some(secret.as_file),
         max_versions: None,
+        age_unknown: Some(version.is_some_and(|version| version.age_unknown)),
     };
     NewSecret { name: secret.name.clone(), bits: read.bits, value: Bytes::new(read.value.expose().to_vec()), edit }
 }

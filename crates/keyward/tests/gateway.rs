@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use data_encoding::BASE64URL_NOPAD;
 use keyward_testing::Program;
+use keyward_testing::doubles::{Double, QdrantNode};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -66,10 +68,14 @@ impl Up {
 
     /// The status and the whole answer.
     fn call(&self, key: &str) -> (u16, String) {
+        self.send("GET", "/qdrant/collections", key)
+    }
+
+    fn send(&self, method: &str, path: &str, key: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.gateway).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let head = format!("host: localhost\r\napi-key: {key}\r\nconnection: close");
-        write!(stream, "GET /qdrant/collections HTTP/1.1\r\n{head}\r\n\r\n").unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\n{head}\r\ncontent-length: 0\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         (answer[9..12].parse().unwrap(), answer)
@@ -268,4 +274,41 @@ fn a_gateway_can_be_left_out_and_two_never_share_a_port() {
     assert!(ran.code == Some(2) && ran.err().contains("TLS"), "{ran}");
     let ran = program.run(&["up", "--gateway", "nowhere"]);
     assert_eq!(ran.code, Some(2), "{ran}");
+}
+
+#[test]
+fn a_successor_may_only_what_the_gateway_saw() {
+    let (node, signing, token) = QdrantNode::new();
+    let node = Double::start(node);
+    let program = Program::new(env!("CARGO_BIN_EXE_keyward")).with("KEYWARD_UPSTREAM_HOSTS", node.hosts());
+    program.ok(&["init", "--yes", "--project", "shop"], b"");
+    store(&program, &token);
+    program.ok(&[&["set", "SIGNING", "--kind", "signing-key"], &AT[..]].concat(), signing.as_bytes());
+    let (address, _service) = service();
+    let up = Up::start(&program);
+    let (key, _) = create(&program, address, &["search"]);
+    let host = format!("host={}", QdrantNode::HOST);
+    let account = ["--admin", "SIGNING", "--account", &host, "--account", "access=r"];
+    let rotate = |more: &[&str]| program.run(&[&["rotate", "VECTORS", "--narrow"], &account[..], more, &AT].concat());
+    let refused = rotate(&["--dry-run"]);
+    assert!(refused.code == Some(2) && refused.err().contains("nothing was seen"), "{refused}");
+
+    assert_eq!(up.send("POST", "/qdrant/collections/products/points/query", &key).0, 200);
+    let started = Instant::now();
+    let plan = loop {
+        let plan = rotate(&["--dry-run"]);
+        if plan.code == Some(0) {
+            break plan;
+        }
+        assert!(started.elapsed() < Duration::from_secs(10), "{plan}");
+    };
+    let told = plan.err();
+    assert!(told.contains("the new key may: products=r"), "{plan}");
+    assert!(told.contains("seen in use: POST /collections/products/points/query (last on "), "{plan}");
+    assert!(rotate(&["--yes"]).code == Some(0));
+    let new = program.ok(&[&["get", "VECTORS"], &AT[..]].concat(), b"").out();
+    let claims = BASE64URL_NOPAD.decode(new.split('.').nth(1).unwrap().as_bytes()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["access"], serde_json::json!([{ "collection": "products", "access": "r" }]));
+    assert_eq!(up.end(), Some(0));
 }

@@ -346,3 +346,39 @@ fn rules_are_set_listed_paused_and_cleared() {
     let log = program.ok(&["audit", "log"], b"").out();
     assert!(log.contains("schedule.set") && log.contains("schedule.clear"), "{log}");
 }
+
+#[test]
+fn what_was_imported_is_due_within_two_weeks_and_says_so() {
+    let program = Program::new(env!("CARGO_BIN_EXE_keyward"));
+    fs::write(program.home.project().join(".env"), format!("DB_PASSWORD={}\nPORT=80\n", value(1))).unwrap();
+    program.ok(&["init", "--yes", "--project", "shop"], b"");
+    fs::write(program.home.project().join("more.env"), format!("API_PASSWORD={}\n", value(2))).unwrap();
+    program.ok(&["import", "more.env"], b"");
+    program.ok(&["set", "OWN_PASSWORD", "--generate=password"], b"");
+    let entries = json(&program.ok(&["calendar", "--json"], b""));
+    let entries = entries["calendar"].as_array().unwrap().clone();
+    let brought: Vec<&str> =
+        entries.iter().filter(|one| one["age_unknown"] == true).map(|one| one["about"].as_str().unwrap()).collect();
+    assert_eq!(entries.len(), 3, "configuration is never due: {entries:?}");
+    assert_eq!(brought.len(), 2, "{entries:?}");
+    assert!(brought.iter().all(|about| !about.ends_with("OWN_PASSWORD")), "{brought:?}");
+    let shown = program.ok(&["calendar"], b"").out();
+    assert!(shown.contains("rotation (age unknown)") && shown.contains("in 13 days"), "{shown}");
+    assert!(program.ok(&["calendar", "--ics"], b"").out().contains("nobody knows how old it is"));
+    let listed = program.ok(&["schedule", "list"], b"");
+    assert!(listed.err().contains("2 secrets of unknown age"), "{listed}");
+    assert!(program.ok(&["show", "DB_PASSWORD"], b"").out().contains("due within 14 days"));
+    // A new value ends it, and so does who knows better.
+    program.ok(&["set", "DB_PASSWORD"], value(3).as_bytes());
+    program.ok(&["edit", "API_PASSWORD", "--age-known"], b"");
+    let after = program.ok(&["schedule", "list"], b"");
+    assert!(!after.err().contains("unknown age"), "{after}");
+}
+
+#[test]
+fn a_narrower_key_is_refused_where_nobody_could_make_one() {
+    let program = shop();
+    let refusal = refused(&program, &["rotate", "SESSION_SECRET", "--narrow", "--dry-run"], 2);
+    assert!(refusal.contains("no narrower key of `SESSION_SECRET` is made"), "{refusal}");
+    refused(&program, &["rotate", "SESSION_SECRET", "--narrow", "--emergency", "-e", "development"], 2);
+}

@@ -806,6 +806,7 @@ fn asked(ask: &RotateAsk) -> Value {
     json!({
         "generate": ask.generate, "emergency": ask.emergency, "role": role, "other_role": other_role,
         "admin": admin, "account": account, "revoke": ask.revoke, "version": ask.version,
+        "narrow": ask.narrow,
     })
 }
 

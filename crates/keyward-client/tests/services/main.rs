@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
 mod guided;
+mod in_use;
 mod managed;
 mod misdeployed;
+mod narrowed;
 mod refused;
 mod shop;

@@ -276,8 +276,17 @@ impl<'a> Scene<'a> {
                 let secret = self.shop.place().secret;
                 let counts = UsageCounts { requests: 1, ..UsageCounts::default() };
                 let (at, version) = (self.shop.now(), version(1));
-                let call =
-                    UsageCall { at, key: &key.id, secret, version, provider: "openai", model: "", tag: "", counts };
+                let call = UsageCall {
+                    at,
+                    key: &key.id,
+                    secret,
+                    version,
+                    provider: "openai",
+                    model: "",
+                    tag: "",
+                    endpoint: "",
+                    counts,
+                };
                 self.shop.vault().record_usage(("lagging", self.batch), &[call], &[]).unwrap();
             }
             Overwrites(every, _, with) if hour % every == 0 => {

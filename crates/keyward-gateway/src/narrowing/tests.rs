@@ -211,7 +211,7 @@ fn each_condition_says_why() {
 #[test]
 fn a_socket_is_held_to_what_was_added() {
     let route = a_route(Vec::new(), Vec::new());
-    let models = |all: &[&str]| Condition::Models(all.iter().map(|model| model.parse().unwrap()).collect());
+    let models = |all: &[&str]| Condition::Models(all.iter().map(|model| Glob::name(model)).collect());
     let narrowing = |conditions: Vec<Condition>| Narrowing { conditions: conditions.into(), ..Narrowing::default() };
     let opens = |narrowing: &Narrowing, query: Option<&str>| crate::socket::judge(&route, Some(narrowing), query);
     assert_eq!(opens(&narrowing(vec![]), None), Ok(()));

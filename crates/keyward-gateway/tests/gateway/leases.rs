@@ -80,6 +80,7 @@ fn a_call_is_recorded_with_what_it_used() {
     let record = site.records(1)[0];
     assert_eq!((record.key, record.secret, record.status), (KEY, SECRET, 200));
     assert_eq!((record.provider.as_str(), record.model.as_str()), ("openai", "gpt-4o-x"));
+    assert_eq!(record.endpoint.as_str(), "POST /v1/chat/completions");
     assert_eq!((record.counts.input, record.counts.output, record.cost), (7, 3, 13));
     assert_eq!((record.truth, record.end), (Truth::Exact, End::Whole));
     assert_eq!((record.bytes_in, record.bytes_out), (18, 70));

@@ -41,6 +41,7 @@ fn secret(n: u8, values: &[u8]) -> Stored {
         bits: 128,
         fingerprint: format!("{value:064x}"),
         secret: false,
+        age_unknown: false,
     });
     let head = Head {
         place: place(n),

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use keyward_types::{Clock, Place, Random, RotationId, Secret, Timestamp, Version};
-use keyward_upstream::{Ctx, Fault, Http, KeyId, Preflight, Verdict};
+use keyward_upstream::{Ctx, Fault, Http, KeyId, LastUsed, Preflight, Verdict};
 use keyward_vault::{Actor, RotationChange, RotationRow, RotationStep, Vault};
 use thiserror::Error;
 
@@ -120,6 +120,28 @@ impl Executor<'_> {
         let (clock, random) = (self.clock, self.random);
         let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: said, clock, random };
         Ok(rotator.preflight(&ctx))
+    }
+
+    /// When the service saw this version used last, where it tells; nothing is changed anywhere.
+    ///
+    /// # Errors
+    /// [`enum@Error`].
+    pub fn last_used(
+        &self,
+        place: Place,
+        version: Version,
+        making: &Making,
+        said: Option<&KeyId>,
+    ) -> Result<Result<LastUsed, Fault>, Error> {
+        let rotator = making.rotator(self.http).map_err(Error::Unreadable)?;
+        let (current, admin) = (text_at(self, place, version)?, admin(self, making)?);
+        let (clock, random) = (self.clock, self.random);
+        let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: said, clock, random };
+        let id = match said {
+            Some(id) => Ok(Some(id.clone())),
+            None => rotator.identify(&ctx, &current),
+        };
+        Ok(id.and_then(|id| id.map_or(Ok(LastUsed::Unknown), |id| rotator.last_used(&ctx, &id))))
     }
 
     /// What the service says of a value that a person brings, before it is kept.

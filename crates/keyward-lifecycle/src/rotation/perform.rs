@@ -17,6 +17,10 @@ pub(super) struct Performing<'a> {
     pub(super) state: &'a State,
 }
 
+/// keyward tries a key when it was made, which its service counts as a use: so long after, in milliseconds,
+/// none counts as somebody else's.
+const OWN_TRIAL: i64 = 5 * 60 * 1000;
+
 /// How a call ended, and what it changes of the secret.
 type Ended = (Result<Answer, Failure>, RotationChange);
 
@@ -264,6 +268,11 @@ impl Performing<'_> {
         let (clock, random) = (self.executor.clock, self.executor.random);
         let ctx = Ctx { admin: admin.as_ref(), current: Some(&current), replaces: None, clock, random };
         Ok(match rotator.last_used(&ctx, &key) {
+            Ok(LastUsed::At(at, _)) if self.state.minted_at.is_some_and(|made| at.0 <= made.0 + OWN_TRIAL) => {
+                let made = self.state.minted_at.map_or(0, |made| made.0);
+                let wait = u64::try_from(made + OWN_TRIAL - self.executor.clock.now().0).ok().filter(|wait| *wait > 0);
+                Err(Failure::Passing("the new value was not seen in use yet, but by keyward itself".into(), wait))
+            }
             Ok(LastUsed::At(..) | LastUsed::Now(_)) => Ok(Answer::Confirmed),
             Ok(LastUsed::Never) => Err(Failure::Passing("the new value was not seen in use yet".into(), None)),
             Ok(LastUsed::Unknown) => Err(Failure::Refused("its service does not tell when a key was used".into())),

@@ -32,6 +32,9 @@ pub enum Service {
     ApiKeys {
         /// Id or number.
         project: String,
+        /// The services that the new key may be used for, where those are fewer than the old one's.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        only: Vec<String>,
     },
     /// Keys of a cluster at Qdrant Cloud.
     Qdrant {
@@ -41,6 +44,9 @@ pub enum Service {
         cluster: String,
         /// The cluster's own name in the domain of Qdrant Cloud.
         host: String,
+        /// What the new key may, where that is less than the old one may: `collection=rw,…`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        access: Option<String>,
     },
     /// Tokens of a Qdrant of one's own.
     QdrantJwt {
@@ -205,12 +211,17 @@ impl Service {
                 scopes: list("scopes"),
             },
             "anthropic" => Self::Anthropic,
-            "gemini" => Self::ApiKeys { project: text("project") },
+            "gemini" => Self::ApiKeys { project: text("project"), only: Vec::new() },
             "qdrant" if said.contains_key("access") => {
                 let days = said.get("days").map(|days| days.parse().map_err(|_| odd("`days` is no number")));
                 Self::QdrantJwt { host: text("host"), access: text("access"), days: days.transpose()? }
             }
-            "qdrant" => Self::Qdrant { account: text("account"), cluster: text("cluster"), host: of_the_cloud(said)? },
+            "qdrant" => Self::Qdrant {
+                account: text("account"),
+                cluster: text("cluster"),
+                host: of_the_cloud(said)?,
+                access: None,
+            },
             "neon" => {
                 Self::Neon { organization: said.get("organization").cloned(), project: said.get("project").cloned() }
             }
@@ -241,8 +252,16 @@ impl Service {
                 Box::new(OpenAi::new(http, project, service_account).narrowed_to(scopes.clone()))
             }
             Self::Anthropic => Box::new(Anthropic::new(http)),
-            Self::ApiKeys { project } => Box::new(ApiKeys::new(http, project)),
-            Self::Qdrant { account, cluster, host } => Box::new(Qdrant::new(http, account, cluster, host)),
+            Self::ApiKeys { project, only } => Box::new(ApiKeys::new(http, project).narrowed_to(only.clone())),
+            Self::Qdrant { account, cluster, host, access: None } => {
+                Box::new(Qdrant::new(http, account, cluster, host))
+            }
+            Self::Qdrant { account, cluster, host, access: Some(access) } => {
+                let Some(JwtAccess::Collections(access)) = jwt_access(access) else {
+                    return Err("`access` has to be `collection=rw,other=r`".into());
+                };
+                Box::new(Qdrant::new(http, account, cluster, host).narrowed_to(access))
+            }
             Self::QdrantJwt { host, access, days } => {
                 let access = jwt_access(access).ok_or("`access` has to be `r`, or `collection=rw,other=r`")?;
                 Box::new(QdrantJwt::new(http, host, access, *days).map_err(|error| error.to_string())?)
@@ -300,7 +319,8 @@ fn of_the_cloud(said: &Parts) -> Result<String, Unfit> {
     }
 }
 
-fn jwt_access(text: &str) -> Option<JwtAccess> {
+/// `r`, or `collection=rw,other=r`.
+pub(super) fn jwt_access(text: &str) -> Option<JwtAccess> {
     if text == "r" {
         return Some(JwtAccess::Global("r"));
     }

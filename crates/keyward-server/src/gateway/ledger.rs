@@ -131,6 +131,7 @@ fn called<'a>(call: &'a UsageRecord, key: &'a str) -> UsageCall<'a> {
         provider: call.provider.as_str(),
         model: call.model.as_str(),
         tag: call.tag.as_str(),
+        endpoint: call.endpoint.as_str(),
         counts: UsageCounts {
             requests: 1,
             failed: u64::from(call.status == 0 || call.status >= 400),

@@ -153,6 +153,7 @@ mod tests {
             provider: Short::new("openai"),
             model: Short::new("a-model"),
             tag: Short::default(),
+            endpoint: Short::new("POST /v1/chat/completions"),
             status,
             counts: Counts { input: 2, output, ..Counts::default() },
             cost: 1_500_000,

@@ -101,6 +101,8 @@ struct Preview {
     holders: Vec<String>,
     /// Who used the secret in the last 24 hours.
     users: Vec<String>,
+    /// What the successor will be allowed and what was seen, where it is to be narrower.
+    narrowed: Vec<String>,
     /// Whether the old key ends before its successor is there.
     kill_first: bool,
 }
@@ -141,6 +143,9 @@ struct Rotate {
     #[schema(value_type = Option<u64>)]
     #[param(value_type = Option<u64>)]
     version: Option<keyward_types::Version>,
+    /// The successor may only what the secret was seen in use for at the gateway.
+    #[serde(default)]
+    narrow: bool,
 }
 
 /// A key that a person made.
@@ -246,8 +251,8 @@ impl TryFrom<Rotate> for RotateAsk {
             (Some(one), Some(other), Some(admin), None) => (Some(PostgresAsk { roles: [one, other], admin }), None),
             _ => return Err(Problem::wrong("`role`, `other_role` and `admin` belong together")),
         };
-        let Rotate { generate, emergency, revoke, version, .. } = asked;
-        Ok(Self { generate, postgres, service, emergency, revoke, version })
+        let Rotate { generate, emergency, revoke, version, narrow, .. } = asked;
+        Ok(Self { generate, postgres, service, emergency, revoke, version, narrow })
     }
 }
 
@@ -293,6 +298,7 @@ impl From<RotationPreview> for Preview {
             holders: known.holders,
             kill_first: known.kill_first,
             users: known.users,
+            narrowed: known.narrowed,
         }
     }
 }

@@ -55,6 +55,9 @@ pub(super) struct Secret {
     tags: Vec<String>,
     /// Whether `run` hands it over as a private file.
     as_file: bool,
+    /// Whether the active value was brought from somewhere else, and may be older than `created_at`
+    /// says: it is due within 14 days.
+    age_unknown: bool,
     /// Estimated entropy of the active value in bits.
     bits: u16,
     /// Length of the active value in bytes.
@@ -123,6 +126,9 @@ pub(super) struct Metadata {
     #[serde(deserialize_with = "stated")]
     #[schema(value_type = Option<u32>)]
     max_versions: Option<Option<u32>>,
+    /// Whether nobody knows how old the value is. With a value: of that, if it is a new one; without
+    /// one: of the active version.
+    age_unknown: Option<bool>,
 }
 
 /// What became of a value that was to be stored.
@@ -284,6 +290,7 @@ impl Metadata {
             tags: self.tags,
             as_file: self.as_file,
             max_versions: self.max_versions,
+            age_unknown: self.age_unknown,
         })
     }
 }
@@ -317,6 +324,7 @@ impl From<SecretInfo> for Secret {
             max_versions: known.max_versions,
             tags: known.tags,
             as_file: known.as_file,
+            age_unknown: known.age_unknown,
             bits: known.bits,
             size: known.size,
             versions: known.versions.into_iter().map(Version::from).collect(),

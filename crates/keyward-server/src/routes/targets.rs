@@ -80,6 +80,8 @@ struct DueItem {
     /// `project/environment/NAME`.
     about: String,
     owner: Option<String>,
+    /// Whether it is due this soon because nobody knows how old the value is.
+    age_unknown: bool,
 }
 
 /// What is due, the soonest first.
@@ -169,6 +171,12 @@ impl From<DriftInfo> for Drift {
 
 impl From<DueEntry> for DueItem {
     fn from(known: DueEntry) -> Self {
-        Self { at: known.at.to_string(), what: known.what.as_str().to_owned(), about: known.about, owner: known.owner }
+        Self {
+            at: known.at.to_string(),
+            what: known.what.as_str().to_owned(),
+            about: known.about,
+            owner: known.owner,
+            age_unknown: known.age_unknown,
+        }
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Version {
     labels: Vec<String>,
     /// Length in bytes.
     size: u32,
+    /// Whether it was brought from somewhere else, and may be older than `created_at` says.
+    age_unknown: bool,
 }
 
 /// Every version of a secret, the newest last.
@@ -114,6 +116,7 @@ impl From<VersionInfo> for Version {
             created_by: known.created_by,
             labels: known.labels,
             size: known.size,
+            age_unknown: known.age_unknown,
         }
     }
 }

@@ -12,7 +12,7 @@ use keyward_types::Secret;
 use keyward_upstream::{Hosts, Http};
 
 /// One moto, and an access key of a user who may do everything.
-fn aws() -> &'static (Moto, String) {
+pub(super) fn aws() -> &'static (Moto, String) {
     static AWS: OnceLock<(Moto, String)> = OnceLock::new();
     AWS.get_or_init(|| {
         let moto = Moto::start();

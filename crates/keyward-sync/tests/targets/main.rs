@@ -5,3 +5,5 @@
 mod aws;
 mod doubles;
 mod here;
+#[cfg(unix)]
+mod reading;

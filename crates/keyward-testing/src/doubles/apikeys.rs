@@ -101,6 +101,11 @@ impl ApiKeys {
         self.keys.iter().find(|key| key.id == id).map(|key| key.restrictions.clone())
     }
 
+    /// From now on its keys are restricted to nothing.
+    pub fn unrestrict(&mut self) {
+        self.keys.iter_mut().for_each(|key| key.restrictions = Value::Null);
+    }
+
     fn make(&mut self, id: &str, display: &str, restrictions: Value) -> String {
         let value = format!("{}{}", "AIza", drawn(35));
         let (id, display) = (id.to_owned(), display.to_owned());

@@ -23,6 +23,7 @@ struct Key {
     used: Option<i64>,
     expired: bool,
     unseen: u32,
+    scopes: Vec<String>,
 }
 
 impl OpenAi {
@@ -64,10 +65,22 @@ impl OpenAi {
         self.keys.iter().filter(|key| !key.expired).map(|key| key.id.clone()).collect()
     }
 
+    /// What a key may; empty: everything that its account may.
+    pub fn scopes(&self, id: &str) -> Vec<String> {
+        self.keys.iter().find(|key| key.id == id).map(|key| key.scopes.clone()).unwrap_or_default()
+    }
+
     /// Somebody works with this key, one second after the last one.
     pub fn work(&mut self, value: &str) {
         if let Some(key) = self.keys.iter_mut().find(|key| key.value == value) {
             key.used = Some(key.used.unwrap_or(1_700_000_000) + 1);
+        }
+    }
+
+    /// Somebody works with this key at this moment, in seconds since 1970.
+    pub fn work_at(&mut self, value: &str, seconds: i64) {
+        if let Some(key) = self.keys.iter_mut().find(|key| key.value == value) {
+            key.used = Some(seconds);
         }
     }
 
@@ -76,7 +89,15 @@ impl OpenAi {
         let value = format!("{}{}T3BlbkFJ{}", "sk-svcacct-", drawn(74), drawn(74));
         let id = format!("key_{}", self.made);
         let unseen = self.lag;
-        self.keys.push(Key { id, name: name.into(), value: value.clone(), used: None, expired: false, unseen });
+        self.keys.push(Key {
+            id,
+            name: name.into(),
+            value: value.clone(),
+            used: None,
+            expired: false,
+            unseen,
+            scopes: Vec::new(),
+        });
         value
     }
 
@@ -105,7 +126,10 @@ impl OpenAi {
     fn create(&mut self, body: &Value) -> Reply {
         let name = body["name"].as_str().unwrap_or("unnamed").to_owned();
         let value = self.make(&name);
-        let id = &self.keys.last().expect("it was made").id;
+        let made = self.keys.last_mut().expect("it was made");
+        let scopes = body["scopes"].as_array().into_iter().flatten();
+        made.scopes = scopes.filter_map(|scope| scope.as_str().map(str::to_owned)).collect();
+        let id = &made.id;
         let expires = body["expires_in_seconds"].as_i64().map(|seconds| 1_700_000_000 + seconds);
         Reply::json(
             200,

@@ -21,6 +21,8 @@ use crate::{
 pub struct ApiKeys {
     api: Api,
     project: String,
+    /// The services that new keys may be used for, where those are fewer than the old one's.
+    only: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -38,7 +40,14 @@ impl ApiKeys {
     pub fn new(http: Http, project: &str) -> Self {
         let api = Api::new(http, "gcp", "https://apikeys.googleapis.com/v2", "authorization", "Bearer ");
         let api = api.exchanging(google::token);
-        Self { api, project: project.into() }
+        Self { api, project: project.into(), only: Vec::new() }
+    }
+
+    /// The same, and new keys may be used for these services alone (`generativelanguage.googleapis.com`),
+    /// and for none that the old one may not be used for.
+    #[must_use]
+    pub fn narrowed_to(self, only: Vec<String>) -> Self {
+        Self { only, ..self }
     }
 
     fn keys_path(&self) -> Result<String, Fault> {
@@ -68,7 +77,26 @@ impl ApiKeys {
                 like[field] = value;
             }
         }
+        if !self.only.is_empty() {
+            like["restrictions"]["apiTargets"] = self.targets(&like["restrictions"])?;
+        }
         Ok(like)
+    }
+
+    /// Of the old key's API restrictions those that are asked for; where it had none, they are the new ones.
+    fn targets(&self, restrictions: &Value) -> Result<Value, Fault> {
+        let asked = |target: &&Value| {
+            api::text(target, "service").is_some_and(|service| self.only.iter().any(|only| only == service))
+        };
+        match restrictions.get("apiTargets").and_then(Value::as_array).filter(|targets| !targets.is_empty()) {
+            None => Ok(self.only.iter().map(|service| json!({ "service": service })).collect()),
+            Some(targets) => match targets.iter().filter(asked).cloned().collect::<Vec<Value>>() {
+                none if none.is_empty() => {
+                    Err(Fault::refused(Refusal::Input, "the old key may not be used for what it was seen in"))
+                }
+                some => Ok(some.into()),
+            },
+        }
     }
 
     fn finish(&self, ctx: &Ctx<'_>, mut operation: Value) -> Result<(), Fault> {
@@ -112,8 +140,13 @@ impl Rotator for ApiKeys {
         let keys = self.api.address(&self.keys_path().unwrap_or_default());
         vec![
             Call::new("preflight", "GET", self.api.address("/keys:lookupKey?keyString=<value>")),
-            Call::new("mint", "POST", format!("{keys}?keyId=<tag>"))
-                .with(r#"{"displayName":"<tag>","restrictions":<as the old key>}"#),
+            Call::new("mint", "POST", format!("{keys}?keyId=<tag>")).with(match self.only.as_slice() {
+                [] => r#"{"displayName":"<tag>","restrictions":<as the old key>}"#.to_owned(),
+                only => format!(
+                    r#"{{"displayName":"<tag>","restrictions":<as the old key, and apiTargets {} alone>}}"#,
+                    only.join(", ")
+                ),
+            }),
             Call::new("mint", "GET", format!("{keys}/<tag>/keyString")),
             Call::new("test", "GET", "https://generativelanguage.googleapis.com/v1beta/models?pageSize=1"),
             Call::new("suspend", "DELETE", format!("{keys}/<old key>")),

@@ -3,6 +3,7 @@ use keyward_types::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::CollectionAccess;
 use super::api::{self, Api};
 use crate::http::{escape, secret};
 use crate::{
@@ -18,6 +19,8 @@ pub struct Qdrant {
     cluster: String,
     /// Host and port of the cluster itself, where its keys are tried.
     host: String,
+    /// What new keys may, where that is less than the old one may.
+    access: Option<Vec<CollectionAccess>>,
 }
 
 #[derive(Deserialize)]
@@ -37,7 +40,13 @@ impl Qdrant {
     /// Keys of this cluster of this account; `host` is the cluster's own name, without port.
     pub fn new(http: Http, account: &str, cluster: &str, host: &str) -> Self {
         let api = Api::new(http, "qdrant", "https://api.cloud.qdrant.io", "authorization", "apikey ");
-        Self { api, account: account.into(), cluster: cluster.into(), host: host.into() }
+        Self { api, account: account.into(), cluster: cluster.into(), host: host.into(), access: None }
+    }
+
+    /// The same, and new keys may only this, and no more of it than the old one.
+    #[must_use]
+    pub fn narrowed_to(self, access: Vec<CollectionAccess>) -> Self {
+        Self { access: Some(access), ..self }
     }
 
     fn path(&self) -> Result<String, Fault> {
@@ -67,8 +76,15 @@ impl Rotator for Qdrant {
         let path = self.api.address(&self.path().unwrap_or_default());
         vec![
             Call::new("preflight", "GET", format!("{path}?cluster_id={}", self.cluster)),
-            Call::new("mint", "POST", path.clone())
-                .with(r#"{"database_api_key":{"name":"<tag>","access_rules":<as the old key>,…}}"#),
+            Call::new("mint", "POST", path.clone()).with(match &self.access {
+                None => r#"{"database_api_key":{"name":"<tag>","access_rules":<as the old key>,…}}"#.to_owned(),
+                Some(access) => {
+                    let each: Vec<String> =
+                        access.iter().map(|one| format!("{}={}", one.collection, one.access)).collect();
+                    let each = each.join(",");
+                    format!(r#"{{"database_api_key":{{"name":"<tag>","access_rules":<{each}>,…}}}}"#)
+                }
+            }),
             Call::new("test", "GET", format!("https://{}:6333/collections", self.host)),
             Call::new("retire", "DELETE", format!("{path}/<old key>?cluster_id={}", self.cluster)),
         ]
@@ -89,10 +105,12 @@ impl Rotator for Qdrant {
         let old = keys.iter().find(|key| api::text(key, "id") == Some(old.as_str()));
         let old = old.ok_or_else(|| Fault::refused(Refusal::Missing, "the key that is replaced is no more"))?;
         let mut key = json!({ "account_id": self.account, "cluster_id": self.cluster, "name": tag.as_str() });
-        for field in ["access_rules", "accessRules"] {
-            if let Some(rules) = old.get(field) {
-                key["access_rules"] = rules.clone();
-            }
+        let rules = ["access_rules", "accessRules"].iter().find_map(|field| old.get(*field));
+        if let Some(rules) = rules {
+            key["access_rules"] = rules.clone();
+        }
+        if let Some(access) = &self.access {
+            key["access_rules"] = narrower(access, rules)?;
         }
         let answer = self.api.call(ctx, "POST", &self.path()?, Some(&json!({ "database_api_key": key })))?;
         let made = answer.good()?.json::<Created>()?.database_api_key;
@@ -134,4 +152,41 @@ impl Rotator for Qdrant {
     fn settles_in(&self) -> u32 {
         60
     }
+}
+
+/// Rules for this access, none of them wider than the old key's.
+fn narrower(access: &[CollectionAccess], old: Option<&Value>) -> Result<Value, Fault> {
+    let rules: Vec<Value> = access
+        .iter()
+        .filter_map(|one| {
+            let writes = one.access == "rw" && may(old, &one.collection)?;
+            may(old, &one.collection)?;
+            let word = if writes { "READ_WRITE" } else { "READ_ONLY" };
+            Some(json!({ "collection_access": { "collection_name": one.collection,
+                "access_type": format!("COLLECTION_ACCESS_RULE_ACCESS_TYPE_{word}") } }))
+        })
+        .collect();
+    match rules.is_empty() {
+        true => Err(Fault::refused(Refusal::Input, "the old key may nothing in the collections that it was seen in")),
+        false => Ok(rules.into()),
+    }
+}
+
+/// Whether a key with these rules may write to a collection; `None`: nor read it. One without rules may
+/// everything.
+fn may(rules: Option<&Value>, collection: &str) -> Option<bool> {
+    let Some(rules) = rules.and_then(Value::as_array).filter(|rules| !rules.is_empty()) else { return Some(true) };
+    let part = |rule: &Value, names: [&str; 2]| names.iter().find_map(|name| rule.get(*name)).cloned();
+    let writes = |rule: &Value| {
+        let word = part(rule, ["access_type", "accessType"])?;
+        Some(!word.as_str()?.ends_with("READ_ONLY"))
+    };
+    rules.iter().find_map(|rule| {
+        if let Some(global) = part(rule, ["global_access", "globalAccess"]) {
+            return writes(&global);
+        }
+        let one = part(rule, ["collection_access", "collectionAccess"])?;
+        let name = part(&one, ["collection_name", "collectionName"])?;
+        if name.as_str() == Some(collection) { writes(&one) } else { None }
+    })
 }

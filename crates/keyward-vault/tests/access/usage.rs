@@ -22,6 +22,7 @@ fn call<'a>(shop: &Shop, key: &'a VirtualKey, model: &'a str, cost: u64) -> Usag
         provider: "openai",
         model,
         tag: "",
+        endpoint: "",
         counts: UsageCounts { requests: 1, tokens_in: 10, tokens_out: 5, cost, ..UsageCounts::default() },
     }
 }
@@ -222,4 +223,32 @@ fn a_budget_is_the_keys_own_and_of_a_living_key() {
     vault.revoke_virtual_key(&shop.ada(), &key.id).unwrap();
     let reserved = vault.reserve_budget("one", &key.id, BudgetUnit::MicroUsd, BudgetWindow::Day, 1).unwrap();
     assert_eq!(reserved.amount, 0);
+}
+
+#[test]
+fn what_a_secret_is_used_for_is_known_by_call_and_day() {
+    let shop = Shop::new(131);
+    let vault = &shop.team.desk.vault;
+    let key = with_rules(&shop, "{}");
+    let place = key.routes[0].place;
+    let to = |endpoint| UsageCall { endpoint, ..call(&shop, &key, "gpt-5", 1) };
+    let failed = UsageCounts { requests: 1, failed: 1, ..UsageCounts::default() };
+    let denied = UsageCall { counts: failed, ..to("DELETE /v1/files/*") };
+    vault.record_usage(("one", 1), &[to("POST /v1/responses"), to("GET /v1/models"), denied], &[]).unwrap();
+    vault.record_usage(("one", 2), &[to("POST /v1/responses"), to("")], &[]).unwrap();
+    vault.record_usage(("two", 1), &[to("POST /v1/responses")], &[]).unwrap();
+    let seen = |days| -> Vec<String> {
+        vault.endpoints_of(&place, days).unwrap().into_iter().map(|one| one.endpoint).collect()
+    };
+    assert_eq!(seen(30), ["GET /v1/models", "POST /v1/responses"], "what failed needs no right");
+    shop.team.desk.clock.advance(40 * 24 * 60 * 60 * 1000);
+    assert_eq!((seen(30).len(), seen(60).len()), (0, 2));
+    // Whoever makes up paths makes no rows.
+    let paths: Vec<String> = (0..400).map(|n| format!("GET /v1/x{n}y")).collect();
+    let many: Vec<UsageCall<'_>> = paths.iter().map(|path| to(path)).collect();
+    vault.record_usage(("one", 3), &many[..200], &[]).unwrap();
+    vault.record_usage(("one", 4), &many[200..], &[]).unwrap();
+    let all = seen(1);
+    assert!(all.len() == 257 && all.iter().any(|one| one == "(others)"), "{}", all.len());
+    vault.verify(None).unwrap();
 }

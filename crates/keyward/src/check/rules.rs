@@ -1,6 +1,6 @@
 //! The rules. Numbers: 1xx plaintext files, 2xx stored values, 3xx the vault itself.
 
-use keyward_client::SecretInfo;
+use keyward_client::{SecretInfo, UNKNOWN_AGE_DAYS, default_days};
 use keyward_providers::{public_prefix, strength};
 use keyward_types::{Access, EnvironmentName, Timestamp};
 
@@ -84,7 +84,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         id: "KW204",
-        title: "no secret is older than its rotation period (90 days in production, 180 elsewhere)",
+        title: "no secret is older than its rotation period (90 days in production and of databases, 180 elsewhere; 14 of those brought here)",
         why: "the longer a key lives, the more places have it",
         mend: "make a new one at its provider, `keyward set NAME -e ENV`; another period: `keyward edit NAME --rotate-every 365d`",
         guide: &["5.1"],
@@ -215,9 +215,15 @@ fn weak(secret: &SecretInfo, _: &EnvironmentName) -> Option<String> {
 }
 
 fn old(secret: &SecretInfo, environment: &EnvironmentName, now: Timestamp) -> Option<String> {
-    let allowed = secret.rotate_every_days.unwrap_or(if environment.is_production() { 90 } else { 180 });
+    let allowed = secret.rotate_every_days.or_else(|| default_days(environment.as_str(), secret.kind))?;
     let age = now.days_since(secret.created_at);
-    (age > i64::from(allowed)).then(|| format!("is {age} days old, {allowed} are allowed"))
+    let brought = allowed.min(UNKNOWN_AGE_DAYS);
+    match secret.age_unknown {
+        true => (age > i64::from(brought)).then(|| {
+            format!("was brought here {age} days ago and may be much older: it was to be replaced within {brought}")
+        }),
+        false => (age > i64::from(allowed)).then(|| format!("is {age} days old, {allowed} are allowed")),
+    }
 }
 
 fn reused(facts: &Stored) -> Vec<String> {
@@ -280,6 +286,16 @@ mod tests {
         // What was said of the secret itself goes before the default, both ways.
         assert_eq!(old_in("production", "2026-01-01T12:00:00Z", Some(365)), None);
         assert!(old_in("development", "2026-06-22T12:00:00Z", Some(7)).is_some());
+        // Of what was brought nobody knows how old it is; 14 days before is 16 June.
+        let brought = |written: &str, days| {
+            let secret = SecretInfo { age_unknown: true, ..secret(written, days) };
+            old(&secret, &"staging".parse().unwrap(), now)
+        };
+        assert_eq!(brought("2026-06-16T12:00:00Z", None), None);
+        assert!(brought("2026-06-15T12:00:00Z", None).unwrap().contains("brought here 15 days ago"));
+        assert!(
+            brought("2026-06-15T12:00:00Z", Some(365)).is_some() && brought("2026-06-22T12:00:00Z", Some(7)).is_some()
+        );
     }
 
     fn secret(written: &str, rotate_every_days: Option<u32>) -> SecretInfo {

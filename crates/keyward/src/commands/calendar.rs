@@ -49,8 +49,12 @@ impl Args {
                 days if days < 0 => format!("{} overdue", shown::counted(days.unsigned_abs(), "day")),
                 days => format!("in {}", shown::counted(days.unsigned_abs(), "day")),
             };
+            let what = match entry.age_unknown {
+                true => format!("{} (age unknown)", entry.what.as_str()),
+                false => entry.what.as_str().to_owned(),
+            };
             let owner = entry.owner.clone().unwrap_or_else(|| "nobody".into());
-            vec![shown::day(entry.at), when, entry.what.as_str().to_owned(), entry.about.clone(), owner]
+            vec![shown::day(entry.at), when, what, entry.about.clone(), owner]
         };
         output::table(&["DAY", "", "WHAT", "OF", "OWNER"], &entries.iter().map(row).collect::<Vec<_>>())?;
         Ok(Exit::Done)

@@ -1,4 +1,4 @@
-use keyward_client::{Failure, Result, SystemClock};
+use keyward_client::{EditInfo, Failure, Result, SystemClock};
 use keyward_types::SecretName;
 
 use super::metadata::Metadata;
@@ -13,14 +13,18 @@ pub(crate) struct Args {
     name: SecretName,
     #[command(flatten)]
     metadata: Metadata,
+    /// The value is as old as keyward says, although it was brought from elsewhere: it is not due sooner
+    #[arg(long)]
+    age_known: bool,
 }
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        if self.metadata.is_empty() {
+        if self.metadata.is_empty() && !self.age_known {
             return Err(Failure::usage("nothing to change").hint("`keyward edit --help` lists what can be"));
         }
-        let edit = self.metadata.edit(&SystemClock)?;
+        let age_unknown = self.age_known.then_some(false);
+        let edit = EditInfo { age_unknown, ..self.metadata.edit(&SystemClock)? };
         let connection = context.connect()?;
         let place = context.place(&connection)?;
         let secret = connection.desk().edit(place.at.clone(), self.name, edit)?;

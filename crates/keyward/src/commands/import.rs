@@ -95,10 +95,13 @@ impl Args {
         let ask = StoreAsk { credential, ca: certificates(self.ca.as_deref())?, namespace: self.namespace.clone() };
         let taken = take_from(&source, ask)?;
         let none = taken.iter().filter(|one| one.value.is_none());
-        let warnings = none.map(|one| format!("has something else than text at `{}`: it is left out", one.from));
+        let warnings = none.map(|one| match one.denied {
+            true => format!("does not let this credential read `{}`: it is left out", one.from),
+            false => format!("has something else than text at `{}`: it is left out", one.from),
+        });
         Ok(read::Values {
             warnings: warnings.collect(),
-            entries: taken.into_iter().map(|one| (one.name, one.value)).collect(),
+            entries: taken.into_iter().filter(|one| !one.denied).map(|one| (one.name, one.value)).collect(),
             differences: Vec::new(),
         })
     }

@@ -72,6 +72,7 @@ impl Metadata {
             },
             as_file: self.as_file,
             max_versions: self.max_versions.map(Some),
+            age_unknown: None,
         })
     }
 

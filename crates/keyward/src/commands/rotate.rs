@@ -25,6 +25,10 @@ pub(crate) struct Args {
     /// It leaked: the old value ends as soon as its successor is everywhere, whoever holds it
     #[arg(long)]
     emergency: bool,
+    /// The new key may only what this one was seen in use for at the gateway, where its service can make
+    /// such a key; `--dry-run` shows what that is
+    #[arg(long, conflicts_with_all = ["emergency", "generate", "stdin"])]
+    narrow: bool,
     /// Show every step and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -41,7 +45,7 @@ impl Args {
             place.named_environment("`rotate --emergency`")?;
         }
         let generate = self.generate.map(|profile| profile.as_str().to_owned());
-        let ask = RotateAsk { generate, emergency: self.emergency, ..self.managed.ask()? };
+        let ask = RotateAsk { generate, emergency: self.emergency, narrow: self.narrow, ..self.managed.ask()? };
         let desk = connection.desk();
         let preview = desk.rotation_preview(place.at.clone(), self.name.clone(), ask.clone())?;
         if self.dry_run {
@@ -51,6 +55,7 @@ impl Args {
         for warning in &preview.warnings {
             output::note(format!("warning: {warning}"));
         }
+        preview.narrowed.iter().for_each(output::note);
         if self.emergency {
             used(&preview);
         }
@@ -119,6 +124,7 @@ pub(super) fn show(context: &Context, preview: &RotationPreview) -> Result<()> {
     for warning in &preview.warnings {
         output::note(format!("warning: {warning}"));
     }
+    preview.narrowed.iter().for_each(output::note);
     if !preview.holders.is_empty() {
         output::note(format!("version {} is held by {}", preview.version, preview.holders.join(", ")));
     }

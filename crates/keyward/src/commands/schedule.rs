@@ -1,5 +1,8 @@
 use clap::Subcommand;
-use keyward_client::{Blackout, Code, Desk, Failure, Result, ScheduleAbout, ScheduleInfo, ScheduleRule, Where, Window};
+use keyward_client::{
+    Blackout, Code, Desk, DueEntry, Failure, Result, ScheduleAbout, ScheduleInfo, ScheduleRule, UNKNOWN_AGE_DAYS,
+    Where, Window,
+};
 use keyward_types::{Kind, SecretName};
 
 use super::shown;
@@ -87,7 +90,13 @@ impl Args {
         let place = context.place(&connection)?;
         let desk = connection.desk();
         let set = match self.verb {
-            Verb::List => return list(context, &desk.schedules(place.at)?).map(|()| Exit::Done),
+            Verb::List => {
+                list(context, &desk.schedules(place.at.clone())?)?;
+                if !context.global.json {
+                    tell_brought(&desk.calendar(place.at)?);
+                }
+                return Ok(Exit::Done);
+            }
             Verb::Clear { about } => {
                 let gone = desk.clear_schedule(place.at, about.into())?;
                 match context.global.json {
@@ -163,6 +172,16 @@ fn list(context: &Context, rules: &[ScheduleInfo]) -> Result<()> {
     }
     let row = |rule: &ScheduleInfo| vec![called(rule), rule.told.clone(), shown::day(rule.set_at)];
     output::table(&["OF", "RULE", "SINCE"], &rules.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Of what was brought here no rule says how old it is.
+fn tell_brought(entries: &[DueEntry]) {
+    let brought = entries.iter().filter(|entry| entry.age_unknown).count() as u64;
+    if brought > 0 {
+        let secrets = shown::counted(brought, "secret");
+        output::note(format!("{secrets} of unknown age, due within {UNKNOWN_AGE_DAYS} days of being brought here"));
+        output::hint("`keyward calendar` names them; a new value (`keyward set`, `keyward rotate`) ends it");
+    }
 }
 
 /// `30d`; 0 for `never`.

@@ -54,6 +54,9 @@ fn text(title: &str, value: &str, detail: &Detail, logins: &Logins) -> String {
     add("kind", secret.kind.to_string());
     add("version", format!("{} of {}", shown::version(secret), secret.versions.len()));
     add("written", secret.created_at.to_string());
+    if secret.age_unknown {
+        add("age", "unknown: it was brought here; due within 14 days of that".into());
+    }
     add("size", format!("{}, about {} bits", shown::counted(u64::from(secret.size), "byte"), secret.bits));
     add("provider", secret.provider.clone().unwrap_or_else(none));
     add("access", secret.access.map_or_else(none, |access| access.to_string()));

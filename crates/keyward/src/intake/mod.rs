@@ -9,7 +9,7 @@ pub(crate) mod read;
 
 use std::collections::HashSet;
 
-use keyward_client::{Desk, Examined, Failure, Result, Stored, StoredChange, Where, examine};
+use keyward_client::{Desk, EditInfo, Examined, Failure, Result, Stored, StoredChange, Where, examine};
 use keyward_types::SecretName;
 
 use self::read::Values;
@@ -34,7 +34,7 @@ pub(crate) fn sort(values: Values) -> Sorted {
         };
         match name.parse::<SecretName>() {
             Ok(fitting) if value.expose().len() <= keyward_vault::MAX_VALUE => {
-                sorted.examined.push(examine(fitting, value, Default::default()));
+                sorted.examined.push(examine(fitting, value, brought()));
             }
             Ok(_) => sorted.left_out.push((name, "its value is larger than 64 KiB")),
             Err(_) => sorted.left_out.push((name.escape_debug().to_string(), "the name does not fit the vault")),
@@ -71,6 +71,11 @@ pub(crate) fn store(desk: &dyn Desk, at: &Where, source: &str, mut sorted: Sorte
         output::note(format!("warning: `{}` has the same value as `{}`", one.name, one.same_as.join("`, `")));
     }
     Ok(stored)
+}
+
+/// What is known of a value that was somewhere else before: not how old it is.
+pub(crate) fn brought() -> EditInfo {
+    EditInfo { age_unknown: Some(true), ..EditInfo::default() }
 }
 
 /// A file that cannot be understood, with its name before the reason.

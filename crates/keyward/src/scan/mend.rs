@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use keyward_client::{Bytes, Connection, EditInfo, Failure, Result, StoredChange, Where, examine};
+use keyward_client::{Bytes, Connection, Failure, Result, StoredChange, Where, examine};
 use keyward_scan::fix::{self, FilePlan};
 use keyward_scan::report::Report;
 use keyward_types::SecretName;
@@ -15,6 +15,7 @@ use keyward_types::SecretName;
 use super::knowledge::Knowledge;
 use crate::commands::scan::Args;
 use crate::context::Context;
+use crate::intake::brought;
 use crate::output::{self, Exit};
 
 pub(crate) fn run(args: &Args, context: &Context, report: &Report, knowledge: Knowledge) -> Result<Exit> {
@@ -93,7 +94,7 @@ fn store(connection: &Connection, place: &Where, plan: &FilePlan) -> Result<()> 
     for one in &plan.stores {
         let name: SecretName =
             one.name.parse().map_err(|error: keyward_types::Error| Failure::internal(error.to_string()))?;
-        secrets.push(examine(name, Bytes::new(one.value.to_vec()), EditInfo::default()).secret);
+        secrets.push(examine(name, Bytes::new(one.value.to_vec()), brought()).secret);
     }
     for stored in connection.desk().write(place.clone(), secrets)? {
         if stored.change != StoredChange::Unchanged {
