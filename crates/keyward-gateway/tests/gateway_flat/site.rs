@@ -74,6 +74,7 @@ impl Site {
             provider: "openai".into(),
             host: "127.0.0.1".into(),
             port: address.port(),
+            grpc_port: None,
             transport: Transport::Plain,
             base_path: "".into(),
             injection: Injection::Header(AUTHORIZATION, "Bearer ".into()),
