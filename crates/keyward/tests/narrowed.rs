@@ -69,7 +69,7 @@ fn a_holder_narrows_a_key_and_the_gateway_keeps_to_it() {
     assert_eq!(refused(&shop, &Asked { origin: "https://other.example", ..Asked::default() }), of("origin", 403));
 
     // It counts with its parent, under what its holder says.
-    let used = site.usage("tag", 4);
+    let used = site.usage("tag", 7);
     let of_tag = |tag: &str| {
         let mut rows = used.iter().filter(|row| row["tag"] == tag);
         rows.find(|row| row["key"] == key[4..16]).and_then(|row| row["requests"].as_u64())

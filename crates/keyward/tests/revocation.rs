@@ -153,8 +153,12 @@ impl Site {
     fn known_everywhere(&self, key: &str) {
         for node in &self.nodes {
             let (started, mut connection) = (Instant::now(), Connection::to(node.gateway()));
-            while connection.ask(key).unwrap() != 200 {
-                assert!(started.elapsed() < Duration::from_secs(30), "a fresh key is not known");
+            loop {
+                let status = connection.ask(key).unwrap();
+                if status == 200 {
+                    break;
+                }
+                assert!(started.elapsed() < Duration::from_secs(30), "a fresh key is not known: {status}");
                 std::thread::sleep(Duration::from_millis(5));
             }
         }

@@ -92,13 +92,14 @@ impl Site {
         self.say(&["virtual-key", "revoke", id, "--yes"]);
     }
 
-    /// Rows of usage, once so many keys' calls are told of.
-    pub(crate) fn usage(&self, by: &str, least: usize) -> Vec<Value> {
+    /// Rows of usage, once so many calls are told of: they are written down half a second after them.
+    pub(crate) fn usage(&self, by: &str, least: u64) -> Vec<Value> {
         let started = Instant::now();
         loop {
             let used = self.say(&["usage", "--by", by]);
             let rows = used["usage"].as_array().unwrap();
-            if rows.len() >= least || started.elapsed() > Duration::from_secs(10) {
+            let calls: u64 = rows.iter().filter_map(|row| row["requests"].as_u64()).sum();
+            if calls >= least || started.elapsed() > Duration::from_secs(10) {
                 return rows.clone();
             }
             std::thread::sleep(Duration::from_millis(50));
