@@ -222,16 +222,19 @@ impl KeyTable {
     }
 
     /// Notes that others changed records of these collections. True when it matters.
-    pub(crate) fn note_collections<'a>(&self, mut collections: impl Iterator<Item = &'a str>) -> bool {
+    pub(crate) fn note_collections<'a>(&self, collections: impl Iterator<Item = &'a str>) -> bool {
         let mut kept = lock(&self.kept);
-        collections.any(|collection| {
+        let mut noted = false;
+        // All of them: one that matters says nothing of the next.
+        for collection in collections {
             match collection {
                 VirtualKey::COLLECTION => kept.stale = Stale::Everything,
                 other if concerns(other) => kept.stale.standing(),
-                _ => return false,
+                _ => continue,
             }
-            true
-        })
+            noted = true;
+        }
+        noted
     }
 
     pub(crate) fn note_all(&self) {
@@ -617,4 +620,23 @@ fn within(mine: &[Network], projects: &[Network]) -> Option<Vec<Network>> {
 /// A panic while this was held leaves what it protects as it was, or to be looked at anew.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Other nodes' changes come together, several of them at a look.
+    #[test]
+    fn of_what_changed_together_everything_is_noted() {
+        let others = [Head::COLLECTION, VirtualKey::COLLECTION, "nothing of ours"];
+        for first in 0..others.len() {
+            let mut changed = others;
+            changed.rotate_left(first);
+            let table = KeyTable::default();
+            lock(&table.kept).stale = Stale::Keys(HashSet::new());
+            assert!(table.note_collections(changed.into_iter()));
+            assert!(matches!(lock(&table.kept).stale, Stale::Everything), "{changed:?}");
+        }
+    }
 }
