@@ -66,6 +66,8 @@ pub enum SystemTask {
     Provider,
     /// Looks for secrets that expire.
     Expiry,
+    /// Counts who has read what.
+    Reads,
     /// Takes away what a review's deadline takes away.
     Review,
     /// Clears away answers that nobody asks for again.
@@ -89,6 +91,7 @@ impl SystemTask {
             Self::Alert => "alert",
             Self::Provider => "provider",
             Self::Expiry => "expiry",
+            Self::Reads => "reads",
             Self::Review => "review",
             Self::Requests => "requests",
             Self::Match => "match",
@@ -161,7 +164,7 @@ impl Caller {
     pub fn system(task: SystemTask) -> Self {
         let operations = match task {
             SystemTask::Rekey | SystemTask::Match => vec![Operation::Use],
-            SystemTask::Door | SystemTask::Requests | SystemTask::Seal => vec![],
+            SystemTask::Door | SystemTask::Reads | SystemTask::Requests | SystemTask::Seal => vec![],
             SystemTask::Alert | SystemTask::Provider | SystemTask::Gateway => vec![Operation::Use],
             SystemTask::Expiry => vec![Operation::List],
             SystemTask::Rotation => vec![Operation::List, Operation::Read, Operation::Use, Operation::Write],

@@ -260,6 +260,8 @@ names! {
         ScheduleSet = "schedule.set",
         /// A rule of when secrets are rotated is no more.
         ScheduleClear = "schedule.clear",
+        /// Reads that the log tells of were counted in their rows.
+        ReadsCount = "reads.count",
         /// A holding ended: its holder has the value no longer.
         HoldingClose = "holding.close",
         /// The tasks that somebody's leaving makes were put on record.

@@ -1,117 +1,310 @@
-//! Reads that are under way. Who reads a version counts it in a row of its own, and each count
-//! follows on the one before: of many who read the same at once, one alone would get through. So what
-//! is under way is remembered: the next count follows on it before it is durable, and is committed
-//! after it, as batches are taken in the order in which they were handed over. Where one fails, those
-//! that followed on it do too, and are tried again by their callers.
+//! How often who has read what. Each read is an entry of the log, and of a value that is read a
+//! thousand times a second the entry is all that is written: the rows of [`Reads`] follow from the log,
+//! many entries at once. What they do not hold yet is the log's end, and whoever asks for counts adds
+//! it up for himself ([`Uncounted`]).
+//!
+//! What holds here:
+//!
+//! - **The first read of a version makes the row**, in the change that puts it on record, and with it the
+//!   holding. So there is no reader without a row, however late he is counted.
+//! - **An entry that names its row among its changes is counted in it already.** All others are counted
+//!   by their place in the log: a row says up to which one it is counted, so that none counts twice,
+//!   whoever is interrupted or does the same at once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::records::{Reads, Row};
+use keyward_access::{Caller, SystemTask};
+use keyward_audit::{Action as ActionName, Outcome, action_in};
+use keyward_store::{LogRow, Reader};
+use keyward_types::{Place, PrincipalId, Record, Timestamp, Version};
+use serde::{Deserialize, Serialize};
 
-/// The counts that are under way, by the keys of their rows.
-pub(crate) struct Counting {
-    lanes: Vec<Mutex<Lane>>,
-    chains: AtomicU64,
+use crate::actor::Actor;
+use crate::change::Change;
+use crate::lead::Lead;
+use crate::records::{self, Reads, reads_key};
+use crate::{Error, Vault};
+
+/// Up to which entry of the log all reads are counted in their rows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Counted {
+    pub(crate) through: u64,
 }
 
-/// Rows that are under way, by their keys.
-type Lane = HashMap<Vec<u8>, Ahead>;
-
-/// A row as it will be.
-struct Ahead {
-    reads: Reads,
-    generation: u64,
-    under_way: usize,
-    /// Which series of counts it belongs to: after a failure another one begins.
-    chain: u64,
-}
-
-/// The right to count reads of some rows, in the order in which it was given.
-pub(crate) struct Turn<'a> {
-    counting: &'a Counting,
-    lanes: Vec<(usize, MutexGuard<'a, Lane>)>,
-    counted: HashMap<Vec<u8>, Row<Reads>>,
-}
-
-/// Counts that were handed over to be committed.
-pub(crate) struct Counted(Vec<(Vec<u8>, u64)>);
-
-const LANES: usize = 64;
-
-impl Default for Counting {
-    fn default() -> Self {
-        Self { lanes: (0..LANES).map(|_| Mutex::default()).collect(), chains: AtomicU64::new(0) }
+impl Record for Counted {
+    const COLLECTION: &'static str = "reads.counted";
+    fn key(&self) -> Vec<u8> {
+        Vec::new()
     }
 }
 
-impl Counting {
-    /// Waits for whoever prepares counts of the same rows; nobody waits in here for the store.
-    pub(crate) fn turn<'a>(&'a self, keys: impl Iterator<Item = Vec<u8>>) -> Turn<'a> {
-        // In one order, so that no two wait for each other.
-        let lanes: BTreeSet<usize> = keys.map(|key| lane(&key)).collect();
-        let lanes = lanes.into_iter().map(|lane| (lane, self.lane(lane))).collect();
-        Turn { counting: self, lanes, counted: HashMap::new() }
+/// The last that this process knows of [`Counted`]; what others counted since is not in it.
+#[derive(Default)]
+pub(crate) struct Last(AtomicU64);
+
+/// Reads at the log's end that the rows may not hold.
+#[derive(Default)]
+pub(crate) struct Uncounted {
+    /// By the keys of their rows.
+    lines: HashMap<Vec<u8>, Line>,
+    /// The first entry that was not looked at.
+    through: u64,
+}
+
+/// What one principal read of one version.
+struct Line {
+    principal: PrincipalId,
+    place: Place,
+    version: Version,
+    /// In the order of the log.
+    reads: Vec<Read>,
+}
+
+struct Read {
+    index: u64,
+    times: u64,
+    at: Timestamp,
+}
+
+/// So many entries are worth going over for: it takes some tens of milliseconds to count them.
+pub const WORTH_COUNTING: u64 = 32_768;
+/// Rows that are changed in one commit, which others wait for.
+const ROWS_AT_ONCE: usize = 32;
+/// Entries that are held in memory at a time.
+const PAGE: usize = 1024;
+/// How often rows are tried that others change meanwhile.
+const ATTEMPTS: usize = 16;
+
+impl Uncounted {
+    /// What is not counted yet; of the entries that hold `text` alone, where it is given. To be asked
+    /// for before the rows that it is added to: these say what they hold of it already.
+    pub(crate) fn of(reader: &Reader<'_>, text: Option<&str>) -> Result<Self, Error> {
+        let from = counted(reader)?.through;
+        Self::between(reader, from, reader.log_head()?.size, text)
     }
 
-    /// Counts that were committed, or not.
-    pub(crate) fn settle(&self, counted: &Counted, committed: bool) {
-        for (key, chain) in &counted.0 {
-            let mut ahead = self.lane(lane(key));
-            let Some(row) = ahead.get_mut(key).filter(|row| row.chain == *chain) else { continue };
-            row.under_way -= 1;
-            if row.under_way == 0 || !committed {
-                ahead.remove(key);
+    fn between(reader: &Reader<'_>, from: u64, to: u64, text: Option<&str>) -> Result<Self, Error> {
+        let finder = text.map(memchr::memmem::Finder::new);
+        let mut uncounted = Self { lines: HashMap::new(), through: from };
+        while uncounted.through < to {
+            let page = usize::try_from(to - uncounted.through).map_or(PAGE, |left| left.min(PAGE));
+            let rows = reader.log(uncounted.through, page)?;
+            let Some(last) = rows.last() else { break };
+            uncounted.through = last.index + 1;
+            let mut wanted =
+                rows.iter().filter(|row| finder.as_ref().is_none_or(|finder| finder.find(&row.public).is_some()));
+            wanted.try_for_each(|row| uncounted.take(row))?;
+        }
+        Ok(uncounted)
+    }
+
+    fn take(&mut self, row: &LogRow) -> Result<(), Error> {
+        let discloses = |action: &str| action.parse::<ActionName>().is_ok_and(ActionName::discloses);
+        if !action_in(&row.public).is_some_and(discloses) {
+            return Ok(());
+        }
+        let Some(read) = Entry::parse(&row.public)?.read()? else { return Ok(()) };
+        let (principal, place, version, times, at) = read;
+        let key = reads_key(&principal, &place, version);
+        let line = self.lines.entry(key).or_insert_with(|| Line { principal, place, version, reads: Vec::new() });
+        line.reads.push(Read { index: row.index, times, at });
+        Ok(())
+    }
+
+    /// Adds to a row what it does not hold yet.
+    pub(crate) fn add_to(&self, reads: &mut Reads) {
+        if let Some(line) = self.lines.get(&reads.key()) {
+            line.add_to(reads);
+        }
+    }
+
+    /// The same for many.
+    pub(crate) fn added(&self, mut rows: Vec<Reads>) -> Vec<Reads> {
+        rows.iter_mut().for_each(|reads| self.add_to(reads));
+        rows
+    }
+}
+
+impl Line {
+    fn add_to(&self, reads: &mut Reads) {
+        let from = reads.counted.unwrap_or_default();
+        for read in self.reads.iter().filter(|read| read.index >= from) {
+            reads.n += read.times;
+            reads.first = reads.first.min(read.at);
+            reads.last = reads.last.max(read.at);
+        }
+    }
+}
+
+/// What is looked at of an entry.
+#[derive(Deserialize)]
+struct Entry<'a> {
+    count: Option<u64>,
+    environment: Option<&'a str>,
+    outcome: Outcome,
+    principal: &'a str,
+    project: Option<&'a str>,
+    #[serde(borrow, default)]
+    records: Vec<Changed<'a>>,
+    secret: Option<&'a str>,
+    time: &'a str,
+    vault: &'a str,
+    version: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Changed<'a> {
+    c: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    fn parse(public: &'a [u8]) -> Result<Self, Error> {
+        serde_json::from_slice(public).map_err(|_| unreadable())
+    }
+
+    /// Who read what, how often and when; `None` for what is counted already, and for what is no read
+    /// of a version.
+    fn read(&self) -> Result<Option<(PrincipalId, Place, Version, u64, Timestamp)>, Error> {
+        let (Some(project), Some(environment), Some(secret), Some(version)) =
+            (self.project, self.environment, self.secret, self.version)
+        else {
+            return Ok(None);
+        };
+        if self.outcome != Outcome::Allowed || self.records.iter().any(|changed| changed.c == Reads::COLLECTION) {
+            return Ok(None);
+        }
+        let place = Place {
+            vault: self.vault.parse().map_err(|_| unreadable())?,
+            project: project.parse().map_err(|_| unreadable())?,
+            environment: environment.parse().map_err(|_| unreadable())?,
+            secret: secret.parse().map_err(|_| unreadable())?,
+        };
+        let principal = self.principal.parse().map_err(|_| unreadable())?;
+        let version = Version::new(version).map_err(|_| unreadable())?;
+        let at = self.time.parse().map_err(|_| unreadable())?;
+        Ok(Some((principal, place, version, self.count.unwrap_or(1), at)))
+    }
+}
+
+fn unreadable() -> Error {
+    Error::Damaged("an entry of the log cannot be read")
+}
+
+fn counted(reader: &Reader<'_>) -> Result<Counted, Error> {
+    let row = reader.shared(Counted::COLLECTION, &[])?;
+    Ok(row.map(|row| records::parse::<Counted>(&row)).transpose()?.map(|row| row.record).unwrap_or_default())
+}
+
+impl Vault {
+    /// Counts in their rows what was read since this was last done, where there are at least `worth`
+    /// entries to go over ([`WORTH_COUNTING`]); answers how many it went over.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`] when another process leads; [`Error::Raced`]; when the store refuses.
+    pub fn count_reads(&self, lead: &Lead, worth: u64) -> Result<u64, Error> {
+        self.count_reads_as(Some(lead), worth)
+    }
+
+    /// The same after a read, for a process that nobody leads: far later than one that has jobs.
+    pub(crate) fn count_reads_after(&self, index: u64) {
+        let known = &self.counted.0;
+        if index.saturating_sub(known.load(Ordering::Relaxed)) < 2 * WORTH_COUNTING {
+            return;
+        }
+        // What was read is on record. When the count fails, it is tried again after as many more.
+        let done = self.count_reads_as(None, 2 * WORTH_COUNTING);
+        if done.is_err() {
+            known.fetch_max(index - WORTH_COUNTING, Ordering::Relaxed);
+        }
+    }
+
+    fn count_reads_as(&self, lead: Option<&Lead>, worth: u64) -> Result<u64, Error> {
+        let reader = self.store.reader();
+        let from = counted(&reader)?.through;
+        self.counted.0.fetch_max(from, Ordering::Relaxed);
+        let to = reader.log_head()?.size;
+        if to.saturating_sub(from) < worth {
+            return Ok(0);
+        }
+        // As much as is soon done; what is left is counted the next time.
+        let uncounted = Uncounted::between(&reader, from, to.min(from + 4 * WORTH_COUNTING), None)?;
+        let lines: Vec<&Line> = uncounted.lines.values().collect();
+        for some in lines.chunks(ROWS_AT_ONCE) {
+            self.count_lines(lead, some, uncounted.through)?;
+        }
+        self.count_through(lead, uncounted.through)?;
+        self.counted.0.fetch_max(uncounted.through, Ordering::Relaxed);
+        Ok(uncounted.through - from)
+    }
+
+    /// Takes these lines up into their rows, which are counted up to `through` then.
+    fn count_lines(&self, lead: Option<&Lead>, lines: &[&Line], through: u64) -> Result<(), Error> {
+        let actor = keyward_itself(lead);
+        for _ in 0..ATTEMPTS {
+            let telling = self.about_vault(ActionName::ReadsCount).count(lines.len() as u64);
+            let mut change = Change::told(self, &actor, telling);
+            let mut counts = 0;
+            for line in lines {
+                let key = reads_key(&line.principal, &line.place, line.version);
+                let row = records::load::<Reads>(&self.store, &key)?;
+                let mut reads = match &row {
+                    Some(row) => row.record.clone(),
+                    None => line.begun(),
+                };
+                if reads.counted.is_some_and(|counted| counted >= through) {
+                    continue;
+                }
+                line.add_to(&mut reads);
+                reads.counted = Some(through);
+                change.expect(row.as_ref().map_or_else(|| records::absent(&reads), records::unchanged));
+                change.put(&reads);
+                counts += 1;
+            }
+            match if counts == 0 { return Ok(()) } else { change.commit() } {
+                // Somebody opened a holding meanwhile.
+                Err(Error::Store(keyward_store::Error::Conflict(_))) => {}
+                done => return done.map(drop),
             }
         }
+        Err(Error::Raced("a count of reads".into()))
     }
 
-    fn lane(&self, lane: usize) -> MutexGuard<'_, Lane> {
-        self.lanes[lane].lock().unwrap_or_else(PoisonError::into_inner)
+    fn count_through(&self, lead: Option<&Lead>, through: u64) -> Result<(), Error> {
+        let row = records::load::<Counted>(&self.store, &[])?;
+        if row.as_ref().is_some_and(|row| row.record.through >= through) {
+            return Ok(());
+        }
+        let (actor, counted) = (keyward_itself(lead), Counted { through });
+        let mut change = Change::told(self, &actor, self.about_vault(ActionName::ReadsCount).count(0));
+        change.expect(row.as_ref().map_or_else(|| records::absent(&counted), records::unchanged));
+        change.put(&counted);
+        match change.commit() {
+            // Another process counted the same.
+            Err(Error::Store(keyward_store::Error::Conflict(_))) => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    /// A row of reads as whoever only looks at it shares it, and how often it was written.
+    pub(crate) fn reads_row(&self, key: &[u8]) -> Result<Option<(Arc<Reads>, u64)>, Error> {
+        let Some(row) = self.store.shared(Reads::COLLECTION, key)? else { return Ok(None) };
+        let reads = row.made(|row| records::parse::<Reads>(row).map(|row| row.record))?;
+        Ok(Some((reads, row.generation)))
     }
 }
 
-impl Turn<'_> {
-    /// The row as it will be when what is under way is durable; `None` where nothing is.
-    pub(crate) fn ahead(&self, key: &[u8]) -> Option<Row<Reads>> {
-        let row = self.lanes.iter().find(|(at, _)| *at == lane(key)).and_then(|(_, ahead)| ahead.get(key))?;
-        Some(Row { record: row.reads.clone(), generation: row.generation })
-    }
-
-    /// These counts make the rows so.
-    pub(crate) fn count(&mut self, counted: HashMap<Vec<u8>, Row<Reads>>) {
-        self.counted = counted;
-    }
-
-    /// Its counts are handed over: whoever comes next follows on them. [`Counting::settle`] has to
-    /// be told what became of them, and waits until this turn is over.
-    pub(crate) fn hand_over(&mut self) -> Counted {
-        let mut counted = Vec::new();
-        for (key, Row { record: reads, generation }) in std::mem::take(&mut self.counted) {
-            let Some((_, ahead)) = self.lanes.iter_mut().find(|(at, _)| *at == lane(&key)) else { continue };
-            let before = ahead.get(&key).map(|row| (row.under_way, row.chain));
-            let (under_way, chain) =
-                before.unwrap_or_else(|| (0, self.counting.chains.fetch_add(1, Ordering::Relaxed)));
-            counted.push((key.clone(), chain));
-            ahead.insert(key, Ahead { reads, generation, under_way: under_way + 1, chain });
-        }
-        Counted(counted)
-    }
-
-    /// They were not handed over after all.
-    pub(crate) fn take_back(&mut self, counted: &Counted) {
-        for (key, chain) in &counted.0 {
-            let Some((_, ahead)) = self.lanes.iter_mut().find(|(at, _)| *at == lane(key)) else { continue };
-            // Others follow on what was before them, which is not kept: they begin anew.
-            if ahead.get(key).is_some_and(|row| row.chain == *chain) {
-                ahead.remove(key);
-            }
-        }
+impl Line {
+    /// A row that is missing although somebody read: he is counted all the same.
+    fn begun(&self) -> Reads {
+        let (principal, place, version) = (self.principal.clone(), self.place, self.version);
+        let at = self.reads.first().map_or(Timestamp(0), |read| read.at);
+        Reads { principal, place, version, first: at, last: at, n: 0, counted: None, holding: None }
     }
 }
 
-/// A secret's id is random; the key ends with it and the version.
-fn lane(key: &[u8]) -> usize {
-    key.iter().rev().take(24).fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte))) % LANES
+fn keyward_itself(lead: Option<&Lead>) -> Actor {
+    Actor { lead: lead.cloned(), ..Actor::new(Caller::system(SystemTask::Reads), "keyward") }
 }

@@ -6,6 +6,7 @@ use keyward_types::{Head, List, Record, SecretId};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
+use crate::counting::Uncounted;
 use crate::record::ATTEMPTS;
 use crate::records::{self, Binding, Holding, Project, Reads, reads_key};
 use crate::{Error, Vault};
@@ -80,8 +81,9 @@ impl Vault {
     /// # Errors
     /// When the store refuses.
     pub fn reads(&self, secret: SecretId) -> Result<Vec<Reads>, Error> {
+        let uncounted = Uncounted::of(&self.store.reader(), Some(&secret.to_string()))?;
         let rows = records::find::<Reads>(&self.store, "secret", secret.as_bytes())?;
-        Ok(rows.into_iter().map(|row| row.record).collect())
+        Ok(uncounted.added(rows.into_iter().map(|row| row.record).collect()))
     }
 
     /// Closes holdings whose holder has the value no longer, for example a child that ended.

@@ -5,15 +5,13 @@
 //! This is the way of what goes well and is soon done. Whatever has to be written down before, be it
 //! a denial, a missing name or a token's use, goes the way where one waits.
 
-use std::sync::Arc;
-
 use keyward_access::{Permit, authorize};
 use keyward_store::Committed;
 use keyward_types::{Read, SecretName, Timestamp, Version};
 
 use crate::actor::Actor;
 use crate::record::{Via, proofs};
-use crate::records::{Sealed, reads_key};
+use crate::records::Sealed;
 use crate::{Error, Loaded, Opened, Scope, Vault};
 
 /// What was loaded for somebody who may read it, and is on record or could not be recorded. It is
@@ -57,23 +55,11 @@ impl Vault {
         }
         let kept = parts.iter().map(|(_, loaded, _)| loaded.kept_until(actor)).collect();
         let permits: Vec<_> = parts.iter().map(|(permit, loaded, _)| (permit, loaded)).collect();
-        let keys =
-            permits.iter().map(|(_, loaded)| reads_key(actor.principal(), &loaded.head().place, loaded.version()));
-        let mut turn = self.counting.turn(keys);
-        let (change, holdings) = self.told_uses(actor, &permits, via, Some(&mut turn))?;
-        let counted = Arc::new(turn.hand_over());
-        let (counting, settled) = (Arc::clone(&self.counting), Arc::clone(&counted));
-        let submitted = change.submit(move |committed| {
-            counting.settle(&settled, committed.is_ok());
-            done(Unopened { parts, holdings, kept, committed });
-        });
-        if !matches!(submitted, Ok(true)) {
-            turn.take_back(&counted);
-        }
-        submitted
+        let (change, holdings) = self.told_uses(actor, &permits, via)?;
+        change.submit(move |committed| done(Unopened { parts, holdings, kept, committed }))
     }
 
-    /// Opens what was recorded. `None` when another read of the same came between and it was not.
+    /// Opens what was recorded. `None` when another first read of the same came between and it was not.
     ///
     /// # Errors
     /// When it could not be recorded, or a value is damaged.

@@ -114,6 +114,7 @@ pub use arrival::Arrival;
 pub use budgets::{BudgetUse, Reserved};
 pub use bundle::MatchBundle;
 pub use carry::LogFormat;
+pub use counting::WORTH_COUNTING;
 pub use devices::{DeviceAnswer, DeviceGrant};
 pub use endpoints::EndpointUse;
 pub use error::Error;

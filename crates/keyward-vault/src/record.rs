@@ -1,17 +1,16 @@
 //! The one place where a permit becomes a recorded permit.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyward_access::{Cause, Denial, Object, Permit};
 use keyward_audit::{Action as ActionName, Outcome};
 use keyward_store::Committed;
-use keyward_types::{Action, Operation, Place, Timestamp, Version};
+use keyward_types::{Action, Operation, Place, Record as _, Timestamp, Version};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
-use crate::counting::Turn;
-use crate::records::{self, Holding, HoldingKind, Reads, Row, reads_key};
+use crate::records::{self, Holding, HoldingKind, Reads, reads_key};
 use crate::value::hex;
 use crate::{Error, Loaded, Vault};
 
@@ -95,7 +94,7 @@ impl Via {
     }
 }
 
-/// A read that is to be counted.
+/// A read that is to be put on record.
 #[derive(Clone, Copy)]
 struct Read {
     place: Place,
@@ -104,11 +103,11 @@ struct Read {
     now: Timestamp,
 }
 
-/// How often a commit is tried again, in turn with others, when somebody else's read of the same
+/// How often a commit is tried again, in turn with others, when somebody else's first read of the same
 /// version came between. Newcomers try once out of turn, so that a turn is soon successful.
 pub(crate) const ATTEMPTS: usize = 64;
 
-/// Turns of readers who were in each other's way: one of them counts his read at a time.
+/// Turns of readers who were in each other's way: one of them opens a holding at a time.
 pub(crate) struct Turns([Mutex<()>; 256]);
 
 impl Default for Turns {
@@ -139,8 +138,8 @@ pub(crate) fn proofs<A: Action>(
 }
 
 impl Vault {
-    /// Makes the use of these permits durable: an entry each, the count of reads, and a holding
-    /// for what leaves. Only then do the proofs exist.
+    /// Makes the use of these permits durable: an entry each, and a holding for what leaves. Only then
+    /// do the proofs exist.
     ///
     /// # Errors
     /// When nothing could be recorded; then nothing may be opened.
@@ -161,6 +160,7 @@ impl Vault {
             Err(Error::Store(keyward_store::Error::Conflict(_))) => self.commit_in_turn(actor, &uses, via)?,
             done => done?,
         };
+        self.count_reads_after(committed.first_index);
         Ok(proofs(permits.into_iter().map(|(permit, _)| permit), holdings, committed))
     }
 
@@ -187,7 +187,7 @@ impl Vault {
         permits: &[(&Permit<A>, &Loaded)],
         via: Via,
     ) -> Result<(Committed, Vec<Option<String>>), Error> {
-        let (change, holdings) = self.told_uses(actor, permits, via, None)?;
+        let (change, holdings) = self.told_uses(actor, permits, via)?;
         Ok((change.commit()?, holdings))
     }
 
@@ -197,12 +197,11 @@ impl Vault {
         actor: &'a Actor,
         permits: &[(&Permit<A>, &Loaded)],
         via: Via,
-        turn: Option<&mut Turn<'_>>,
     ) -> Result<(Change<'a>, Vec<Option<String>>), Error> {
         let now = self.tools.clock.now();
         let mut change: Option<Change<'_>> = None;
         let mut holdings = Vec::with_capacity(permits.len());
-        let mut counted = HashMap::new();
+        let mut left = HashMap::new();
         for (permit, loaded) in permits {
             let Object::Secret(place, Some(version)) = *permit.object() else { return Err(Error::WrongProof) };
             let head = loaded.head().version(version).ok_or(Error::WrongProof)?;
@@ -229,64 +228,77 @@ impl Vault {
                     let kept = loaded.kept_until(actor).is_some() && kind == HoldingKind::Run;
                     let kind = if kept { HoldingKind::Read } else { kind };
                     let read = Read { place, version, kind, now };
-                    Some(self.count_read(change, actor, read, &mut counted, turn.as_deref())?)
+                    Some(self.hold(change, actor, read, &mut left)?)
                 }
                 _ => None,
             });
         }
-        if let Some(turn) = turn {
-            turn.count(counted);
-        }
         Ok((change.ok_or(Error::WrongProof)?, holdings))
     }
 
-    /// Counts a read, and opens a holding for it: the reader's own where it ends by itself, else
-    /// the one that his reads of this version have in common. `counted` are the rows as this change
-    /// leaves them: what is asked for twice in it is counted twice.
-    fn count_read(
+    /// The holding of a read: the reader's own where it ends by itself, else the one that his reads of
+    /// this version have in common. His first read makes the row that he is counted in. `left` are the
+    /// rows as this change leaves them.
+    fn hold(
         &self,
         change: &mut Change<'_>,
         actor: &Actor,
         read: Read,
-        counted: &mut HashMap<Vec<u8>, Row<Reads>>,
-        turn: Option<&Turn<'_>>,
+        left: &mut HashMap<Vec<u8>, Arc<Reads>>,
     ) -> Result<String, Error> {
         let Read { place, version, kind, now } = read;
-        let principal = actor.principal().clone();
-        let key = reads_key(&principal, &place, version);
-        let row = match counted.remove(&key) {
-            Some(row) => row,
-            None => match self.reads_row(&key, turn)? {
-                Some(row) => {
-                    change.expect(records::unchanged(&row));
-                    row
-                }
-                None => {
-                    let record = Reads { principal, place, version, first: now, last: now, n: 0, holding: None };
-                    change.expect(records::absent(&record));
-                    Row { record, generation: 0 }
-                }
-            },
+        let key = reads_key(actor.principal(), &place, version);
+        let row = match left.get(&key) {
+            Some(reads) => Some((Arc::clone(reads), None)),
+            None => self.reads_row(&key)?.map(|(reads, generation)| (reads, Some(generation))),
         };
-        let mut reads = Reads { last: now, n: row.record.n + 1, ..row.record };
-        let holding = match &reads.holding {
-            Some(open) if kind == HoldingKind::Read => open.clone(),
-            _ => self.open_holding(change, actor, read)?,
+        let Some((reads, generation)) = row else {
+            let principal = actor.principal().clone();
+            let reads = Reads { principal, place, version, first: now, last: now, n: 1, counted: None, holding: None };
+            change.expect(records::absent(&reads));
+            return self.hold_anew(change, actor, read, reads, left);
         };
-        if kind == HoldingKind::Read {
+        if kind != HoldingKind::Read {
+            return self.open_holding(change, actor, read);
+        }
+        match &reads.holding {
+            // As this change has just opened it.
+            Some(open) if generation.is_none() => Ok(open.clone()),
+            // It is his as long as nobody closes it.
+            Some(open) if self.expect_open(change, open)? => Ok(open.clone()),
+            _ => {
+                let expect = generation.map(|generation| records::written(Reads::COLLECTION, &key, generation));
+                expect.into_iter().for_each(|expect| change.expect(expect));
+                let reads = Reads { last: now.max(reads.last), n: reads.n + 1, ..Reads::clone(&reads) };
+                self.hold_anew(change, actor, read, reads, left)
+            }
+        }
+    }
+
+    /// Opens a holding and puts the row, with the read counted in it, which says so by this very change.
+    fn hold_anew(
+        &self,
+        change: &mut Change<'_>,
+        actor: &Actor,
+        read: Read,
+        mut reads: Reads,
+        left: &mut HashMap<Vec<u8>, Arc<Reads>>,
+    ) -> Result<String, Error> {
+        let holding = self.open_holding(change, actor, read)?;
+        if read.kind == HoldingKind::Read {
             reads.holding = Some(holding.clone());
         }
         change.put(&reads);
-        counted.insert(key, Row { record: reads, generation: row.generation + 1 });
+        left.insert(reads.key(), Arc::new(reads));
         Ok(holding)
     }
 
-    /// The row of a version's reads, as it is or will be when what is under way is durable.
-    fn reads_row(&self, key: &[u8], turn: Option<&Turn<'_>>) -> Result<Option<Row<Reads>>, Error> {
-        match turn.and_then(|turn| turn.ahead(key)) {
-            Some(ahead) => Ok(Some(ahead)),
-            None => records::load(&self.store, key),
-        }
+    /// Makes the change fail when somebody closes this holding meanwhile; false where it is not there.
+    fn expect_open(&self, change: &mut Change<'_>, id: &str) -> Result<bool, Error> {
+        let row = self.store.shared(Holding::COLLECTION, id.as_bytes())?;
+        let Some(row) = row else { return Ok(false) };
+        change.expect(records::written(Holding::COLLECTION, &row.key, row.generation));
+        Ok(true)
     }
 
     fn open_holding(&self, change: &mut Change<'_>, actor: &Actor, read: Read) -> Result<String, Error> {

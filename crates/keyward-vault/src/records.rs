@@ -93,7 +93,8 @@ pub struct Binding {
     pub created_at: Timestamp,
 }
 
-/// How often a principal has read a version. Kept with each read, survives pruning of the log.
+/// How often a principal has read a version. Made with his first read; the others are counted from the
+/// log (`counting.rs`), whose pruning it survives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reads {
@@ -109,6 +110,9 @@ pub struct Reads {
     pub last: Timestamp,
     /// How often.
     pub n: u64,
+    /// The first entry of the log that is not counted in it, where it is counted from the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<u64>,
     /// The holding that these reads opened, while it is open: reading again opens no other, as
     /// nobody has a value twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -284,7 +288,12 @@ pub(crate) fn put<R: Record>(record: &R) -> Put {
 }
 
 pub(crate) fn unchanged<R: Record>(row: &Row<R>) -> Expect {
-    Expect::Generation { collection: R::COLLECTION.to_owned(), key: row.record.key(), generation: row.generation }
+    written(R::COLLECTION, &row.record.key(), row.generation)
+}
+
+/// That a row was written so often and no more.
+pub(crate) fn written(collection: &str, key: &[u8], generation: u64) -> Expect {
+    Expect::Generation { collection: collection.to_owned(), key: key.to_vec(), generation }
 }
 
 pub(crate) fn absent<R: Record>(record: &R) -> Expect {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
+use crate::counting::Uncounted;
 use crate::records::{self, Environment, Holding, Project, Reads, Row};
 use crate::write::raced;
 use crate::{Error, Vault};
@@ -141,7 +142,8 @@ impl Vault {
     pub fn footprint(&self, actor: &Actor, person: &PrincipalId) -> Result<Footprint, Error> {
         self.permit_list_vault(actor)?;
         let prefix = [person.as_str().as_bytes(), &[0]].concat();
-        let reads: Vec<Reads> = plain(records::scan::<Reads>(&self.store, &prefix)?);
+        let uncounted = Uncounted::of(&self.store.reader(), Some(person.as_str()))?;
+        let reads: Vec<Reads> = uncounted.added(plain(records::scan::<Reads>(&self.store, &prefix)?));
         let holdings = plain(records::find::<Holding>(&self.store, "principal", person.as_str().as_bytes())?);
         // After the rest, so that nothing which he has read by now is missing among the heads.
         let secrets = self.inventory()?;

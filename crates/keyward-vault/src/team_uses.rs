@@ -6,6 +6,7 @@ use keyward_access::{Identity, Role, RoleBinding, Subject, TokenRecord};
 use keyward_types::{EnvironmentId, Head, PrincipalId, ProjectId, Timestamp};
 
 use crate::actor::Actor;
+use crate::counting::Uncounted;
 use crate::records::{self, Reads};
 use crate::roster::Roster;
 use crate::team::plain;
@@ -75,7 +76,8 @@ impl Vault {
 
     fn uses(&self, roster: &Roster) -> Result<Uses, Error> {
         let mut uses = Uses::default();
-        for reads in plain(records::scan::<Reads>(&self.store, &[])?) {
+        let uncounted = Uncounted::of(&self.store.reader(), None)?;
+        for reads in uncounted.added(plain(records::scan::<Reads>(&self.store, &[])?)) {
             later(&mut uses.read, (reads.principal, reads.place.project, reads.place.environment), reads.last);
         }
         for head in plain(records::scan::<Head>(&self.store, &[])?) {

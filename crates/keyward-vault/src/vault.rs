@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
-use crate::counting::Counting;
+use crate::counting;
 use crate::crypto::Key;
 use crate::door::Door;
 use crate::header::{FORMAT, Header, SystemKeys};
@@ -29,7 +29,7 @@ pub struct Vault {
     pub(crate) ring: Arc<KeyRing>,
     pub(crate) tools: Tools,
     pub(crate) turns: Turns,
-    pub(crate) counting: Arc<Counting>,
+    pub(crate) counted: counting::Last,
     pub(crate) known: Known,
     pub(crate) door: Door,
     pub(crate) keys: KeyTable,
@@ -149,7 +149,7 @@ impl Vault {
             ring,
             tools,
             turns: Turns::default(),
-            counting: Arc::default(),
+            counted: counting::Last::default(),
             known: Known::default(),
             door: Door::default(),
             keys: KeyTable::default(),

@@ -13,6 +13,7 @@ use keyward_types::Record as _;
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
+use crate::counting::Uncounted;
 use crate::records::{self, Reads};
 use crate::{Error, Slot, Vault};
 
@@ -119,14 +120,17 @@ impl Vault {
     }
 }
 
-/// What the store counts of disclosures, as it was when the snapshot was taken.
+/// What the store counts of disclosures, as it was when the snapshot was taken: what its rows do not hold
+/// yet is counted as they will be.
 fn read_counters(snapshot: &Reader<'_>) -> Result<Vec<ReadCounter>, Error> {
     const PAGE: usize = 1024;
+    let uncounted = Uncounted::of(snapshot, None)?;
     let (mut counters, mut after) = (Vec::new(), None);
     loop {
         let rows = snapshot.scan(Reads::COLLECTION, &KeyRange::prefix(&[]), after.as_deref(), PAGE)?;
         for row in &rows {
-            let reads = records::parse::<Reads>(row)?.record;
+            let mut reads = records::parse::<Reads>(row)?.record;
+            uncounted.add_to(&mut reads);
             counters.push(ReadCounter {
                 principal: reads.principal.to_string(),
                 secret: reads.place.secret.to_string(),

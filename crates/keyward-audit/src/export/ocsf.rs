@@ -161,6 +161,7 @@ fn class(action: Action) -> Class {
         | Action::RekeyData
         | Action::StoreMigrate
         | Action::Restore
+        | Action::ReadsCount
         | Action::HoldingClose
         | Action::RotationStep
         | Action::RotationStuck

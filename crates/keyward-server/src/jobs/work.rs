@@ -8,7 +8,7 @@ use keyward_client::{
     warn_of_expiry,
 };
 use keyward_types::Clock;
-use keyward_vault::Lead;
+use keyward_vault::{Lead, WORTH_COUNTING};
 
 use crate::app::App;
 
@@ -25,6 +25,8 @@ pub(super) enum Job {
     Requests,
     /// Clears away children of virtual keys that died long ago.
     VirtualKeys,
+    /// Counts who has read what.
+    Reads,
     /// Puts on record which secrets expire.
     Expiry,
     /// Goes on with rotations.
@@ -42,11 +44,12 @@ impl Job {
     /// What every process does, how often.
     pub(super) const EVERYBODY: [(Self, i64); 1] = [(Self::Refusals, MINUTE)];
     /// What the one who leads does, how often.
-    pub(super) const LEADER: [(Self, i64); 8] = [
+    pub(super) const LEADER: [(Self, i64); 9] = [
         (Self::SignIns, MINUTE),
         (Self::Reviews, MINUTE),
         (Self::Requests, 10 * MINUTE),
         (Self::VirtualKeys, 10 * MINUTE),
+        (Self::Reads, SECOND),
         (Self::Expiry, 60 * MINUTE),
         (Self::Rotations, 2 * SECOND),
         (Self::Schedules, MINUTE),
@@ -61,6 +64,7 @@ impl Job {
             Self::Reviews => "reviews",
             Self::Requests => "requests",
             Self::VirtualKeys => "virtual-keys",
+            Self::Reads => "reads",
             Self::Expiry => "expiry",
             Self::Rotations => "rotations",
             Self::Schedules => "schedules",
@@ -109,6 +113,7 @@ impl Work {
             Job::Reviews => close_due_reviews(vault, lead, AGENT).map(drop),
             Job::Requests => Ok(vault.sweep_requests(lead).map(drop)?),
             Job::VirtualKeys => Ok(vault.sweep_virtual_keys(lead).map(drop)?),
+            Job::Reads => Ok(vault.count_reads(lead, WORTH_COUNTING).map(drop)?),
             Job::Expiry => warn_of_expiry(vault, lead, AGENT, SystemClock.now()).map(drop),
             Job::Rotations => go_on_with_rotations(vault, lead, AGENT).map(drop),
             Job::Schedules => begin_due_rotations(vault, lead, AGENT).map(drop),

@@ -111,8 +111,9 @@ struct Wanted {
 impl Wanted {
     fn fits(&self, line: &LogLineInfo) -> bool {
         let about = |text: &String| line.about.as_deref().is_some_and(|about| about.contains(text));
-        // Each change over HTTP leaves one: what it was answered, for whoever repeats it.
-        let own = line.action == "request.keep" || line.action == "request.sweep";
+        // Each change over HTTP leaves one, what it was answered for whoever repeats it; and what was read
+        // stands there already.
+        let own = matches!(line.action.as_str(), "request.keep" | "request.sweep" | "reads.count");
         self.about.as_ref().is_none_or(about)
             && self.action.as_ref().is_none_or(|action| line.action == *action)
             && (self.all || !own || self.action.is_some())
