@@ -36,6 +36,7 @@ mod folders;
 mod gateway_leases;
 mod groups;
 mod header;
+mod held;
 mod identity_links;
 mod identity_providers;
 mod invites;

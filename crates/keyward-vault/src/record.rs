@@ -173,6 +173,9 @@ impl Vault {
         let _turn = self.turns.take(permits.iter().map(|(_, loaded)| loaded.head().place));
         let mut attempt = 1;
         loop {
+            for (_, loaded) in permits {
+                self.held.forget(&reads_key(actor.principal(), &loaded.head().place, loaded.version()));
+            }
             match self.commit_uses(actor, permits, via) {
                 Err(Error::Store(keyward_store::Error::Conflict(_))) if attempt < ATTEMPTS => attempt += 1,
                 Err(Error::Store(keyward_store::Error::Conflict(_))) => return Err(Error::Raced("a read".into())),
@@ -248,6 +251,12 @@ impl Vault {
     ) -> Result<String, Error> {
         let Read { place, version, kind, now } = read;
         let key = reads_key(actor.principal(), &place, version);
+        if kind == HoldingKind::Read
+            && let Some((open, generation)) = self.held.of(&key)
+        {
+            change.expect(records::written(Holding::COLLECTION, open.as_bytes(), generation));
+            return Ok(open.into());
+        }
         let row = match left.get(&key) {
             Some(reads) => Some((Arc::clone(reads), None)),
             None => self.reads_row(&key)?.map(|(reads, generation)| (reads, Some(generation))),
@@ -265,7 +274,7 @@ impl Vault {
             // As this change has just opened it.
             Some(open) if generation.is_none() => Ok(open.clone()),
             // It is his as long as nobody closes it.
-            Some(open) if self.expect_open(change, open)? => Ok(open.clone()),
+            Some(open) if self.expect_open(change, &key, open)? => Ok(open.clone()),
             _ => {
                 let expect = generation.map(|generation| records::written(Reads::COLLECTION, &key, generation));
                 expect.into_iter().for_each(|expect| change.expect(expect));
@@ -293,11 +302,15 @@ impl Vault {
         Ok(holding)
     }
 
-    /// Makes the change fail when somebody closes this holding meanwhile; false where it is not there.
-    fn expect_open(&self, change: &mut Change<'_>, id: &str) -> Result<bool, Error> {
-        let row = self.store.shared(Holding::COLLECTION, id.as_bytes())?;
-        let Some(row) = row else { return Ok(false) };
-        change.expect(records::written(Holding::COLLECTION, &row.key, row.generation));
+    /// Makes the change fail when somebody closes this holding of a row meanwhile; false where it is not
+    /// there.
+    fn expect_open(&self, change: &mut Change<'_>, key: &[u8], id: &str) -> Result<bool, Error> {
+        let Some(row) = records::load::<Holding>(&self.store, id.as_bytes())? else { return Ok(false) };
+        if row.record.until.is_some() {
+            return Ok(false);
+        }
+        self.held.keep(key, id, row.generation);
+        change.expect(records::unchanged(&row));
         Ok(true)
     }
 

@@ -14,6 +14,7 @@ use crate::change::{Change, Names, Telling};
 use crate::counting;
 use crate::crypto::Key;
 use crate::door::Door;
+use crate::held::Held;
 use crate::header::{FORMAT, Header, SystemKeys};
 use crate::live_keys::KeyTable;
 use crate::record::Turns;
@@ -30,6 +31,7 @@ pub struct Vault {
     pub(crate) tools: Tools,
     pub(crate) turns: Turns,
     pub(crate) counted: counting::Last,
+    pub(crate) held: Held,
     pub(crate) known: Known,
     pub(crate) door: Door,
     pub(crate) keys: KeyTable,
@@ -150,6 +152,7 @@ impl Vault {
             tools,
             turns: Turns::default(),
             counted: counting::Last::default(),
+            held: Held::default(),
             known: Known::default(),
             door: Door::default(),
             keys: KeyTable::default(),
