@@ -149,6 +149,8 @@ impl Cache {
         let mut part = self.part(place);
         part.changes += 1;
         match record {
+            // What nobody has asked for yet is not asked for because it was written.
+            Some(_) if !part.records.has(place) => {}
             Some(record) => {
                 let size = size_of(place, &record);
                 part.records.put(place, record, size);

@@ -43,6 +43,11 @@ impl<T> Recent<T> {
         Some(&held.kept)
     }
 
+    /// Whether something lies there, which is no use.
+    pub(crate) fn has(&self, place: Place<'_>) -> bool {
+        self.at(place).is_some()
+    }
+
     /// Lays something there, in the place of what was.
     pub(crate) fn put(&mut self, place: Place<'_>, kept: T, size: usize) {
         let at = self.at(place);

@@ -81,6 +81,13 @@ impl Store {
         Reader::live(self.core.engine.as_ref(), self.core.cache.as_ref(), Arc::clone(&self.core.mac))
     }
 
+    /// Reads the live store, for whoever goes over much of it once: nothing is remembered for others, nor
+    /// in the place of what they use.
+    #[must_use]
+    pub fn passing(&self) -> Reader<'_> {
+        Reader::live(self.core.engine.as_ref(), None, Arc::clone(&self.core.mac))
+    }
+
     /// Reads the store as it is now, whatever is committed later.
     ///
     /// # Errors

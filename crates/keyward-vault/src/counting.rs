@@ -12,6 +12,7 @@
 //!   whoever is interrupted or does the same at once.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -74,7 +75,7 @@ pub const WORTH_COUNTING: u64 = 32_768;
 /// Rows that are changed in one commit, which others wait for.
 const ROWS_AT_ONCE: usize = 32;
 /// Entries that are held in memory at a time.
-const PAGE: usize = 1024;
+const PAGE: usize = 256;
 /// How often rows are tried that others change meanwhile.
 const ATTEMPTS: usize = 16;
 
@@ -106,11 +107,11 @@ impl Uncounted {
         if !action_in(&row.public).is_some_and(discloses) {
             return Ok(());
         }
-        let Some(read) = Entry::parse(&row.public)?.read()? else { return Ok(()) };
-        let (principal, place, version, times, at) = read;
-        let key = reads_key(&principal, &place, version);
-        let line = self.lines.entry(key).or_insert_with(|| Line { principal, place, version, reads: Vec::new() });
-        line.reads.push(Read { index: row.index, times, at });
+        let Some(line) = Entry::parse(&row.public)?.line(row.index)? else { return Ok(()) };
+        match self.lines.entry(reads_key(&line.principal, &line.place, line.version)) {
+            MapEntry::Occupied(mut known) => known.get_mut().reads.extend(line.reads),
+            MapEntry::Vacant(new) => drop(new.insert(line)),
+        }
         Ok(())
     }
 
@@ -165,9 +166,9 @@ impl<'a> Entry<'a> {
         serde_json::from_slice(public).map_err(|_| unreadable())
     }
 
-    /// Who read what, how often and when; `None` for what is counted already, and for what is no read
-    /// of a version.
-    fn read(&self) -> Result<Option<(PrincipalId, Place, Version, u64, Timestamp)>, Error> {
+    /// The read that it tells of; `None` for one that is counted already, and for what is no read of a
+    /// version.
+    fn line(&self, index: u64) -> Result<Option<Line>, Error> {
         let (Some(project), Some(environment), Some(secret), Some(version)) =
             (self.project, self.environment, self.secret, self.version)
         else {
@@ -185,7 +186,8 @@ impl<'a> Entry<'a> {
         let principal = self.principal.parse().map_err(|_| unreadable())?;
         let version = Version::new(version).map_err(|_| unreadable())?;
         let at = self.time.parse().map_err(|_| unreadable())?;
-        Ok(Some((principal, place, version, self.count.unwrap_or(1), at)))
+        let read = Read { index, times: self.count.unwrap_or(1), at };
+        Ok(Some(Line { principal, place, version, reads: vec![read] }))
     }
 }
 
@@ -230,7 +232,7 @@ impl Vault {
             return Ok(0);
         }
         // As much as is soon done; what is left is counted the next time.
-        let uncounted = Uncounted::between(&reader, from, to.min(from + 4 * WORTH_COUNTING), None)?;
+        let uncounted = Uncounted::between(&reader, from, to.min(from + 2 * WORTH_COUNTING), None)?;
         let lines: Vec<&Line> = uncounted.lines.values().collect();
         for some in lines.chunks(ROWS_AT_ONCE) {
             self.count_lines(lead, some, uncounted.through)?;
@@ -242,14 +244,15 @@ impl Vault {
 
     /// Takes these lines up into their rows, which are counted up to `through` then.
     fn count_lines(&self, lead: Option<&Lead>, lines: &[&Line], through: u64) -> Result<(), Error> {
-        let actor = keyward_itself(lead);
+        let (actor, passing) = (keyward_itself(lead), self.store.passing());
         for _ in 0..ATTEMPTS {
             let telling = self.about_vault(ActionName::ReadsCount).count(lines.len() as u64);
             let mut change = Change::told(self, &actor, telling);
             let mut counts = 0;
             for line in lines {
                 let key = reads_key(&line.principal, &line.place, line.version);
-                let row = records::load::<Reads>(&self.store, &key)?;
+                let row = passing.shared(Reads::COLLECTION, &key)?;
+                let row = row.map(|row| records::parse::<Reads>(&row)).transpose()?;
                 let mut reads = match &row {
                     Some(row) => row.record.clone(),
                     None => line.begun(),

@@ -14,8 +14,8 @@ use crate::change::{Change, Names, Telling};
 use crate::counting;
 use crate::crypto::Key;
 use crate::door::Door;
-use crate::held::Held;
 use crate::header::{FORMAT, Header, SystemKeys};
+use crate::held::Held;
 use crate::live_keys::KeyTable;
 use crate::record::Turns;
 use crate::records::{self, Environment, Project, StoredKey, stored_key_key};
@@ -43,7 +43,7 @@ pub struct Vault {
 }
 
 /// Bytes of lately used records that a process keeps which answers many requests.
-const REMEMBERED: usize = 16 << 20;
+const REMEMBERED: usize = 12 << 20;
 
 /// What the vault takes from the world.
 #[derive(Clone)]

@@ -170,8 +170,7 @@ fn a_holding_that_is_closed_meanwhile_is_not_read_under() {
         scope.spawn(move || {
             for _ in 0..100 {
                 let open = desk.vault.holdings(a).unwrap();
-                let open: Vec<String> =
-                    open.into_iter().filter(|one| one.until.is_none()).map(|one| one.id).collect();
+                let open: Vec<String> = open.into_iter().filter(|one| one.until.is_none()).map(|one| one.id).collect();
                 desk.vault.close_holdings(&desk.actor, &open).unwrap();
             }
         });
