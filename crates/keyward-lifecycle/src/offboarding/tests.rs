@@ -76,6 +76,7 @@ fn reads(who: u8, secret: u8, number: u64, n: u64) -> Reads {
         first: ago(20),
         last: ago(10),
         n,
+        counted: None,
         holding: None,
     }
 }
