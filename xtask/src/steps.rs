@@ -1,6 +1,7 @@
 //! The steps of `cargo xtask test`, in the order that shares builds best:
 //! what needs no build first, then clippy and docs (both stop at type
-//! checking), then everything that runs code.
+//! checking), then everything that runs code. The first of them need no tool,
+//! and are done while tools are installed.
 
 use std::cell::Cell;
 use std::process::Command;
@@ -39,14 +40,14 @@ pub(crate) struct Context<'a> {
 pub(crate) const ALL: &[Step] = &[
     Step { name: "format", about: "cargo fmt --check", tools: &[], run: format },
     Step { name: "walls", about: "which crate may import which", tools: &[], run: walls_hold },
+    Step { name: "clippy", about: "lints of every target, warnings denied", tools: &[], run: clippy },
+    Step { name: "doc", about: "documentation, warnings denied", tools: &[], run: doc },
     Step {
         name: "deny",
         about: "bans, licences and sources of dependencies; advisories where their database is reached",
         tools: &[tools::GIT, Tool::CargoDeny],
         run: deny,
     },
-    Step { name: "clippy", about: "lints of every target, warnings denied", tools: &[], run: clippy },
-    Step { name: "doc", about: "documentation, warnings denied", tools: &[], run: doc },
     Step {
         name: "tests",
         about: "unit, integration and documentation tests",
@@ -59,7 +60,7 @@ pub(crate) const ALL: &[Step] = &[
             tools::CHROMIUM,
             tools::REDIS,
             tools::MARIADB,
-            Tool::Postgres,
+            tools::POSTGRES,
             Tool::Moto,
             Tool::OidcProvider,
             Tool::ScanTests,
@@ -108,7 +109,10 @@ fn clippy(_: &Context<'_>) -> Result<String> {
 
 fn doc(_: &Context<'_>) -> Result<String> {
     let mut command = process::cargo();
-    command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    // With examples dependencies have the features that tests ask for, and clippy has checked them so already.
+    command
+        .args(["doc", "--workspace", "--no-deps", "--lib", "--bins", "--examples"])
+        .env("RUSTDOCFLAGS", "-D warnings");
     process::run(&mut command)?;
     Ok(String::new())
 }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::machine;
 use crate::report::{self, Line, Report, Tally, Verdict};
 use crate::steps::{self, Context, Step};
+use crate::tools::beside::{self, Installing};
 use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
 
@@ -31,9 +32,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         Context { workspace, seed: machine::fresh_seed(), tree: steps::work_tree(workspace), tests: Cell::default() };
     println!("seed of this run: {}", context.seed);
     let mut report = Report::default();
-    let outcome = install(&chosen, workspace, &mut report)
-        .and_then(|()| chosen.iter().try_for_each(|step| walk(step, &context, &mut report)));
-    conclude(&report, outcome)
+    let start = Instant::now();
+    let outcome = walk_all(&chosen, &context, &mut report);
+    conclude(&report, start.elapsed(), outcome)
 }
 
 fn choose(names: &[String]) -> Result<Vec<&'static Step>> {
@@ -46,29 +47,34 @@ fn choose(names: &[String]) -> Result<Vec<&'static Step>> {
     Ok(steps::ALL.iter().filter(|step| names.iter().any(|name| name == step.name)).collect())
 }
 
-/// Makes every tool of the chosen steps usable; what had to be installed gets a line of its own.
-fn install(chosen: &[&Step], workspace: &Workspace, report: &mut Report) -> Result<()> {
+/// `cargo xtask tools`: makes every tool of these steps usable, and says of each that had to be
+/// installed how long that took.
+pub(crate) fn tools(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let mut tools: Vec<Tool> = Vec::new();
-    for tool in chosen.iter().flat_map(|step| step.tools) {
+    for tool in choose(arguments)?.iter().flat_map(|step| step.tools) {
         if !tools.contains(tool) {
             tools.push(*tool);
         }
     }
-    let program = |tool: &Tool| if let Tool::Program(program) = tool { Some(*program) } else { None };
-    let programs: Vec<_> = tools.iter().filter_map(program).collect();
-    installed("packages", report, || tools::ensure_programs(&programs))?;
-    for tool in tools {
-        installed(tool.name(), report, || tool.ensure(workspace))?;
-    }
-    Ok(())
+    let programs = tools::programs(&tools);
+    beside::installed("packages", || tools::ensure_programs(&programs))?;
+    tools.iter().try_for_each(|tool| beside::installed(tool.name(), || tool.ensure(workspace)))
 }
 
-fn installed(name: &str, report: &mut Report, ensure: impl FnOnce() -> Result<bool>) -> Result<()> {
-    let start = Instant::now();
-    if ensure().with_context(|| format!("tool `{name}`"))? {
-        let note = "tool, installed once; not in the total".to_owned();
-        let took = start.elapsed();
-        report.lines.push(Line { name: name.to_owned(), took, tests: Tally::default(), note, apart: true });
+/// Runs the steps in order; those that need no tool do not wait until there are some.
+fn walk_all(chosen: &[&Step], context: &Context<'_>, report: &mut Report) -> Result<()> {
+    let needing = || chosen.iter().filter(|step| !step.tools.is_empty());
+    let mut installing = needing().next().map(|_| Installing::begin(needing().map(|step| step.name))).transpose()?;
+    for step in chosen {
+        if !step.tools.is_empty()
+            && let Some(installing) = installing.take()
+        {
+            for (name, took) in installing.finish()? {
+                let note = "tool, installed once beside the steps; not in the total".to_owned();
+                report.lines.push(Line { name, took, tests: Tally::default(), note, apart: true });
+            }
+        }
+        walk(step, context, report)?;
     }
     Ok(())
 }
@@ -94,8 +100,9 @@ fn walk(step: &Step, context: &Context<'_>, report: &mut Report) -> Result<()> {
 }
 
 /// Prints the table and the verdict; a failed step or a broken limit is an error.
-fn conclude(report: &Report, outcome: Result<()>) -> Result<()> {
+fn conclude(report: &Report, whole: Duration, outcome: Result<()>) -> Result<()> {
     println!("\n{report}");
+    println!("from beginning to end, tools and all: {:.2} minutes", report::minutes(whole));
     let cores = std::thread::available_parallelism().map_or(2, |n| n.get().min(64) as u32);
     let judge = |budget| report::judge(report.total(), report::children_cpu(), cores.min(2), budget);
     let goal = report::minutes(GOAL);
