@@ -331,7 +331,9 @@ mod tests {
     fn size_and_seed_go_in_by_the_environment() {
         let command = CRASH.command(&Workspace::of(&[]), Size::Small, 7).expect("it needs no tools");
         let set: Vec<_> = command.get_envs().filter_map(|(name, value)| Some((name, value?))).collect();
-        assert_eq!(set, [("KEYWARD_SEED".as_ref(), "7".as_ref()), ("KILLS".as_ref(), "25".as_ref())]);
+        for (name, value) in [("KEYWARD_SEED", "7"), ("KILLS", "25")] {
+            assert!(set.contains(&(name.as_ref(), value.as_ref())), "{set:?}");
+        }
         assert!(command.get_args().any(|argument| argument == "keyward-store/campaigns"));
     }
 

@@ -14,6 +14,7 @@
 mod accuracy;
 mod attack;
 mod bench;
+mod beside;
 mod campaigns;
 mod demo;
 mod dist;

@@ -4,11 +4,13 @@
 //! and are done while tools are installed.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use crate::attack;
+use crate::beside::Beside;
 use crate::campaigns::{self, Campaign, Size};
 use crate::guide;
 use crate::process;
@@ -71,12 +73,6 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step { name: "scan", about: "our own scanner finds no key in our own tree", tools: &[tools::GIT], run: own_tree },
     Step {
-        name: "attack",
-        about: "a running server is attacked by what its own description promises",
-        tools: &[Tool::Schemathesis],
-        run: attack,
-    },
-    Step {
         name: "differential",
         about: "our `.env` dialects against the libraries that they follow",
         tools: &[Tool::PythonPeers, Tool::NodePeers],
@@ -89,8 +85,17 @@ pub(crate) const ALL: &[Step] = &[
         tools: &[],
         run: guide_holds,
     },
+    Step {
+        name: "attack",
+        about: "a running server is attacked by what its own description promises",
+        tools: &[Tool::Schemathesis],
+        run: attack,
+    },
     Step { name: "clean", about: "the run left no trace in the work tree", tools: &[], run: clean },
 ];
+
+/// Steps that mostly wait, and the earlier ones with which they are begun.
+pub(crate) const EARLY: &[(&str, &str)] = &[("attack", "scan")];
 
 fn format(_: &Context<'_>) -> Result<String> {
     process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
@@ -117,20 +122,39 @@ fn doc(_: &Context<'_>) -> Result<String> {
     Ok(String::new())
 }
 
+/// Test targets that put a load on the machine for as long as they are told, whatever it gets done:
+/// they run beside the others with what those leave of the processor.
+const BESIDE: &[&str] = &["rotation"];
+
 fn tests(context: &Context<'_>) -> Result<String> {
-    let mut command = process::cargo();
-    command.args(["test", "--workspace"]);
-    // A test that lacks a program which we have just installed fails instead of passing by.
-    command.env("KEYWARD_TEST_TOOLS", "required").env("KEYWARD_SEED", context.seed.to_string());
-    Tool::ScanTests.offer_to(&mut command, context.workspace)?;
-    for tool in [Tool::OidcProvider, Tool::Moto, Tool::PythonSdks, Tool::NodeSdks] {
-        tool.offer_to(&mut command, context.workspace)?;
+    // Built first, so that nobody measures time while the compiler runs.
+    context.cargo_test(context.test_command()?.arg("--no-run"))?;
+    let (beside, others) = parted(context.workspace)?;
+    let beside = Beside::start(&mut process::nicely(context.test_command()?.args(named(&beside))))?;
+    context.cargo_test(context.test_command()?.args(["--lib", "--bins"]).args(named(&others)))?;
+    let ended = beside.finish()?;
+    print!("{}", ended.said);
+    let mut tally = context.tests.get();
+    ended.said.lines().for_each(|line| tally.read(line));
+    context.tests.set(tally);
+    ended.success()?;
+    context.cargo_test(context.test_command()?.arg("--doc"))?;
+    Ok(format!("beside the others, and waited for {:.0} s: {}", ended.waited, BESIDE.join(", ")))
+}
+
+/// The names of the test targets that run beside others, and of those.
+fn parted(workspace: &Workspace) -> Result<(Vec<&str>, Vec<&str>)> {
+    let targets = workspace.crates().iter().flat_map(|package| &package.targets);
+    let tests: BTreeSet<&str> =
+        targets.filter(|target| target.kind == "test" && !target.featured).map(|target| &*target.name).collect();
+    if let Some(unknown) = BESIDE.iter().find(|name| !tests.contains(*name)) {
+        bail!("no test target `{unknown}`");
     }
-    for campaign in campaigns::ALL {
-        command.envs(campaign.variables(Size::Small).iter().copied());
-    }
-    context.cargo_test(&mut command)?;
-    Ok(String::new())
+    Ok(tests.iter().partition(|name| BESIDE.contains(*name)))
+}
+
+fn named<'a>(tests: &[&'a str]) -> Vec<&'a str> {
+    tests.iter().flat_map(|name| ["--test", *name]).collect()
 }
 
 /// What we ask of others. Left out: the vault of whoever runs this, and the tools that were installed for it.
@@ -227,11 +251,48 @@ pub(crate) fn work_tree(workspace: &Workspace) -> Option<String> {
 }
 
 impl Context<'_> {
+    /// `cargo test` over everything, with what the tests are told.
+    fn test_command(&self) -> Result<Command> {
+        let mut command = process::cargo();
+        command.args(["test", "--workspace"]);
+        // A test that lacks a program which we have just installed fails instead of passing by.
+        command.env("KEYWARD_TEST_TOOLS", "required").env("KEYWARD_SEED", self.seed.to_string());
+        Tool::ScanTests.offer_to(&mut command, self.workspace)?;
+        for tool in [Tool::OidcProvider, Tool::Moto, Tool::PythonSdks, Tool::NodeSdks] {
+            tool.offer_to(&mut command, self.workspace)?;
+        }
+        for campaign in campaigns::ALL {
+            command.envs(campaign.variables(Size::Small).iter().copied());
+        }
+        Ok(command)
+    }
+
     /// Runs a `cargo test` command and counts its tests, also when it fails.
     pub(crate) fn cargo_test(&self, command: &mut Command) -> Result<()> {
         let mut tally = self.tests.get();
         let outcome = process::run_lines(command, |line| tally.read(line));
         self.tests.set(tally);
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_test_target_runs_once() {
+        let workspace = Workspace::load().expect("cargo metadata works in a test");
+        let (beside, others) = parted(&workspace).expect("there are such");
+        assert_eq!(beside, BESIDE);
+        assert!(others.contains(&"cluster") && !others.contains(&"rotation") && !others.contains(&"differential"));
+    }
+
+    #[test]
+    fn a_step_that_is_begun_early_is_begun_with_one_before_it() {
+        let place = |name: &str| ALL.iter().position(|step| step.name == name).expect("it is a step");
+        for (early, first) in EARLY {
+            assert!(place(first) < place(early), "`{early}`");
+        }
     }
 }

@@ -4,7 +4,6 @@
 //! else goes into `.cache/keyward-dev/` in the root, which git ignores and which
 //! may be deleted at any time. What is there already is used as it is.
 
-pub(crate) mod beside;
 pub(crate) mod gateways;
 mod packages;
 pub(crate) mod scanners;
