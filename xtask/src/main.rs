@@ -19,6 +19,7 @@ mod campaigns;
 mod demo;
 mod dist;
 mod guide;
+mod lanes;
 mod machine;
 mod pictures;
 mod process;

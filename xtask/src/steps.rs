@@ -4,15 +4,15 @@
 //! and are done while tools are installed.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use crate::attack;
-use crate::beside::Beside;
+use crate::beside::{Beside, Ended};
 use crate::campaigns::{self, Campaign, Size};
 use crate::guide;
+use crate::lanes::Lanes;
 use crate::process;
 use crate::report::Tally;
 use crate::tools::{self, Tool};
@@ -122,35 +122,23 @@ fn doc(_: &Context<'_>) -> Result<String> {
     Ok(String::new())
 }
 
-/// Test targets that put a load on the machine for as long as they are told, whatever it gets done:
-/// they run beside the others with what those leave of the processor.
-const BESIDE: &[&str] = &["rotation"];
-
 fn tests(context: &Context<'_>) -> Result<String> {
     // Built first, so that nobody measures time while the compiler runs.
     context.cargo_test(context.test_command()?.arg("--no-run"))?;
-    let (beside, others) = parted(context.workspace)?;
-    let beside = Beside::start(&mut process::nicely(context.test_command()?.args(named(&beside))))?;
-    context.cargo_test(context.test_command()?.args(["--lib", "--bins"]).args(named(&others)))?;
-    let ended = beside.finish()?;
-    print!("{}", ended.said);
-    let mut tally = context.tests.get();
-    ended.said.lines().for_each(|line| tally.read(line));
-    context.tests.set(tally);
-    ended.success()?;
-    context.cargo_test(context.test_command()?.arg("--doc"))?;
-    Ok(format!("beside the others, and waited for {:.0} s: {}", ended.waited, BESIDE.join(", ")))
-}
-
-/// The names of the test targets that run beside others, and of those.
-fn parted(workspace: &Workspace) -> Result<(Vec<&str>, Vec<&str>)> {
-    let targets = workspace.crates().iter().flat_map(|package| &package.targets);
-    let tests: BTreeSet<&str> =
-        targets.filter(|target| target.kind == "test" && !target.featured).map(|target| &*target.name).collect();
-    if let Some(unknown) = BESIDE.iter().find(|name| !tests.contains(*name)) {
-        bail!("no test target `{unknown}`");
+    let lanes = Lanes::of(context.workspace)?;
+    context.cargo_test(context.test_command()?.args(["--lib", "--bins"]).args(named(&lanes.alone)))?;
+    let beside = [
+        Beside::start(context.test_command()?.args(named(&lanes.second)))?,
+        Beside::start(&mut process::nicely(context.test_command()?.args(named(&lanes.nice))))?,
+    ];
+    let first = context.cargo_test(context.test_command()?.args(named(&lanes.first)));
+    let ended = beside.map(Beside::finish);
+    for ended in ended {
+        context.counted(&ended?)?;
     }
-    Ok(tests.iter().partition(|name| BESIDE.contains(*name)))
+    first?;
+    context.cargo_test(context.test_command()?.arg("--doc"))?;
+    Ok(String::new())
 }
 
 fn named<'a>(tests: &[&'a str]) -> Vec<&'a str> {
@@ -251,6 +239,15 @@ pub(crate) fn work_tree(workspace: &Workspace) -> Option<String> {
 }
 
 impl Context<'_> {
+    /// Shows what was said beside something else, and counts its tests, also when it failed.
+    fn counted(&self, ended: &Ended) -> Result<()> {
+        print!("{}", ended.said);
+        let mut tally = self.tests.get();
+        ended.said.lines().for_each(|line| tally.read(line));
+        self.tests.set(tally);
+        ended.success()
+    }
+
     /// `cargo test` over everything, with what the tests are told.
     fn test_command(&self) -> Result<Command> {
         let mut command = process::cargo();
@@ -279,14 +276,6 @@ impl Context<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_test_target_runs_once() {
-        let workspace = Workspace::load().expect("cargo metadata works in a test");
-        let (beside, others) = parted(&workspace).expect("there are such");
-        assert_eq!(beside, BESIDE);
-        assert!(others.contains(&"cluster") && !others.contains(&"rotation") && !others.contains(&"differential"));
-    }
 
     #[test]
     fn a_step_that_is_begun_early_is_begun_with_one_before_it() {
