@@ -41,6 +41,8 @@ pub(crate) struct Lanes<'a> {
     /// Of every other crate.
     pub(crate) second: Vec<&'a str>,
     pub(crate) nice: Vec<&'a str>,
+    /// Binaries with tests of their own.
+    pub(crate) bins: Vec<&'a str>,
 }
 
 impl<'a> Lanes<'a> {
@@ -48,9 +50,14 @@ impl<'a> Lanes<'a> {
     pub(crate) fn of(workspace: &'a Workspace) -> Result<Self> {
         let mut left = BTreeSet::new();
         let mut of_binary = BTreeSet::new();
+        let mut bins = Vec::new();
         for package in workspace.crates() {
-            for target in package.targets.iter().filter(|target| target.kind == "test" && !target.featured) {
-                left.insert(&*target.name);
+            for target in package.targets.iter().filter(|target| target.tested) {
+                match &*target.kind {
+                    "test" => drop(left.insert(&*target.name)),
+                    "bin" => bins.push(&*target.name),
+                    _ => continue,
+                }
                 if package.name == "keyward" {
                     of_binary.insert(&*target.name);
                 }
@@ -65,7 +72,7 @@ impl<'a> Lanes<'a> {
         };
         let (alone, nice) = (take(ALONE)?, take(NICE)?);
         let (first, second) = left.into_iter().partition(|name| of_binary.contains(name));
-        Ok(Self { alone, first, second, nice })
+        Ok(Self { alone, first, second, nice, bins })
     }
 }
 
@@ -76,13 +83,14 @@ mod tests {
     #[test]
     fn every_test_target_has_one_lane() {
         let workspace = Workspace::load().expect("cargo metadata works in a test");
-        let Lanes { alone, first, second, nice } = Lanes::of(&workspace).expect("every name is a target");
+        let Lanes { alone, first, second, nice, bins } = Lanes::of(&workspace).expect("every name is a target");
         let mut placed = [alone.clone(), first.clone(), second.clone(), nice].concat();
         placed.sort_unstable();
         let targets = workspace.crates().iter().flat_map(|package| &package.targets);
-        let all: BTreeSet<&str> = targets.filter(|t| t.kind == "test" && !t.featured).map(|t| &*t.name).collect();
+        let all: BTreeSet<&str> = targets.filter(|t| t.kind == "test" && t.tested).map(|t| &*t.name).collect();
         assert_eq!(placed, all.into_iter().collect::<Vec<_>>());
         assert!(alone.contains(&"cluster") && first.contains(&"keys") && second.contains(&"routes"));
+        assert!(bins.contains(&"xtask") && !bins.contains(&"keyward-exec-starter"), "{bins:?}");
     }
 
     #[test]

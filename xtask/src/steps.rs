@@ -126,12 +126,14 @@ fn tests(context: &Context<'_>) -> Result<String> {
     // Built first, so that nobody measures time while the compiler runs.
     context.cargo_test(context.test_command()?.arg("--no-run"))?;
     let lanes = Lanes::of(context.workspace)?;
-    context.cargo_test(context.test_command()?.args(["--lib", "--bins"]).args(named(&lanes.alone)))?;
+    context.cargo_test(
+        context.test_command()?.arg("--lib").args(named("--bin", &lanes.bins)).args(named("--test", &lanes.alone)),
+    )?;
     let beside = [
-        Beside::start(context.test_command()?.args(named(&lanes.second)))?,
-        Beside::start(&mut process::nicely(context.test_command()?.args(named(&lanes.nice))))?,
+        Beside::start(context.test_command()?.args(named("--test", &lanes.second)))?,
+        Beside::start(&mut process::nicely(context.test_command()?.args(named("--test", &lanes.nice))))?,
     ];
-    let first = context.cargo_test(context.test_command()?.args(named(&lanes.first)));
+    let first = context.cargo_test(context.test_command()?.args(named("--test", &lanes.first)));
     let ended = beside.map(Beside::finish);
     for ended in ended {
         context.counted(&ended?)?;
@@ -141,8 +143,8 @@ fn tests(context: &Context<'_>) -> Result<String> {
     Ok(String::new())
 }
 
-fn named<'a>(tests: &[&'a str]) -> Vec<&'a str> {
-    tests.iter().flat_map(|name| ["--test", *name]).collect()
+fn named<'a>(kind: &'a str, targets: &[&'a str]) -> Vec<&'a str> {
+    targets.iter().flat_map(|name| [kind, *name]).collect()
 }
 
 /// What we ask of others. Left out: the vault of whoever runs this, and the tools that were installed for it.

@@ -35,8 +35,8 @@ pub(crate) struct Target {
     pub(crate) name: String,
     /// `lib`, `bin`, `test`, `bench`, `example`, …
     pub(crate) kind: String,
-    /// Whether it is built only with features that nobody has by default.
-    pub(crate) featured: bool,
+    /// Whether plain `cargo test` runs it: it wants no feature that nobody has by default.
+    pub(crate) tested: bool,
 }
 
 impl Workspace {
@@ -91,7 +91,8 @@ impl Package {
         };
         let target = |target: &Value| -> Result<Target> {
             let kind = target["kind"][0].as_str().unwrap_or_default().to_owned();
-            Ok(Target { name: text(target, "name")?, kind, featured: !list(target, "required-features").is_empty() })
+            let tested = target["test"] == true && list(target, "required-features").is_empty();
+            Ok(Target { name: text(target, "name")?, kind, tested })
         };
         Ok(Self {
             name: text(package, "name")?,
@@ -140,8 +141,8 @@ mod tests {
         let xtask = workspace.package("xtask").expect("we are in it");
         assert!(xtask.has_target("bin", "xtask"));
         let dotenv = workspace.package("keyward-dotenv").expect("it is in it");
-        let featured: Vec<&str> = dotenv.targets.iter().filter(|t| t.featured).map(|t| &*t.name).collect();
-        assert_eq!(featured, ["differential"]);
+        let untested: Vec<&str> = dotenv.targets.iter().filter(|t| !t.tested).map(|t| &*t.name).collect();
+        assert_eq!(untested, ["differential"]);
         assert!(xtask.imports.iter().any(|import| import.name == "anyhow" && !import.dev));
         assert!(workspace.root().join("xtask/Cargo.toml").is_file());
     }
