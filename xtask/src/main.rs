@@ -14,10 +14,12 @@
 mod accuracy;
 mod attack;
 mod bench;
+mod beside;
 mod campaigns;
 mod demo;
 mod dist;
 mod guide;
+mod lanes;
 mod machine;
 mod pictures;
 mod process;
@@ -40,6 +42,7 @@ usage: cargo xtask <command>
 
   test [STEP…]     what CI runs: every step, or just the named ones
   test --list      the steps of `test`
+  tools [STEP…]    what `test` installs before a step that needs it, and no step
   demo             the main job on a copy of examples/chatbot
   prove NAME|all   a campaign at full size, into docs/proof/ (--seed N repeats one)
   bench NAME|all   a benchmark, into BENCHMARKS.md
@@ -75,6 +78,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     let workspace = Workspace::load()?;
     match command {
         "test" => test::run(&workspace, rest),
+        "tools" => test::tools(&workspace, rest),
         "demo" => demo::run(&workspace, rest),
         "prove" => prove::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),

@@ -94,7 +94,30 @@ pub(crate) fn cargo() -> Command {
     for variable in PACKAGE {
         command.env_remove(variable);
     }
+    // What is built once gains nothing by it, and is built in a fifth more time.
+    command.env("CARGO_INCREMENTAL", "0");
     command
+}
+
+/// This program, to be started once more.
+pub(crate) fn ourselves() -> Result<Command> {
+    Ok(Command::new(std::env::current_exe().context("cannot find this program")?))
+}
+
+/// The same with what others leave of the processor.
+pub(crate) fn nicely(command: &Command) -> Command {
+    let mut nicely = Command::new("nice");
+    nicely.args(["-n", "10"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => nicely.env(name, value),
+            None => nicely.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        nicely.current_dir(folder);
+    }
+    nicely
 }
 
 /// What `cargo run` says of us, and build scripts are built anew for.
@@ -120,7 +143,7 @@ fn announce(command: &Command) {
 }
 
 /// A command line as a person would type it: variables first, program by name.
-fn shown(command: &Command) -> String {
+pub(crate) fn shown(command: &Command) -> String {
     let mut line = String::new();
     for (name, value) in command.get_envs() {
         // The search path is long and says nothing about what is run.
@@ -157,6 +180,16 @@ mod tests {
         let mut command = Command::new("/usr/bin/cargo");
         command.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "it's"]);
         assert_eq!(shown(&command), r"RUSTDOCFLAGS='-D warnings' cargo doc 'it'\''s'");
+    }
+
+    #[test]
+    fn who_runs_nicely_has_the_same_surroundings() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "nice; echo $KEPT; echo ${HOME-none}; pwd"]).env("KEPT", "here").env_remove("HOME");
+        let said = capture(&mut nicely(command.current_dir("/"))).expect("sh starts");
+        let lines: Vec<&str> = said.lines().collect();
+        assert!(lines[0].parse::<i32>().expect("a number") >= 10, "{said}");
+        assert_eq!(lines[1..], ["here", "none", "/"]);
     }
 
     #[test]

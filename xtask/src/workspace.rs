@@ -35,6 +35,8 @@ pub(crate) struct Target {
     pub(crate) name: String,
     /// `lib`, `bin`, `test`, `bench`, `example`, …
     pub(crate) kind: String,
+    /// Whether plain `cargo test` runs it: it wants no feature that nobody has by default.
+    pub(crate) tested: bool,
 }
 
 impl Workspace {
@@ -88,7 +90,9 @@ impl Package {
             Ok(Import { name: text(dependency, "name")?, dev: dependency["kind"] == "dev" })
         };
         let target = |target: &Value| -> Result<Target> {
-            Ok(Target { name: text(target, "name")?, kind: target["kind"][0].as_str().unwrap_or_default().to_owned() })
+            let kind = target["kind"][0].as_str().unwrap_or_default().to_owned();
+            let tested = target["test"] == true && list(target, "required-features").is_empty();
+            Ok(Target { name: text(target, "name")?, kind, tested })
         };
         Ok(Self {
             name: text(package, "name")?,
@@ -136,6 +140,9 @@ mod tests {
         let workspace = Workspace::load().expect("cargo metadata works in a test");
         let xtask = workspace.package("xtask").expect("we are in it");
         assert!(xtask.has_target("bin", "xtask"));
+        let dotenv = workspace.package("keyward-dotenv").expect("it is in it");
+        let untested: Vec<&str> = dotenv.targets.iter().filter(|t| !t.tested).map(|t| &*t.name).collect();
+        assert_eq!(untested, ["differential"]);
         assert!(xtask.imports.iter().any(|import| import.name == "anyhow" && !import.dev));
         assert!(workspace.root().join("xtask/Cargo.toml").is_file());
     }

@@ -16,7 +16,6 @@ use keyward_testing::postgres::Postgres;
 use keyward_testing::vault::SeededRandom;
 use keyward_types::SecretName;
 use keyward_upstream::Http;
-use keyward_upstream::rotators::TwoRoles;
 use keyward_vault::{Actor, NewRotation, NewTarget, RotationRow};
 
 struct Shop {
@@ -43,10 +42,7 @@ impl Shop {
         std::fs::write(&roots, made.cert.pem()).unwrap();
         let admin = "made-for-the-test";
         let postgres = Postgres::start_with_tls(&made.cert.pem(), &made.signing_key.serialize_pem(), admin);
-        let setup = TwoRoles::new("app_a", "app_b").unwrap().setup("app_owner");
-        setup.split(";\n").filter(|part| !part.is_empty()).for_each(|part| drop(postgres.sql("public", part)));
-        postgres.sql("public", "ALTER ROLE app_a PASSWORD 'the-first-one'");
-        postgres.sql("public", "ALTER ROLE app_b NOLOGIN");
+        postgres.two_roles(["app_a", "app_b"], "app_owner", "the-first-one");
         let roots = roots.display().to_string().replace('/', "%2F");
         let (vault, breakers) = (TestVault::new(1), Mutex::default());
         let shop = Self { postgres, vault, random: SeededRandom::new(7), http: Http::new(), breakers, folder, roots };

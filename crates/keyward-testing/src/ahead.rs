@@ -1,12 +1,13 @@
 //! A later time than it is, for processes of a test: a small library, put between them and the system by
 //! `LD_PRELOAD`. Linux with a C compiler.
 
-use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::shim;
 
 /// How far the wall clock of processes is ahead. Each has it as it was when it started.
 pub struct Ahead {
@@ -23,17 +24,7 @@ impl Ahead {
     pub fn build() -> Self {
         let made = tempfile::tempdir().expect("a temporary folder can be made");
         let ahead = Self { made, by: Duration::ZERO };
-        let mut compiler = Command::new("cc")
-            .args(["-x", "c", "-O1", "-shared", "-fPIC", "-Wall", "-Werror", "-o"])
-            .arg(ahead.library())
-            .arg("-")
-            .stdin(Stdio::piped())
-            .spawn()
-            .expect("`cc`, which builds SQLite too, can be started");
-        let mut source = compiler.stdin.take().expect("it is piped");
-        source.write_all(SHIM.as_bytes()).expect("the compiler reads its source");
-        drop(source);
-        assert!(compiler.wait().expect("the compiler ends").success(), "the shim compiles");
+        shim::compile(SHIM, &ahead.library());
         ahead
     }
 

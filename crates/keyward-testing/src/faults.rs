@@ -5,11 +5,12 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
+
+use crate::shim;
 
 /// Faults of the files under one folder.
 pub struct Faults {
@@ -51,17 +52,7 @@ impl Faults {
         let made = tempfile::tempdir().expect("a temporary folder can be made");
         let folder = folder.canonicalize().expect("the folder is there");
         let faults = Self { made, folder, switched: Cell::new(0) };
-        let mut compiler = Command::new("cc")
-            .args(["-x", "c", "-O1", "-shared", "-fPIC", "-Wall", "-Werror", "-o"])
-            .arg(faults.library())
-            .arg("-")
-            .stdin(Stdio::piped())
-            .spawn()
-            .expect("`cc`, which builds SQLite too, can be started");
-        let mut source = compiler.stdin.take().expect("it is piped");
-        source.write_all(SHIM.as_bytes()).expect("the compiler reads its source");
-        drop(source);
-        assert!(compiler.wait().expect("the compiler ends").success(), "the shim compiles");
+        shim::compile(SHIM, &faults.library());
         faults.set(Mode::Off);
         faults
     }

@@ -55,6 +55,8 @@ mod program;
 pub mod redis;
 pub mod rotators;
 mod seed;
+#[cfg(target_os = "linux")]
+mod shim;
 pub mod tamper;
 pub mod targets;
 pub mod template;

@@ -9,6 +9,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use keyward_upstream::rotators::TwoRoles;
+
 /// A running server.
 pub struct Postgres {
     folder: PathBuf,
@@ -109,6 +111,18 @@ impl Postgres {
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", USER, "-d", "postgres"]);
         command.arg("-p").arg(self.port.to_string()).arg("-h").arg(&self.folder);
         run(command.args(["-c", &path, "-c", sql])).trim().to_owned()
+    }
+
+    /// Two roles that stand in for each other, as their owner's setup makes them. The first signs in with
+    /// `password`, the other not yet.
+    ///
+    /// # Panics
+    /// When a name can be no role's, or there is one of it already.
+    pub fn two_roles(&self, [first, other]: [&str; 2], owner: &str, password: &str) {
+        let roles = TwoRoles::new(first, other).expect("names of roles");
+        roles.setup(owner).split(";\n").filter(|part| !part.is_empty()).for_each(|part| drop(self.sql("public", part)));
+        self.sql("public", &format!("ALTER ROLE {first} PASSWORD '{password}'"));
+        self.sql("public", &format!("ALTER ROLE {other} NOLOGIN"));
     }
 
     /// What it has logged.

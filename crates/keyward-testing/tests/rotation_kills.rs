@@ -16,7 +16,6 @@ use keyward_testing::postgres::Postgres;
 use keyward_testing::vault::{open_at, owner, read};
 use keyward_testing::{Seed, TestVault, proof, size};
 use keyward_types::Clock;
-use keyward_upstream::rotators::TwoRoles;
 use keyward_vault::NewTarget;
 
 /// The database server, and how it is reached.
@@ -65,10 +64,7 @@ impl Server {
 impl<'a> Shop<'a> {
     fn open(server: &'a Server, number: u64) -> Self {
         let [one, other] = [format!("app{number}_a"), format!("app{number}_b")];
-        let setup = TwoRoles::new(&one, &other).unwrap().setup(&format!("owner{number}"));
-        setup.split(";\n").filter(|part| !part.is_empty()).for_each(|part| drop(server.postgres.sql("public", part)));
-        server.postgres.sql("public", &format!("ALTER ROLE {one} PASSWORD '{FIRST}'"));
-        server.postgres.sql("public", &format!("ALTER ROLE {other} NOLOGIN"));
+        server.postgres.two_roles([&one, &other], &format!("owner{number}"), FIRST);
         let (vault, files) = (TestVault::new(number), tempfile::tempdir().unwrap());
         vault.set("DATABASE_URL", &server.url(&one, FIRST)).unwrap();
         vault.set("ADMIN_URL", &server.url("keyward", ADMIN)).unwrap();

@@ -50,11 +50,7 @@ fn roles() -> Roles {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let number = MADE.fetch_add(1, Ordering::Relaxed);
     let (one, other) = (format!("app{number}_a"), format!("app{number}_b"));
-    let setup = TwoRoles::new(&one, &other).unwrap().setup(&format!("app{number}_owner"));
-    let sql = |text: &str| server().postgres.sql("public", text);
-    setup.split(";\n").filter(|part| !part.is_empty()).for_each(|part| drop(sql(part)));
-    sql(&format!("ALTER ROLE {one} PASSWORD 'the-first-one'"));
-    sql(&format!("ALTER ROLE {other} NOLOGIN"));
+    server().postgres.two_roles([&one, &other], &format!("app{number}_owner"), "the-first-one");
     Roles { current: url(&one, "the-first-one"), one, other }
 }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use keyward_testing::postgres::Postgres;
 use keyward_testing::{Program, Up};
-use keyward_upstream::rotators::TwoRoles;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -31,11 +30,8 @@ impl Shop {
         let roots = program.home.root().join("roots.pem");
         std::fs::write(&roots, made.cert.pem()).unwrap();
         let postgres = Postgres::start_with_tls(&made.cert.pem(), &made.signing_key.serialize_pem(), ADMIN);
-        let setup = TwoRoles::new(ROLES[0], ROLES[1]).unwrap().setup("chatbot_owner");
-        setup.split(";\n").filter(|part| !part.is_empty()).for_each(|part| drop(postgres.sql("public", part)));
+        postgres.two_roles(ROLES, "chatbot_owner", FIRST);
         postgres.sql("public", "CREATE DATABASE chatbot OWNER chatbot_owner");
-        postgres.sql("public", &format!("ALTER ROLE {} PASSWORD '{FIRST}'", ROLES[0]));
-        postgres.sql("public", &format!("ALTER ROLE {} NOLOGIN", ROLES[1]));
         fill(&program, &postgres, &roots);
         let up = Up::start(&program);
         let application = Application::start(&program);

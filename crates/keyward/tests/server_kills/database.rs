@@ -4,7 +4,6 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use keyward_testing::postgres::Postgres;
-use keyward_upstream::rotators::TwoRoles;
 
 pub(crate) struct Database {
     pub(crate) postgres: Postgres,
@@ -31,9 +30,7 @@ impl Database {
     pub(crate) fn pair(&self) -> [String; 2] {
         let number = self.pairs.fetch_add(1, Ordering::Relaxed);
         let [one, other] = [format!("app{number}_a"), format!("app{number}_b")];
-        let setup = TwoRoles::new(&one, &other).unwrap().setup(&format!("owner{number}"));
-        setup.split(";\n").filter(|part| !part.is_empty()).for_each(|part| drop(self.postgres.sql("public", part)));
-        self.postgres.sql("public", &format!("ALTER ROLE {one} PASSWORD '{FIRST}'; ALTER ROLE {other} NOLOGIN"));
+        self.postgres.two_roles([&one, &other], &format!("owner{number}"), FIRST);
         [one, other]
     }
 
