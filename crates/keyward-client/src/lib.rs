@@ -21,6 +21,7 @@ mod identities;
 mod identity_wire;
 mod intake;
 mod jobs;
+mod kms;
 mod later;
 mod local;
 mod migrate;
@@ -60,8 +61,10 @@ pub use home::{Ask, Connection, Home, Owned};
 pub use identity_wire::*;
 pub use intake::{Examined, bits, can_be_masked, examine, is_plainly_none};
 pub use jobs::{close_due_reviews, warn_of_expiry};
+pub use keyward_upstream::AccessKey;
 pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
 pub use keyward_monitor::{Attribute, Span, SpanKind, Telemetry, TelemetrySettings};
+pub use kms::kms_slot;
 pub use later::{Begun, Written};
 pub use local::LocalDesk;
 pub use migrate::Migrated;
@@ -87,6 +90,6 @@ pub use workload::{GivenToken, Workload, WorkloadSource};
 
 pub use keyward_access::{Caveat, Login, NarrowedKey, Network, ROLES_TEXT, Role, RuleError, SCHEMA_TEXT};
 pub use keyward_vault::{
-    AgeIdentity, AgeRecipient, Cost, Expected, FindingReport, FindingState, KeyFile, NewSlot, NewVault, RecoveryCode,
+    AgeIdentity, AgeRecipient, Cost, Expected, FindingReport, FindingState, KeyFile, KmsKey, KmsSlot, NewSlot, NewVault, RecoveryCode,
     Share, Vault,
 };

@@ -75,6 +75,8 @@ pub(crate) enum SealAsk {
     State,
     /// To take a share.
     Give(Bytes),
+    /// To open the vault with the slot of its own that needs nobody.
+    Alone,
     /// To give up its keys.
     Seal,
 }

@@ -3,8 +3,8 @@
 use keyward_sync::{Asking, Fault, Found, Source, SourceKind};
 use keyward_testing::moto::Moto;
 use keyward_testing::rotators::{Chance, Now};
-use keyward_types::{Clock, Secret};
-use keyward_upstream::{AccessKey, Hosts, Http, Signed};
+use keyward_types::Secret;
+use keyward_upstream::{Hosts, Http};
 use serde_json::{Value, json};
 
 /// A moto of its own: what is listed is all of a region.
@@ -30,25 +30,7 @@ impl Store {
 
     /// What an administrator does there.
     fn does(&self, action: &str, body: &Value) -> Value {
-        let (service, target) = self.service();
-        let (key, _) = AccessKey::read(&self.key).unwrap();
-        let (host, target, body) =
-            (format!("{service}.eu-central-1.amazonaws.com"), format!("{target}.{action}"), body.to_string());
-        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
-        let signed = Signed {
-            method: "POST",
-            host: &host,
-            path: "/",
-            query: "",
-            headers: &headers,
-            body: body.as_bytes(),
-            region: "eu-central-1",
-            service,
-        };
-        let (date, authorization) = signed.by(&key, Now.now());
-        let more = [headers[0], headers[1], ("x-amz-date", date.as_str()), ("authorization", authorization.as_str())];
-        let answer = self.moto.request("POST", "/", (&host, &more), &body);
-        serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{action}: {answer}"))
+        self.moto.call(&self.key, "eu-central-1", self.service(), (action, body))
     }
 
     fn read(&self, key: &str, address: &str) -> Result<Vec<Found>, Fault> {

@@ -3,6 +3,7 @@
 
 mod doubles;
 mod mariadb;
+mod kms;
 mod moto;
 mod postgres;
 mod qdrant_jwt;

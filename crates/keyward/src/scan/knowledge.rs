@@ -148,4 +148,8 @@ impl Ask for Silent<'_> {
     fn keyring(&self, vault: VaultId) -> Option<Secret<String>> {
         Ask::keyring(self.0, vault)
     }
+
+    fn aws(&self) -> Option<AccessKey> {
+        Ask::aws(self.0)
+    }
 }
