@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use keyward_providers::provider;
 use keyward_upstream::rotators::{
-    Anthropic, ApiKeys, CollectionAccess, Console, GitHub, Iam, JwtAccess, Neon, OpenAi, Qdrant, QdrantJwt, RedisAcl,
+    Anthropic, ApiKeys, CollectionAccess, Console, GitHub, GitHubApp, Iam, JwtAccess, Neon, OpenAi, Qdrant, QdrantJwt, RedisAcl,
     TwoUsers,
 };
 use keyward_upstream::{Account, Http, Rotator};
@@ -71,6 +71,18 @@ pub enum Service {
     },
     /// A person makes the token; the old one is revoked by showing it.
     GitHub,
+    /// Tokens of an installation of a GitHub App, which live for an hour.
+    GitHubApp {
+        /// The app's client id, or its number.
+        app: String,
+        /// The installation's number.
+        installation: String,
+        /// The repositories that a token is for; without them all of the installation's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repositories: Option<Vec<String>>,
+        /// What a token may: `contents` to `read`.
+        permissions: BTreeMap<String, String>,
+    },
     /// MariaDB by two users that stand in for each other.
     MariaDb {
         /// Their names.
@@ -160,6 +172,12 @@ const NEON: &[Part] = &[
     optional("project", "the one project that they are for"),
 ];
 const AWS: &[Part] = &[part("user", "the IAM user whose access keys they are")];
+const GITHUB_APP: &[Part] = &[
+    part("app", "the app's client id or number"),
+    part("installation", "the number of its installation"),
+    part("permissions", "what a token may, as `contents:read,issues:write`"),
+    part("repositories", "what it is for, as `shop,blog`, or `all` that the app is installed in"),
+];
 const MARIADB: &[Part] = &[
     part("users", "the two users that stand in for each other, as `app_a,app_b`"),
     optional("from", "from where both sign in, `%` where nothing is said"),
@@ -175,6 +193,7 @@ impl Service {
             "qdrant" => QDRANT,
             "neon" => NEON,
             "aws" => AWS,
+            "github" if GITHUB_APP.iter().any(|part| said.contains_key(part.name)) => GITHUB_APP,
             "mysql" => MARIADB,
             _ => &[],
         }
@@ -226,6 +245,12 @@ impl Service {
                 Self::Neon { organization: said.get("organization").cloned(), project: said.get("project").cloned() }
             }
             "aws" => Self::Iam { user: text("user") },
+            "github" if said.contains_key("installation") => Self::GitHubApp {
+                app: text("app"),
+                installation: text("installation"),
+                repositories: Some(list("repositories")).filter(|names| *names != ["all"]),
+                permissions: permissions(&list("permissions"))?,
+            },
             "github" => Self::GitHub,
             "mysql" => {
                 let users = <[String; 2]>::try_from(list("users"));
@@ -272,6 +297,10 @@ impl Service {
             Self::Neon { organization: None, .. } => Box::new(Neon::personal(http)),
             Self::Iam { user } => Box::new(Iam::new(http, user)),
             Self::GitHub => Box::new(GitHub::new(http)),
+            Self::GitHubApp { app, installation, repositories, permissions } => Box::new(
+                GitHubApp::new(http, app, installation, repositories.clone(), permissions.clone())
+                    .map_err(|fault| fault.to_string())?,
+            ),
             Self::MariaDb { users: [one, other], from } => {
                 Box::new(TwoUsers::new(one, other, from).map_err(|fault| fault.to_string())?)
             }
@@ -304,6 +333,15 @@ fn spelled(missing: &[Part]) -> String {
     let each: Vec<String> =
         missing.iter().map(|part| format!("{} as `--account {}=…`", part.what, part.name)).collect();
     each.join("; ")
+}
+
+/// `contents:read,issues:write`.
+fn permissions(each: &[String]) -> Result<BTreeMap<String, String>, Unfit> {
+    let pair = |one: &String| {
+        let (name, level) = one.split_once(':').ok_or_else(|| odd("`permissions` has to be `contents:read,…`"))?;
+        Ok((name.to_owned(), level.to_owned()))
+    };
+    each.iter().map(pair).collect()
 }
 
 fn odd(why: &str) -> Unfit {
@@ -366,6 +404,15 @@ mod tests {
             ("neon", &[("organization", "org-1"), ("project", "p")]),
             ("aws", &[("user", "deploy")]),
             ("github", &[]),
+            (
+                "github",
+                &[
+                    ("app", "Iv23liAAAAAAAAAAAAAA"),
+                    ("installation", "42"),
+                    ("permissions", "contents:read,issues:write"),
+                    ("repositories", "shop,blog"),
+                ],
+            ),
             ("mysql", &[("users", "a,b")]),
             ("redis", &[]),
             ("cohere", &[]),
