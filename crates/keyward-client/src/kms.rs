@@ -12,7 +12,8 @@ use crate::{Code, Failure, Result};
 const CLOCK: &SystemClock = &SystemClock;
 
 /// Where credentials come from.
-const VARIABLES: &str = "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and `AWS_SESSION_TOKEN`, where the key has one)";
+const VARIABLES: &str =
+    "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and `AWS_SESSION_TOKEN`, where the key has one)";
 
 /// A new slot of this vault that the key opens: its private half is wrapped, and unwrapped once, since
 /// a slot that nothing opens is none.
@@ -81,14 +82,22 @@ enum Purpose {
 /// What KMS refuses a vault that is to be opened leaves it locked, whatever it is.
 fn refused(fault: &Fault, purpose: Purpose) -> Failure {
     let (code, hint) = match fault {
-        Fault::Refused(Refusal::Admin, _) => (Code::Denied, "the credentials are wrong, or over; look at `AWS_ACCESS_KEY_ID`"),
-        Fault::Refused(Refusal::Permission, _) => {
-            (Code::Denied, "whoever they are of needs `kms:Encrypt` and `kms:Decrypt` on the key, to open the vault `kms:Decrypt` alone")
+        Fault::Refused(Refusal::Admin, _) => {
+            (Code::Denied, "the credentials are wrong, or over; look at `AWS_ACCESS_KEY_ID`")
         }
+        Fault::Refused(Refusal::Permission, _) => (
+            Code::Denied,
+            "whoever they are of needs `kms:Encrypt` and `kms:Decrypt` on the key, to open the vault `kms:Decrypt` alone",
+        ),
         Fault::Refused(Refusal::Missing, _) => (Code::NotFound, "look at the key's id and region"),
-        Fault::Refused(Refusal::Busy, _) => (Code::Conflict, "enable the key in the console of AWS; another slot opens the vault meanwhile"),
+        Fault::Refused(Refusal::Busy, _) => {
+            (Code::Conflict, "enable the key in the console of AWS; another slot opens the vault meanwhile")
+        }
         Fault::Refused(..) => (Code::Usage, "the key has to be symmetric, and the one that the slot was made with"),
-        _ => (Code::Unavailable, "look at the network between here and AWS, and once more; another slot opens the vault meanwhile"),
+        _ => (
+            Code::Unavailable,
+            "look at the network between here and AWS, and once more; another slot opens the vault meanwhile",
+        ),
     };
     let code = if purpose == Purpose::Opening { Code::Locked } else { code };
     Failure::new(code, format!("AWS KMS: {fault}")).hint(hint)

@@ -108,7 +108,11 @@ impl Moto {
         let (date, authorization) = signed.by(&key, Now.now());
         let more = [headers[0], headers[1], ("x-amz-date", date.as_str()), ("authorization", authorization.as_str())];
         let answer = self.request("POST", "/", (&host, &more), &body);
-        if answer.is_empty() { Value::Null } else { serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{action}: {answer}")) }
+        if answer.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{action}: {answer}"))
+        }
     }
 
     /// A new symmetric key of KMS in this region; its ARN.

@@ -49,7 +49,12 @@ impl Node {
         }
         let site = Site::new(home, address, slot);
         let (owned, sealed) = site.own(context)?;
-        let keys = Keys { site, held: Arc::clone(owned.held()), node: context.config.machine.clone(), aws: context.config.aws() };
+        let keys = Keys {
+            site,
+            held: Arc::clone(owned.held()),
+            node: context.config.machine.clone(),
+            aws: context.config.aws(),
+        };
         Ok(Self { owned, keyhole: Some(keys), sealed, is_local })
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use keyward_providers::provider;
 use keyward_upstream::rotators::{
-    Anthropic, ApiKeys, CollectionAccess, Console, GitHub, GitHubApp, Iam, JwtAccess, Neon, OpenAi, Qdrant, QdrantJwt, RedisAcl,
-    TwoUsers,
+    Anthropic, ApiKeys, ByHand, CollectionAccess, Console, GitHub, GitHubApp, Iam, JwtAccess, Neon, OpenAi, Qdrant,
+    QdrantJwt, RedisAcl, TwoUsers,
 };
 use keyward_upstream::{Account, Http, Rotator};
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,8 @@ pub enum Service {
         /// From where both sign in.
         from: String,
     },
+    /// A person resets the one password of a role of PostgreSQL where it is hosted.
+    PostgresByHand,
     /// A user's several passwords.
     Redis,
     /// A person makes and ends the keys at the service's console.
@@ -178,6 +180,10 @@ const GITHUB_APP: &[Part] = &[
     part("permissions", "what a token may, as `contents:read,issues:write`"),
     part("repositories", "what it is for, as `shop,blog`, or `all` that the app is installed in"),
 ];
+const POSTGRES: &[Part] = &[part(
+    "reset",
+    "`by-hand`: a person resets the role's password where the database is hosted, which cuts connections",
+)];
 const MARIADB: &[Part] = &[
     part("users", "the two users that stand in for each other, as `app_a,app_b`"),
     optional("from", "from where both sign in, `%` where nothing is said"),
@@ -194,9 +200,23 @@ impl Service {
             "neon" => NEON,
             "aws" => AWS,
             "github" if GITHUB_APP.iter().any(|part| said.contains_key(part.name)) => GITHUB_APP,
+            "postgresql" => POSTGRES,
             "mysql" => MARIADB,
             _ => &[],
         }
+    }
+
+    /// What the secret holds that manages keys of a service of the catalogue, in words; `None`: nothing does.
+    pub fn manager(of: &str) -> Option<&'static str> {
+        Some(match of {
+            "openai" | "anthropic" => "an admin key",
+            "gemini" => "a service account's key, as JSON, that may manage API keys",
+            "qdrant" => "a management key of Qdrant Cloud (or `service.api_key` of a Qdrant of your own)",
+            "neon" => "another API key",
+            "aws" => "another user's access key, as `ID:SECRET`",
+            "mysql" | "redis" => "an administrator's connection URL",
+            _ => return None,
+        })
     }
 
     /// Keys of this service of the catalogue, and which.
@@ -257,6 +277,8 @@ impl Service {
                 let users = users.map_err(|_| odd("`users` has to be two names: `app_a,app_b`"))?;
                 Self::MariaDb { users, from: said.get("from").cloned().unwrap_or_else(|| "%".into()) }
             }
+            "postgresql" if text("reset") == "by-hand" => Self::PostgresByHand,
+            "postgresql" => return Err(odd("`reset` has to be `by-hand`")),
             "redis" => Self::Redis,
             other => {
                 let known = provider(other).filter(|known| known.console.is_some() && known.verify.is_some());
@@ -304,6 +326,7 @@ impl Service {
             Self::MariaDb { users: [one, other], from } => {
                 Box::new(TwoUsers::new(one, other, from).map_err(|fault| fault.to_string())?)
             }
+            Self::PostgresByHand => Box::new(ByHand),
             Self::Redis => Box::new(RedisAcl),
             Self::Console { provider: id, account } => {
                 let known = provider(id).ok_or_else(|| format!("the catalogue has no `{id}` any more"))?;
@@ -315,7 +338,7 @@ impl Service {
 
     /// Whether another credential manages its keys.
     pub const fn is_managed(&self) -> bool {
-        !matches!(self, Self::GitHub | Self::Console { .. })
+        !matches!(self, Self::GitHub | Self::PostgresByHand | Self::Console { .. })
     }
 
     /// Whether values go to an address that somebody named, and not below the service's own hosts.
@@ -415,6 +438,7 @@ mod tests {
             ),
             ("mysql", &[("users", "a,b")]),
             ("redis", &[]),
+            ("postgresql", &[("reset", "by-hand")]),
             ("cohere", &[]),
         ];
         for (of, parts) in all {

@@ -1,6 +1,7 @@
 //! AWS's stores read, as moto has them: pages, stages, what is no text, and what may not be read.
 
 use keyward_sync::{Asking, Fault, Found, Source, SourceKind};
+use keyward_testing::doubles::{Double, Relay};
 use keyward_testing::moto::Moto;
 use keyward_testing::rotators::{Chance, Now};
 use keyward_types::Secret;
@@ -34,10 +35,14 @@ impl Store {
     }
 
     fn read(&self, key: &str, address: &str) -> Result<Vec<Found>, Fault> {
+        self.read_at(&self.moto.url(), key, address)
+    }
+
+    fn read_at(&self, url: &str, key: &str, address: &str) -> Result<Vec<Found>, Fault> {
         let (service, _) = self.service();
         let host = format!("{service}.eu-central-1.amazonaws.com");
         let asking = Asking {
-            http: Http::with_hosts(Hosts::default().with(&host, &self.moto.url()).unwrap()),
+            http: Http::with_hosts(Hosts::default().with(&host, url).unwrap()),
             clock: &Now,
             random: &Chance,
             credential: Secret::new("an access key", key.to_owned()),
@@ -125,5 +130,34 @@ fn who_may_list_and_not_read_is_told_and_who_may_nothing_is_refused() {
         let (id, _) = store.key.split_once(':').unwrap();
         let forged = store.read(&format!("{id}:nobody-has-this-one-0000"), "eu-central-1").unwrap_err();
         assert!(matches!(forged, Fault::Refused(_)), "{kind:?}: {forged}");
+    }
+}
+
+#[test]
+fn what_may_be_listed_and_not_read_is_named_beside_what_was_read() {
+    for (kind, action, make, part) in [
+        (SourceKind::AwsSm, "GetSecretValue", ("CreateSecret", "SecretString"), "eu-central-1//blog"),
+        (SourceKind::AwsSsm, "GetParameter", ("PutParameter", "Value"), "eu-central-1/blog"),
+    ] {
+        let store = Store::new(kind);
+        for name in ["/shop/OPEN", "/shop/CLOSED", "/blog/CLOSED"] {
+            let mut body = json!({ "Name": name, "Type": "SecureString" });
+            body[make.1] = json!(format!("value of {name}"));
+            store.does(make.0, &body);
+        }
+        let relay = Double::start(Relay::to(&store.moto.url()));
+        relay.service().deny(action, "/shop/CLOSED");
+        relay.service().deny(action, "/blog/CLOSED");
+        let found = store.read_at(&relay.url(), &store.key, "eu-central-1").unwrap();
+        assert_eq!(found.len(), 3, "{kind:?}");
+        assert_eq!(text(&found, "/shop/OPEN"), Some("value of /shop/OPEN"));
+        let denied: Vec<&Found> = found.iter().filter(|one| one.denied).collect();
+        let mut names: Vec<&str> = denied.iter().map(|one| one.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["blog/CLOSED", "shop/CLOSED"], "{kind:?}");
+        assert!(denied.iter().all(|one| one.value.is_none()), "{kind:?}");
+        // Where it is all that was meant, that nothing may be read is told.
+        let refused = store.read_at(&relay.url(), &store.key, part).unwrap_err();
+        assert!(matches!(&refused, Fault::Refused(why) if why.contains("permission missing")), "{kind:?}: {refused}");
     }
 }

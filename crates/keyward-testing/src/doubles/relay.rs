@@ -7,12 +7,19 @@ use super::{Reply, Request, Service};
 /// good.
 pub struct Relay {
     to: String,
+    denied: Vec<(&'static str, String)>,
 }
 
 impl Relay {
     /// To this host and port of this machine.
     pub fn to(url: &str) -> Self {
-        Self { to: url.trim_start_matches("http://").to_owned() }
+        Self { to: url.trim_start_matches("http://").to_owned(), denied: Vec::new() }
+    }
+
+    /// From now on whoever asks for this action of one of AWS's services with this text in its body is
+    /// denied it, as by a policy about single resources: moto knows those about all of them alone.
+    pub fn deny(&mut self, action: &'static str, naming: &str) {
+        self.denied.push((action, format!("\"{naming}\"")));
     }
 }
 
@@ -20,6 +27,11 @@ impl Service for Relay {
     const HOSTS: &'static [&'static str] = &[];
 
     fn answer(&mut self, request: &Request) -> Reply {
+        let target = request.header("x-amz-target").unwrap_or_default();
+        let is_denied = |(action, naming): &(&str, String)| target.ends_with(action) && request.body.contains(naming);
+        if self.denied.iter().any(is_denied) {
+            return Reply::text(400, r#"{"__type":"AccessDeniedException","Message":"User is not authorized"}"#);
+        }
         let passed = || {
             let mut stream = TcpStream::connect(&self.to).ok()?;
             let mut head = format!("{} /{} HTTP/1.1\r\nconnection: close\r\n", request.method, request.path.join("/"));

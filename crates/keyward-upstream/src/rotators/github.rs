@@ -56,7 +56,10 @@ impl Rotator for GitHub {
     fn preflight(&self, ctx: &Ctx<'_>) -> Result<Preflight, Fault> {
         let current = api::current(ctx)?;
         if !is_revocable(current) {
-            return Err(Fault::refused(Refusal::Input, "tokens of this form are not revoked by showing them; of a GitHub App, `--account app=…` and `installation=…` say more"));
+            return Err(Fault::refused(
+                Refusal::Input,
+                "tokens of this form are not revoked by showing them; of a GitHub App, `--account app=…` and `installation=…` say more",
+            ));
         }
         Ok(api::preflight(Some(api::hashed(current)), ""))
     }

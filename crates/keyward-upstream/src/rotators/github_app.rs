@@ -85,13 +85,7 @@ impl GitHubApp {
     }
 
     /// Asks as the app.
-    fn as_app(
-        &self,
-        ctx: &Ctx<'_>,
-        method: &'static str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Answer, Fault> {
+    fn as_app(&self, ctx: &Ctx<'_>, method: &'static str, path: &str, body: Option<&Value>) -> Result<Answer, Fault> {
         let now = ctx.clock.now().0.div_euclid(1000);
         let claims = json!({ "iss": self.app, "iat": now - AHEAD, "exp": now + SECONDS });
         let odd = || Fault::refused(Refusal::Admin, "it is no private key of an app, as PEM");
@@ -184,7 +178,10 @@ impl Rotator for GitHubApp {
         let path = format!("{}/access_tokens", self.path());
         let answer = self.as_app(ctx, "POST", &path, Some(&self.body()))?;
         if answer.status == 422 {
-            return Err(Fault::refused(Refusal::Input, "the installation has not all of these repositories or permissions"));
+            return Err(Fault::refused(
+                Refusal::Input,
+                "the installation has not all of these repositories or permissions",
+            ));
         }
         let made: Created = refused(answer)?.json()?;
         // What was not asked for has no business in it.
@@ -227,7 +224,10 @@ impl Rotator for GitHubApp {
     fn retire(&self, ctx: &Ctx<'_>, id: &KeyId) -> Result<(), Fault> {
         let value = api::current(ctx)?;
         if api::hashed(value) != *id {
-            return Err(Fault::refused(Refusal::Missing, "no value of it is here: it ends within the hour it was made"));
+            return Err(Fault::refused(
+                Refusal::Missing,
+                "no value of it is here: it ends within the hour it was made",
+            ));
         }
         let answer = self.shown("DELETE", "/installation/token", value.expose(), None)?;
         match answer.status {

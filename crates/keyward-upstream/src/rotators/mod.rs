@@ -29,7 +29,7 @@ pub use local::{BetterAuth, Local, SigningKeys};
 pub use mariadb::TwoUsers;
 pub use neon::Neon;
 pub use openai::OpenAi;
-pub use postgres::TwoRoles;
+pub use postgres::{ByHand, TwoRoles};
 pub use qdrant::Qdrant;
 pub use qdrant_jwt::{CollectionAccess, JwtAccess, QdrantJwt};
 pub use redis::RedisAcl;

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
 mod doubles;
-mod mariadb;
 mod kms;
+mod mariadb;
 mod moto;
 mod postgres;
 mod qdrant_jwt;

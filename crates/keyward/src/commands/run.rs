@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use keyward_client::{Ask, Code, Connection, Disclosed, Failure, Purpose, Result, Selection, can_be_masked};
+use keyward_client::{AccessKey, Ask, Code, Connection, Disclosed, Failure, Purpose, Result, Selection, can_be_masked};
 use keyward_exec::env::{Composed, Rules, compose, dangerous};
 use keyward_exec::{Masker, Next, Run, Status};
 use keyward_types::{Secret, SecretName, VaultId, Version};
