@@ -146,8 +146,8 @@ fn what_may_be_listed_and_not_read_is_named_beside_what_was_read() {
             store.does(make.0, &body);
         }
         let relay = Double::start(Relay::to(&store.moto.url()));
-        relay.service().deny(action, "/shop/CLOSED");
-        relay.service().deny(action, "/blog/CLOSED");
+        relay.service().refuse(action, "/shop/CLOSED", "AccessDeniedException");
+        relay.service().refuse(action, "/blog/CLOSED", "AccessDeniedException");
         let found = store.read_at(&relay.url(), &store.key, "eu-central-1").unwrap();
         assert_eq!(found.len(), 3, "{kind:?}");
         assert_eq!(text(&found, "/shop/OPEN"), Some("value of /shop/OPEN"));

@@ -1,5 +1,6 @@
 //! A vault that a key of AWS KMS opens, as moto has it.
 
+use keyward_testing::doubles::{Double, Relay};
 use keyward_testing::moto::Moto;
 use serde_json::json;
 
@@ -33,7 +34,8 @@ fn a_key_of_kms_opens_the_vault_and_nobody_is_asked() {
     let (_, id) = arn.rsplit_once('/').unwrap();
     let alias = json!({ "AliasName": "alias/keyward", "TargetKeyId": id });
     moto.call(&admin, REGION, ("kms", "TrentService"), ("CreateAlias", &alias));
-    let (shell, stranger) = (Shell::of(&admin, &moto.url()), moto.user("stranger", "sts%3A*"));
+    let relay = Double::start(Relay::to(&moto.url()));
+    let (shell, stranger) = (Shell::of(&admin, &relay.url()), moto.user("stranger", "sts%3A*"));
     let stranger = Shell::of(&stranger, &moto.url());
     let (name, _) = admin.split_once(':').unwrap();
     let forger = Shell::of(&format!("{name}:nobody-has-this-one-0000"), &moto.url());
@@ -47,7 +49,7 @@ fn a_key_of_kms_opens_the_vault_and_nobody_is_asked() {
     add("alias/keyward", &[], &shell).failed(2, "region");
     add("alias/keyward", &["--region", "evil.example"], &shell).failed(2, "region");
     add("alias/nobody", there, &shell).failed(4, "NotFoundException");
-    add("alias/keyward", there, &stranger).failed(3, "AccessDeniedException");
+    add("alias/keyward", there, &stranger).failed(3, "permission missing");
     add("alias/keyward", there, &forger).failed(3, "AWS KMS");
     add("alias/keyward", there, &cut_off).failed(70, "cannot be reached");
     assert_eq!(slot_kinds(&user, &[]), ["key-file"], "nothing came of any of them");
@@ -58,7 +60,7 @@ fn a_key_of_kms_opens_the_vault_and_nobody_is_asked() {
 
     std::fs::remove_file(user.key_file()).unwrap();
     user.feed(&["set", "KEPT"], "a value").failed(5, "no credentials for AWS");
-    user.run_env(&["whoami"], &stranger.env()).failed(5, "AccessDeniedException");
+    user.run_env(&["whoami"], &stranger.env()).failed(5, "permission missing");
     user.run_env(&["whoami"], &forger.env()).failed(5, "AWS KMS");
     user.run_env(&["whoami"], &cut_off.env()).failed(5, "cannot be reached");
     user.run_env(&["whoami"], &shell.env()).ok();
@@ -68,10 +70,9 @@ fn a_key_of_kms_opens_the_vault_and_nobody_is_asked() {
     user.run_env(&["unlock", "--for", "5m"], &shell.env()).ok();
     user.feed(&["set", "KEPT"], "a value").ok();
     user.run(&["lock"]).ok();
-    let disable = json!({ "KeyId": id });
-    moto.call(&admin, REGION, ("kms", "TrentService"), ("DisableKey", &disable));
+    relay.service().refuse("Decrypt", "CiphertextBlob", "DisabledException");
     user.run_env(&["get", "KEPT"], &shell.env()).failed(5, "disabled");
-    moto.call(&admin, REGION, ("kms", "TrentService"), ("EnableKey", &disable));
+    relay.service().allow();
     assert_eq!(user.run_env(&["get", "KEPT"], &shell.env()).ok().out, "a value");
 
     // A copy of the store is opened by it as well.
