@@ -244,6 +244,7 @@ fn answer(stream: UnixStream, shared: &Shared) {
         match ask {
             SealAsk::State => server.seal_state(),
             SealAsk::Give(share) => server.give_share(&share, occasion),
+            SealAsk::Alone => server.open_alone(occasion),
             SealAsk::Seal => server.seal(occasion),
         }
     };
@@ -295,6 +296,14 @@ impl Home {
     /// [`Code::Locked`] when there is none; what it refuses.
     pub fn give_share(&self, share: Bytes, occasion: &Occasion) -> Result<SealInfo> {
         ask_seal(&self.server()?, occasion, SealAsk::Give(share))
+    }
+
+    /// Has the server of this home open its vault with the slot of its own that needs nobody.
+    ///
+    /// # Errors
+    /// [`Code::Locked`] when there is none, or the slot does not open it; what it refuses.
+    pub fn open_alone(&self, occasion: &Occasion) -> Result<SealInfo> {
+        ask_seal(&self.server()?, occasion, SealAsk::Alone)
     }
 
     /// Has the server of this home give up its keys.

@@ -45,6 +45,8 @@ pub enum Code {
     Locked,
     /// The store can write nothing at present.
     Unavailable,
+    /// It takes longer than is waited for, and may be under way still.
+    TimedOut,
     /// The store or the machine failed.
     Internal,
 }
@@ -58,7 +60,7 @@ impl Code {
             Self::Denied => 3,
             Self::NotFound => 4,
             Self::Locked => 5,
-            Self::Raced | Self::Unavailable | Self::Internal => 70,
+            Self::Raced | Self::Unavailable | Self::TimedOut | Self::Internal => 70,
         }
     }
 }

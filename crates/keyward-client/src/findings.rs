@@ -4,6 +4,8 @@ use keyward_types::{KnownSecret, Operation, Timestamp};
 use keyward_vault::{Actor, FindingReport, FindingState, HoldingKind, ReportedFinding, Vault};
 use serde::{Deserialize, Serialize};
 
+use crate::rotations::Rotations;
+
 /// What a scan reported, and what became of it; never the value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FindingInfo {
@@ -55,6 +57,9 @@ pub struct Exposure {
     pub targets: Vec<String>,
     /// The command that replaces it.
     pub command: String,
+    /// What has to be put in that command first, and where it is looked up.
+    #[serde(default)]
+    pub needs: Option<String>,
 }
 
 impl Exposure {
@@ -83,12 +88,14 @@ impl Exposure {
         holders.sort();
         holders.dedup();
         let targets = vault.targets(&head.place).ok()?.into_iter().map(|target| target.name.to_string());
+        let (command, needs) = Rotations { vault, actor }.command(&scope, &head);
         Some(Self {
             owner: head.owner.clone(),
             active: head.active().is_some_and(|active| active.version == known.version),
             holders,
             targets: targets.collect(),
-            command: format!("keyward rotate {} -p {} -e {} --emergency", known.name, known.project, known.environment),
+            command,
+            needs,
         })
     }
 }

@@ -37,6 +37,12 @@ pub trait Sealable: Send + Sync {
     /// When it is none, when it completes a set that does not open the vault, or the server is open.
     fn give_share(&self, share: &Bytes, occasion: &Occasion) -> Result<SealInfo>;
 
+    /// Opens the vault with the slot that the server's configuration names, where that needs nobody.
+    ///
+    /// # Errors
+    /// When there is no such slot, it does not open the vault now, or the server is open.
+    fn open_alone(&self, occasion: &Occasion) -> Result<SealInfo>;
+
     /// Gives up every key.
     ///
     /// # Errors

@@ -12,11 +12,13 @@ use keyward_store::Engine;
 use keyward_store_sqlite::Sqlite;
 use keyward_store_sqlite::lock::{Error as LockError, Lock};
 use keyward_types::{Secret, VaultId};
+use keyward_upstream::AccessKey;
 use keyward_vault::{
     AgeIdentity, Anchor, Credential, Error as VaultError, Header, KeyFile, NewVault, Protection, RecoveryCode, Share,
     Standing, Vault,
 };
 
+use crate::kms;
 use crate::system::{SystemClock, tools};
 use crate::{Code, Desk, Failure, Held, LocalDesk, Occasion, RemoteDesk, Result, Running, SocketDesk, StoreAddress};
 
@@ -54,6 +56,11 @@ pub trait Ask {
 
     /// What the operating system's keyring holds for this vault.
     fn keyring(&self, vault: VaultId) -> Option<Secret<String>>;
+
+    /// With what AWS is asked, where the environment says so.
+    fn aws(&self) -> Option<AccessKey> {
+        None
+    }
 }
 
 /// An open way to a vault.
@@ -259,6 +266,15 @@ impl Home {
                 done => return done,
             }
         }
+        let mut remedy = None;
+        if has(|p| matches!(p, Protection::Kms { .. })) {
+            match kms::open(header, ask.aws().as_ref(), &open) {
+                Err(failure) if failure.code == Code::Locked => {
+                    (reason, remedy) = (Some(failure.message), failure.hint);
+                }
+                done => return done,
+            }
+        }
         if has(|p| matches!(p, Protection::Passphrase { .. } | Protection::RecoveryCode { .. }))
             && let Some(text) = ask.prompt()?
         {
@@ -268,8 +284,7 @@ impl Home {
             Some(reason) => format!("the vault is locked: {reason}"),
             None => "the vault is locked".to_owned(),
         };
-        Err(Failure::new(Code::Locked, message)
-            .hint("`keyward unlock` in a terminal, or `KEYWARD_PASSPHRASE` or `KEYWARD_PASSPHRASE_FILE` without one; a recovery code serves too"))
+        Err(Failure::new(Code::Locked, message).hint(remedy.unwrap_or_else(|| "`keyward unlock` in a terminal, or `KEYWARD_PASSPHRASE` or `KEYWARD_PASSPHRASE_FILE` without one; a recovery code serves too".into())))
     }
 
     fn read_key_file(&self, vault: VaultId) -> Result<Option<KeyFile>> {

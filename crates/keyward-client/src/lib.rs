@@ -21,6 +21,7 @@ mod identities;
 mod identity_wire;
 mod intake;
 mod jobs;
+mod kms;
 mod later;
 mod local;
 mod migrate;
@@ -62,6 +63,8 @@ pub use intake::{Examined, bits, can_be_masked, examine, is_plainly_none};
 pub use jobs::{close_due_reviews, warn_of_expiry};
 pub use keyward_monitor::{Alert, AlertKind, Retry, Severity, SinkState, Subject};
 pub use keyward_monitor::{Attribute, Span, SpanKind, Telemetry, TelemetrySettings};
+pub use keyward_upstream::AccessKey;
+pub use kms::kms_slot;
 pub use later::{Begun, Written};
 pub use local::LocalDesk;
 pub use migrate::Migrated;
@@ -69,7 +72,7 @@ pub use offline::{KeptPlace, Offline, OfflineHost};
 pub use remote::{Authority, Folders, RemoteDesk, ServedFolder, ServerAccess};
 pub use restore::Restored;
 pub use rotation_wire::*;
-pub use rotations::go_on_with_rotations;
+pub use rotations::{awaited, go_on_with_rotations};
 pub use schedules::{
     Blackout, ScheduleAbout, ScheduleInfo, ScheduleRule, ScheduleRuleError, Window, begin_due_rotations,
 };
@@ -87,6 +90,6 @@ pub use workload::{GivenToken, Workload, WorkloadSource};
 
 pub use keyward_access::{Caveat, Login, NarrowedKey, Network, ROLES_TEXT, Role, RuleError, SCHEMA_TEXT};
 pub use keyward_vault::{
-    AgeIdentity, AgeRecipient, Cost, Expected, FindingReport, FindingState, KeyFile, NewSlot, NewVault, RecoveryCode,
-    Share, Vault,
+    AgeIdentity, AgeRecipient, Cost, Expected, FindingReport, FindingState, KeyFile, KmsKey, KmsSlot, NewSlot,
+    NewVault, RecoveryCode, Share, Vault,
 };

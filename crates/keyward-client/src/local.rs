@@ -432,6 +432,7 @@ impl Desk for LocalDesk {
                 let shares = text.expose().lines().map(Share::parse).collect::<Result<Vec<_>, _>>()?;
                 self.vault.add_slot(&self.actor, &NewSlot::Shamir(&shares), label)?
             }
+            NewSlotInfo::Kms(slot) => self.vault.add_slot(&self.actor, &NewSlot::Kms(slot), label)?,
         };
         Ok(slot_info(&added))
     }

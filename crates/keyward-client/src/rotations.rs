@@ -1,9 +1,11 @@
 //! The local desk's calls about rotations, targets and due times.
 
+mod awaited;
 mod bring;
 mod leave;
 mod making;
 mod narrow;
+mod replacing;
 mod revoke;
 mod users;
 
@@ -22,6 +24,8 @@ use keyward_types::{Head, Random, Read, SecretName, VersionHead, VersionState, W
 use keyward_upstream::KeyId;
 use keyward_vault::{Actor, Lead, NewRotation, NewTarget, Rotation, RotationRow, Scope, TargetRecord, Vault};
 use serde_json::Value;
+
+pub use awaited::awaited;
 
 use crate::rotation_wire::{
     DriftInfo, DueEntry, NewTargetInfo, RotateAsk, RotationInfo, RotationPreview, RotationTarget, TargetInfo,

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use keyward_store::Engine;
 use keyward_store_sqlite::lock::{Error as LockError, Lock};
 use keyward_types::Secret;
+use keyward_upstream::AccessKey;
 use keyward_vault::{Credential, Header, KeyFile, Protection, Share, Vault};
 
 use crate::home::{Others, WAIT, open_with_text, private_folder, readable_by_others};
+use crate::kms;
 use crate::{Ask, Code, Failure, Held, Home, Owned, Result, Running, StoreAddress, tools};
 
 /// A store and the way into its vault.
@@ -32,6 +34,8 @@ pub enum SlotChoice {
     File(PathBuf),
     /// With the operating system's keyring.
     Keyring,
+    /// With a key of AWS KMS.
+    Kms,
     /// With nothing: it starts sealed and waits for shares.
     Shares,
 }
@@ -105,6 +109,26 @@ impl Site {
         Ok(vault)
     }
 
+    /// Opens the vault with the slot that was named, where that needs nobody who could be asked, and
+    /// compares it with what this machine last saw of it. `None` where it needs somebody.
+    ///
+    /// # Errors
+    /// [`Code::Locked`] when the slot does not open it now; when the store cannot be reached.
+    pub fn open_alone(&self, aws: Option<&AccessKey>) -> Result<Option<Arc<Vault>>> {
+        if !self.opens_alone() {
+            return Ok(None);
+        }
+        let vault = Arc::new(self.open_by_kms(aws)?);
+        self.home.compare_with_anchor(&vault)?;
+        Ok(Some(vault))
+    }
+
+    /// Whether the slot that was named opens the vault whenever it is asked to.
+    #[must_use]
+    pub fn opens_alone(&self) -> bool {
+        self.slot == SlotChoice::Kms
+    }
+
     /// Where the store is, without user and password.
     #[must_use]
     pub fn address(&self) -> &StoreAddress {
@@ -122,8 +146,13 @@ impl Site {
                 let entry = entry.ok_or_else(|| locked("the keyring has no entry for this vault".into()))?;
                 self.unlock(&Credential::Keyring(&KeyFile::parse(entry.expose())?))
             }
+            SlotChoice::Kms => self.open_by_kms(ask.aws().as_ref()),
             SlotChoice::Usual => self.home.try_slots_of(&self.header()?, ask, &|| self.engine()),
         }
+    }
+
+    fn open_by_kms(&self, aws: Option<&AccessKey>) -> Result<Vault> {
+        kms::open(&self.header()?, aws, |credential| self.unlock_raw(credential))
     }
 
     fn unlock(&self, credential: &Credential<'_>) -> Result<Vault> {
@@ -142,7 +171,7 @@ impl Site {
         match &self.slot {
             SlotChoice::KeyFile(path) | SlotChoice::File(path) => readable_by_others(path, Others::OutsideTheGroup),
             SlotChoice::Usual => readable_by_others(&self.home.key_file(self.header().ok()?.vault), Others::Anybody),
-            SlotChoice::Keyring | SlotChoice::Shares => None,
+            SlotChoice::Keyring | SlotChoice::Kms | SlotChoice::Shares => None,
         }
     }
 }

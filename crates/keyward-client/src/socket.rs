@@ -1,7 +1,7 @@
 //! Calls over a Unix socket: to the process that owns the store, from other processes of the same
 //! user. A message is its length (u32, big-endian) and JSON.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -25,8 +25,12 @@ pub struct Occasion {
 
 /// A desk in another process.
 pub struct SocketDesk {
-    stream: Mutex<UnixStream>,
+    /// `None`: an answer that was not waited for may come on the last one.
+    stream: Mutex<Option<UnixStream>>,
     warnings: Vec<String>,
+    socket: PathBuf,
+    occasion: Occasion,
+    patience: Duration,
 }
 
 /// What one connection is given.
@@ -75,6 +79,8 @@ pub(crate) enum SealAsk {
     State,
     /// To take a share.
     Give(Bytes),
+    /// To open the vault with the slot of its own that needs nobody.
+    Alone,
     /// To give up its keys.
     Seal,
 }
@@ -99,12 +105,22 @@ impl SocketDesk {
     /// # Errors
     /// [`Code::Locked`] when nobody answers.
     pub fn connect(socket: &Path, occasion: &Occasion) -> Result<Self> {
+        Self::connect_within(socket, occasion, PATIENCE)
+    }
+
+    fn connect_within(socket: &Path, occasion: &Occasion, patience: Duration) -> Result<Self> {
+        let (stream, warnings) = Self::greet(socket, occasion, patience)?;
+        let (socket, occasion) = (socket.to_owned(), occasion.clone());
+        Ok(Self { stream: Mutex::new(Some(stream)), warnings, socket, occasion, patience })
+    }
+
+    fn greet(socket: &Path, occasion: &Occasion, patience: Duration) -> Result<(UnixStream, Vec<String>)> {
         let unreachable = |error: std::io::Error| {
             Failure::new(Code::Locked, format!("the process that owns the vault does not answer: {error}"))
         };
         let (_folder, address) = reachable(socket).map_err(unreachable)?;
         let mut stream = UnixStream::connect(address).map_err(unreachable)?;
-        stream.set_read_timeout(Some(PATIENCE)).map_err(unreachable)?;
+        stream.set_read_timeout(Some(patience)).map_err(unreachable)?;
         // Its owner may be ending: nothing was asked yet, so that this is no more than silence.
         let hello = Message::Hello { protocol: PROTOCOL, occasion: occasion.clone() };
         send(&mut stream, &hello).map_err(unreachable)?;
@@ -112,8 +128,7 @@ impl SocketDesk {
             Answer::Done(greeting) => greeting,
             Answer::Failed(failure) => return Err(failure),
         };
-        let warnings = serde_json::from_value(greeting).unwrap_or_default();
-        Ok(Self { stream: Mutex::new(stream), warnings })
+        Ok((stream, serde_json::from_value(greeting).unwrap_or_default()))
     }
 
     /// What the owner of the store warns of.
@@ -133,11 +148,22 @@ impl SocketDesk {
         let broken = |error: std::io::Error| {
             Failure::internal(format!("the connection to the process that owns the vault broke: {error}"))
         };
-        let mut stream = self.stream.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        send(&mut *stream, message).map_err(broken)?;
-        match receive::<Answer>(&mut *stream).map_err(broken)? {
-            Answer::Done(value) => Ok(value),
-            Answer::Failed(failure) => Err(failure),
+        let mut kept = self.stream.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let stream = match &mut *kept {
+            Some(stream) => stream,
+            none => none.insert(Self::greet(&self.socket, &self.occasion, self.patience)?.0),
+        };
+        send(stream, message).map_err(broken)?;
+        match receive::<Answer>(stream) {
+            Ok(Answer::Done(value)) => Ok(value),
+            Ok(Answer::Failed(failure)) => Err(failure),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                *kept = None;
+                let waited = self.patience.as_secs();
+                let message = format!("the process that owns the vault has not answered for {waited} s");
+                Err(Failure::new(Code::TimedOut, message).hint("what was asked may be under way there still"))
+            }
+            Err(error) => Err(broken(error)),
         }
     }
 }
@@ -264,4 +290,79 @@ fn receive<T: for<'de> Deserialize<'de>>(stream: &mut impl Read) -> std::io::Res
     let mut bytes = Zeroizing::new(vec![0; length as usize]);
     stream.read_exact(&mut bytes)?;
     Ok(serde_json::from_slice(&bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{RotateAsk, RotationInfo, Where, awaited};
+
+    fn rotation(id: &str, doing: Option<&str>, over: bool) -> Value {
+        let state = if over { "done" } else { "deployed" };
+        json!({ "id": id, "name": "API_KEY", "state": state, "phase": state, "doing": doing, "why": null, "actions": [],
+            "old": 1, "new": 2, "targets": [], "holders": [], "emergency": true, "revokes": false, "over": over,
+            "due": null, "begun_at": "2026-11-26T00:00:00.000Z", "begun_by": "ada",
+            "written_at": "2026-11-26T00:00:00.000Z" })
+    }
+
+    /// An owner who answers what he is told to, one text a call; without one he says nothing more on that
+    /// connection, and is not gone.
+    fn owner(listener: UnixListener, connections: Vec<Vec<Answer>>) {
+        let mut open = Vec::new();
+        for answers in connections {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert!(matches!(receive::<Message>(&mut stream).unwrap(), Message::Hello { .. }));
+            send(&mut stream, &Answer::Done(json!([]))).unwrap();
+            for answer in answers {
+                assert!(matches!(receive::<Message>(&mut stream).unwrap(), Message::Call(_)));
+                send(&mut stream, &answer).unwrap();
+            }
+            open.push(stream);
+        }
+        // Until everybody has gone.
+        let mut rest = [0; 1 << 12];
+        while open.last_mut().is_some_and(|stream| stream.read(&mut rest).is_ok_and(|read| read > 0)) {}
+    }
+
+    fn asked(connections: Vec<Vec<Answer>>) -> Result<RotationInfo> {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("keyward.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let answering = std::thread::spawn(move || owner(listener, connections));
+        let occasion = Occasion { agent: "test".into(), reason: None };
+        let desk = SocketDesk::connect_within(&socket, &occasion, Duration::from_millis(300)).unwrap();
+        let at = Where { project: "shop".parse().unwrap(), environment: "production".parse().unwrap() };
+        let name = "API_KEY".parse().unwrap();
+        let asked = awaited(&desk, &at, &name, |desk| {
+            desk.rotate(at.clone(), "API_KEY".parse().unwrap(), RotateAsk::default())
+        });
+        drop(desk);
+        answering.join().unwrap();
+        asked
+    }
+
+    fn never() -> Answer {
+        Answer::Failed(Failure::new(Code::NotFound, "it was never rotated"))
+    }
+
+    #[test]
+    fn a_rotation_that_takes_longer_than_a_call_is_waited_for() {
+        let going_on = || Answer::Done(rotation("a", Some("deploy"), false));
+        let done = asked(vec![vec![never()], vec![going_on(), going_on(), Answer::Done(rotation("a", None, true))]]);
+        assert!(done.unwrap().over);
+    }
+
+    #[test]
+    fn what_was_not_begun_is_not_taken_for_what_was_before() {
+        let before = || Answer::Done(rotation("the last one", None, true));
+        let failure = asked(vec![vec![before()], vec![before()]]).unwrap_err();
+        assert_eq!(failure.code, Code::TimedOut, "{failure}");
+        assert!(failure.message.contains("has not answered") && failure.hint.is_some(), "{failure:?}");
+        let failure = asked(vec![vec![never()], vec![never()]]).unwrap_err();
+        assert_eq!(failure.code, Code::TimedOut, "{failure}");
+    }
 }

@@ -476,4 +476,6 @@ pub enum NewSlotInfo {
     Age(String),
     /// Every share, one a line, which the caller shows.
     Shamir(Bytes),
+    /// What a key of AWS KMS has wrapped for the caller.
+    Kms(keyward_vault::KmsSlot),
 }

@@ -72,6 +72,8 @@ pub struct Unlock {
     pub passphrase_file: Option<PathBuf>,
     /// The operating system's keyring.
     pub keyring: bool,
+    /// A key of AWS KMS, asked with the credentials in `AWS_ACCESS_KEY_ID` and its like.
+    pub kms: bool,
     /// Nothing: it starts sealed and waits for shares.
     pub shares: bool,
 }
@@ -194,11 +196,12 @@ impl Config {
 
 impl Unlock {
     fn check(&self) -> Result<()> {
-        let ways = [self.key_file.is_some(), self.passphrase_file.is_some(), self.keyring, self.shares];
+        let Self { key_file, passphrase_file, keyring, kms, shares } = self;
+        let ways = [key_file.is_some(), passphrase_file.is_some(), *keyring, *kms, *shares];
         match ways.iter().filter(|way| **way).count() {
             0 | 1 => Ok(()),
             _ => Err(Failure::usage("`[unlock]` names more than one slot")
-                .hint("give one of `key_file`, `passphrase_file`, `keyring` and `shares`")),
+                .hint("give one of `key_file`, `passphrase_file`, `keyring`, `kms` and `shares`")),
         }
     }
 }

@@ -4,7 +4,10 @@
 //! Sealing drops the vault, and with it every key, as soon as the requests and jobs that are under way
 //! have ended. What unseals is the one call by which somebody who was not identified changes anything.
 
+mod alone;
+
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
 use std::time::{Duration, Instant};
 
@@ -39,6 +42,20 @@ pub trait Keyhole: Send + Sync + 'static {
     /// [`Code::Locked`] when these shares do not open it; when the store cannot be reached.
     fn open(&self, shares: &[Share]) -> Result<Arc<Vault>>;
 
+    /// Opens the vault with the slot that the configuration names, where that needs nobody who could be
+    /// asked; `None` where it does.
+    ///
+    /// # Errors
+    /// [`Code::Locked`] when the slot does not open it now; when the store cannot be reached.
+    fn open_alone(&self) -> Result<Option<Arc<Vault>>> {
+        Ok(None)
+    }
+
+    /// Whether there is such a slot.
+    fn opens_alone(&self) -> bool {
+        false
+    }
+
     /// The server is open with this vault.
     fn opened(&self, vault: &Arc<Vault>);
 
@@ -52,6 +69,8 @@ pub(crate) struct Gate {
     authenticate: Arc<dyn Authenticate>,
     keyhole: Option<Box<dyn Keyhole>>,
     now: RwLock<Now>,
+    /// It was open once, so that it is sealed now because somebody wanted it.
+    was_open: AtomicBool,
     unsealing: Mutex<Unsealing>,
     tries: Mutex<Tries>,
     /// How many shares are needed, and when that was asked: whoever is nobody shall not make us ask
@@ -121,6 +140,7 @@ impl Gate {
             authenticate: Arc::new(authenticate),
             keyhole,
             now: RwLock::default(),
+            was_open: AtomicBool::new(false),
             unsealing: Mutex::default(),
             tries: Mutex::default(),
             threshold: Mutex::default(),
@@ -155,6 +175,7 @@ impl Gate {
         })?;
         let labour = now.works.then(|| Labour::begin(&app)).transpose().map_err(failed)?;
         now.open = Some(Open { vault: weak, app: Arc::downgrade(&app), labour, router, follow, _attached: attached });
+        self.was_open.store(true, Ordering::Release);
         self.edge.metrics.sealed(false);
         Ok(())
     }
@@ -205,7 +226,7 @@ impl Gate {
     /// [`Code::Conflict`] where nothing could unseal it again.
     pub(crate) fn node_to_seal(&self) -> Result<String> {
         let keyhole = self.keyhole()?;
-        if keyhole.threshold()?.is_none() {
+        if !keyhole.opens_alone() && keyhole.threshold()?.is_none() {
             return Err(Failure::new(Code::Conflict, "no slot of the vault is made of shares, which unseal a server")
                 .hint("`keyward slot add shamir` makes one; to end the server, end its process"));
         }
@@ -367,6 +388,10 @@ impl Sealable for Sealing {
     fn give_share(&self, share: &Bytes, occasion: &Occasion) -> Result<SealInfo> {
         let text = Zeroizing::new(String::from_utf8_lossy(share.expose()).into_owned());
         self.0.take_share(Share::parse(&text)?, None, &occasion.agent)
+    }
+
+    fn open_alone(&self, occasion: &Occasion) -> Result<SealInfo> {
+        self.0.open_alone(&occasion.agent, alone::When::Asked)
     }
 
     fn seal(&self, occasion: &Occasion) -> Result<SealInfo> {

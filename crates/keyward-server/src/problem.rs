@@ -196,6 +196,7 @@ impl From<Failure> for Problem {
             Code::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Code::Locked => (StatusCode::SERVICE_UNAVAILABLE, "locked"),
             Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Code::TimedOut => (StatusCode::REQUEST_TIMEOUT, "timeout"),
             // What the store says names files and may quote rows: for the log, not for callers.
             _ => {
                 tracing::error!(reason = %failure.message, "a call failed");

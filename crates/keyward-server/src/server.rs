@@ -106,6 +106,7 @@ impl Server {
             .map_err(failed)?;
         let (gate, front) = (Arc::clone(&self.gate), self.front.clone());
         gate.begin_jobs().map_err(failed)?;
+        gate.open_when_it_can(stop).map_err(failed)?;
         let done = runtime.block_on(self.serve(stop.clone())).map_err(failed);
         // The listeners may have ended by themselves.
         stop.stop();

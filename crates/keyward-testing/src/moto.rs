@@ -8,7 +8,12 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use keyward_types::Clock as _;
+use keyward_upstream::{AccessKey, Signed};
+use serde_json::Value;
+
 use crate::guarded::Guarded;
+use crate::rotators::Now;
 
 /// A running server.
 pub struct Moto {
@@ -78,6 +83,45 @@ impl Moto {
         );
         let answer = self.exchange(&format!("{head}{body}")).expect("moto answers");
         answer.split_once("\r\n\r\n").expect("an answer has a body").1.to_owned()
+    }
+
+    /// A call of a service that speaks JSON, such as `kms` with `TrentService`, signed with this key in
+    /// this region.
+    ///
+    /// # Panics
+    /// When moto answers with an error.
+    pub fn call(&self, key: &str, region: &str, (name, target): (&str, &str), (action, body): (&str, &Value)) -> Value {
+        let (key, _) = AccessKey::read(key).expect("a pair");
+        let (host, target, body) =
+            (format!("{name}.{region}.amazonaws.com"), format!("{target}.{action}"), body.to_string());
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+        let signed = Signed {
+            method: "POST",
+            host: &host,
+            path: "/",
+            query: "",
+            headers: &headers,
+            body: body.as_bytes(),
+            region,
+            service: name,
+        };
+        let (date, authorization) = signed.by(&key, Now.now());
+        let more = [headers[0], headers[1], ("x-amz-date", date.as_str()), ("authorization", authorization.as_str())];
+        let answer = self.request("POST", "/", (&host, &more), &body);
+        if answer.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{action}: {answer}"))
+        }
+    }
+
+    /// A new symmetric key of KMS in this region; its ARN.
+    ///
+    /// # Panics
+    /// When moto answers otherwise.
+    pub fn kms_key(&self, key: &str, region: &str) -> String {
+        let made = self.call(key, region, ("kms", "TrentService"), ("CreateKey", &serde_json::json!({})));
+        made["KeyMetadata"]["Arn"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
     }
 
     fn send(&self, method: &str, path: &str, body: &str) -> Option<String> {

@@ -199,6 +199,14 @@ fn made_in_the_dark(stage: &Stage<'_>, trouble: Trouble) -> bool {
     let (tag, chosen) = (tag(1), stage.chosen());
     let fault = stage.try_mint(&tag, chosen.as_ref()).expect_err("nobody was told");
     assert!(fault.may_have_happened(), "{fault:?}");
+    if let Some(seconds) = stage.rotator.forgotten_ends_in() {
+        assert!(seconds <= 3600, "nothing that nobody knows of lives for {seconds} s");
+        stage.settled(&tag, 0);
+        stage.until("it works", Verdict::is_alive, &stage.mint(&tag).value);
+        assert_eq!(stage.world.live().len(), before + 2, "the one that nobody knows of ends by itself");
+        stage.until("the old key works", Verdict::is_alive, &stage.world.current());
+        return true;
+    }
     let found = stage.settled(&tag, 1);
     match stage.rotator.minting() {
         Minting::Readable => {

@@ -7,17 +7,21 @@
 //! What holds here: values are borrowed for one call and go to their own provider alone; no fault
 //! repeats a value or what the other side wrote; only a documented answer makes a key dead.
 
+mod aws;
 mod fault;
 mod http;
+mod kms;
 mod rotator;
 pub mod rotators;
 mod stream;
 mod tls;
 mod verify;
 
+pub use aws::{AwsService, aws_code, aws_fault, is_region};
 pub use fault::{Fault, Refusal};
 pub use http::{Answer, Ask, Hosts, HostsError, Http, Site, SiteError, escape, secret};
 pub use keyward_sign::sigv4::{AccessKey, Signed};
+pub use kms::{Kms, Wrapped};
 pub use rotator::{
     Call, Chosen, Ctx, Found, KeyId, KeyState, LastUsed, Minted, Minting, Preflight, Rotator, Slots, Tag, TagError,
     Verdict,

@@ -123,6 +123,17 @@ pub trait Rotator: Send + Sync {
     /// [`Fault`].
     fn retire(&self, ctx: &Ctx<'_>, id: &KeyId) -> Result<(), Fault>;
 
+    /// Whether a key is ended by whoever shows it: `ctx.current` of [`Rotator::retire`] has to be that key.
+    fn is_ended_by_showing(&self) -> bool {
+        false
+    }
+
+    /// Where the provider neither names nor lists keys, so that one of which nobody was told is never
+    /// found: how long, in seconds, it lives at most before it ends by itself.
+    fn forgotten_ends_in(&self) -> Option<u32> {
+        None
+    }
+
     /// How long, in seconds, the provider may take until a change is seen everywhere.
     fn settles_in(&self) -> u32 {
         0

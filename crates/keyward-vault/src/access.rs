@@ -31,6 +31,9 @@ impl Vault {
         let root = RootFor { key: &root, vault: header.vault, generation: header.root_generation };
         let slot = Slot::add(new, label, &root, self.tools.clock.now(), &*self.tools.random)?;
         let mut changed = header;
+        if changed.slots.iter().any(|other| other.id == slot.id) {
+            return Err(Error::Exists { noun: "slot", name: slot.id.to_string() });
+        }
         changed.slots.push(slot.clone());
         self.replace_header(actor, ActionName::SlotAdd, Names::slot(&slot), changed)?;
         Ok(slot)

@@ -156,7 +156,10 @@ pub use schedules::{Overdue, ScheduleOf, ScheduleRecord};
 pub use second_factors::{Enrolment, SecondFactors};
 pub use sessions::SignedIn;
 pub use sign_in::{SignIn, Visitor};
-pub use slot::{AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, NewSlot, Protection, RecoveryCode, Share, Slot};
+pub use slot::{
+    AgeIdentity, AgeRecipient, Cost, Credential, KeyFile, KmsAnswer, KmsContext, KmsKey, KmsQuestion, KmsSlot, NewSlot,
+    Protection, RecoveryCode, Share, Slot,
+};
 pub use targets::{DraftTarget, NewTarget, TargetRecord};
 pub use team::{Footprint, Settlement, Stored, Task, TaskAbout, TaskState};
 pub use team_onboarding::{Confirmation, Onboarding, Traces};

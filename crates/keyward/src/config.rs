@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use keyward_client::{Failure, Home, Result, Workload, WorkloadSource};
+use keyward_client::{AccessKey, Failure, Home, Result, Workload, WorkloadSource};
 use keyward_types::Secret;
 
 /// The environment, read once.
@@ -46,6 +46,11 @@ pub(crate) struct Config {
     pub(crate) upstream_hosts: Option<String>,
     /// `KEYWARD_GATEWAY`: where clients reach the gateway.
     gateway: Option<String>,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, as AWS's own programs take
+    /// them.
+    aws: Option<AccessKey>,
+    /// `AWS_REGION`, else `AWS_DEFAULT_REGION`.
+    pub(crate) aws_region: Option<String>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the binary's config, where the environment is read")]
@@ -72,6 +77,15 @@ fn session_bus() -> Option<String> {
     text("DBUS_SESSION_BUS_ADDRESS").or_else(|| {
         let socket = folder("XDG_RUNTIME_DIR")?.join("bus");
         socket.exists().then(|| format!("unix:path={}", socket.display()))
+    })
+}
+
+fn aws() -> Option<AccessKey> {
+    let secret = |text| Secret::new("an access key", text);
+    Some(AccessKey {
+        id: text("AWS_ACCESS_KEY_ID")?,
+        secret: text("AWS_SECRET_ACCESS_KEY").map(secret)?,
+        session: text("AWS_SESSION_TOKEN").map(secret),
     })
 }
 
@@ -128,6 +142,8 @@ impl Config {
             session_folder: folder("XDG_RUNTIME_DIR").filter(|folder| folder.is_dir()),
             upstream_hosts: text("KEYWARD_UPSTREAM_HOSTS"),
             gateway: text("KEYWARD_GATEWAY"),
+            aws: aws(),
+            aws_region: text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")),
         }
     }
 
@@ -190,8 +206,14 @@ impl Config {
             ("USER", self.user.clone().into()),
         ];
         kept.extend(self.session_bus.clone().map(|bus| ("DBUS_SESSION_BUS_ADDRESS", bus.into())));
+        kept.extend(self.upstream_hosts.clone().map(|hosts| ("KEYWARD_UPSTREAM_HOSTS", hosts.into())));
         kept.extend(self.session_folder.clone().map(|folder| ("XDG_RUNTIME_DIR", folder.into_os_string())));
         Ok(kept)
+    }
+
+    /// With what AWS is asked.
+    pub(crate) fn aws(&self) -> Option<AccessKey> {
+        self.aws.clone()
     }
 
     /// The identity file that `KEYWARD_AGE_IDENTITY` names.

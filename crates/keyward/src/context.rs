@@ -3,7 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::path::PathBuf;
 
-use keyward_client::{Ask, Code, Connection, Failure, GivenToken, Home, Occasion, Result, ServerUrl, Where};
+use keyward_client::{AccessKey, Ask, Code, Connection, Failure, GivenToken, Home, Occasion, Result, ServerUrl, Where};
 use keyward_types::{EnvironmentName, ProjectName, Secret, VaultId};
 
 use crate::cli::Global;
@@ -196,5 +196,9 @@ impl Ask for Context {
             output::note(format!("warning: the keyring cannot be used: {failure}"));
             None
         })
+    }
+
+    fn aws(&self) -> Option<AccessKey> {
+        self.config.aws()
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use keyward_client::{Failure, Held, Owned, Result, Share, Site, SlotChoice, StoreAddress, Vault};
+use keyward_client::{AccessKey, Failure, Held, Owned, Result, Share, Site, SlotChoice, StoreAddress, Vault};
 use keyward_server::{Config, Keyhole, Store, Unlock};
 use keyward_types::Secret;
 
@@ -26,6 +26,8 @@ pub(crate) struct Keys {
     site: Site,
     held: Arc<Held>,
     node: String,
+    /// With what AWS KMS is asked, where it opens the vault.
+    aws: Option<AccessKey>,
 }
 
 impl Node {
@@ -47,7 +49,12 @@ impl Node {
         }
         let site = Site::new(home, address, slot);
         let (owned, sealed) = site.own(context)?;
-        let keys = Keys { site, held: Arc::clone(owned.held()), node: context.config.machine.clone() };
+        let keys = Keys {
+            site,
+            held: Arc::clone(owned.held()),
+            node: context.config.machine.clone(),
+            aws: context.config.aws(),
+        };
         Ok(Self { owned, keyhole: Some(keys), sealed, is_local })
     }
 }
@@ -64,6 +71,7 @@ fn slot(unlock: &Unlock) -> SlotChoice {
         Unlock { key_file: Some(path), .. } => SlotChoice::KeyFile(path.clone()),
         Unlock { passphrase_file: Some(path), .. } => SlotChoice::File(path.clone()),
         Unlock { keyring: true, .. } => SlotChoice::Keyring,
+        Unlock { kms: true, .. } => SlotChoice::Kms,
         Unlock { shares: true, .. } => SlotChoice::Shares,
         _ => SlotChoice::Usual,
     }
@@ -80,6 +88,14 @@ impl Keyhole for Keys {
 
     fn open(&self, shares: &[Share]) -> Result<Arc<Vault>> {
         self.site.open_with_shares(shares)
+    }
+
+    fn open_alone(&self) -> Result<Option<Arc<Vault>>> {
+        self.site.open_alone(self.aws.as_ref())
+    }
+
+    fn opens_alone(&self) -> bool {
+        self.site.opens_alone()
     }
 
     fn opened(&self, vault: &Arc<Vault>) {

@@ -573,6 +573,48 @@ fn a_stored_key_that_is_pushed_opens_a_finding_with_whom_it_concerns() {
 }
 
 #[test]
+fn the_command_that_replaces_a_pushed_key_is_whole_or_says_what_it_lacks() {
+    let user = User::new();
+    user.program.ok(&["init", "--yes", "--project", "shop"], b"");
+    let key = format!("{}{}{}{}", "sk-proj-", user.random(74), "T3BlbkFJ", user.random(74));
+    user.program.ok(&["set", "OPENAI_API_KEY", "--provider", "openai"], key.as_bytes());
+    user.program
+        .ok(&["set", "DATABASE_URL"], format!("postgresql://app:{}@db.example/app", user.random(24)).as_bytes());
+    let url = user.program.ok(&["get", "DATABASE_URL"], b"").out();
+    user.git(&["init", "-q", "--bare", "server.git"]);
+    user.git(&["init", "-q"]);
+    user.git(&["remote", "add", "origin", "server.git"]);
+    let install = ["hook", "install", "--post-receive"];
+    let mut command = user.program.command(&install);
+    command.current_dir(user.folder().join("server.git"));
+    assert_eq!(user.program.run_command(command, &install, b"").code, Some(0));
+    let push = |file: &str, value: &str| {
+        user.write(file, &format!("KEY = \"{value}\"\n"));
+        user.git(&["add", file]);
+        user.git(&["commit", "-qm", file]);
+        pushed(&user, &["HEAD:refs/heads/main"])
+    };
+    let said = push("a.py", &key);
+    let command = "keyward rotate OPENAI_API_KEY -p shop -e development --emergency --admin ADMIN_SECRET \
+                   --account project=PROJECT --account service_account=SERVICE_ACCOUNT";
+    assert!(said.contains(command), "{said}");
+    assert!(said.contains("`PROJECT` is the project (proj_…)"), "{said}");
+    assert!(
+        said.contains("`ADMIN_SECRET` is the name of the secret of `shop/development` that holds an admin key"),
+        "{said}"
+    );
+    // The secret that is called so is named; nothing of it is shown.
+    let admin = format!("{}{}{}{}", "sk-admin-", user.random(58), "T3BlbkFJ", user.random(58));
+    user.program.ok(&["set", "OPENAI_ADMIN_KEY", "--provider", "openai"], admin.as_bytes());
+    let said = push("b.py", &key);
+    assert!(said.contains("--emergency --admin OPENAI_ADMIN_KEY --account project=PROJECT"), "{said}");
+    assert!(!said.contains("ADMIN_SECRET") && !said.contains(&admin), "{said}");
+    let said = push("c.py", &url);
+    assert!(said.contains("--postgres-roles ROLE_A,ROLE_B --admin ADMIN_SECRET"), "{said}");
+    assert!(said.contains("administrator's connection URL") && !said.contains(&url), "{said}");
+}
+
+#[test]
 fn a_rule_that_goes_by_the_path_sees_binary_files() {
     let user = User::new();
     user.write("rules.toml", "[[rules]]\nid = \"keystore\"\npath = '\\.p12$'\n");

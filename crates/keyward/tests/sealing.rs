@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::process::{Child, Stdio};
 
 use keyward_testing::Program;
+use keyward_testing::doubles::{Double, Relay, Trouble};
+use keyward_testing::moto::Moto;
 use serde_json::Value;
 
 /// A vault with a key file and a slot of two of three shares, and a server of it.
@@ -25,6 +27,26 @@ impl Server {
         let shares: Vec<String> = shares.lines().filter(|line| line.starts_with("KWS-")).map(str::to_owned).collect();
         assert_eq!(shares.len(), 3);
         Self { program, shares, child: None, url: String::new() }
+    }
+
+    /// A vault with a key file and a slot of AWS KMS, which is reached by a relay.
+    fn of_kms() -> (Self, Moto, Double<Relay>) {
+        let moto = Moto::start();
+        let pair = moto.user("node", "kms%3A*");
+        let arn = moto.kms_key(&pair, "eu-central-1");
+        let (relay, (id, secret)) = (Double::start(Relay::to(&moto.url())), pair.split_once(':').unwrap());
+        let program = Program::new(env!("CARGO_BIN_EXE_keyward"))
+            .with("AWS_ACCESS_KEY_ID", id)
+            .with("AWS_SECRET_ACCESS_KEY", secret)
+            .with("KEYWARD_UPSTREAM_HOSTS", format!("kms.eu-central-1.amazonaws.com={}", relay.url()));
+        program.ok(&["init", "--yes", "--project", "shop"], b"");
+        program.ok(&["set", "KEPT"], b"what lies in the vault");
+        program.ok(&["slot", "add", "kms", "--key-id", &arn], b"");
+        (Self { program, shares: Vec::new(), child: None, url: String::new() }, moto, relay)
+    }
+
+    fn kept(&self) -> String {
+        self.program.ok(&["get", "KEPT", "-p", "shop"], b"").out()
     }
 
     /// Starts it with this slot, and answers whether it is sealed.
@@ -107,6 +129,45 @@ fn a_server_without_a_usable_slot_starts_sealed_and_shares_open_it() {
     let log = server.program.ok(&["audit", "log", "--json"], b"").out();
     assert!(log.contains("vault.unlock") && log.contains("system:seal"), "{log}");
     server.program.ok(&["audit", "verify"], b"");
+}
+
+#[test]
+fn a_key_of_kms_opens_a_server_as_soon_as_kms_answers_and_not_against_who_sealed_it() {
+    let (mut server, _moto, relay) = Server::of_kms();
+    let (path, _) = server.private_half();
+    std::fs::remove_file(path).unwrap();
+    relay.trouble("CiphertextBlob", Trouble::NeverArrives);
+    assert!(server.start("kms = true"), "nobody answered, so that it starts sealed");
+    let started = std::time::Instant::now();
+    while server.state().0 {
+        assert!(started.elapsed() < std::time::Duration::from_secs(30), "it does not open by itself");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(server.kept(), "what lies in the vault");
+    // There are no shares: it is the key of KMS by which it can be opened again.
+    server.program.ok(&["seal", "--yes"], b"");
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert!(server.state().0, "what somebody has sealed stays sealed");
+    relay.trouble("CiphertextBlob", Trouble::Fails(503));
+    let refused = server.program.run(&["unseal", "--kms"]);
+    assert_eq!(refused.code, Some(5), "{refused}");
+    assert!(refused.err().contains("AWS KMS"), "{refused}");
+    server.program.ok(&["unseal", "--kms"], b"");
+    server.program.ok(&["unseal", "--kms"], b"");
+    assert_eq!(server.kept(), "what lies in the vault");
+    let log = server.program.ok(&["audit", "log", "--json"], b"").out();
+    assert!(log.contains("vault.lock") && log.contains("vault.unlock"), "{log}");
+    server.program.ok(&["audit", "verify"], b"");
+}
+
+#[test]
+fn a_server_that_waits_for_shares_is_not_opened_by_kms() {
+    let mut server = Server::of_vault();
+    assert!(server.start("shares = true"));
+    let refused = server.program.run(&["unseal", "--kms"]);
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.err().contains("kms = true"), "{refused}");
+    assert!(server.state().0);
 }
 
 #[test]

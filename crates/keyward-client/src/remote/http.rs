@@ -14,7 +14,7 @@ use ureq::http::{Method, Request, Response, Uri};
 use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Timeout};
 use zeroize::Zeroizing;
 
 use super::{ServerAccess, refusal};
@@ -242,7 +242,12 @@ impl Http {
             ureq::Error::Http(_) => ("the token or the reason holds characters that no request can".to_owned(), false),
             _ => ("the request failed".to_owned(), false),
         };
-        let failure = Failure::new(Code::Unavailable, format!("`{}` cannot be asked: {why}", self.url));
+        let code = match error {
+            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => Code::Unavailable,
+            ureq::Error::Timeout(_) => Code::TimedOut,
+            _ => Code::Unavailable,
+        };
+        let failure = Failure::new(code, format!("`{}` cannot be asked: {why}", self.url));
         let failure = failure.hint(match why.as_str() {
             NOT_TRUSTED => "`KEYWARD_CA`, and `keyward login --ca FILE`, name the certificate of an authority of one's own (`keyward ca init`)",
             NOBODY if self.url.is_plain() => "`keyward up` starts a server on this machine; `--local` works with the vault here without one",

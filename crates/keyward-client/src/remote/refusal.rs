@@ -59,6 +59,7 @@ fn code(status: u16, code: &str) -> Code {
         (409, _) => Code::Conflict,
         (412, _) => Code::Stale,
         (413, _) => Code::TooLarge,
+        (408, "timeout") => Code::TimedOut,
         (408 | 502..=504, _) => Code::Unavailable,
         (400..=499, _) => Code::Usage,
         _ => Code::Internal,

@@ -127,7 +127,13 @@ impl Performing<'_> {
                 let value = rotator.read(ctx, &KeyId::new(id))?;
                 Ok((Answer::Minted(Some(id.clone())), sealing(&value)))
             }
-            Call::Remove(id) => rotator.retire(ctx, &KeyId::new(id)).and_then(|()| unchanged(Answer::Done)),
+            Call::Remove(id) => {
+                let id = KeyId::new(id);
+                // What is removed is what this rotation made, where a value of it is here still.
+                let shown = candidate.filter(|_| rotator.is_ended_by_showing());
+                rotator.retire(&Ctx { current: shown.or(ctx.current), ..*ctx }, &id)?;
+                unchanged(Answer::Done)
+            }
             Call::Probe(which) => {
                 let current = ctx.current.filter(|_| *which == Which::Old);
                 let none = || Fault::refused(Refusal::Missing, "there is no value to ask about");

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use keyward_providers::provider;
 use keyward_upstream::rotators::{
-    Anthropic, ApiKeys, CollectionAccess, Console, GitHub, Iam, JwtAccess, Neon, OpenAi, Qdrant, QdrantJwt, RedisAcl,
-    TwoUsers,
+    Anthropic, ApiKeys, ByHand, CollectionAccess, Console, GitHub, GitHubApp, Iam, JwtAccess, Neon, OpenAi, Qdrant,
+    QdrantJwt, RedisAcl, TwoUsers,
 };
 use keyward_upstream::{Account, Http, Rotator};
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,18 @@ pub enum Service {
     },
     /// A person makes the token; the old one is revoked by showing it.
     GitHub,
+    /// Tokens of an installation of a GitHub App, which live for an hour.
+    GitHubApp {
+        /// The app's client id, or its number.
+        app: String,
+        /// The installation's number.
+        installation: String,
+        /// The repositories that a token is for; without them all of the installation's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repositories: Option<Vec<String>>,
+        /// What a token may: `contents` to `read`.
+        permissions: BTreeMap<String, String>,
+    },
     /// MariaDB by two users that stand in for each other.
     MariaDb {
         /// Their names.
@@ -78,6 +90,8 @@ pub enum Service {
         /// From where both sign in.
         from: String,
     },
+    /// A person resets the one password of a role of PostgreSQL where it is hosted.
+    PostgresByHand,
     /// A user's several passwords.
     Redis,
     /// A person makes and ends the keys at the service's console.
@@ -160,6 +174,16 @@ const NEON: &[Part] = &[
     optional("project", "the one project that they are for"),
 ];
 const AWS: &[Part] = &[part("user", "the IAM user whose access keys they are")];
+const GITHUB_APP: &[Part] = &[
+    part("app", "the app's client id or number"),
+    part("installation", "the number of its installation"),
+    part("permissions", "what a token may, as `contents:read,issues:write`"),
+    part("repositories", "what it is for, as `shop,blog`, or `all` that the app is installed in"),
+];
+const POSTGRES: &[Part] = &[part(
+    "reset",
+    "`by-hand`: a person resets the role's password where the database is hosted, which cuts connections",
+)];
 const MARIADB: &[Part] = &[
     part("users", "the two users that stand in for each other, as `app_a,app_b`"),
     optional("from", "from where both sign in, `%` where nothing is said"),
@@ -175,9 +199,24 @@ impl Service {
             "qdrant" => QDRANT,
             "neon" => NEON,
             "aws" => AWS,
+            "github" if GITHUB_APP.iter().any(|part| said.contains_key(part.name)) => GITHUB_APP,
+            "postgresql" => POSTGRES,
             "mysql" => MARIADB,
             _ => &[],
         }
+    }
+
+    /// What the secret holds that manages keys of a service of the catalogue, in words; `None`: nothing does.
+    pub fn manager(of: &str) -> Option<&'static str> {
+        Some(match of {
+            "openai" | "anthropic" => "an admin key",
+            "gemini" => "a service account's key, as JSON, that may manage API keys",
+            "qdrant" => "a management key of Qdrant Cloud (or `service.api_key` of a Qdrant of your own)",
+            "neon" => "another API key",
+            "aws" => "another user's access key, as `ID:SECRET`",
+            "mysql" | "redis" => "an administrator's connection URL",
+            _ => return None,
+        })
     }
 
     /// Keys of this service of the catalogue, and which.
@@ -226,12 +265,20 @@ impl Service {
                 Self::Neon { organization: said.get("organization").cloned(), project: said.get("project").cloned() }
             }
             "aws" => Self::Iam { user: text("user") },
+            "github" if said.contains_key("installation") => Self::GitHubApp {
+                app: text("app"),
+                installation: text("installation"),
+                repositories: Some(list("repositories")).filter(|names| *names != ["all"]),
+                permissions: permissions(&list("permissions"))?,
+            },
             "github" => Self::GitHub,
             "mysql" => {
                 let users = <[String; 2]>::try_from(list("users"));
                 let users = users.map_err(|_| odd("`users` has to be two names: `app_a,app_b`"))?;
                 Self::MariaDb { users, from: said.get("from").cloned().unwrap_or_else(|| "%".into()) }
             }
+            "postgresql" if text("reset") == "by-hand" => Self::PostgresByHand,
+            "postgresql" => return Err(odd("`reset` has to be `by-hand`")),
             "redis" => Self::Redis,
             other => {
                 let known = provider(other).filter(|known| known.console.is_some() && known.verify.is_some());
@@ -272,9 +319,14 @@ impl Service {
             Self::Neon { organization: None, .. } => Box::new(Neon::personal(http)),
             Self::Iam { user } => Box::new(Iam::new(http, user)),
             Self::GitHub => Box::new(GitHub::new(http)),
+            Self::GitHubApp { app, installation, repositories, permissions } => Box::new(
+                GitHubApp::new(http, app, installation, repositories.clone(), permissions.clone())
+                    .map_err(|fault| fault.to_string())?,
+            ),
             Self::MariaDb { users: [one, other], from } => {
                 Box::new(TwoUsers::new(one, other, from).map_err(|fault| fault.to_string())?)
             }
+            Self::PostgresByHand => Box::new(ByHand),
             Self::Redis => Box::new(RedisAcl),
             Self::Console { provider: id, account } => {
                 let known = provider(id).ok_or_else(|| format!("the catalogue has no `{id}` any more"))?;
@@ -286,7 +338,7 @@ impl Service {
 
     /// Whether another credential manages its keys.
     pub const fn is_managed(&self) -> bool {
-        !matches!(self, Self::GitHub | Self::Console { .. })
+        !matches!(self, Self::GitHub | Self::PostgresByHand | Self::Console { .. })
     }
 
     /// Whether values go to an address that somebody named, and not below the service's own hosts.
@@ -304,6 +356,15 @@ fn spelled(missing: &[Part]) -> String {
     let each: Vec<String> =
         missing.iter().map(|part| format!("{} as `--account {}=…`", part.what, part.name)).collect();
     each.join("; ")
+}
+
+/// `contents:read,issues:write`.
+fn permissions(each: &[String]) -> Result<BTreeMap<String, String>, Unfit> {
+    let pair = |one: &String| {
+        let (name, level) = one.split_once(':').ok_or_else(|| odd("`permissions` has to be `contents:read,…`"))?;
+        Ok((name.to_owned(), level.to_owned()))
+    };
+    each.iter().map(pair).collect()
 }
 
 fn odd(why: &str) -> Unfit {
@@ -366,8 +427,18 @@ mod tests {
             ("neon", &[("organization", "org-1"), ("project", "p")]),
             ("aws", &[("user", "deploy")]),
             ("github", &[]),
+            (
+                "github",
+                &[
+                    ("app", "Iv23liAAAAAAAAAAAAAA"),
+                    ("installation", "42"),
+                    ("permissions", "contents:read,issues:write"),
+                    ("repositories", "shop,blog"),
+                ],
+            ),
             ("mysql", &[("users", "a,b")]),
             ("redis", &[]),
+            ("postgresql", &[("reset", "by-hand")]),
             ("cohere", &[]),
         ];
         for (of, parts) in all {

@@ -64,6 +64,8 @@ struct Exposure {
     targets: Vec<String>,
     /// The command that replaces it.
     command: String,
+    /// What has to be put in that command first, and where it is looked up.
+    needs: Option<String>,
 }
 
 /// A page of findings.
@@ -240,6 +242,7 @@ impl From<FindingInfo> for Finding {
                 holders: known.holders,
                 targets: known.targets,
                 command: known.command,
+                needs: known.needs,
             }),
         }
     }

@@ -7,22 +7,14 @@ use std::collections::HashMap;
 use data_encoding::HEXLOWER;
 use keyward_types::{Clock, Random, Secret};
 use keyward_upstream::rotators::access_key;
-use keyward_upstream::{AccessKey, Answer, Ask, Fault, Http, Refusal, Signed, Site};
+use keyward_upstream::{Answer, AwsService, Fault, Http, Refusal, aws_code, aws_fault};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use super::{Entry, Field, Held, MARK, MOST, Shelf, Taken};
 
 /// One service of one region.
-struct Service<'a> {
-    http: Http,
-    clock: &'a dyn Clock,
-    key: AccessKey,
-    region: String,
-    name: &'static str,
-    target: &'static str,
-}
+struct Service<'a>(AwsService<'a>);
 
 /// Secrets Manager: a secret, or all of them.
 pub(crate) struct SecretsManager<'a> {
@@ -76,57 +68,27 @@ struct Parameter {
 const STANDARD: usize = 4096;
 const ADVANCED: usize = 8192;
 
-impl<'a> Service<'a> {
-    fn call(&self, action: &str, body: &Value, reads: bool) -> Result<Answer, Fault> {
-        let base = format!("https://{}.{}.amazonaws.com", self.name, self.region);
-        let site = Site::public(&base).map_err(|error| Fault::refused(Refusal::Input, error.to_string()))?;
-        let (target, body) = (format!("{}.{action}", self.target), Zeroizing::new(body.to_string()));
-        let signed_headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
-        let signed = Signed {
-            method: "POST",
-            host: site.authority(),
-            path: "/",
-            query: "",
-            headers: &signed_headers,
-            body: body.as_bytes(),
-            region: &self.region,
-            service: self.name,
-        };
-        let (date, authorization) = signed.by(&self.key, self.clock.now());
-        let headers = [
-            signed_headers[0],
-            signed_headers[1],
-            ("x-amz-date", date.as_str()),
-            ("authorization", authorization.as_str()),
-        ];
-        let ask = Ask { method: "POST", path: "/", headers: &headers, body: Some(body.as_bytes()), reads };
-        self.http.ask(&site, &ask)
-    }
-
+impl Service<'_> {
     /// A success; `None`: what was asked for is not there.
     fn found(&self, action: &str, body: &Value, reads: bool) -> Result<Option<Answer>, Fault> {
-        let answer = self.call(action, body, reads)?;
+        let answer = self.0.call(action, body, reads)?;
         if answer.is_good() {
             return Ok(Some(answer));
         }
-        let what = match code(&answer).as_str() {
+        let code = aws_code(&answer);
+        if let Some(fault) = aws_fault(&code, action) {
+            return Err(fault);
+        }
+        let what = match code.as_str() {
             "ResourceNotFoundException" | "ParameterNotFound" | "InvalidResourceId" => return Ok(None),
-            "AccessDeniedException" => Refusal::Permission,
-            "UnrecognizedClientException"
-            | "InvalidSignatureException"
-            | "InvalidClientTokenId"
-            | "IncompleteSignature"
-            | "ExpiredTokenException"
-            | "SignatureDoesNotMatch" => Refusal::Admin,
             "TooManyUpdates" | "ResourceExistsException" | "ParameterAlreadyExists" => Refusal::Busy,
-            "ThrottlingException" => return Err(Fault::Limited(None)),
             "InternalServiceError" | "InternalServerError" => {
                 return Err(Fault::Ambiguous("AWS answers that it failed".into()));
             }
             "" => return Err(answer.refusal()),
             _ => Refusal::Input,
         };
-        Err(Fault::refused(what, format!("AWS answers `{}` to {action}", code(&answer))))
+        Err(Fault::refused(what, format!("AWS answers `{code}` to {action}")))
     }
 
     fn done(&self, action: &str, body: &Value) -> Result<(), Fault> {
@@ -163,9 +125,8 @@ impl<'a> SecretsManager<'a> {
         name: &str,
     ) -> Result<Self, Fault> {
         let key = access_key(credential)?;
-        let service =
-            Service { http, clock, key, region: region.into(), name: "secretsmanager", target: "secretsmanager" };
-        Ok(Self { service, random, name: name.into() })
+        let service = AwsService::new(http, clock, key, region, ("secretsmanager", "secretsmanager"))?;
+        Ok(Self { service: Service(service), random, name: name.into() })
     }
 
     /// Names a call, so that one that arrives twice is one.
@@ -239,8 +200,8 @@ impl<'a> Parameters<'a> {
         name: &str,
     ) -> Result<Self, Fault> {
         let key = access_key(credential)?;
-        let service = Service { http, clock, key, region: region.into(), name: "ssm", target: "AmazonSSM" };
-        Ok(Self { service, name: name.into() })
+        let service = AwsService::new(http, clock, key, region, ("ssm", "AmazonSSM"))?;
+        Ok(Self { service: Service(service), name: name.into() })
     }
 
     fn value(&self, name: &str) -> Result<Option<Parameter>, Fault> {
@@ -298,13 +259,4 @@ impl Shelf for Parameters<'_> {
     fn take(&self, name: &str) -> Result<Taken, Fault> {
         Ok(vec![(String::new(), self.value(name)?.and_then(|parameter| parameter.value.text()))])
     }
-}
-
-/// The code of an error: `com.amazonaws.ssm#ParameterNotFound` is `ParameterNotFound`.
-fn code(answer: &Answer) -> String {
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let text = body.get("__type").and_then(Value::as_str).unwrap_or_default();
-    let code = text.rsplit('#').next().unwrap_or_default().split(':').next().unwrap_or_default();
-    let fits = code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if fits { code.to_owned() } else { String::new() }
 }

@@ -1,10 +1,11 @@
 //! AWS's stores read, as moto has them: pages, stages, what is no text, and what may not be read.
 
 use keyward_sync::{Asking, Fault, Found, Source, SourceKind};
+use keyward_testing::doubles::{Double, Relay};
 use keyward_testing::moto::Moto;
 use keyward_testing::rotators::{Chance, Now};
-use keyward_types::{Clock, Secret};
-use keyward_upstream::{AccessKey, Hosts, Http, Signed};
+use keyward_types::Secret;
+use keyward_upstream::{Hosts, Http};
 use serde_json::{Value, json};
 
 /// A moto of its own: what is listed is all of a region.
@@ -30,32 +31,18 @@ impl Store {
 
     /// What an administrator does there.
     fn does(&self, action: &str, body: &Value) -> Value {
-        let (service, target) = self.service();
-        let (key, _) = AccessKey::read(&self.key).unwrap();
-        let (host, target, body) =
-            (format!("{service}.eu-central-1.amazonaws.com"), format!("{target}.{action}"), body.to_string());
-        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
-        let signed = Signed {
-            method: "POST",
-            host: &host,
-            path: "/",
-            query: "",
-            headers: &headers,
-            body: body.as_bytes(),
-            region: "eu-central-1",
-            service,
-        };
-        let (date, authorization) = signed.by(&key, Now.now());
-        let more = [headers[0], headers[1], ("x-amz-date", date.as_str()), ("authorization", authorization.as_str())];
-        let answer = self.moto.request("POST", "/", (&host, &more), &body);
-        serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{action}: {answer}"))
+        self.moto.call(&self.key, "eu-central-1", self.service(), (action, body))
     }
 
     fn read(&self, key: &str, address: &str) -> Result<Vec<Found>, Fault> {
+        self.read_at(&self.moto.url(), key, address)
+    }
+
+    fn read_at(&self, url: &str, key: &str, address: &str) -> Result<Vec<Found>, Fault> {
         let (service, _) = self.service();
         let host = format!("{service}.eu-central-1.amazonaws.com");
         let asking = Asking {
-            http: Http::with_hosts(Hosts::default().with(&host, &self.moto.url()).unwrap()),
+            http: Http::with_hosts(Hosts::default().with(&host, url).unwrap()),
             clock: &Now,
             random: &Chance,
             credential: Secret::new("an access key", key.to_owned()),
@@ -143,5 +130,34 @@ fn who_may_list_and_not_read_is_told_and_who_may_nothing_is_refused() {
         let (id, _) = store.key.split_once(':').unwrap();
         let forged = store.read(&format!("{id}:nobody-has-this-one-0000"), "eu-central-1").unwrap_err();
         assert!(matches!(forged, Fault::Refused(_)), "{kind:?}: {forged}");
+    }
+}
+
+#[test]
+fn what_may_be_listed_and_not_read_is_named_beside_what_was_read() {
+    for (kind, action, make, part) in [
+        (SourceKind::AwsSm, "GetSecretValue", ("CreateSecret", "SecretString"), "eu-central-1//blog"),
+        (SourceKind::AwsSsm, "GetParameter", ("PutParameter", "Value"), "eu-central-1/blog"),
+    ] {
+        let store = Store::new(kind);
+        for name in ["/shop/OPEN", "/shop/CLOSED", "/blog/CLOSED"] {
+            let mut body = json!({ "Name": name, "Type": "SecureString" });
+            body[make.1] = json!(format!("value of {name}"));
+            store.does(make.0, &body);
+        }
+        let relay = Double::start(Relay::to(&store.moto.url()));
+        relay.service().refuse(action, "/shop/CLOSED", "AccessDeniedException");
+        relay.service().refuse(action, "/blog/CLOSED", "AccessDeniedException");
+        let found = store.read_at(&relay.url(), &store.key, "eu-central-1").unwrap();
+        assert_eq!(found.len(), 3, "{kind:?}");
+        assert_eq!(text(&found, "/shop/OPEN"), Some("value of /shop/OPEN"));
+        let denied: Vec<&Found> = found.iter().filter(|one| one.denied).collect();
+        let mut names: Vec<&str> = denied.iter().map(|one| one.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["blog/CLOSED", "shop/CLOSED"], "{kind:?}");
+        assert!(denied.iter().all(|one| one.value.is_none()), "{kind:?}");
+        // Where it is all that was meant, that nothing may be read is told.
+        let refused = store.read_at(&relay.url(), &store.key, part).unwrap_err();
+        assert!(matches!(&refused, Fault::Refused(why) if why.contains("permission missing")), "{kind:?}: {refused}");
     }
 }

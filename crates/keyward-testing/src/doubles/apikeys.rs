@@ -7,7 +7,7 @@ use rsa::{Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Reply, Request, Service, drawn, pairs};
+use super::{Reply, Request, SHA256, Service, drawn, pairs};
 
 /// Google's API Keys API for one project, and Gemini's `GET /v1beta/models`. As
 /// google-cloud-api-keys 0.9.1 has it: creating is an operation, values are read again, deleting is
@@ -226,6 +226,3 @@ fn error(status: u16, word: &str, reason: &str) -> Reply {
         "details": [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason }] } }),
     )
 }
-
-/// What stands before a SHA-256 in a signature (RFC 8017, 9.2).
-const SHA256: [u8; 19] = [0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20];

@@ -12,6 +12,7 @@ mod cohere;
 mod gcp_secrets;
 mod github;
 mod github_actions;
+mod github_app;
 mod iam;
 mod kubernetes;
 mod neon;
@@ -37,6 +38,7 @@ pub use cohere::Cohere;
 pub use gcp_secrets::GcpSecrets;
 pub use github::GitHub;
 pub use github_actions::GitHubActions;
+pub use github_app::GitHubApp;
 pub use iam::Iam;
 pub use kubernetes::Kubernetes;
 pub use neon::Neon;
@@ -306,6 +308,9 @@ pub(crate) fn drawn(count: usize) -> String {
     getrandom::fill(&mut bytes).expect("this machine has randomness");
     bytes.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect()
 }
+
+/// What stands before a SHA-256 in a signature with RSA (RFC 8017, 9.2).
+const SHA256: [u8; 19] = [0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20];
 
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)

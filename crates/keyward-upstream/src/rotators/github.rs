@@ -39,6 +39,10 @@ impl Rotator for GitHub {
         false
     }
 
+    fn is_ended_by_showing(&self) -> bool {
+        true
+    }
+
     fn plan(&self) -> Vec<Call> {
         vec![
             Call::new("preflight", "GET", "https://api.github.com/user"),
@@ -52,7 +56,10 @@ impl Rotator for GitHub {
     fn preflight(&self, ctx: &Ctx<'_>) -> Result<Preflight, Fault> {
         let current = api::current(ctx)?;
         if !is_revocable(current) {
-            return Err(Fault::refused(Refusal::Input, "tokens of this form are not revoked by showing them"));
+            return Err(Fault::refused(
+                Refusal::Input,
+                "tokens of this form are not revoked by showing them; of a GitHub App, `--account app=…` and `installation=…` say more",
+            ));
         }
         Ok(api::preflight(Some(api::hashed(current)), ""))
     }

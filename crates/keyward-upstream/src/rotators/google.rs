@@ -1,17 +1,12 @@
 //! Google's access tokens for service accounts (RFC 7523).
 //! <https://developers.google.com/identity/protocols/oauth2/service-account#httprest>
 
-use data_encoding::BASE64URL_NOPAD;
 use keyward_types::{Clock, Secret};
-use ring::rand::SystemRandom;
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::api;
+use super::{api, jwt};
 use crate::http::{Ask, secret};
 use crate::{Ctx, Fault, Http, Refusal, Site};
 
@@ -57,7 +52,7 @@ pub fn access_token(http: &Http, admin: &Secret<String>, clock: &dyn Clock) -> R
     if account.token_uri != ENDPOINT {
         return Err(odd("its `token_uri` is not Google's"));
     }
-    let assertion = assertion(&account, clock).ok_or_else(|| odd("its private key is none of RSA in PKCS #8"))?;
+    let assertion = assertion(&account, clock).ok_or_else(|| odd("its private key is none of RSA, as PEM"))?;
     let form = Zeroizing::new(format!(
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={}",
         *assertion
@@ -77,11 +72,5 @@ fn assertion(account: &Account, clock: &dyn Clock) -> Option<Zeroizing<String>> 
     let claims = json!({
         "iss": account.client_email, "scope": SCOPE, "aud": ENDPOINT, "iat": now, "exp": now + SECONDS,
     });
-    let part = |json: serde_json::Value| BASE64URL_NOPAD.encode(json.to_string().as_bytes());
-    let text = format!("{}.{}", part(json!({ "alg": "RS256", "typ": "JWT" })), part(claims));
-    let der = PrivatePkcs8KeyDer::from_pem_slice(account.private_key.expose().as_bytes()).ok()?;
-    let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).ok()?;
-    let mut signature = vec![0; key.public().modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).ok()?;
-    Some(Zeroizing::new(format!("{text}.{}", BASE64URL_NOPAD.encode(&signature))))
+    jwt::rs256(&account.private_key, &claims)
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use keyward_testing::doubles::{self, Double, Service, Trouble};
 use keyward_testing::rotators::{Chance, Now, Step, World, rotator_conformance};
 use keyward_types::Secret;
-use keyward_upstream::rotators::{Anthropic, ApiKeys, GitHub, Iam, Neon, OpenAi, Qdrant};
-use keyward_upstream::{Ctx, Fault, Http, KeyId, Rotator, Tag};
+use keyward_upstream::rotators::{Anthropic, ApiKeys, GitHub, GitHubApp, Iam, Neon, OpenAi, Qdrant};
+use keyward_upstream::{Ctx, Fault, Http, KeyId, Refusal, Rotator, Tag};
 
 /// A double, what is needed of it, and how it is seen.
 struct Told<S> {
@@ -212,4 +212,73 @@ fn github_tokens_that_are_revoked_by_showing_them() {
         let ran = rotator_conformance(|world: &Told<_>| Box::new(GitHub::new(world.http())), fresh);
         assert_eq!(ran.len(), 5, "{ran:?}");
     }
+}
+
+fn github_app() -> Told<doubles::GitHubApp> {
+    let (service, admin, current) = doubles::GitHubApp::new();
+    let steps = ["GET /app/inst", "access_tokens", "GET /installation/repo", "DELETE /installation/token"];
+    Told {
+        permissions: doubles::GitHubApp::may,
+        ..Told::new(service, Some(admin), current, doubles::GitHubApp::live, steps)
+    }
+}
+
+fn of_app(world: &Told<doubles::GitHubApp>, repositories: &[&str], may: &[(&str, &str)]) -> Result<GitHubApp, Fault> {
+    let (app, installation) = (doubles::GitHubApp::APP, doubles::GitHubApp::INSTALLATION);
+    let may = may.iter().map(|(name, level)| ((*name).to_owned(), (*level).to_owned())).collect();
+    let repositories = Some(repositories.iter().map(|name| (*name).to_owned()).collect());
+    GitHubApp::new(world.http(), app, installation, repositories, may)
+}
+
+#[test]
+fn tokens_of_an_installation_of_a_github_app() {
+    let rotator = |world: &Told<_>| Box::new(of_app(world, &["shop"], &[("contents", "read")]).unwrap()) as _;
+    let ran = rotator_conformance(rotator, github_app);
+    assert_eq!(ran.len(), MINTING, "{ran:?}");
+}
+
+#[test]
+fn a_token_of_an_app_may_what_was_said_and_is_ended_by_showing_it() {
+    let world = github_app();
+    let (admin, current) = (world.admin().unwrap(), world.current());
+    let ctx = Ctx { admin: Some(&admin), current: Some(&current), replaces: None, clock: &Now, random: &Chance };
+    let tag = "kw-1".parse().unwrap();
+    assert!(of_app(&world, &["shop"], &[]).is_err(), "without permissions it would be given all");
+    assert!(of_app(&world, &[], &[("contents", "read")]).is_err());
+    assert!(of_app(&world, &["shop"], &[("contents", "own")]).is_err());
+    let refused = |repositories: &[&str], may: &[(&str, &str)]| {
+        let rotator = of_app(&world, repositories, may).unwrap();
+        rotator.preflight(&ctx).and_then(|_| rotator.mint(&ctx, &tag, None)).unwrap_err()
+    };
+    let wider = refused(&["shop"], &[("contents", "read"), ("issues", "write")]);
+    assert!(matches!(&wider, Fault::Refused(Refusal::Permission, why) if why.contains("issues=write")), "{wider}");
+    let elsewhere = refused(&["another"], &[("contents", "read")]);
+    assert!(matches!(elsewhere, Fault::Refused(Refusal::Input, _)), "{elsewhere}");
+    world.double.service().generous = true;
+    let generous = refused(&["shop"], &[("contents", "read")]);
+    assert!(matches!(generous, Fault::Nonsense(_)), "{generous}");
+    world.double.service().generous = false;
+    world.double.service().suspended = true;
+    let suspended = refused(&["shop"], &[("contents", "read")]);
+    assert!(matches!(suspended, Fault::Refused(Refusal::Permission, _)), "{suspended}");
+    world.double.service().suspended = false;
+
+    let rotator = of_app(&world, &["shop"], &[("contents", "read")]).unwrap();
+    let seen = rotator.preflight(&ctx).unwrap().current.unwrap();
+    let made = rotator.mint(&ctx, &tag, None).unwrap();
+    assert!(made.expires.is_some(), "it ends by itself");
+    // Only who shows a token ends it: of another the id alone does nothing.
+    let other = rotator.retire(&ctx, &made.id).unwrap_err();
+    assert!(matches!(other, Fault::Refused(Refusal::Missing, _)), "{other}");
+    rotator.retire(&Ctx { current: Some(&made.value), ..ctx }, &made.id).unwrap();
+    assert!(rotator.probe(&ctx, &made.value).unwrap().is_dead());
+    assert!(rotator.probe(&ctx, &current).unwrap().is_alive());
+    rotator.retire(&ctx, &seen).unwrap();
+    assert!(rotator.probe(&ctx, &current).unwrap().is_dead());
+    // Another app's key is no key of this one.
+    let (_, stranger, _) = doubles::ApiKeys::with_service_account();
+    let stranger: serde_json::Value = serde_json::from_str(&stranger).unwrap();
+    let stranger = secret(stranger["private_key"].as_str().unwrap());
+    let refused = rotator.mint(&Ctx { admin: Some(&stranger), ..ctx }, &tag, None).unwrap_err();
+    assert!(matches!(refused, Fault::Refused(Refusal::Admin, _)), "{refused}");
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // the lint knows tests by their attribute, not their helpers
 
 mod doubles;
+mod kms;
 mod mariadb;
 mod moto;
 mod postgres;

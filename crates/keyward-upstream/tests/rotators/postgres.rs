@@ -179,3 +179,44 @@ fn what_is_missing_is_told_with_what_to_do() {
     let refused = roles.rotator().mint(&ctx, &"kw-poor".parse().unwrap(), chosen.as_ref());
     assert!(matches!(refused, Err(Fault::Refused(Refusal::Permission, _))), "{refused:?}");
 }
+
+#[test]
+fn a_password_that_a_person_resets_where_it_is_hosted_is_tried_and_the_old_one_seen_dead() {
+    let roles = roles();
+    let (rotator, tag) = (keyward_upstream::rotators::ByHand, "kw-by-hand".parse().unwrap());
+    assert!(rotator.plan().iter().any(|call| call.method == "by hand" && call.address.contains("reset_password")));
+    let seen = roles.with(|ctx| rotator.preflight(ctx)).unwrap();
+    assert!(seen.warnings[0].contains("cuts every connection"), "{seen:?}");
+    let old = seen.current.unwrap();
+    let told = roles.with(|ctx| rotator.mint(ctx, &tag, None)).unwrap_err();
+    assert!(matches!(&told, Fault::Refused(Refusal::ByHand, how) if how.contains(&roles.one)), "{told:?}");
+    assert!(!told.to_string().contains("the-first-one"));
+    // As long as nobody has reset it, nothing is lost and nothing ended.
+    let waits = roles.with(|ctx| rotator.retire(ctx, &old)).unwrap_err();
+    assert!(matches!(waits, Fault::Refused(Refusal::ByHand, _)), "{waits:?}");
+    // A reset whose answer was lost is done once more: the password that nobody saw is nobody's.
+    for password in ["seen-by-nobody", "the-next-one"] {
+        server().postgres.sql("public", &format!("ALTER ROLE {} PASSWORD '{password}'", roles.one));
+    }
+    let brought = secret(&url(&roles.one, "the-next-one"));
+    let verdict = |value: &Secret<String>| roles.with(|ctx| rotator.probe(ctx, value)).unwrap();
+    assert_eq!(verdict(&brought).verified, Verified::Valid);
+    assert_eq!(verdict(&secret(&url(&roles.one, "seen-by-nobody"))).verified, Verified::Invalid);
+    let wrong = secret("not a url");
+    assert_eq!(verdict(&wrong).verified, Verified::Indeterminate);
+    let identified = roles.with(|ctx| rotator.identify(ctx, &brought)).unwrap().unwrap();
+    assert_ne!(identified, old);
+    for _ in 0..2 {
+        roles.with(|ctx| rotator.retire(ctx, &old)).expect("the reset has ended it");
+    }
+    let other = roles.with(|ctx| rotator.retire(ctx, &identified)).unwrap_err();
+    assert!(matches!(other, Fault::Refused(Refusal::Input, _)), "{other:?}");
+    // Of Neon's the steps are known.
+    let neon = secret("postgresql://shop_owner:x@ep-late-frost-1.eu-central-1.aws.neon.tech/shop?sslmode=require");
+    let ctx = Ctx { admin: None, current: Some(&neon), replaces: None, clock: &Now, random: &Chance };
+    let told = rotator.mint(&ctx, &tag, None).unwrap_err().to_string();
+    for step in ["`shop_owner`", "/roles/shop_owner/reset_password", "`finished`", "/roles/shop_owner/reveal_password"]
+    {
+        assert!(told.contains(step), "{told}");
+    }
+}

@@ -1,11 +1,12 @@
 //! Slots are recipients: each has a public key in the header, to which the root is sealed (HPKE,
 //! RFC 9180, base mode, X25519-HKDF-SHA256 and ChaCha20-Poly1305). What the key file, passphrase,
-//! recovery code, keyring or shares protect is the private half. So a new root can be sealed to
+//! recovery code, keyring, shares or key of a KMS protect is the private half. So a new root can be sealed to
 //! every slot with nobody present.
 
 mod age;
 mod base32;
 mod key_file;
+mod kms;
 mod passphrase;
 mod recovery;
 mod shamir;
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 
 pub use self::age::{AgeIdentity, AgeRecipient};
 pub use self::key_file::KeyFile;
+pub use self::kms::{KmsAnswer, KmsContext, KmsKey, KmsQuestion, KmsSlot};
 pub use self::passphrase::Cost;
 pub use self::recovery::RecoveryCode;
 pub use self::shamir::Share;
@@ -99,6 +101,17 @@ pub enum Protection {
         /// How many are needed.
         threshold: u8,
     },
+    /// The private half is wrapped by a key of AWS KMS, bound to the vault and the slot.
+    Kms {
+        /// X25519 public key, base64.
+        recipient: String,
+        /// The key's ARN.
+        key: String,
+        /// The key's region.
+        region: String,
+        /// What KMS unwraps, base64.
+        wrapped: String,
+    },
 }
 
 /// What somebody brings to open a slot.
@@ -115,6 +128,8 @@ pub enum Credential<'a> {
     Age(&'a AgeIdentity),
     /// Enough shares.
     Shares(&'a [Share]),
+    /// What AWS KMS has unwrapped.
+    Kms(&'a KmsAnswer),
 }
 
 impl Credential<'_> {
@@ -127,6 +142,7 @@ impl Credential<'_> {
             Self::Recovery(_) => "recovery code",
             Self::Age(_) => "identity",
             Self::Shares(_) => "set of shares",
+            Self::Kms(_) => "answer of AWS KMS",
         }
     }
 }
@@ -145,6 +161,8 @@ pub enum NewSlot<'a> {
     Age(&'a AgeRecipient),
     /// Every share, which the caller shows once.
     Shamir(&'a [Share]),
+    /// A key of AWS KMS, which the caller has asked.
+    Kms(&'a KmsSlot),
 }
 
 /// A private half on its way between a slot and its protection.
@@ -158,7 +176,10 @@ impl Slot {
         now: Timestamp,
         random: &dyn Random,
     ) -> Result<Self, Error> {
-        let id = SlotId::random(random)?;
+        let id = match new {
+            NewSlot::Kms(slot) => slot.id(),
+            _ => SlotId::random(random)?,
+        };
         let protection = match new {
             NewSlot::KeyFile(file) => Protection::KeyFile { recipient: file.private().recipient()? },
             NewSlot::Keyring(file) => Protection::Keyring { recipient: file.private().recipient()? },
@@ -166,6 +187,7 @@ impl Slot {
             NewSlot::Recovery(code) => recovery::protect(code, root.vault, random)?.1,
             NewSlot::Age(recipient) => Protection::Age { recipient: recipient.text().to_owned() },
             NewSlot::Shamir(shares) => shamir::protect(shares)?,
+            NewSlot::Kms(slot) => kms::protect(slot)?,
         };
         let sealed_root = protection.seal(id, root, random)?;
         Ok(Self { id, label, created_at: now, protection, sealed_root })
@@ -208,12 +230,24 @@ impl Slot {
                 Some(private) => private,
                 None => return Ok(None),
             },
+            (Protection::Kms { .. }, Credential::Kms(answer)) => match kms::open(answer, self.id) {
+                Some(private) => private,
+                None => return Ok(None),
+            },
             (Protection::Age { .. }, Credential::Age(identity)) => {
                 return Ok(Some(Opener::Age((*identity).clone())));
             }
             _ => return Ok(None),
         };
         Ok(Some(Opener::Private(private)))
+    }
+
+    /// What AWS KMS is to be asked for this slot; `None` when it is of another kind.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Credential`] when the slot is not what was written.
+    pub fn kms_question(&self, vault: VaultId) -> Option<Result<KmsQuestion, Error>> {
+        kms::question(self.id, vault, &self.protection)
     }
 
     /// Whether a copy of the store in a thief's or a backup's hands could be opened with this slot
@@ -233,6 +267,7 @@ impl Protection {
             Self::Keyring { .. } => "keyring",
             Self::Age { .. } => "age",
             Self::Shamir { .. } => "shamir",
+            Self::Kms { .. } => "kms",
         }
     }
 
@@ -252,6 +287,7 @@ impl Protection {
             | Self::Age { recipient }
             | Self::Passphrase { recipient, .. }
             | Self::Shamir { recipient, .. }
+            | Self::Kms { recipient, .. }
             | Self::RecoveryCode { recipient, .. } => recipient,
         }
     }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use keyward_client::{Agent, Ask, Bytes, Code, End, Failure, Result};
+use keyward_client::{AccessKey, Agent, Ask, Bytes, Code, End, Failure, Result};
 use keyward_types::{Secret, VaultId};
 use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -24,6 +24,8 @@ pub(crate) struct Args {}
 pub(crate) struct Request {
     /// A passphrase, recovery code or whatever else opens the vault.
     pub(crate) given: Option<Secret<String>>,
+    /// With what AWS is asked, where it opens the vault.
+    pub(crate) aws: Option<AccessKey>,
     /// For how long.
     pub(crate) lasts: Duration,
 }
@@ -41,6 +43,8 @@ pub(crate) enum Answer {
 #[derive(Serialize, Deserialize)]
 struct Wire {
     given: Option<Bytes>,
+    /// Id, secret and session.
+    aws: Option<(String, Bytes, Option<Bytes>)>,
     seconds: u64,
 }
 
@@ -81,19 +85,19 @@ fn open(context: &Context, request: &Request) -> Result<(Agent, Ends)> {
             let _ = on_signal.send(End::Signal);
         }
     });
-    let owned = context.home()?.open(&Piped { context, given: request.given.as_ref() })?;
+    let owned = context.home()?.open(&Piped { context, request: &request })?;
     Ok((Agent::bind(owned)?, (end, ended)))
 }
 
 /// What came through the pipe, and what needs nobody.
 struct Piped<'a> {
     context: &'a Context,
-    given: Option<&'a Secret<String>>,
+    request: &'a Request,
 }
 
 impl Ask for Piped<'_> {
     fn given(&self) -> Result<Option<Secret<String>>> {
-        Ok(self.given.cloned())
+        Ok(self.request.given.clone())
     }
 
     fn prompt(&self) -> Result<Option<Secret<String>>> {
@@ -102,6 +106,10 @@ impl Ask for Piped<'_> {
 
     fn keyring(&self, vault: VaultId) -> Option<Secret<String>> {
         Ask::keyring(self.context, vault)
+    }
+
+    fn aws(&self) -> Option<AccessKey> {
+        self.request.aws.clone()
     }
 }
 
@@ -117,8 +125,9 @@ fn detach() {
 impl Request {
     /// Hands it to an agent.
     pub(crate) fn send(&self, mut pipe: impl Write) -> std::io::Result<()> {
-        let given = self.given.as_ref().map(|given| Bytes::new(given.expose().clone().into_bytes()));
-        let wire = Wire { given, seconds: self.lasts.as_secs() };
+        let bytes = |secret: &Secret<String>| Bytes::new(secret.expose().clone().into_bytes());
+        let aws = self.aws.as_ref().map(|key| (key.id.clone(), bytes(&key.secret), key.session.as_ref().map(bytes)));
+        let wire = Wire { given: self.given.as_ref().map(bytes), aws, seconds: self.lasts.as_secs() };
         let text = Zeroizing::new(serde_json::to_vec(&wire)?);
         pipe.write_all(&text)
     }
@@ -128,10 +137,17 @@ impl Request {
             || Failure::new(Code::Usage, "the agent is started by `keyward unlock`").hint("`keyward unlock` starts it");
         let mut text = Zeroizing::new(Vec::new());
         pipe.read_to_end(&mut text).map_err(|_| nobody())?;
-        let Wire { given, seconds } = serde_json::from_slice(&text).map_err(|_| nobody())?;
-        let given = given.map(|given| String::from_utf8(given.expose().to_vec())).transpose().map_err(|_| nobody())?;
-        let given = given.map(|given| Secret::new("passphrase", given));
-        Ok(Self { given, lasts: Duration::from_secs(seconds) })
+        let Wire { given, aws, seconds } = serde_json::from_slice(&text).map_err(|_| nobody())?;
+        let secret = |what: &'static str, bytes: &Bytes| {
+            let text = String::from_utf8(bytes.expose().to_vec()).map_err(|_| nobody())?;
+            Ok::<_, Failure>(Secret::new(what, text))
+        };
+        let key = |(id, bytes, session): (String, Bytes, Option<Bytes>)| {
+            let session = session.as_ref().map(|session| secret("an access key", session)).transpose()?;
+            Ok::<_, Failure>(AccessKey { id, secret: secret("an access key", &bytes)?, session })
+        };
+        let given = given.as_ref().map(|given| secret("passphrase", given)).transpose()?;
+        Ok(Self { given, aws: aws.map(key).transpose()?, lasts: Duration::from_secs(seconds) })
     }
 }
 

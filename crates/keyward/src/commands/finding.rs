@@ -135,6 +135,7 @@ fn show(context: &Context, finding: &FindingInfo) -> Result<()> {
         lines.push(format!("held by     {}", listed(&exposure.holders)));
         lines.push(format!("targets     {targets}"));
         lines.push(format!("next        {}", exposure.command));
+        lines.extend(exposure.needs.as_ref().map(|needs| format!("            in it, {needs}")));
     }
     lines.extend(finding.note.as_ref().map(|note| format!("note        {note}")));
     output::lines(lines.join("\n"))

@@ -97,7 +97,9 @@ fn wait(front: &Front, device: &DeviceCode) -> Result<Signed> {
             // RFC 8628, 3.5.
             Ok(Polled::SlowDown) => interval += Duration::from_secs(5),
             // A connection that broke, or a server that starts anew; the code lives on.
-            Err(failure) if matches!(failure.code, Code::Unavailable | Code::Locked) && failed < 5 => failed += 1,
+            Err(failure) if matches!(failure.code, Code::Unavailable | Code::TimedOut | Code::Locked) && failed < 5 => {
+                failed += 1
+            }
             Err(failure) => return Err(failure),
         }
     }

@@ -2,7 +2,9 @@
 
 use std::io::{IsTerminal, Read};
 
-use keyward_client::{Bytes, Desk, Failure, PostgresAsk, Result, RotateAsk, RotationInfo, ServiceAsk, Where, Wish};
+use keyward_client::{
+    Bytes, Desk, Failure, PostgresAsk, Result, RotateAsk, RotationInfo, ServiceAsk, Where, Wish, awaited,
+};
 use keyward_types::SecretName;
 use zeroize::Zeroizing;
 
@@ -56,7 +58,8 @@ pub(super) fn brought(desk: &dyn Desk, at: &Where, rotation: RotationInfo, from_
         output::note(why);
     }
     let value = value(&rotation.name, from_stdin)?;
-    desk.bring_rotation(at.clone(), rotation.name, value)
+    let name = rotation.name;
+    awaited(desk, at, &name, |desk| desk.bring_rotation(at.clone(), name.clone(), value))
 }
 
 /// A value that is pasted where nobody sees it, or piped in.

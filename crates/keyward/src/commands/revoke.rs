@@ -1,4 +1,4 @@
-use keyward_client::{Result, RotateAsk};
+use keyward_client::{Result, RotateAsk, awaited};
 use keyward_types::{SecretName, Version};
 
 use super::making::Managed;
@@ -48,6 +48,8 @@ impl Args {
         rotate::used(&preview);
         let spelled = format!("{}/{}/{}", place.at.project, place.at.environment, self.name);
         context.confirm(self.yes, &format!("end version {} of `{spelled}`?", preview.version))?;
-        rotate::told(context, &desk.rotate(place.at, self.name, ask)?)
+        let revoked =
+            awaited(desk, &place.at, &self.name, |desk| desk.rotate(place.at.clone(), self.name.clone(), ask))?;
+        rotate::told(context, &revoked)
     }
 }

@@ -1,4 +1,4 @@
-use keyward_client::{Result, RotateAsk, RotationInfo, RotationPreview, Wish};
+use keyward_client::{Result, RotateAsk, RotationInfo, RotationPreview, Wish, awaited};
 use keyward_providers::Profile;
 use keyward_types::SecretName;
 
@@ -66,7 +66,8 @@ impl Args {
         }
         let spelled = format!("{}/{}/{}", place.at.project, place.at.environment, self.name);
         context.confirm(self.yes, &format!("replace version {} of `{spelled}`?", preview.version))?;
-        let rotation = desk.rotate(place.at.clone(), self.name, ask)?;
+        let rotation =
+            awaited(desk, &place.at, &self.name, |desk| desk.rotate(place.at.clone(), self.name.clone(), ask))?;
         let rotation = making::brought(desk, &place.at, rotation, self.stdin)?;
         told(context, &rotation)
     }

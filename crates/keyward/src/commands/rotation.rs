@@ -1,5 +1,5 @@
 use clap::Subcommand;
-use keyward_client::{KillFirstInfo, Result, RotationInfo, Wish};
+use keyward_client::{KillFirstInfo, Result, RotationInfo, Wish, awaited};
 use keyward_types::SecretName;
 
 use super::{making, rotate, shown};
@@ -106,7 +106,9 @@ impl Args {
                     output::note(why);
                 }
                 let value = making::value(&name, stdin)?;
-                return rotate::told(context, &desk.bring_rotation(place.at, name, value)?);
+                let at = &place.at;
+                let brought = awaited(desk, at, &name, |desk| desk.bring_rotation(at.clone(), name.clone(), value))?;
+                return rotate::told(context, &brought);
             }
             Verb::Resume { name } => (name, Wish::Resume),
             Verb::Approve { name, yes } => {
@@ -122,7 +124,8 @@ impl Args {
                 (name, Wish::Abort)
             }
         };
-        let rotation = desk.decide_rotation(place.at, name, wish)?;
+        let at = &place.at;
+        let rotation = awaited(desk, at, &name, |desk| desk.decide_rotation(at.clone(), name.clone(), wish))?;
         rotate::told(context, &rotation)
     }
 }

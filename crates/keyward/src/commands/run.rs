@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use keyward_client::{Ask, Code, Connection, Disclosed, Failure, Purpose, Result, Selection, can_be_masked};
+use keyward_client::{AccessKey, Ask, Code, Connection, Disclosed, Failure, Purpose, Result, Selection, can_be_masked};
 use keyward_exec::env::{Composed, Rules, compose, dangerous};
 use keyward_exec::{Masker, Next, Run, Status};
 use keyward_types::{Secret, SecretName, VaultId, Version};
@@ -259,5 +259,9 @@ impl Ask for Unattended<'_> {
 
     fn keyring(&self, vault: VaultId) -> Option<Secret<String>> {
         Ask::keyring(self.0, vault)
+    }
+
+    fn aws(&self) -> Option<AccessKey> {
+        Ask::aws(self.0)
     }
 }

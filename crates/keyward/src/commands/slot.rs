@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use keyward_client::{
-    AgeRecipient, Bytes, Code, Connection, Failure, KeyFile, NewSlotInfo, Result, Share, SlotInfo, SystemRandom,
+    AgeRecipient, Bytes, Code, Connection, Failure, KeyFile, KmsKey, NewSlotInfo, Result, Share, SlotInfo, SystemRandom,
 };
 
 use crate::commands::shown;
@@ -85,6 +85,19 @@ enum Kind {
         #[arg(long, value_name = "K")]
         threshold: u8,
     },
+    /// A key of AWS KMS, asked with the credentials in `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`
+    ///
+    /// Whoever may have that key decrypt opens a copy of the vault. The region is that of an ARN, or
+    /// what `--region`, `AWS_REGION` or `AWS_DEFAULT_REGION` says.
+    #[command(after_help = "Example: keyward slot add kms --key-id alias/keyward --region eu-central-1")]
+    Kms {
+        /// A symmetric key: its id, its alias or its ARN
+        #[arg(long, value_name = "ID")]
+        key_id: String,
+        /// Where it is
+        #[arg(long, value_name = "REGION")]
+        region: Option<String>,
+    },
 }
 
 impl Args {
@@ -117,6 +130,7 @@ fn add(context: &Context, connection: &Connection, kind: Kind, label: Option<Str
             connection.desk().add_slot(NewSlotInfo::Age(key.text().to_owned()), label)?
         }
         Kind::Shamir { shares, threshold } => add_shares(connection, shares, threshold, label)?,
+        Kind::Kms { key_id, region } => add_kms(context, connection, (&key_id, region.as_deref()), label)?,
     };
     if context.global.json {
         return output::json(&serde_json::json!({ "slot": added }));
@@ -221,6 +235,20 @@ fn add_shares(connection: &Connection, count: u8, threshold: u8, label: Option<S
     let added = connection.desk().add_slot(slot, label)?;
     recovery::hand_out_shares(&text, threshold)?;
     Ok(added)
+}
+
+fn add_kms(
+    context: &Context,
+    connection: &Connection,
+    (id, region): (&str, Option<&str>),
+    label: Option<String>,
+) -> Result<SlotInfo> {
+    // An ARN says its region itself, whatever the environment does.
+    let usual = context.config.aws_region.as_deref().filter(|_| !id.starts_with("arn:"));
+    let key = KmsKey::new(id, region.or(usual))?;
+    let vault = connection.desk().status()?.vault;
+    let slot = keyward_client::kms_slot(vault, &key, context.config.aws().as_ref())?;
+    connection.desk().add_slot(NewSlotInfo::Kms(slot), label.unwrap_or_else(|| shortened(id)))
 }
 
 fn shortened(key: &str) -> String {

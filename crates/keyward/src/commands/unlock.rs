@@ -131,7 +131,7 @@ fn open(context: &Context, given: Option<&Secret<String>>, lasts: Duration) -> R
     command.arg("agent").env_clear().envs(context.config.agent_environment()?);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(failed)?;
-    let request = Request { given: given.cloned(), lasts };
+    let request = Request { given: given.cloned(), aws: context.config.aws(), lasts };
     // An agent that has ended already says why on its standard output.
     let _ = child.stdin.take().map(|stdin| request.send(stdin));
     let answer = child.stdout.take().map(Answer::receive);

@@ -12,13 +12,21 @@ use crate::terminal;
 /// Give a sealed server a share; enough of them open it
 ///
 /// The server of this machine, or the one that `--server` names, over TLS and without a token. A share
-/// is asked for, or read from standard input, one a line.
+/// is asked for, or read from standard input, one a line. With `--kms` the server of this machine opens
+/// its vault with a key of AWS KMS, as its configuration says, and nobody gives anything.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: keyward unseal --server https://keyward.example")]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Have the server of this machine ask AWS KMS
+    #[arg(long)]
+    kms: bool,
+}
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        if self.kms {
+            return told(context, alone(context)?);
+        }
         match &context.global.server {
             Some(server) => told(context, there(context, server)?),
             None => told(context, here(context)?),
@@ -30,6 +38,16 @@ fn here(context: &Context) -> Result<SealInfo> {
     let home = context.home()?;
     let state = home.seal_state(&context.occasion())?;
     give(state, |share| home.give_share(Bytes::new(share.expose().as_bytes().to_vec()), &context.occasion()))
+}
+
+fn alone(context: &Context) -> Result<SealInfo> {
+    if let Some(server) = &context.global.server {
+        return Err(Failure::usage(format!("`--kms` is for the server of this machine, and not for `{server}`"))
+            .hint("run it on the machine of that server"));
+    }
+    let home = context.home()?;
+    let state = home.seal_state(&context.occasion())?;
+    if state.sealed { home.open_alone(&context.occasion()) } else { Ok(state) }
 }
 
 fn there(context: &Context, server: &ServerUrl) -> Result<SealInfo> {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use keyward_client::{Ask, Bytes, Code, Connection, Failure, Result};
+use keyward_client::{AccessKey, Ask, Bytes, Code, Connection, Failure, Result};
 use keyward_scan::Found;
 use keyward_types::{KnownSecret, KnownSecrets, Secret, VaultId};
 use keyward_vault::MatchBundle;
@@ -147,5 +147,9 @@ impl Ask for Silent<'_> {
 
     fn keyring(&self, vault: VaultId) -> Option<Secret<String>> {
         Ask::keyring(self.0, vault)
+    }
+
+    fn aws(&self) -> Option<AccessKey> {
+        Ask::aws(self.0)
     }
 }

@@ -47,7 +47,12 @@ fn leaked(finding: &FindingInfo) {
         listed(&exposure.targets, "no target")
     ));
     match exposure.active {
-        true => output::hint(format!("`{}` replaces it", exposure.command)),
+        true => {
+            output::hint(format!("`{}` replaces it", exposure.command));
+            if let Some(needs) = &exposure.needs {
+                output::hint(format!("in it, {needs}"));
+            }
+        }
         false => output::hint("it is not the active version; `keyward finding resolve` closes this once it is dead"),
     }
 }

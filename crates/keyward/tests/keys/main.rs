@@ -8,6 +8,7 @@ mod copies;
 mod first_start;
 mod keyring;
 mod kit;
+mod kms;
 mod opening;
 mod others_keys;
 mod slots;

@@ -169,6 +169,7 @@ pub(crate) fn all() -> Vec<Step> {
         step(&["slot", "add", "shamir", "--shares", "3", "--threshold", "2"]),
         fails(&["slot", "add", "age", "age1notakey"]),
         fails(&["slot", "add", "keyring"]),
+        fails(&["slot", "add", "kms", "--key-id", "alias/keyward", "--region", "eu-central-1"]),
         fails(&["slot", "remove", "nothing", "--yes"]),
         step(&["rekey"]),
         step(&["rekey", "--data", "shop"]),

@@ -1,6 +1,7 @@
 //! PostgreSQL by two roles that stand in for each other.
 
 mod address;
+mod by_hand;
 mod session;
 
 use keyward_providers::{Profile, RotationClass};
@@ -14,6 +15,7 @@ use crate::{
     Tag, Verdict,
 };
 pub(crate) use address::Address;
+pub use by_hand::ByHand;
 use session::Session;
 
 /// A database's password by two roles: the one that nobody uses gets a new password and is deployed,
@@ -187,15 +189,7 @@ impl Rotator for TwoRoles {
     }
 
     fn probe(&self, _: &Ctx<'_>, value: &Secret<String>) -> Result<Verdict, Fault> {
-        let Some(address) = Address::parse(value) else {
-            return Ok(Verdict::new(Verified::Indeterminate, "it is no connection URL of PostgreSQL"));
-        };
-        match Session::open(&address).and_then(|mut session| session.alive()) {
-            Ok(()) => {
-                Ok(Verdict { identity: Some(address.user().to_owned()), ..Verdict::new(Verified::Valid, "connected") })
-            }
-            Err(failed) => failed.verdict(),
-        }
+        connected(value)
     }
 
     fn identify(&self, _: &Ctx<'_>, value: &Secret<String>) -> Result<Option<KeyId>, Fault> {
@@ -245,6 +239,19 @@ const SESSIONS: &str = "SELECT DISTINCT coalesce(nullif(application_name, ''), '
 /// Roles with a comment.
 const TAGGED: &str = "SELECT rolname::text FROM pg_roles WHERE shobj_description(oid, 'pg_authid') = $1";
 const TERMINATE: &str = "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE usename = $1";
+
+/// Whether a connection URL lets one in.
+fn connected(value: &Secret<String>) -> Result<Verdict, Fault> {
+    let Some(address) = Address::parse(value) else {
+        return Ok(Verdict::new(Verified::Indeterminate, "it is no connection URL of PostgreSQL"));
+    };
+    match Session::open(&address).and_then(|mut session| session.alive()) {
+        Ok(()) => {
+            Ok(Verdict { identity: Some(address.user().to_owned()), ..Verdict::new(Verified::Valid, "connected") })
+        }
+        Err(failed) => failed.verdict(),
+    }
+}
 
 fn comment(tag: &Tag) -> String {
     format!("keyward {tag}")
