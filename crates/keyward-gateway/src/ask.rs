@@ -5,6 +5,8 @@
 //! upstream will be: a member that a rule reads and that stands there twice, or under a name with
 //! escapes that resolve to it, is refused (`{"model":"small","model":"large"}`).
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::meter::json::{Event, JsonReader, Opened, Place};
@@ -30,7 +32,7 @@ pub struct Asked {
     filled: bool,
     /// A word that stands where the question for usage would: `"stream_options": null`.
     instead: Option<(usize, usize, &'static str)>,
-    numbers: Vec<(Box<str>, Number)>,
+    numbers: Vec<(Cow<'static, str>, Number)>,
 }
 
 /// A member that is to be a number.
@@ -80,7 +82,7 @@ impl Asked {
         maxima.iter().find(|(name, most)| {
             let of_output = OUTPUT_LIMITS.contains(&&**name);
             let mut values =
-                self.numbers.iter().filter(|(of, _)| of == name || (of_output && OUTPUT_LIMITS.contains(&&**of)));
+                self.numbers.iter().filter(|(of, _)| **of == **name || (of_output && OUTPUT_LIMITS.contains(&&**of)));
             let missing = of_output && output_due && values.clone().next().is_none();
             missing || values.any(|(_, number)| !matches!(number, Number::Is(number) if number <= most))
         })
@@ -200,7 +202,10 @@ impl Reading<'_> {
 
     fn note(&mut self, path: &str, number: Number) {
         self.once(path);
-        self.asked.numbers.push((path.into(), number));
+        // Nearly always it is one of these, and has not to be copied.
+        let known = OUTPUT_LIMITS.into_iter().chain(["n", "stream"]).find(|known| *known == path);
+        let name = known.map_or_else(|| Cow::Owned(path.to_owned()), Cow::Borrowed);
+        self.asked.numbers.push((name, number));
     }
 }
 
@@ -209,13 +214,14 @@ impl Reading<'_> {
 fn is_near(fields: &[(Box<str>, u64)], path: &str) -> bool {
     let watched = ["model", "stream", "stream_options", "n"].into_iter().chain(OUTPUT_LIMITS);
     let mut watched = watched.chain(fields.iter().map(|(field, _)| &**field));
+    if path.is_ascii() {
+        // Nearly always: one look at each length is all that it takes.
+        return watched.any(|name| path.len() == name.len() && path != name && path.eq_ignore_ascii_case(name));
+    }
     watched.any(|name| path != name && path.len() >= name.len() && folds_to(path, name))
 }
 
 fn folds_to(text: &str, name: &str) -> bool {
-    if text.is_ascii() {
-        return text.eq_ignore_ascii_case(name);
-    }
     let fold = |c: char| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',

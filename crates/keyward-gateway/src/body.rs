@@ -415,9 +415,9 @@ impl Answer {
     }
 
     fn settle(&mut self, end: End, all: bool) {
-        let said = self.meter.as_ref().map_or_else(Said::default, Meter::said);
-        let hits = self.redactor.as_ref().map_or(0, Redactor::hits);
         if let Some(call) = self.call.take() {
+            let said = self.meter.take().map_or_else(Said::default, Meter::into_said);
+            let hits = self.redactor.as_ref().map_or(0, Redactor::hits);
             call.end((end, all), &said, self.passed, hits);
         }
     }

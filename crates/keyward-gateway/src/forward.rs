@@ -18,6 +18,7 @@ use crate::http1::client::Failed;
 use crate::lease::Lease;
 use crate::meter::{Meter, Writing};
 use crate::pool::{Connection, Place};
+use crate::proxy::Below;
 use crate::read_on::Held;
 use crate::reading::{Content, Reading};
 use crate::redact::Redactor;
@@ -29,7 +30,8 @@ use crate::worker::{Known, Worker};
 pub(crate) struct Outgoing {
     pub(crate) worker: Rc<Worker>,
     pub(crate) route: Taken,
-    pub(crate) path: String,
+    /// Where its path at the upstream begins.
+    pub(crate) below: Below,
     pub(crate) read: Reading,
     pub(crate) lease: Arc<Lease>,
     /// It opens a WebSocket.
@@ -73,7 +75,7 @@ const AHEAD: usize = 256 << 10;
 
 /// Sends it, and makes the caller's answer of the upstream's.
 pub(crate) async fn forward(mut out: Box<Outgoing>, mut call: Box<Call>) -> Result<Response<Out>, Refusal> {
-    let strip = out.read.ask_for_usage(out.route.upstream.interface, &out.path);
+    let strip = out.read.ask_for_usage(out.route.upstream.interface, out.below);
     let (worker, upstream) = (Rc::clone(&out.worker), Arc::clone(&out.route.upstream));
     let (worker, upstream) = (&*worker, &*upstream);
     let place = worker.pool.place(upstream, out.grpc);
@@ -99,6 +101,11 @@ pub(crate) async fn forward(mut out: Box<Outgoing>, mut call: Box<Call>) -> Resu
 }
 
 impl Outgoing {
+    /// Its path as the upstream sees it.
+    pub(crate) fn path(&self) -> &str {
+        self.below.of(&self.read.parts.uri)
+    }
+
     /// A connection of the kind that it takes.
     async fn connection(&self, place: &Rc<Place>) -> Result<Connection, Reason> {
         let (pool, upstream) = (&self.worker.pool, &*self.route.upstream);
@@ -168,11 +175,12 @@ impl Outgoing {
         lease: &Lease,
         upload: Upload,
     ) -> Result<Sent, Reason> {
-        let (parts, upstream, now) = (&self.read.parts, &*self.route.upstream, self.worker.now());
+        let (parts, upstream) = (&self.read.parts, &*self.route.upstream);
+        let clock = &*self.worker.shared.clock;
         match connection {
             Connection::Http1(mut connection) => {
                 let out = self.worker.buffers.lend();
-                let head = written(out, parts, upstream, place, (&self.path, &upload), (lease, now));
+                let head = written(out, parts, upstream, place, (self.path(), &upload), (lease, clock));
                 let mut head = head.ok_or(Reason::Path)?;
                 if let Some(opening) = &self.opening {
                     opening.write(&mut head.bytes);
@@ -184,7 +192,8 @@ impl Outgoing {
                 if connection.ready().await.is_err() {
                     return Ok(Err(Failed::Unsent(upload)));
                 }
-                let head = outgoing(parts, upstream, place, (&self.path, &upload), (lease, now)).ok_or(Reason::Path)?;
+                let head =
+                    outgoing(parts, upstream, place, (self.path(), &upload), (lease, clock)).ok_or(Reason::Path)?;
                 let sent = connection.try_send_request(head.map(|()| upload)).await;
                 Ok(match sent {
                     Ok(answer) => {
