@@ -57,6 +57,10 @@ pub enum Unreadable {
 const OUTPUT_LIMITS: [&str; 4] =
     ["max_tokens", "max_completion_tokens", "max_output_tokens", "generationConfig.maxOutputTokens"];
 
+/// What rules and prices read of every body: these limits, and what else they depend on.
+const WATCHED: [&str; 8] =
+    [OUTPUT_LIMITS[0], OUTPUT_LIMITS[1], OUTPUT_LIMITS[2], OUTPUT_LIMITS[3], "model", "stream", "stream_options", "n"];
+
 impl Asked {
     /// Reads a body. `fields`: the members that have a maximum, as paths.
     ///
@@ -203,8 +207,8 @@ impl Reading<'_> {
     fn note(&mut self, path: &str, number: Number) {
         self.once(path);
         // Nearly always it is one of these, and has not to be copied.
-        let known = OUTPUT_LIMITS.into_iter().chain(["n", "stream"]).find(|known| *known == path);
-        let name = known.map_or_else(|| Cow::Owned(path.to_owned()), Cow::Borrowed);
+        let known = WATCHED.iter().find(|known| **known == path);
+        let name = known.map_or_else(|| Cow::Owned(path.to_owned()), |known| Cow::Borrowed(*known));
         self.asked.numbers.push((name, number));
     }
 }
@@ -212,13 +216,13 @@ impl Reading<'_> {
 /// Whether a name is one that rules read, in a spelling that some readers take for it: Go's does not
 /// mind the case, nor two letters that fold to ASCII ones.
 fn is_near(fields: &[(Box<str>, u64)], path: &str) -> bool {
-    let watched = ["model", "stream", "stream_options", "n"].into_iter().chain(OUTPUT_LIMITS);
-    let mut watched = watched.chain(fields.iter().map(|(field, _)| &**field));
-    if path.is_ascii() {
+    let is_ascii = path.is_ascii();
+    let near = |name: &str| match is_ascii {
         // Nearly always: one look at each length is all that it takes.
-        return watched.any(|name| path.len() == name.len() && path != name && path.eq_ignore_ascii_case(name));
-    }
-    watched.any(|name| path != name && path.len() >= name.len() && folds_to(path, name))
+        true => path.len() == name.len() && path != name && path.eq_ignore_ascii_case(name),
+        false => path.len() >= name.len() && path != name && folds_to(path, name),
+    };
+    WATCHED.iter().any(|name| near(name)) || fields.iter().any(|(name, _)| near(name))
 }
 
 fn folds_to(text: &str, name: &str) -> bool {

@@ -251,8 +251,11 @@ fn generates(interface: Option<Interface>, path: &str) -> bool {
 
 /// Whether a call is one that uses tokens: where its answer does not say how many, they are estimated.
 fn uses_tokens(interface: Option<Interface>, path: &str) -> bool {
+    if generates(interface, path) {
+        return true;
+    }
     let last = path.rsplit('/').next().unwrap_or_default();
-    let beside = match interface {
+    match interface {
         None => false,
         Some(Interface::OpenAi) => {
             last == "embeddings" || path.contains("/images/") || path.contains("/audio/") || last == "rerank"
@@ -260,8 +263,7 @@ fn uses_tokens(interface: Option<Interface>, path: &str) -> bool {
         Some(Interface::Anthropic) => false,
         Some(Interface::Cohere) => matches!(last, "embed" | "rerank" | "classify" | "summarize"),
         Some(Interface::Gemini) => path.contains("mbedContent"),
-    };
-    beside || generates(interface, path)
+    }
 }
 
 /// Whether a call costs nothing at its service, so that a budget in money need not know its price: what
