@@ -249,8 +249,8 @@ pub(crate) struct Answer {
     /// It is made of messages, each of which is looked into by itself.
     pub(crate) messages: Option<Messages>,
     pub(crate) meter: Option<Meter>,
-    /// A body that came coded, looked into beside.
-    pub(crate) decoded: Option<Decoded>,
+    /// A body that came coded, looked into beside. It is rare, and large.
+    pub(crate) decoded: Option<Box<Decoded>>,
     pub(crate) call: Option<Box<Call>>,
     pub(crate) idle: Idle,
     /// What was read before the head was passed on.

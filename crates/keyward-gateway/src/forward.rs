@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::Response;
+use hyper::client::conn::http2;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 
 use crate::body::{Answer, Idle, Out, Source, Streamed, Upload};
@@ -110,7 +111,7 @@ impl Outgoing {
     async fn connection(&self, place: &Rc<Place>) -> Result<Connection, Reason> {
         let (pool, upstream) = (&self.worker.pool, &*self.route.upstream);
         match self.opening {
-            Some(_) => pool.alone(upstream).await,
+            Some(_) => Box::pin(pool.alone(upstream)).await,
             None => pool.take(place, upstream).await,
         }
     }
@@ -153,7 +154,7 @@ impl Outgoing {
                 Ok(answer) => return Ok(answer),
                 // The upstream closed what was kept, before anything went out.
                 Err(Failed::Unsent(unsent)) if !fresh => {
-                    connection = worker.pool.connect(place, upstream).await?;
+                    connection = Box::pin(worker.pool.connect(place, upstream)).await?;
                     fresh = true;
                     if was_http2 != connection.is_http2() {
                         return Err(Reason::Connection.into());
@@ -188,24 +189,33 @@ impl Outgoing {
                 let sent = connection.send(head, upload).await;
                 Ok(sent.map(|head| (head, Source::Http1(connection, Rc::clone(place)))))
             }
-            Connection::Http2(mut connection) => {
-                if connection.ready().await.is_err() {
-                    return Ok(Err(Failed::Unsent(upload)));
-                }
-                let head =
-                    outgoing(parts, upstream, place, (self.path(), &upload), (lease, clock)).ok_or(Reason::Path)?;
-                let sent = connection.try_send_request(head.map(|()| upload)).await;
-                Ok(match sent {
-                    Ok(answer) => {
-                        let (head, incoming) = answer.into_parts();
-                        Ok((Response::from_parts(head, ()), Source::Http2(incoming)))
-                    }
-                    Err(mut error) => {
-                        Err(error.take_message().map_or(Failed::Broken, |unsent| Failed::Unsent(unsent.into_body())))
-                    }
-                })
-            }
+            // What it waits for is too large to be kept room for in every call.
+            Connection::Http2(connection) => Box::pin(self.send_by_http2(place, connection, lease, upload)).await,
         }
+    }
+
+    async fn send_by_http2(
+        &self,
+        place: &Place,
+        mut connection: http2::SendRequest<Upload>,
+        lease: &Lease,
+        upload: Upload,
+    ) -> Result<Sent, Reason> {
+        if connection.ready().await.is_err() {
+            return Ok(Err(Failed::Unsent(upload)));
+        }
+        let (parts, upstream, clock) = (&self.read.parts, &*self.route.upstream, &*self.worker.shared.clock);
+        let head = outgoing(parts, upstream, place, (self.path(), &upload), (lease, clock)).ok_or(Reason::Path)?;
+        let sent = connection.try_send_request(head.map(|()| upload)).await;
+        Ok(match sent {
+            Ok(answer) => {
+                let (head, incoming) = answer.into_parts();
+                Ok((Response::from_parts(head, ()), Source::Http2(incoming)))
+            }
+            Err(mut error) => {
+                Err(error.take_message().map_or(Failed::Broken, |unsent| Failed::Unsent(unsent.into_body())))
+            }
+        })
     }
 
     fn upload(&self, content: Content, call: &Call) -> Upload {
@@ -277,7 +287,7 @@ async fn pass_on(
         redactor: plain.then(|| Redactor::new(Arc::clone(lease.patterns()))),
         messages: out.grpc.then(Messages::default),
         meter,
-        decoded: coding.map(|coding| Decoded::new(coding, Arc::clone(lease.patterns()))),
+        decoded: coding.map(|coding| Box::new(Decoded::new(coding, Arc::clone(lease.patterns())))),
         idle: Idle::new(&out.worker.alarms, times.idle, times.total),
         call: Some(call),
         passed: 0,

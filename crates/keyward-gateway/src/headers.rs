@@ -204,9 +204,12 @@ fn stays_here(name: &HeaderName) -> bool {
                 | "x-method-override"
                 | "x-http-method"
         )
-        || ["x-forwarded-", "sec-", "access-control-", "x-keyward-"]
-            .iter()
-            .any(|start| name.as_str().starts_with(start))
+        || match name.as_str().as_bytes() {
+            [b'x', b'-', ..] => ["x-forwarded-", "x-keyward-"].iter().any(|start| name.as_str().starts_with(start)),
+            [b's', ..] => name.as_str().starts_with("sec-"),
+            [b'a', ..] => name.as_str().starts_with("access-control-"),
+            _ => false,
+        }
 }
 
 /// The headers that `Connection` names, in lower case.

@@ -105,13 +105,13 @@ impl Pool {
         if let Some(connection) = place.kept(self.keep).await {
             return Ok(connection);
         }
-        self.connect(place, upstream).await
+        // It is seldom done, and too large to be kept room for in every call.
+        Box::pin(self.connect(place, upstream)).await
     }
 
     /// A new connection.
     pub(crate) async fn connect(&self, place: &Rc<Place>, upstream: &Upstream) -> Result<Connection, Reason> {
-        // It is seldom done, and too large to be kept room for in every call.
-        match tokio::time::timeout(self.connect, Box::pin(self.dial(place, upstream))).await {
+        match tokio::time::timeout(self.connect, self.dial(place, upstream)).await {
             Ok(connection) => connection,
             Err(_) => Err(Reason::Connection),
         }
@@ -119,7 +119,7 @@ impl Pool {
 
     /// A new connection that speaks HTTP/1.1 and will belong to one caller.
     pub(crate) async fn alone(&self, upstream: &Upstream) -> Result<Connection, Reason> {
-        let dialled = Box::pin(dial(upstream, upstream.port, &self.tls_http1));
+        let dialled = dial(upstream, upstream.port, &self.tls_http1);
         let stream = tokio::time::timeout(self.connect, dialled).await.map_err(|_| Reason::Connection)??;
         Ok(Connection::Http1(Box::new(Http1::new(stream, &self.buffers))))
     }
