@@ -5,6 +5,8 @@
 //! upstream will be: a member that a rule reads and that stands there twice, or under a name with
 //! escapes that resolve to it, is refused (`{"model":"small","model":"large"}`).
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::meter::json::{Event, JsonReader, Opened, Place};
@@ -30,7 +32,7 @@ pub struct Asked {
     filled: bool,
     /// A word that stands where the question for usage would: `"stream_options": null`.
     instead: Option<(usize, usize, &'static str)>,
-    numbers: Vec<(Box<str>, Number)>,
+    numbers: Vec<(Cow<'static, str>, Number)>,
 }
 
 /// A member that is to be a number.
@@ -54,6 +56,10 @@ pub enum Unreadable {
 /// a model takes what it knows.
 const OUTPUT_LIMITS: [&str; 4] =
     ["max_tokens", "max_completion_tokens", "max_output_tokens", "generationConfig.maxOutputTokens"];
+
+/// What rules and prices read of every body: these limits, and what else they depend on.
+const WATCHED: [&str; 8] =
+    [OUTPUT_LIMITS[0], OUTPUT_LIMITS[1], OUTPUT_LIMITS[2], OUTPUT_LIMITS[3], "model", "stream", "stream_options", "n"];
 
 impl Asked {
     /// Reads a body. `fields`: the members that have a maximum, as paths.
@@ -80,7 +86,7 @@ impl Asked {
         maxima.iter().find(|(name, most)| {
             let of_output = OUTPUT_LIMITS.contains(&&**name);
             let mut values =
-                self.numbers.iter().filter(|(of, _)| of == name || (of_output && OUTPUT_LIMITS.contains(&&**of)));
+                self.numbers.iter().filter(|(of, _)| **of == **name || (of_output && OUTPUT_LIMITS.contains(&&**of)));
             let missing = of_output && output_due && values.clone().next().is_none();
             missing || values.any(|(_, number)| !matches!(number, Number::Is(number) if number <= most))
         })
@@ -200,22 +206,26 @@ impl Reading<'_> {
 
     fn note(&mut self, path: &str, number: Number) {
         self.once(path);
-        self.asked.numbers.push((path.into(), number));
+        // Nearly always it is one of these, and has not to be copied.
+        let known = WATCHED.iter().find(|known| **known == path);
+        let name = known.map_or_else(|| Cow::Owned(path.to_owned()), |known| Cow::Borrowed(*known));
+        self.asked.numbers.push((name, number));
     }
 }
 
 /// Whether a name is one that rules read, in a spelling that some readers take for it: Go's does not
 /// mind the case, nor two letters that fold to ASCII ones.
 fn is_near(fields: &[(Box<str>, u64)], path: &str) -> bool {
-    let watched = ["model", "stream", "stream_options", "n"].into_iter().chain(OUTPUT_LIMITS);
-    let mut watched = watched.chain(fields.iter().map(|(field, _)| &**field));
-    watched.any(|name| path != name && path.len() >= name.len() && folds_to(path, name))
+    let is_ascii = path.is_ascii();
+    let near = |name: &str| match is_ascii {
+        // Nearly always: one look at each length is all that it takes.
+        true => path.len() == name.len() && path != name && path.eq_ignore_ascii_case(name),
+        false => path.len() >= name.len() && path != name && folds_to(path, name),
+    };
+    WATCHED.iter().any(|name| near(name)) || fields.iter().any(|(name, _)| near(name))
 }
 
 fn folds_to(text: &str, name: &str) -> bool {
-    if text.is_ascii() {
-        return text.eq_ignore_ascii_case(name);
-    }
     let fold = |c: char| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',

@@ -249,8 +249,8 @@ pub(crate) struct Answer {
     /// It is made of messages, each of which is looked into by itself.
     pub(crate) messages: Option<Messages>,
     pub(crate) meter: Option<Meter>,
-    /// A body that came coded, looked into beside.
-    pub(crate) decoded: Option<Decoded>,
+    /// A body that came coded, looked into beside. It is rare, and large.
+    pub(crate) decoded: Option<Box<Decoded>>,
     pub(crate) call: Option<Box<Call>>,
     pub(crate) idle: Idle,
     /// What was read before the head was passed on.
@@ -415,9 +415,9 @@ impl Answer {
     }
 
     fn settle(&mut self, end: End, all: bool) {
-        let said = self.meter.as_ref().map_or_else(Said::default, Meter::said);
-        let hits = self.redactor.as_ref().map_or(0, Redactor::hits);
         if let Some(call) = self.call.take() {
+            let said = self.meter.take().map_or_else(Said::default, Meter::into_said);
+            let hits = self.redactor.as_ref().map_or(0, Redactor::hits);
             call.end((end, all), &said, self.passed, hits);
         }
     }

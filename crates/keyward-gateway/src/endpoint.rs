@@ -6,13 +6,13 @@ use crate::usage::Short;
 /// What is longer than [`Endpoint`] has room for ends in `…`: it is no path that could be compared.
 pub(crate) fn endpoint(method: &str, path: &str) -> Endpoint {
     let mut text = Text { bytes: [0; ROOM], length: 0, is_cut: false };
-    text.push(method);
-    text.push(" ");
-    for (n, part) in path.split('/').enumerate() {
+    text.push(method.as_bytes());
+    text.push(b" ");
+    for (n, part) in path.as_bytes().split(|byte| *byte == b'/').enumerate() {
         if n > 0 {
-            text.push("/");
+            text.push(b"/");
         }
-        text.push(if is_id(part) { "*" } else { part });
+        text.push(if is_id(part) { b"*" } else { part });
     }
     text.end()
 }
@@ -24,6 +24,8 @@ const ROOM: usize = 96;
 const CUT: &str = "…";
 /// Shorter letters and digits are names of things, not of one of them.
 const SHORTEST: usize = 16;
+/// How long a UUID is.
+const UUID: usize = 36;
 /// What is so long, with digits and capitals, nobody thought of as a name.
 const LONG: usize = 20;
 
@@ -35,9 +37,9 @@ struct Text {
 }
 
 impl Text {
-    fn push(&mut self, text: &str) {
+    fn push(&mut self, text: &[u8]) {
         let fitting = text.len().min(ROOM - self.length);
-        self.bytes[self.length..self.length + fitting].copy_from_slice(&text.as_bytes()[..fitting]);
+        self.bytes[self.length..self.length + fitting].copy_from_slice(&text[..fitting]);
         self.length += fitting;
         self.is_cut |= fitting < text.len();
     }
@@ -55,17 +57,17 @@ impl Text {
 
 /// Whether a part of a path names one thing among very many, or could be a secret that somebody put there: a
 /// number, a UUID, `resp_0a1b…`, what is long and mixed.
-fn is_id(part: &str) -> bool {
-    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
-    if part.is_empty() {
+fn is_id(part: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let in_all = digits(part);
+    if in_all == 0 && part.len() != UUID {
         return false;
     }
-    let is_uuid = part.len() == 36 && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    let drawn = part.rsplit(['_', '-']).next().unwrap_or(part);
-    let is_drawn =
-        drawn.len() >= SHORTEST && drawn.bytes().all(|byte| byte.is_ascii_alphanumeric()) && digits(drawn) >= 2;
-    let is_mixed = part.len() >= LONG && digits(part) >= 2 && part.bytes().any(|byte| byte.is_ascii_uppercase());
-    is_uuid || is_drawn || is_mixed || digits(part) == part.len()
+    let is_uuid = part.len() == UUID && part.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
+    let drawn = part.rsplit(|byte| matches!(byte, b'_' | b'-')).next().unwrap_or(part);
+    let is_drawn = drawn.len() >= SHORTEST && drawn.iter().all(u8::is_ascii_alphanumeric) && digits(drawn) >= 2;
+    let is_mixed = part.len() >= LONG && in_all >= 2 && part.iter().any(u8::is_ascii_uppercase);
+    is_uuid || is_drawn || is_mixed || in_all == part.len()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::Response;
+use hyper::client::conn::http2;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 
 use crate::body::{Answer, Idle, Out, Source, Streamed, Upload};
@@ -18,6 +19,7 @@ use crate::http1::client::Failed;
 use crate::lease::Lease;
 use crate::meter::{Meter, Writing};
 use crate::pool::{Connection, Place};
+use crate::proxy::Below;
 use crate::read_on::Held;
 use crate::reading::{Content, Reading};
 use crate::redact::Redactor;
@@ -29,7 +31,8 @@ use crate::worker::{Known, Worker};
 pub(crate) struct Outgoing {
     pub(crate) worker: Rc<Worker>,
     pub(crate) route: Taken,
-    pub(crate) path: String,
+    /// Where its path at the upstream begins.
+    pub(crate) below: Below,
     pub(crate) read: Reading,
     pub(crate) lease: Arc<Lease>,
     /// It opens a WebSocket.
@@ -73,7 +76,7 @@ const AHEAD: usize = 256 << 10;
 
 /// Sends it, and makes the caller's answer of the upstream's.
 pub(crate) async fn forward(mut out: Box<Outgoing>, mut call: Box<Call>) -> Result<Response<Out>, Refusal> {
-    let strip = out.read.ask_for_usage(out.route.upstream.interface, &out.path);
+    let strip = out.read.ask_for_usage(out.route.upstream.interface, out.below);
     let (worker, upstream) = (Rc::clone(&out.worker), Arc::clone(&out.route.upstream));
     let (worker, upstream) = (&*worker, &*upstream);
     let place = worker.pool.place(upstream, out.grpc);
@@ -99,11 +102,16 @@ pub(crate) async fn forward(mut out: Box<Outgoing>, mut call: Box<Call>) -> Resu
 }
 
 impl Outgoing {
+    /// Its path as the upstream sees it.
+    pub(crate) fn path(&self) -> &str {
+        self.below.of(&self.read.parts.uri)
+    }
+
     /// A connection of the kind that it takes.
     async fn connection(&self, place: &Rc<Place>) -> Result<Connection, Reason> {
         let (pool, upstream) = (&self.worker.pool, &*self.route.upstream);
         match self.opening {
-            Some(_) => pool.alone(upstream).await,
+            Some(_) => Box::pin(pool.alone(upstream)).await,
             None => pool.take(place, upstream).await,
         }
     }
@@ -146,7 +154,7 @@ impl Outgoing {
                 Ok(answer) => return Ok(answer),
                 // The upstream closed what was kept, before anything went out.
                 Err(Failed::Unsent(unsent)) if !fresh => {
-                    connection = worker.pool.connect(place, upstream).await?;
+                    connection = Box::pin(worker.pool.connect(place, upstream)).await?;
                     fresh = true;
                     if was_http2 != connection.is_http2() {
                         return Err(Reason::Connection.into());
@@ -168,11 +176,12 @@ impl Outgoing {
         lease: &Lease,
         upload: Upload,
     ) -> Result<Sent, Reason> {
-        let (parts, upstream, now) = (&self.read.parts, &*self.route.upstream, self.worker.now());
+        let (parts, upstream) = (&self.read.parts, &*self.route.upstream);
+        let clock = &*self.worker.shared.clock;
         match connection {
             Connection::Http1(mut connection) => {
                 let out = self.worker.buffers.lend();
-                let head = written(out, parts, upstream, place, (&self.path, &upload), (lease, now));
+                let head = written(out, parts, upstream, place, (self.path(), &upload), (lease, clock));
                 let mut head = head.ok_or(Reason::Path)?;
                 if let Some(opening) = &self.opening {
                     opening.write(&mut head.bytes);
@@ -180,23 +189,33 @@ impl Outgoing {
                 let sent = connection.send(head, upload).await;
                 Ok(sent.map(|head| (head, Source::Http1(connection, Rc::clone(place)))))
             }
-            Connection::Http2(mut connection) => {
-                if connection.ready().await.is_err() {
-                    return Ok(Err(Failed::Unsent(upload)));
-                }
-                let head = outgoing(parts, upstream, place, (&self.path, &upload), (lease, now)).ok_or(Reason::Path)?;
-                let sent = connection.try_send_request(head.map(|()| upload)).await;
-                Ok(match sent {
-                    Ok(answer) => {
-                        let (head, incoming) = answer.into_parts();
-                        Ok((Response::from_parts(head, ()), Source::Http2(incoming)))
-                    }
-                    Err(mut error) => {
-                        Err(error.take_message().map_or(Failed::Broken, |unsent| Failed::Unsent(unsent.into_body())))
-                    }
-                })
-            }
+            // What it waits for is too large to be kept room for in every call.
+            Connection::Http2(connection) => Box::pin(self.send_by_http2(place, connection, lease, upload)).await,
         }
+    }
+
+    async fn send_by_http2(
+        &self,
+        place: &Place,
+        mut connection: http2::SendRequest<Upload>,
+        lease: &Lease,
+        upload: Upload,
+    ) -> Result<Sent, Reason> {
+        if connection.ready().await.is_err() {
+            return Ok(Err(Failed::Unsent(upload)));
+        }
+        let (parts, upstream, clock) = (&self.read.parts, &*self.route.upstream, &*self.worker.shared.clock);
+        let head = outgoing(parts, upstream, place, (self.path(), &upload), (lease, clock)).ok_or(Reason::Path)?;
+        let sent = connection.try_send_request(head.map(|()| upload)).await;
+        Ok(match sent {
+            Ok(answer) => {
+                let (head, incoming) = answer.into_parts();
+                Ok((Response::from_parts(head, ()), Source::Http2(incoming)))
+            }
+            Err(mut error) => {
+                Err(error.take_message().map_or(Failed::Broken, |unsent| Failed::Unsent(unsent.into_body())))
+            }
+        })
     }
 
     fn upload(&self, content: Content, call: &Call) -> Upload {
@@ -268,7 +287,7 @@ async fn pass_on(
         redactor: plain.then(|| Redactor::new(Arc::clone(lease.patterns()))),
         messages: out.grpc.then(Messages::default),
         meter,
-        decoded: coding.map(|coding| Decoded::new(coding, Arc::clone(lease.patterns()))),
+        decoded: coding.map(|coding| Box::new(Decoded::new(coding, Arc::clone(lease.patterns())))),
         idle: Idle::new(&out.worker.alarms, times.idle, times.total),
         call: Some(call),
         passed: 0,

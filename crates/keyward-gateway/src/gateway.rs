@@ -172,7 +172,7 @@ impl Core {
                     worker.tick();
                     ticks = ticks.wrapping_add(1);
                     if ticks.is_multiple_of(HAND_OVER) {
-                        worker.pool.sweep(Instant::now());
+                        worker.pool.sweep();
                         worker.hand_over();
                     }
                 }

@@ -10,12 +10,13 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Uri, Version};
-use keyward_types::Timestamp;
+use keyward_types::Clock;
 use zeroize::Zeroizing;
 
 use crate::body::Upload;
 use crate::grpc::{self, is_grpc};
 use crate::http1::client::Head;
+use crate::http1::writing::write_length;
 use crate::identify::{is_key_place, without_key};
 use crate::lease::Lease;
 use crate::pool::Place;
@@ -29,7 +30,7 @@ pub(crate) fn outgoing(
     upstream: &Upstream,
     place: &Place,
     (path, upload): (&str, &Upload),
-    (lease, now): (&Lease, Timestamp),
+    (lease, clock): (&Lease, &dyn Clock),
 ) -> Option<Request<()>> {
     let mut request = Request::new(());
     *request.method_mut() = parts.method.clone();
@@ -38,7 +39,7 @@ pub(crate) fn outgoing(
     // A client of gRPC knows of no path before its services.
     let base = if grpc { "" } else { &*upstream.base_path };
     target(&mut text, upstream, (base, path), parts.uri.query(), lease.value());
-    let signed = signed(parts, upstream, place, (&text, upload), (lease, now))?;
+    let signed = signed(parts, upstream, place, (&text, upload), (lease, clock))?;
     let scheme = if upstream.transport == Transport::Tls { "https" } else { "http" };
     let target = PathAndQuery::from_maybe_shared(Bytes::from(text)).ok()?;
     *request.uri_mut() =
@@ -59,8 +60,9 @@ pub(crate) fn outgoing(
     for (name, value) in &upstream.headers {
         headers.insert(name.clone(), value.clone());
     }
-    inject(&upstream.injection, lease.value(), &mut |name, text| {
-        let mut value = HeaderValue::from_bytes(text).ok()?;
+    inject(&upstream.injection, lease.value(), &mut |name, (before, value)| {
+        let text = Zeroizing::new([before, value].concat());
+        let mut value = HeaderValue::from_bytes(&text).ok()?;
         value.set_sensitive(true);
         headers.insert(name.clone(), value);
         Some(())
@@ -78,13 +80,13 @@ pub(crate) fn written(
     upstream: &Upstream,
     place: &Place,
     (path, upload): (&str, &Upload),
-    (lease, now): (&Lease, Timestamp),
+    (lease, clock): (&Lease, &dyn Clock),
 ) -> Option<Head> {
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
     let start = out.len();
     target(&mut out, upstream, (&upstream.base_path, path), parts.uri.query(), lease.value());
-    let signed = signed(parts, upstream, place, (&out[start..], upload), (lease, now))?;
+    let signed = signed(parts, upstream, place, (&out[start..], upload), (lease, clock))?;
     let in_target = parameter(&upstream.injection).is_some();
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let set = |name: &HeaderName| upstream.headers.iter().any(|(set, _)| set == name);
@@ -106,7 +108,7 @@ pub(crate) fn written(
         return None;
     }
     inject(&upstream.injection, lease.value(), &mut |name, text| {
-        field(&mut out, name, text);
+        field_of(&mut out, name, text);
         Some(())
     })?;
     for (name, text) in &signed {
@@ -116,7 +118,11 @@ pub(crate) fn written(
     match upload.length() {
         // Where a body is meant to be, none is said to be none.
         Some(0) if !matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) => {}
-        Some(length) => out.extend_from_slice(format!("content-length: {length}\r\n").as_bytes()),
+        Some(length) => {
+            out.extend_from_slice(b"content-length: ");
+            write_length(&mut out, length);
+            out.extend_from_slice(b"\r\n");
+        }
         None => field(&mut out, &TRANSFER_ENCODING, b"chunked"),
     }
     out.extend_from_slice(b"\r\n");
@@ -130,7 +136,7 @@ fn signed(
     upstream: &Upstream,
     place: &Place,
     (target, upload): (&[u8], &Upload),
-    (lease, now): (&Lease, Timestamp),
+    (lease, clock): (&Lease, &dyn Clock),
 ) -> Option<Vec<(HeaderName, String)>> {
     let Injection::Sign(signing) = &upstream.injection else { return Some(Vec::new()) };
     let Upload::Whole(body) = upload else { return None };
@@ -143,14 +149,19 @@ fn signed(
         query,
         headers: &parts.headers,
         body: body.as_deref().unwrap_or_default(),
-        at: now,
+        at: clock.now(),
     };
     signing.sign(lease.value(), &unsigned)
 }
 
 fn field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+    field_of(out, name, (b"", value));
+}
+
+fn field_of(out: &mut Vec<u8>, name: &HeaderName, (before, value): (&[u8], &[u8])) {
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
+    out.extend_from_slice(before);
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
 }
@@ -193,9 +204,12 @@ fn stays_here(name: &HeaderName) -> bool {
                 | "x-method-override"
                 | "x-http-method"
         )
-        || ["x-forwarded-", "sec-", "access-control-", "x-keyward-"]
-            .iter()
-            .any(|start| name.as_str().starts_with(start))
+        || match name.as_str().as_bytes() {
+            [b'x', b'-', ..] => ["x-forwarded-", "x-keyward-"].iter().any(|start| name.as_str().starts_with(start)),
+            [b's', ..] => name.as_str().starts_with("sec-"),
+            [b'a', ..] => name.as_str().starts_with("access-control-"),
+            _ => false,
+        }
 }
 
 /// The headers that `Connection` names, in lower case.
@@ -239,7 +253,12 @@ fn parameter(injection: &Injection) -> Option<&str> {
 }
 
 /// Puts the key in: `put` overwrites whatever stands there, and gives `None` for what is no value of a header.
-fn inject(injection: &Injection, value: &[u8], put: &mut impl FnMut(&HeaderName, &[u8]) -> Option<()>) -> Option<()> {
+/// It gets what stands before the key, and the key, which is not copied together for it.
+fn inject(
+    injection: &Injection,
+    value: &[u8],
+    put: &mut impl FnMut(&HeaderName, (&[u8], &[u8])) -> Option<()>,
+) -> Option<()> {
     let basic = |user: &[u8], password: &[u8]| {
         let pair = Zeroizing::new([user, password].concat());
         Zeroizing::new(format!("Basic {}", BASE64.encode(&pair)))
@@ -250,15 +269,12 @@ fn inject(injection: &Injection, value: &[u8], put: &mut impl FnMut(&HeaderName,
             inject(first, value, put)?;
             return inject(second, value, put);
         }
-        Injection::Header(name, prefix) => {
-            let text = Zeroizing::new([prefix.as_bytes(), value].concat());
-            return put(name, &text);
-        }
+        Injection::Header(name, prefix) => return put(name, (prefix.as_bytes(), value)),
         Injection::BasicPassword(user) => (AUTHORIZATION, basic(&[user.as_bytes(), b":"].concat(), value)),
         Injection::BasicUser => (AUTHORIZATION, basic(value, b":")),
         Injection::Basic => (AUTHORIZATION, basic(value, b"")),
     };
-    put(&name, text.as_bytes())
+    put(&name, (b"", text.as_bytes()))
 }
 
 /// Whether the key stands in a header without being coded.

@@ -89,13 +89,12 @@ impl Writing {
     /// By the content type; `None` for what is not read.
     pub fn of(content_type: &[u8]) -> Option<Self> {
         let sort = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        let sort = sort.to_ascii_lowercase();
-        match sort.as_slice() {
-            b"text/event-stream" => Some(Self::Events),
-            b"application/x-ndjson" | b"application/jsonl" => Some(Self::Json),
-            sort if sort.ends_with(b"json") => Some(Self::Json),
-            _ => None,
+        let is = |name: &[u8]| sort.eq_ignore_ascii_case(name);
+        if is(b"text/event-stream") {
+            return Some(Self::Events);
         }
+        let is_json = sort.last_chunk().is_some_and(|last: &[u8; 4]| last.eq_ignore_ascii_case(b"json"));
+        (is_json || is(b"application/jsonl")).then_some(Self::Json)
     }
 }
 
@@ -111,6 +110,8 @@ pub struct Meter {
     overflow: bool,
 }
 
+/// No more is kept of a model's name.
+const LONGEST_MODEL: usize = 128;
 /// An event longer than this is passed on as it comes.
 const LONGEST_EVENT: usize = 1 << 20;
 
@@ -194,6 +195,12 @@ impl Meter {
         held.take().map(BytesMut::freeze).unwrap_or_default()
     }
 
+    /// What was said: nothing more is read.
+    pub(crate) fn into_said(mut self) -> Said {
+        let model = self.seen.model.take();
+        Said { model, ..self.said() }
+    }
+
     /// What was said so far.
     pub fn said(&self) -> Said {
         let seen = &self.seen;
@@ -236,7 +243,7 @@ impl Seen {
         match place.path {
             "model" | "response.model" | "message.model" | "session.model" | "modelVersion" => {
                 if let Some(text) = text.filter(|_| self.model.is_none()) {
-                    self.model = Some(text.chars().take(128).collect());
+                    self.model = Some(text[..text.floor_char_boundary(LONGEST_MODEL)].to_owned());
                 }
             }
             path if is_written(path, place.names) && place.length > 0 => {

@@ -10,13 +10,14 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::client::conn::http2;
 use hyper::header::HeaderValue;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_rustls::rustls::ClientConfig;
 
+use crate::alarm::Alarms;
 use crate::body::Upload;
 use crate::dial::dial;
 use crate::http1::buffers::Buffers;
@@ -31,8 +32,10 @@ pub(crate) struct Pool {
     /// The same for what HTTP/2 does not carry.
     tls_http1: Arc<ClientConfig>,
     buffers: Rc<Buffers>,
+    alarms: Rc<Alarms>,
     connect: Duration,
-    keep: Duration,
+    /// Milliseconds that a connection is kept.
+    keep: u64,
     kept: usize,
 }
 
@@ -44,9 +47,11 @@ pub(crate) struct Place {
     /// It is spoken to by gRPC, and so by HTTP/2 alone.
     grpc: bool,
     pub(crate) host: HeaderValue,
-    idle: RefCell<Vec<(Box<Http1>, Instant)>>,
+    /// Each with the millisecond of the core's clock at which it came back.
+    idle: RefCell<Vec<(Box<Http1>, u64)>>,
     shared: RefCell<Option<http2::SendRequest<Upload>>>,
     most: usize,
+    alarms: Rc<Alarms>,
 }
 
 /// A connection, for one call.
@@ -58,7 +63,7 @@ pub(crate) enum Connection {
 impl Pool {
     pub(crate) fn new(
         tls: Arc<ClientConfig>,
-        buffers: &Rc<Buffers>,
+        (buffers, alarms): (&Rc<Buffers>, &Rc<Alarms>),
         connect: Duration,
         keep: Duration,
         kept: usize,
@@ -66,7 +71,9 @@ impl Pool {
         let mut tls_http1 = ClientConfig::clone(&tls);
         tls_http1.alpn_protocols = vec![b"http/1.1".to_vec()];
         let tls_http1 = Arc::new(tls_http1);
-        Self { places: RefCell::default(), tls, tls_http1, buffers: Rc::clone(buffers), connect, keep, kept }
+        let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
+        let (buffers, alarms) = (Rc::clone(buffers), Rc::clone(alarms));
+        Self { places: RefCell::default(), tls, tls_http1, buffers, alarms, connect, keep, kept }
     }
 
     /// The connections of an upstream. Two that differ in how they are reached share none.
@@ -87,6 +94,7 @@ impl Pool {
             idle: RefCell::default(),
             shared: RefCell::default(),
             most: self.kept,
+            alarms: Rc::clone(&self.alarms),
         });
         self.places.borrow_mut().entry(upstream.host.clone()).or_default().push(Rc::clone(&place));
         place
@@ -97,13 +105,13 @@ impl Pool {
         if let Some(connection) = place.kept(self.keep).await {
             return Ok(connection);
         }
-        self.connect(place, upstream).await
+        // It is seldom done, and too large to be kept room for in every call.
+        Box::pin(self.connect(place, upstream)).await
     }
 
     /// A new connection.
     pub(crate) async fn connect(&self, place: &Rc<Place>, upstream: &Upstream) -> Result<Connection, Reason> {
-        // It is seldom done, and too large to be kept room for in every call.
-        match tokio::time::timeout(self.connect, Box::pin(self.dial(place, upstream))).await {
+        match tokio::time::timeout(self.connect, self.dial(place, upstream)).await {
             Ok(connection) => connection,
             Err(_) => Err(Reason::Connection),
         }
@@ -111,7 +119,7 @@ impl Pool {
 
     /// A new connection that speaks HTTP/1.1 and will belong to one caller.
     pub(crate) async fn alone(&self, upstream: &Upstream) -> Result<Connection, Reason> {
-        let dialled = Box::pin(dial(upstream, upstream.port, &self.tls_http1));
+        let dialled = dial(upstream, upstream.port, &self.tls_http1);
         let stream = tokio::time::timeout(self.connect, dialled).await.map_err(|_| Reason::Connection)??;
         Ok(Connection::Http1(Box::new(Http1::new(stream, &self.buffers))))
     }
@@ -137,15 +145,16 @@ impl Pool {
     }
 
     /// Closes what nobody has used for long.
-    pub(crate) fn sweep(&self, now: Instant) {
+    pub(crate) fn sweep(&self) {
+        let now = self.alarms.now();
         for place in self.places.borrow().values().flatten() {
-            place.idle.borrow_mut().retain(|(_, since)| now.duration_since(*since) < self.keep);
+            place.idle.borrow_mut().retain(|(_, since)| now - since < self.keep);
         }
     }
 }
 
 impl Place {
-    async fn kept(&self, keep: Duration) -> Option<Connection> {
+    async fn kept(&self, keep: u64) -> Option<Connection> {
         let shared = self.shared.borrow().as_ref().filter(|send| !send.is_closed()).cloned();
         if let Some(send) = shared {
             return Some(Connection::Http2(send));
@@ -153,7 +162,7 @@ impl Place {
         loop {
             // The one that was used last is the one that the upstream still has.
             let (mut connection, since) = self.idle.borrow_mut().pop()?;
-            if since.elapsed() < keep && poll_fn(|context| Poll::Ready(connection.is_usable(context))).await {
+            if self.alarms.now() - since < keep && poll_fn(|context| Poll::Ready(connection.is_usable(context))).await {
                 return Some(Connection::Http1(connection));
             }
         }
@@ -163,7 +172,7 @@ impl Place {
     pub(crate) fn give_back(&self, connection: Box<Http1>) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < self.most && connection.is_reusable() {
-            idle.push((connection, Instant::now()));
+            idle.push((connection, self.alarms.now()));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{HOST, ORIGIN};
-use hyper::{Method, Request, Response, Version};
+use hyper::{Method, Request, Response, Uri, Version};
 use keyward_types::Timestamp;
 
 use crate::ask::Asked;
@@ -65,12 +65,13 @@ struct Asking {
 
 impl Asking {
     async fn answer(&mut self, worker: &Rc<Worker>, request: Request<Inbound>) -> Result<Response<Out>, Refusal> {
-        let (provider, path) = self.read_line(worker, &request)?;
-        let (provider, path) = (provider.to_owned(), path.to_owned());
+        let (provider, below) = self.read_line(worker, &request)?;
+        let path = below.of(request.uri());
         let now = worker.now();
         let known = {
             let snapshot = worker.shared.snapshot();
-            self.shape = snapshot.upstream(&provider).map_or(Shape::Plain, |upstream| upstream.shape);
+            let upstream = snapshot.upstream(provider);
+            self.shape = upstream.map_or(Shape::Plain, |upstream| upstream.shape);
             if let Some(answer) = cors::preflight(&snapshot, &request) {
                 return Ok(answer);
             }
@@ -80,13 +81,13 @@ impl Asking {
                 reason => reason,
             })?;
             is_fresh(worker, &known.grant, &snapshot, now)?;
-            if snapshot.upstream(&provider).is_none() && known.grant.route(&provider).is_none() {
+            if upstream.is_none() && known.grant.route(provider).is_none() {
                 return Err(Reason::Provider.into());
             }
             known
         };
         let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
-        let head = RequestHead { method: request.method(), provider: &provider, path: &path, peer: self.peer, origin };
+        let head = RequestHead { method: request.method(), provider, path, peer: self.peer, origin };
         let route = judge(&known.grant, &head, now)?;
         let narrowing = known.narrowing.as_deref();
         narrowing.map_or(Ok(()), |narrowing| narrowing.judge(&head, now))?;
@@ -94,11 +95,12 @@ impl Asking {
         if worker.stopping.get() {
             return Err(Reason::Draining.into());
         }
-        let lease = borrow(worker, route).await?;
-        let called = endpoint(request.method().as_str(), &path);
-        let read = Reading::of(worker, (route, narrowing), &path, request).await?;
-        let in_path = model_in_path(&path);
-        let output_due = generates(route.upstream.interface, &path);
+        let lease = borrow(worker, route, now).await?;
+        let called = endpoint(request.method().as_str(), path);
+        let read = Reading::of(worker, (route, narrowing), below, request).await?;
+        let path = below.of(&read.parts.uri);
+        let in_path = model_in_path(path);
+        let output_due = generates(route.upstream.interface, path);
         let nothing = Asked::default();
         let asked = read.asked.as_ref().unwrap_or(&nothing);
         if read.judged {
@@ -113,18 +115,19 @@ impl Asking {
             (model, estimate_socket(route, model))
         } else {
             let model = asked.model.as_deref().or(in_path).unwrap_or_default();
-            (model, estimate(route, &read, asked, (&path, model), output_due))
+            (model, estimate(route, &read, asked, (path, model), output_due))
         };
         let about = (estimate, model, called);
         let call = Call::begin(worker, &known, (route, Arc::clone(&lease)), about, now).await?;
         let route = Taken::new(&known, route).ok_or(Reason::NotGranted)?;
         let pursuit = Rc::clone(call.pursuit());
-        let out = Box::new(Outgoing { worker: Rc::clone(worker), route, path, read, lease, opening, grpc: self.grpc });
+        let worker_of = Rc::clone(worker);
+        let out = Box::new(Outgoing { worker: worker_of, route, below, read, lease, opening, grpc: self.grpc });
         Waiting::new(worker, pursuit, forward(out, call)).await
     }
 
     /// What is wrong with a request whoever sends it; else the provider and the path below it.
-    fn read_line<'r>(&mut self, worker: &Worker, request: &'r Request<Inbound>) -> Result<(&'r str, &'r str), Reason> {
+    fn read_line<'r>(&mut self, worker: &Worker, request: &'r Request<Inbound>) -> Result<(&'r str, Below), Reason> {
         let uri = request.uri();
         if !matches!(request.version(), Version::HTTP_11 | Version::HTTP_2) {
             return Err(Reason::Version);
@@ -141,10 +144,9 @@ impl Asking {
         }
         let provider = path[1..].split('/').next().unwrap_or_default();
         if let Some(provider) = grpc::provider(provider).filter(|_| self.grpc) {
-            return Ok((provider, path));
+            return Ok((provider, Below(0)));
         }
-        let below = &path[1 + provider.len()..];
-        Ok((provider, if below.is_empty() { "/" } else { below }))
+        Ok((provider, Below(1 + provider.len())))
     }
 
     fn identify(
@@ -162,6 +164,20 @@ impl Asking {
         let known = worker.known(presented, snapshot, now)?;
         self.known = Some(Rc::clone(&known));
         Ok(known)
+    }
+}
+
+/// Where in a request's path the part begins that its provider gets to see.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Below(usize);
+
+impl Below {
+    /// That part of this request's path.
+    pub(crate) fn of(self, uri: &Uri) -> &str {
+        match uri.path().get(self.0..) {
+            None | Some("") => "/",
+            Some(path) => path,
+        }
     }
 }
 
@@ -198,19 +214,19 @@ fn is_older(snapshot: &Snapshot, most: Duration, now: Timestamp) -> bool {
 }
 
 /// The lease of a route. The first call for a long time waits until one is on record.
-async fn borrow(worker: &Worker, route: &Route) -> Result<Arc<Lease>, Reason> {
+async fn borrow(worker: &Worker, route: &Route, now: Timestamp) -> Result<Arc<Lease>, Reason> {
     let leases = &worker.shared.leases;
-    let living = || {
+    let living = |now| {
         let lease = leases.lease(route.secret, route.version);
-        lease.filter(|lease| lease.secret == route.secret && lease.lives(worker.now()))
+        lease.filter(|lease| lease.secret == route.secret && lease.lives(now))
     };
-    if let Some(lease) = living() {
+    if let Some(lease) = living(now) {
         return Ok(lease);
     }
     if leases.ask(route.secret) {
         for _ in 0..LOOKS {
             tokio::time::sleep(LOOK_EVERY).await;
-            if let Some(lease) = living() {
+            if let Some(lease) = living(worker.now()) {
                 return Ok(lease);
             }
         }
@@ -235,8 +251,11 @@ fn generates(interface: Option<Interface>, path: &str) -> bool {
 
 /// Whether a call is one that uses tokens: where its answer does not say how many, they are estimated.
 fn uses_tokens(interface: Option<Interface>, path: &str) -> bool {
+    if generates(interface, path) {
+        return true;
+    }
     let last = path.rsplit('/').next().unwrap_or_default();
-    let beside = match interface {
+    match interface {
         None => false,
         Some(Interface::OpenAi) => {
             last == "embeddings" || path.contains("/images/") || path.contains("/audio/") || last == "rerank"
@@ -244,8 +263,7 @@ fn uses_tokens(interface: Option<Interface>, path: &str) -> bool {
         Some(Interface::Anthropic) => false,
         Some(Interface::Cohere) => matches!(last, "embed" | "rerank" | "classify" | "summarize"),
         Some(Interface::Gemini) => path.contains("mbedContent"),
-    };
-    beside || generates(interface, path)
+    }
 }
 
 /// Whether a call costs nothing at its service, so that a budget in money need not know its price: what

@@ -16,6 +16,7 @@ use crate::grant::Route;
 use crate::judge::model_in_path;
 use crate::meter::Interface;
 use crate::narrowing::Narrowing;
+use crate::proxy::Below;
 use crate::refusal::{Reason, Refusal};
 use crate::worker::Worker;
 
@@ -44,10 +45,11 @@ impl Reading {
     pub(crate) async fn of(
         worker: &Worker,
         (route, narrowing): (&Route, Option<&Narrowing>),
-        path: &str,
+        below: Below,
         request: Request<Inbound>,
     ) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
+        let path = below.of(&parts.uri);
         let length = body.size_hint().exact();
         let limits = worker.config.limits;
         if length.is_some_and(|length| length > limits.body) {
@@ -96,7 +98,8 @@ impl Reading {
     }
 
     /// Has the usage of an OpenAI stream told where the caller did not ask for it. True: it was put in.
-    pub(crate) fn ask_for_usage(&mut self, interface: Option<Interface>, path: &str) -> bool {
+    pub(crate) fn ask_for_usage(&mut self, interface: Option<Interface>, below: Below) -> bool {
+        let path = below.of(&self.parts.uri);
         let streams = interface == Some(Interface::OpenAi) && path.ends_with("/completions");
         match (&self.asked, &mut self.content) {
             (Some(asked), Content::Whole(body)) if streams && asked.lacks_usage() => {

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,9 +44,9 @@ pub(crate) struct Worker {
     /// The second that was written last, and how.
     date: RefCell<(i64, Vec<u8>)>,
     gathered: Sender<Gathered>,
-    known: RefCell<HashMap<[u8; 32], Rc<Known>>>,
+    known: RefCell<HashMap<[u8; 32], Rc<Known>, Drawn>>,
     /// The same for keys that their holders made narrower, of which there may be any number.
-    narrowed: RefCell<HashMap<[u8; 32], Rc<Known>>>,
+    narrowed: RefCell<HashMap<[u8; 32], Rc<Known>, Drawn>>,
     /// Makes of a presented key the place in that table; no key stands in it.
     key: [u8; 32],
 }
@@ -66,13 +67,15 @@ impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, config: Arc<Config>, gathered: Sender<Gathered>, key: [u8; 32]) -> Self {
         let (times, limits) = (config.times, config.limits);
         let buffers = Rc::<Buffers>::default();
-        let pool = Pool::new(Arc::clone(&config.upstream_tls), &buffers, times.connect, times.keep, limits.kept);
+        let alarms = Rc::<Alarms>::default();
+        let room = (&buffers, &alarms);
+        let pool = Pool::new(Arc::clone(&config.upstream_tls), room, times.connect, times.keep, limits.kept);
         Self {
             shared,
             config,
             pool,
             ring: RefCell::default(),
-            alarms: Rc::default(),
+            alarms,
             watch: Watch::default(),
             stopping: Cell::new(false),
             connections: Cell::new(0),
@@ -91,14 +94,18 @@ impl Worker {
         self.shared.clock.now()
     }
 
-    /// The time as answers tell it.
+    /// The time as answers tell it, as of the last tick.
     pub(crate) fn date(&self) -> Ref<'_, [u8]> {
-        let second = self.now().0.div_euclid(1000);
-        if self.date.borrow().0 != second || self.date.borrow().1.is_empty() {
-            let at = UNIX_EPOCH + Duration::from_secs(u64::try_from(second).unwrap_or(0));
-            *self.date.borrow_mut() = (second, httpdate::fmt_http_date(at).into_bytes());
-        }
         Ref::map(self.date.borrow(), |(_, date)| &**date)
+    }
+
+    fn write_date(&self) {
+        let second = self.now().0.div_euclid(1000);
+        let (written, date) = &mut *self.date.borrow_mut();
+        if *written != second || date.is_empty() {
+            let at = UNIX_EPOCH + Duration::from_secs(u64::try_from(second).unwrap_or(0));
+            (*written, *date) = (second, httpdate::fmt_http_date(at).into_bytes());
+        }
     }
 
     /// The grant behind a presented key, by the present snapshot.
@@ -165,6 +172,7 @@ impl Worker {
     /// What has to be looked at from time to time.
     pub(crate) fn tick(&self) {
         let now = self.shared.nanos() / 1_000_000;
+        self.write_date();
         self.alarms.tick(now);
         self.watch.tick(now, &self.config.times);
     }
@@ -179,6 +187,34 @@ impl Worker {
     pub(crate) fn deny(&self, known: Option<&Known>, peer: IpAddr, reason: Reason) {
         let who = known.map_or_else(|| Denied::network(peer), |known| Denied::Key(known.grant.id));
         self.ring.borrow_mut().deny(who, reason, self.now());
+    }
+}
+
+/// What is looked up by a hash under a key of our own is not hashed again: whoever presents a key cannot
+/// choose its place.
+#[derive(Clone, Copy, Default)]
+struct Drawn(u64);
+
+impl BuildHasher for Drawn {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        Self(0)
+    }
+}
+
+impl Hasher for Drawn {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    /// The length, which is that of all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use keyward_access::VirtualKey;
+use keyward_store::KeyRange;
 use keyward_types::{Place, Record, SecretId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -40,6 +41,11 @@ pub struct EndpointUse {
 
 /// Calls that are told apart, a secret, node and day: whoever makes up paths makes no rows.
 const MOST: usize = 256;
+
+/// Days that a row is kept for: whoever looks back looks back over fewer.
+const KEPT_DAYS: i64 = 90;
+/// Old rows that one commit takes with it; what is left goes with the next ones.
+const MOST_AT_ONCE: usize = 1_024;
 
 impl EndpointRow {
     fn prefix(secret: SecretId, day: Timestamp) -> Vec<u8> {
@@ -119,6 +125,24 @@ impl Vault {
             fresh.push(new);
         }
         Ok(fresh)
+    }
+
+    /// The keys of rows that are too old for anybody. They are looked for when the first row of a day comes for
+    /// a secret, so that its rows are those of so many days and no more.
+    pub(crate) fn old_endpoints(&self, fresh: &[EndpointRow]) -> Result<Vec<Vec<u8>>, Error> {
+        let (mut looked, mut old) = (HashSet::new(), Vec::new());
+        for row in fresh {
+            let (secret, day) = (row.place.secret, row.day);
+            let today = EndpointRow::prefix(secret, day);
+            if !looked.insert(secret) || !records::scan::<EndpointRow>(&self.store, &today)?.is_empty() {
+                continue;
+            }
+            let end = EndpointRow::prefix(secret, day.plus_days(-KEPT_DAYS));
+            let range = KeyRange::between(secret.as_bytes().to_vec(), end);
+            old.extend(self.store.map(EndpointRow::COLLECTION, &range, |row| Ok::<_, Error>(row.key.clone()))?);
+        }
+        old.truncate(MOST_AT_ONCE);
+        Ok(old)
     }
 
     fn knows(&self, fresh: &[EndpointRow], row: &EndpointRow) -> Result<bool, Error> {

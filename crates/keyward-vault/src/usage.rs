@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
+use crate::endpoints::EndpointRow;
 use crate::records::{self, Row};
 use crate::{Error, Vault};
 
@@ -240,7 +241,9 @@ impl Vault {
             });
             change.put(&row.record);
         }
-        for row in self.new_endpoints(node, calls, &keys)? {
+        let endpoints = self.new_endpoints(node, calls, &keys)?;
+        self.old_endpoints(&endpoints)?.into_iter().for_each(|key| change.delete::<EndpointRow>(key));
+        for row in endpoints {
             change.expect(records::absent(&row));
             change.put(&row);
         }

@@ -167,8 +167,7 @@ fn head(out: &mut Vec<u8>, parts: &Parts, body: &Out, keeps: bool, date: &[u8]) 
         _ if status == StatusCode::NOT_MODIFIED && said.is_none() => Ending::Over,
         Some(length) => {
             out.extend_from_slice(b"content-length: ");
-            // A vector takes whatever is written to it.
-            let _ = io::Write::write_fmt(out, format_args!("{length}"));
+            write_length(out, length);
             out.extend_from_slice(b"\r\n");
             if status == StatusCode::NOT_MODIFIED { Ending::Over } else { Ending::Is(length) }
         }
@@ -181,9 +180,38 @@ fn head(out: &mut Vec<u8>, parts: &Parts, body: &Out, keeps: bool, date: &[u8]) 
     ending
 }
 
+/// Writes a number in decimal digits.
+pub(crate) fn write_length(out: &mut Vec<u8>, mut number: u64) {
+    let (mut digits, mut at) = ([0; 20], 20);
+    loop {
+        at -= 1;
+        // A digit fits.
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
 fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_others_write_them() {
+        for number in [0, 7, 10, 1_023, 4_294_967_296, u64::MAX] {
+            let mut out = b"x".to_vec();
+            write_length(&mut out, number);
+            assert_eq!(out, format!("x{number}").as_bytes());
+        }
+    }
 }

@@ -229,7 +229,7 @@ impl JsonReader {
     fn text(&mut self, bytes: &[u8], tell: &mut impl FnMut(Place<'_>, Event<'_>)) -> usize {
         let mut end = 0;
         loop {
-            let Some(next) = memchr2(b'"', b'\\', &bytes[end..]) else {
+            let Some(next) = quote_or_escape(&bytes[end..]) else {
                 self.keep(bytes);
                 return bytes.len();
             };
@@ -318,6 +318,15 @@ impl JsonReader {
         self.text.extend_from_slice(&bytes[..here]);
         self.length += bytes.len();
     }
+}
+
+/// Names and most values are so short that they end before a search by vectors has begun.
+const SHORT: usize = 24;
+
+fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
+    let (near, far) = bytes.split_at(bytes.len().min(SHORT));
+    let found = near.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+    found.or_else(|| memchr2(b'"', b'\\', far).map(|at| near.len() + at))
 }
 
 fn is_word(byte: u8) -> bool {

@@ -112,7 +112,7 @@ impl Patterns {
         }
         let tail = text.len().saturating_sub(self.window - 1);
         for start in tail..text.len() {
-            if self.first[usize::from(text[start])] && self.all().any(|form| form.starts_with(&text[start..])) {
+            if self.first[usize::from(text[start])] && self.all().any(|form| begins_with(form, &text[start..])) {
                 found.hold = found.hold.min(start);
                 break;
             }
@@ -146,6 +146,12 @@ impl std::fmt::Debug for Patterns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Patterns({} forms)", self.spans.len())
     }
+}
+
+/// Whether a form begins with this rest of a text. Most differ in the first two bytes, and are not compared
+/// any further.
+fn begins_with(form: &[u8], rest: &[u8]) -> bool {
+    form[0] == rest[0] && form.get(1).zip(rest.get(1)).is_none_or(|(a, b)| a == b) && form.starts_with(rest)
 }
 
 fn slot(first: u8, second: u8) -> usize {

@@ -108,7 +108,7 @@ impl Carried {
             secret: lease.secret,
             peer: opening.peer,
             provider: out.route.provider.to_string(),
-            path: out.path.clone(),
+            path: out.path().to_owned(),
             query: out.read.parts.uri.query().map(str::to_owned),
             origin: opening.origin.clone(),
         };

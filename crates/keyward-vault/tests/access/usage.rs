@@ -250,5 +250,13 @@ fn what_a_secret_is_used_for_is_known_by_call_and_day() {
     vault.record_usage(("one", 4), &many[200..], &[]).unwrap();
     let all = seen(1);
     assert!(all.len() == 257 && all.iter().any(|one| one == "(others)"), "{}", all.len());
+    // What nobody looks back to goes with the first call of a later day.
+    shop.team.desk.clock.advance(60 * 24 * 60 * 60 * 1000);
+    assert_eq!(seen(300).len(), 259);
+    vault.record_usage(("one", 5), &[to("POST /v1/responses")], &[]).unwrap();
+    assert_eq!(seen(300).len(), 258, "those of the first day are gone, those of sixty days ago are not");
+    shop.team.desk.clock.advance(60 * 24 * 60 * 60 * 1000);
+    vault.record_usage(("one", 6), &[to("GET /v1/models")], &[]).unwrap();
+    assert_eq!(seen(300), ["GET /v1/models", "POST /v1/responses"]);
     vault.verify(None).unwrap();
 }
