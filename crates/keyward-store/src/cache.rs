@@ -292,13 +292,18 @@ mod tests {
     }
 
     #[test]
-    fn a_put_of_an_unknown_record_is_kept_where_its_generation_was_expected() {
+    fn a_put_of_what_nobody_asked_for_is_not_kept() {
         let cache = Cache::new(1 << 20);
         cache.committed(&batch().put(put(&record("k", 7, "a"))));
         assert!(cache.record("c", b"k").is_err(), "its generation is not known");
         cache.committed(&batch().expect(at(6)).put(put(&record("k", 7, "a"))));
-        assert_eq!(held(&cache), Some(record("k", 7, "a")));
-        cache.unknown(&batch().put(put(&record("k", 8, "a"))));
+        assert!(cache.record("c", b"k").is_err(), "it is, and somebody else's record has the room");
+        let moment = cache.record("c", b"k").unwrap_err();
+        cache.committed(&batch().expect(at(7)).put(put(&record("k", 8, "a"))));
+        cache.keep_record("c", &Arc::new(Shared::new(record("k", 7, "a"))), moment);
+        assert!(cache.record("c", b"k").is_err(), "an answer from before it is not kept all the same");
+        keep(&cache, &record("k", 8, "a"));
+        cache.unknown(&batch().put(put(&record("k", 9, "a"))));
         assert!(cache.record("c", b"k").is_err(), "whether it was written is not known");
     }
 
