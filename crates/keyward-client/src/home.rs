@@ -268,7 +268,7 @@ impl Home {
         }
         let mut remedy = None;
         if has(|p| matches!(p, Protection::Kms { .. })) {
-            match kms::open(header, ask.aws().as_ref(), &open) {
+            match kms::open(header, ask.aws().as_ref(), open) {
                 Err(failure) if failure.code == Code::Locked => {
                     (reason, remedy) = (Some(failure.message), failure.hint);
                 }

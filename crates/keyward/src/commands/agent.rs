@@ -85,7 +85,7 @@ fn open(context: &Context, request: &Request) -> Result<(Agent, Ends)> {
             let _ = on_signal.send(End::Signal);
         }
     });
-    let owned = context.home()?.open(&Piped { context, request: &request })?;
+    let owned = context.home()?.open(&Piped { context, request })?;
     Ok((Agent::bind(owned)?, (end, ended)))
 }
 
