@@ -185,23 +185,31 @@ async fn generate(work: &str, settings: &Settings, address: &str, token: &str, r
     };
     let address: SocketAddr = address.parse().unwrap();
     let connector = roots.map(|roots| connector(roots));
-    let until = Instant::now() + Duration::from_secs(settings.seconds);
-    let started = Instant::now();
+    // What a connection costs to set up is no part of what a request takes.
+    let all = Arc::new(tokio::sync::Barrier::new(settings.connections + 1));
+    let seconds = Duration::from_secs(settings.seconds);
     let mut clients = tokio::task::JoinSet::new();
     for n in 0..settings.connections {
-        let (connector, token) = (connector.clone(), token.to_owned());
+        let (connector, token, all) = (connector.clone(), token.to_owned(), Arc::clone(&all));
         clients.spawn(async move {
             let stream = TcpStream::connect(address).await.unwrap();
             stream.set_nodelay(true).unwrap();
             match connector {
-                None => client(stream, n, work, &token, until).await,
+                None => {
+                    all.wait().await;
+                    client(stream, n, work, &token, Instant::now() + seconds).await
+                }
                 Some(connector) => {
                     let name = "localhost".try_into().unwrap();
-                    client(connector.connect(name, stream).await.unwrap(), n, work, &token, until).await
+                    let stream = connector.connect(name, stream).await.unwrap();
+                    all.wait().await;
+                    client(stream, n, work, &token, Instant::now() + seconds).await
                 }
             }
         });
     }
+    all.wait().await;
+    let started = Instant::now();
     let (mut times, mut failed) = (Vec::new(), 0);
     while let Some(done) = clients.join_next().await {
         let (took, wrong) = done.unwrap();

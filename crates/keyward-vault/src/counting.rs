@@ -84,10 +84,16 @@ impl Uncounted {
     /// for before the rows that it is added to: these say what they hold of it already.
     pub(crate) fn of(reader: &Reader<'_>, text: Option<&str>) -> Result<Self, Error> {
         let from = counted(reader)?.through;
-        Self::between(reader, from, reader.log_head()?.size, text)
+        Self::between(reader, from, reader.log_head()?.size, text, || ())
     }
 
-    fn between(reader: &Reader<'_>, from: u64, to: u64, text: Option<&str>) -> Result<Self, Error> {
+    fn between(
+        reader: &Reader<'_>,
+        from: u64,
+        to: u64,
+        text: Option<&str>,
+        mut rest: impl FnMut(),
+    ) -> Result<Self, Error> {
         let finder = text.map(memchr::memmem::Finder::new);
         let mut uncounted = Self { lines: HashMap::new(), through: from };
         while uncounted.through < to {
@@ -98,6 +104,7 @@ impl Uncounted {
             let mut wanted =
                 rows.iter().filter(|row| finder.as_ref().is_none_or(|finder| finder.find(&row.public).is_some()));
             wanted.try_for_each(|row| uncounted.take(row))?;
+            rest();
         }
         Ok(uncounted)
     }
@@ -202,12 +209,13 @@ fn counted(reader: &Reader<'_>) -> Result<Counted, Error> {
 
 impl Vault {
     /// Counts in their rows what was read since this was last done, where there are at least `worth`
-    /// entries to go over ([`WORTH_COUNTING`]); answers how many it went over.
+    /// entries to go over ([`WORTH_COUNTING`]); answers how many it went over. `rest` is called every
+    /// few hundred of them: whoever has no hurry leaves the processor to others there.
     ///
     /// # Errors
     /// [`Error::Replaced`] when another process leads; [`Error::Raced`]; when the store refuses.
-    pub fn count_reads(&self, lead: &Lead, worth: u64) -> Result<u64, Error> {
-        self.count_reads_as(Some(lead), worth)
+    pub fn count_reads(&self, lead: &Lead, worth: u64, rest: impl FnMut()) -> Result<u64, Error> {
+        self.count_reads_as(Some(lead), worth, rest)
     }
 
     /// The same after a read, for a process that nobody leads: far later than one that has jobs.
@@ -217,13 +225,13 @@ impl Vault {
             return;
         }
         // What was read is on record. When the count fails, it is tried again after as many more.
-        let done = self.count_reads_as(None, 2 * WORTH_COUNTING);
+        let done = self.count_reads_as(None, 2 * WORTH_COUNTING, || ());
         if done.is_err() {
             known.fetch_max(index - WORTH_COUNTING, Ordering::Relaxed);
         }
     }
 
-    fn count_reads_as(&self, lead: Option<&Lead>, worth: u64) -> Result<u64, Error> {
+    fn count_reads_as(&self, lead: Option<&Lead>, worth: u64, rest: impl FnMut()) -> Result<u64, Error> {
         let reader = self.store.reader();
         let from = counted(&reader)?.through;
         self.counted.0.fetch_max(from, Ordering::Relaxed);
@@ -232,7 +240,7 @@ impl Vault {
             return Ok(0);
         }
         // As much as is soon done; what is left is counted the next time.
-        let uncounted = Uncounted::between(&reader, from, to.min(from + 2 * WORTH_COUNTING), None)?;
+        let uncounted = Uncounted::between(&reader, from, to.min(from + 2 * WORTH_COUNTING), None, rest)?;
         let lines: Vec<&Line> = uncounted.lines.values().collect();
         for some in lines.chunks(ROWS_AT_ONCE) {
             self.count_lines(lead, some, uncounted.through)?;

@@ -53,8 +53,8 @@ fn reading_again_writes_an_entry_and_no_row() {
     assert_eq!((counted.n, counted.last.0 - counted.first.0), (51, 60_000), "and all are counted");
     assert!(faults(&desk).is_empty());
     // What there is to go over is worth it or not.
-    assert_eq!(desk.vault.count_reads(&lead(&desk), 1000).unwrap(), 0);
-    assert_eq!(desk.vault.count_reads(&lead(&desk), 50).unwrap(), desk.vault.log_size().unwrap() - 2);
+    assert_eq!(desk.vault.count_reads(&lead(&desk), 1000, || ()).unwrap(), 0);
+    assert_eq!(desk.vault.count_reads(&lead(&desk), 50, || ()).unwrap(), desk.vault.log_size().unwrap() - 2);
     assert_eq!(rows_written(&desk, first), 2, "fifty at once");
     assert_eq!(desk.vault.reads(a).unwrap().remove(0).n, 51);
     assert!(faults(&desk).is_empty());
@@ -75,7 +75,7 @@ fn whoever_asks_when_gets_what_was_read() {
         desk.clock.advance(10);
         let at = part.below(3);
         match part.below(12) {
-            0 => drop(desk.vault.count_reads(&lead(&desk), 0).unwrap()),
+            0 => drop(desk.vault.count_reads(&lead(&desk), 0, || ()).unwrap()),
             1 if !holdings.is_empty() => {
                 let id = holdings.swap_remove(part.below(holdings.len()));
                 desk.vault.close_holdings(&desk.actor, &[id]).unwrap();
@@ -128,7 +128,7 @@ fn a_count_that_is_interrupted_counts_nothing_twice() {
     let mut interrupted = 0;
     for commits in 0.. {
         switch.fail_after(commits);
-        let done = desk.vault.count_reads(&lead(&desk), 1);
+        let done = desk.vault.count_reads(&lead(&desk), 1, || ());
         switch.fail(false);
         assert_eq!(count(&desk), [3; 100], "after {commits} commits");
         if done.is_ok() {
@@ -151,7 +151,7 @@ fn two_who_count_at_once_count_once() {
     }
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| drop(desk.vault.count_reads(&lead(&desk), 1)));
+            scope.spawn(|| drop(desk.vault.count_reads(&lead(&desk), 1, || ())));
         }
         scope.spawn(|| (0..50).for_each(|_| drop(read(&desk, &desk.actor, &["A"], Via::Read))));
     });
