@@ -18,9 +18,6 @@ use crate::marks::Leak;
 use crate::places::{Places, files};
 
 const AT: [&str; 4] = ["-p", "shop", "-e", "production"];
-/// How its keys are made; it is said with the first rotation.
-const HOW: [&str; 6] =
-    ["--admin", "OPENAI_ADMIN", "--account", "project=proj_1", "--account", "service_account=svc_acct_1"];
 /// Nothing takes longer, whatever the goal is.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -207,8 +204,11 @@ impl Shop {
 
     /// Runs the command that was printed, until the old value was proven dead.
     fn replaced(&self, key: &Key, printed: &str, start: Instant) -> Answered {
-        let printed: Vec<&str> = printed.split_whitespace().collect();
-        let rotate = [&["rotate"], &printed[..], &["--yes", "--json"], &HOW].concat();
+        // It is whole: the manager is known by its name, and what stands in capitals is for its reader to
+        // fill in.
+        let filled = printed.replace("=PROJECT", "=proj_1").replace("=SERVICE_ACCOUNT", "=svc_acct_1");
+        let printed: Vec<&str> = filled.split_whitespace().collect();
+        let rotate = [&["rotate"], &printed[..], &["--yes", "--json"]].concat();
         let (mut ran, mut active) = (self.program.ok(&rotate, b""), None);
         let mut said = ran.to_string();
         loop {
