@@ -28,7 +28,7 @@ mod transfer;
 use std::process::ExitCode;
 
 /// A server allocates for each request on whichever thread is free, and gives back on another: with the
-/// system's allocator that is a sixth of its time, and its memory comes to pieces.
+/// system's allocator that is an eighth of its time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
