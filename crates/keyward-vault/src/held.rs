@@ -13,14 +13,13 @@ pub(crate) struct Held {
 }
 
 /// An open holding.
-#[derive(Clone)]
-pub(crate) struct Open {
+struct Open {
     /// Of which row: two may have one hash.
     key: Box<[u8]>,
     /// Its id.
-    pub(crate) holding: Box<str>,
+    holding: Box<str>,
     /// How often its record was written.
-    pub(crate) generation: u64,
+    generation: u64,
 }
 
 const PARTS: usize = 64;
@@ -34,11 +33,12 @@ impl Default for Held {
 }
 
 impl Held {
-    /// The holding under the row of this key, if one is known.
+    /// The id of the holding under the row of this key, if one is known, and how often it was written.
     pub(crate) fn of(&self, key: &[u8]) -> Option<(Box<str>, u64)> {
         let hash = self.hasher.hash_one(key);
-        let open = self.part(hash).get(&hash).filter(|open| *open.key == *key).cloned()?;
-        Some((open.holding, open.generation))
+        let part = self.part(hash);
+        let open = part.get(&hash).filter(|open| *open.key == *key)?;
+        Some((open.holding.clone(), open.generation))
     }
 
     /// Remembers one.

@@ -59,7 +59,8 @@ impl Vault {
         change.submit(move |committed| done(Unopened { parts, holdings, kept, committed }))
     }
 
-    /// Opens what was recorded. `None` when another first read of the same came between and it was not.
+    /// Opens what was recorded. `None` when it was not, as another first read of the same
+    /// came between, or the end of the holding.
     ///
     /// # Errors
     /// When it could not be recorded, or a value is damaged.
