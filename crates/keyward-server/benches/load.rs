@@ -32,11 +32,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Secrets that the load is spread over, among those that there are.
 const SECRETS: usize = 4096;
+/// Of them so many are one client's.
+const EACH: usize = 16;
 const STORED: usize = 100_000;
 const SEED: u64 = 1;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Work {
+    /// Each secret once, by somebody who had never read it: that makes rows, and later reads make none.
+    First,
     Read,
     Hot,
     Write,
@@ -92,7 +96,7 @@ fn drive(settings: &Settings) {
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut address).unwrap();
     println!("bench-table-begin");
     println!(
-        "{} connections, {}, {} secrets of {STORED}, {} s each; `hot` reads one secret by all\n",
+        "{} connections, {}, {} secrets of {STORED}, {} s each; `first` reads each secret once, `hot` one by all\n",
         settings.connections,
         if settings.plain { "plain" } else { "TLS" },
         SECRETS,
@@ -103,7 +107,7 @@ fn drive(settings: &Settings) {
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     println!("| none yet | | | | | | {} |", memory(server.id()));
-    for work in ["health", "read", "hot", "write"] {
+    for work in ["health", "first", "read", "hot", "write"] {
         let before = cpu(server.id());
         let mut command = me();
         command.args(["--generate", work, "--address", address.trim(), "--token", &token]);
@@ -178,6 +182,7 @@ fn memory(process: u32) -> String {
 #[tokio::main(flavor = "current_thread")]
 async fn generate(work: &str, settings: &Settings, address: &str, token: &str, roots: Option<&String>) {
     let work = match work {
+        "first" => Work::First,
         "read" => Work::Read,
         "hot" => Work::Hot,
         "write" => Work::Write,
@@ -243,7 +248,7 @@ async fn client<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> (Vec<u32>, u64) {
     let (mut times, mut failed, mut turn) = (Vec::new(), 0, 0);
     let mut buffer = vec![0; 8192];
-    while Instant::now() < until {
+    while Instant::now() < until && !(work == Work::First && turn == EACH) {
         let request = request(work, n, turn, token);
         let started = Instant::now();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -259,10 +264,10 @@ fn request(work: Work, n: usize, turn: usize, token: &str) -> String {
     let place = "/api/v1/projects/shop/environments/production";
     let head = format!("host: localhost\r\nauthorization: Bearer {token}\r\n");
     // Far apart, so that no two clients are at the same secret.
-    let secret = (n * 16 + turn % 16) % SECRETS;
+    let secret = (n * EACH + turn % EACH) % SECRETS;
     match work {
         Work::Health => format!("GET /healthz HTTP/1.1\r\n{head}\r\n"),
-        Work::Read => format!("GET {place}/values/S{secret} HTTP/1.1\r\n{head}\r\n"),
+        Work::First | Work::Read => format!("GET {place}/values/S{secret} HTTP/1.1\r\n{head}\r\n"),
         Work::Hot => format!("GET {place}/values/S0 HTTP/1.1\r\n{head}\r\n"),
         Work::Write => {
             let body = format!("{{\"value\":\"value {n} {turn}\"}}");
