@@ -96,6 +96,10 @@ impl Rotations<'_> {
         }
         let policy = if ask.emergency { Policy::emergency() } else { Policy::routine() };
         let kill_first = ask.emergency && self.vault.kill_first(&head)?.is_some();
+        let policy = match (head.expires_at, head.active()) {
+            (Some(end), Some(active)) => policy.within(end.0.saturating_sub(active.created_at.0)),
+            _ => policy,
+        };
         let policy = Policy { call: making.lasts(policy.call), kill_first, ..policy };
         // A versioned secret keeps its predecessor until somebody says that nothing needs it: data under
         // it is not ours to count. The next rotation drops it.

@@ -12,6 +12,9 @@ use thiserror::Error;
 
 use crate::calendar::{UNKNOWN_AGE_DAYS, default_days};
 
+/// How long before it ends by itself a value is due at most, in milliseconds: two weeks.
+const AHEAD: i64 = 14 * 24 * 3_600_000;
+
 /// What somebody set for secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -102,14 +105,22 @@ impl Rule {
     }
 
     /// When a new value of a secret is due; `None`: never. What is written with the secret itself
-    /// counts before what is usual. A value of unknown age is due within [`UNKNOWN_AGE_DAYS`], unless
-    /// none is ever.
+    /// counts before what is usual. A value of unknown age is due within [`UNKNOWN_AGE_DAYS`], and one that
+    /// ends by itself while a quarter of its life is left, or two weeks, unless none is ever.
     pub fn due(&self, head: &Head, environment: &str) -> Option<Timestamp> {
         let active = head.active()?;
         let usual = if head.is_secret() { default_days(environment, head.kind) } else { None };
-        let days = head.rotate_every_days.or(self.every_days).or(usual).filter(|days| *days > 0)?;
-        let days = if active.age_unknown { days.min(UNKNOWN_AGE_DAYS) } else { days };
-        Some(active.created_at.plus_days(i64::from(days)))
+        let days = head.rotate_every_days.or(self.every_days);
+        if days == Some(0) {
+            return None;
+        }
+        let days = days.or(usual).map(|days| if active.age_unknown { days.min(UNKNOWN_AGE_DAYS) } else { days });
+        let of_age = days.map(|days| active.created_at.plus_days(i64::from(days)));
+        let of_end = head.expires_at.filter(|_| head.is_secret()).map(|end| {
+            let left = (end.0.saturating_sub(active.created_at.0) / 4).clamp(0, AHEAD);
+            Timestamp(end.0.saturating_sub(left))
+        });
+        of_age.into_iter().chain(of_end).min()
     }
 
     /// Whether a rotation may begin by itself at this moment.
@@ -268,6 +279,8 @@ const fn is_false(truth: &bool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use keyward_types::{EnvironmentId, Place, ProjectId, SecretId, VaultId};
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -312,6 +325,35 @@ mod tests {
         assert!(!rule.opens(at("2026-12-20T00:00:00Z")) && !rule.opens(at("2027-01-02T23:59:00Z")));
         assert!(!Rule { paused: true, ..acting() }.opens(at("2026-01-01T00:00:00Z")));
         assert!(!Rule::default().opens(at("2026-01-01T00:00:00Z")));
+    }
+
+    #[test]
+    fn what_ends_by_itself_is_due_before_that() {
+        let head = |expires: serde_json::Value, days: serde_json::Value| -> Head {
+            let place = Place {
+                vault: VaultId::from_bytes([1; 16]),
+                project: ProjectId::from_bytes([1; 16]),
+                environment: EnvironmentId::from_bytes([1; 16]),
+                secret: SecretId::from_bytes([1; 16]),
+            };
+            serde_json::from_value(serde_json::json!({
+                "place": place,
+                "name": "TOKEN", "kind": "api-key", "labels": {"active": 1}, "created_at": 0,
+                "versions": [{"version": 1, "state": "live", "created_at": 0, "created_by": "system:test", "size": 1,
+                    "bits": 128, "fingerprint": ""}],
+                "expires_at": expires, "rotate_every_days": days,
+            }))
+            .unwrap()
+        };
+        const DAY: i64 = 24 * 3_600_000;
+        let due = |expires: i64, days: Option<u32>| {
+            Rule::default().due(&head(expires.into(), days.into()), "production").map(|due| due.0)
+        };
+        assert_eq!(due(3_600_000, None), Some(45 * 60_000), "an hour: a quarter of it is left");
+        assert_eq!(due(365 * DAY, Some(360)), Some(351 * DAY), "a year: two weeks are");
+        assert_eq!(due(365 * DAY, Some(30)), Some(30 * DAY), "what was set comes first");
+        assert_eq!(due(365 * DAY, Some(0)), None, "never is never");
+        assert_eq!(due(0, None), Some(0), "over already");
     }
 
     #[test]

@@ -112,6 +112,7 @@ mod tests {
             fingerprint: String::new(),
             secret: false,
             age_unknown: false,
+            expires_at: None,
         };
         let json = serde_json::json!({
             "place": place, "name": name, "kind": Kind::ApiKey, "labels": { Label::active().to_string(): 1 },

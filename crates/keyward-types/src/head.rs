@@ -102,6 +102,9 @@ pub struct VersionHead {
     /// Whether it was brought from somewhere else, and may be much older than `created_at` says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub age_unknown: bool,
+    /// When its service ends it by itself, where that was told with the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// How a value is structured.

@@ -193,6 +193,8 @@ pub struct Chosen {
     pub value: Secret<String>,
     /// Which of the provider's keys it becomes.
     pub id: KeyId,
+    /// When it will end by itself.
+    pub expires: Option<Timestamp>,
 }
 
 /// A key that was made.

@@ -149,7 +149,7 @@ pub use record::{Recorded, Via};
 pub use records::{Binding, Environment, Holding, HoldingKind, Project, Reads, Sealed};
 pub use requests::{Once, Repeated};
 pub use roles::Reach;
-pub use rotation_steps::{Change as RotationChange, RotationStep};
+pub use rotation_steps::{Change as RotationChange, RotationStep, Successor};
 pub use rotations::{NewRotation, Rotation, RotationPlan, RotationRow};
 pub use scan_cache::ScanCache;
 pub use schedules::{Overdue, ScheduleOf, ScheduleRecord};

@@ -45,12 +45,23 @@ pub struct RotationStep {
 pub enum Change {
     /// Nothing.
     Nothing,
-    /// The successor's value is sealed as a version labelled `pending`, with its estimated entropy.
-    Seal(Secret<Vec<u8>>, u16),
+    /// A value of the successor is sealed as a version labelled `pending`.
+    Seal(Successor),
     /// The successor becomes the active version.
     Promote,
     /// The successor is put away.
     Discard,
+}
+
+/// The value that takes the place of another.
+#[derive(Clone, Debug)]
+pub struct Successor {
+    /// The bytes of it.
+    pub value: Secret<Vec<u8>>,
+    /// Their estimated entropy in bits.
+    pub bits: u16,
+    /// When its service ends it by itself.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Vault {
@@ -85,8 +96,8 @@ impl Vault {
         let mut changed = head.record.clone();
         match &step.change {
             Change::Nothing => commit.put(&rotation),
-            Change::Seal(value, bits) => {
-                let version = self.seal_pending(&mut commit, &mut changed, &scope, (value, *bits), actor, &telling)?;
+            Change::Seal(successor) => {
+                let version = self.seal_pending(&mut commit, &mut changed, &scope, successor, actor, &telling)?;
                 rotation.candidate = Some(version);
                 commit.put(&rotation);
             }
@@ -102,7 +113,7 @@ impl Vault {
                     changed.labels.insert(Label::previous(), active);
                 }
                 // An expiry is of a value: a new value does not inherit it.
-                changed.expires_at = None;
+                changed.expires_at = changed.version(version).and_then(|version| version.expires_at);
             }
             Change::Discard => {
                 let version = rotation.candidate.take().ok_or(Error::Damaged("there is no successor to put away"))?;
@@ -178,8 +189,8 @@ impl Vault {
             Commit::permitted(self, actor, permit, Telling::new(action, Object::Secret(place, None)).names(names));
         commit.expect(self.unchanged_row(row));
         let (mut changed, mut candidate) = (head.record.clone(), row.record.candidate);
-        if let Change::Seal(value, bits) = &step.change {
-            candidate = Some(self.seal_pending(&mut commit, &mut changed, &scope, (value, *bits), actor, &telling)?);
+        if let Change::Seal(successor) = &step.change {
+            candidate = Some(self.seal_pending(&mut commit, &mut changed, &scope, successor, actor, &telling)?);
             commit.expect(records::unchanged(&head));
             commit.put(&changed);
         }
@@ -289,7 +300,7 @@ impl Vault {
         commit: &mut Commit<'_>,
         head: &mut Head,
         scope: &Scope,
-        (value, bits): (&Secret<Vec<u8>>, u16),
+        Successor { value, bits, expires_at }: &Successor,
         actor: &Actor,
         telling: &dyn Fn(ActionName) -> Telling,
     ) -> Result<Version, Error> {
@@ -302,7 +313,7 @@ impl Vault {
         commit.also(telling(ActionName::SecretWrite).version(version, &fingerprint));
         let key = self.project_key(scope.project.id, scope.project.key_generation)?;
         commit.put(&key.seal(head.place, version, bytes, &*self.tools.random)?);
-        if let Some(row) = MatchRow::of(head, version, bytes, bits, &self.ring.match_key()) {
+        if let Some(row) = MatchRow::of(head, version, bytes, *bits, &self.ring.match_key()) {
             commit.put(&row);
         }
         head.versions.push(VersionHead {
@@ -311,10 +322,11 @@ impl Vault {
             created_at: self.tools.clock.now(),
             created_by: actor.principal().clone(),
             size: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-            bits,
+            bits: *bits,
             fingerprint,
             secret: head.is_secret(),
             age_unknown: false,
+            expires_at: *expires_at,
         });
         head.labels.insert(Label::pending(), version);
         Ok(version)

@@ -281,6 +281,7 @@ impl Vault {
             fingerprint,
             secret: head.is_secret(),
             age_unknown: new.edit.age_unknown == Some(true),
+            expires_at: None,
         });
         if let Some(active) = head.labels.insert(Label::active(), version) {
             head.labels.insert(Label::previous(), active);

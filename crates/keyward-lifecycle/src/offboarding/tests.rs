@@ -42,6 +42,7 @@ fn secret(n: u8, values: &[u8]) -> Stored {
         fingerprint: format!("{value:064x}"),
         secret: false,
         age_unknown: false,
+        expires_at: None,
     });
     let head = Head {
         place: place(n),

@@ -20,6 +20,8 @@ pub struct Evidence {
     pub used: Use,
     /// Who uses it, where the provider tells.
     pub users: Vec<String>,
+    /// Whether it has ended by itself: nobody can need it.
+    pub over: bool,
 }
 
 /// Somebody who has a value.
@@ -75,6 +77,10 @@ impl Soak {
         self.holders.extend(callers);
         self.first = self.first.or(Some(at));
         (self.used, self.calls) = (Some(seen.used), Some(seen.calls.clone()));
+        if seen.over {
+            (self.holders, self.over) = (Vec::new(), true);
+            return false;
+        }
         let held = (!seen.holders.is_empty() || used_since || called) && !policy.passes_holders;
         let needed = seen.at_gateway || held;
         self.over = !needed && self.quiet.is_over(policy.soak);

@@ -161,7 +161,7 @@ impl Executor<'_> {
     /// # Errors
     /// As [`Executor::decide`].
     pub fn bring(&self, by: &Actor, id: RotationId, value: &Secret<String>) -> Result<RotationRow, Error> {
-        self.decided(by, id, Wish::Brought, || super::perform::sealing(value))
+        self.decided(by, id, Wish::Brought, || super::perform::sealing(value, None))
     }
 
     /// Takes in what a person wants; whoever runs the rotation finds it in the row.
@@ -220,7 +220,7 @@ impl Executor<'_> {
             let (state, effects) = next(state(&row)?, &event, &plan.policy);
             let change = match &taken.change {
                 RotationChange::Nothing => RotationChange::Nothing,
-                RotationChange::Seal(value, bits) => RotationChange::Seal(value.clone(), *bits),
+                RotationChange::Seal(successor) => RotationChange::Seal(successor.clone()),
                 RotationChange::Promote => RotationChange::Promote,
                 RotationChange::Discard => RotationChange::Discard,
             };

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use keyward_sync::{Means, Proof, Settings, Target};
 use keyward_types::{Label, Place, Secret, Timestamp, Version};
 use keyward_upstream::{Chosen, Ctx, Fault, KeyId, LastUsed, Minting, Refusal, Rotator, Tag};
-use keyward_vault::{HoldingKind, RotationChange, RotationRow, TargetRecord};
+use keyward_vault::{HoldingKind, RotationChange, RotationRow, Successor, TargetRecord};
 
 use super::executor::{Error, Executor};
 use super::{Answer, Call, Evidence, Failure, Holder, Making, Plan, State, Use, Which};
@@ -106,17 +106,20 @@ impl Performing<'_> {
             Call::Choose => {
                 let none = || Fault::refused(Refusal::Input, "there is nothing to choose");
                 let chosen = rotator.choose(ctx, &tag)?.ok_or_else(none)?;
-                Ok((Answer::Sealed(Some(chosen.id.as_str().to_owned())), sealing(&chosen.value)))
+                Ok((Answer::Sealed(Some(chosen.id.as_str().to_owned())), sealing(&chosen.value, chosen.expires)))
             }
             Call::Mint => {
                 let key = self.state.candidate.as_ref().and_then(|candidate| candidate.key.as_ref());
-                let chosen =
-                    candidate.zip(key).map(|(value, key)| Chosen { value: value.clone(), id: KeyId::new(key) });
+                let chosen = candidate.zip(key).map(|(value, key)| Chosen {
+                    value: value.clone(),
+                    id: KeyId::new(key),
+                    expires: None,
+                });
                 let minted = rotator.mint(ctx, &tag, chosen.as_ref())?;
                 let answer = Answer::Minted(Some(minted.id.as_str().to_owned()));
                 match rotator.minting() {
                     Minting::Chosen => unchanged(answer),
-                    _ => Ok((answer, sealing(&minted.value))),
+                    _ => Ok((answer, sealing(&minted.value, minted.expires))),
                 }
             }
             Call::Find => {
@@ -125,7 +128,7 @@ impl Performing<'_> {
             }
             Call::Adopt(id) => {
                 let value = rotator.read(ctx, &KeyId::new(id))?;
-                Ok((Answer::Minted(Some(id.clone())), sealing(&value)))
+                Ok((Answer::Minted(Some(id.clone())), sealing(&value, None)))
             }
             Call::Remove(id) => {
                 let id = KeyId::new(id);
@@ -156,7 +159,7 @@ impl Performing<'_> {
         let rotator = self.plan.making.rotator(self.executor.http).map_err(Error::Unreadable)?;
         let value = self.text(self.candidate()?)?;
         Ok(match rotator.without_predecessors(&value) {
-            Ok(Some(alone)) => (Ok(Answer::Sealed(None)), sealing(&alone)),
+            Ok(Some(alone)) => (Ok(Answer::Sealed(None)), sealing(&alone, None)),
             Ok(None) => (Ok(Answer::Nothing), RotationChange::Nothing),
             Err(fault) => (Err(failure(fault, &Call::Contract)), RotationChange::Nothing),
         })
@@ -244,7 +247,19 @@ impl Performing<'_> {
             Ok(used) => used,
             Err(failure) => return Ok(Err(failure)),
         };
-        Ok(Ok(Answer::Seen(Evidence { holders, at_gateway, calls, used, users })))
+        let over = self.old_is_over()?;
+        Ok(Ok(Answer::Seen(Evidence { holders, at_gateway, calls, used, users, over })))
+    }
+
+    /// Whether the old value has come to the end that its service gave it, and the service says so too.
+    fn old_is_over(&self) -> Result<bool, Error> {
+        let (_, head) = self.executor.vault.head_at(&self.row.rotation().place)?;
+        let end = head.version(self.row.rotation().old).and_then(|version| version.expires_at);
+        if end.is_none_or(|end| self.executor.clock.now() < end) || !self.state.shape.asks {
+            return Ok(false);
+        }
+        let (answer, _) = self.at_provider(&Call::Probe(Which::Old))?;
+        Ok(matches!(answer, Ok(Answer::Dead)))
     }
 
     fn used_at_provider(&self) -> Result<Result<(Use, Vec<String>), Failure>, Error> {
@@ -355,9 +370,11 @@ pub(super) fn text_at(executor: &Executor<'_>, place: Place, version: Version) -
 }
 
 /// A new value, with its entropy as the scanner reckons it.
-pub(super) fn sealing(value: &Secret<String>) -> RotationChange {
+/// A successor, and when its service ends it.
+pub(super) fn sealing(value: &Secret<String>, expires_at: Option<Timestamp>) -> RotationChange {
     let bits = keyward_providers::strength::bits(value.expose()).clamp(0.0, f64::from(u16::MAX)) as u16;
-    RotationChange::Seal(Secret::new("a successor", value.expose().clone().into_bytes()), bits)
+    let value = Secret::new("a successor", value.expose().clone().into_bytes());
+    RotationChange::Seal(Successor { value, bits, expires_at })
 }
 
 fn failure(fault: Fault, call: &Call) -> Failure {

@@ -56,6 +56,14 @@ impl Policy {
         Self { soak: 0, suspended: 0, passes_holders: true, ..Self::routine() }
     }
 
+    /// For a value that lives so many milliseconds: it has been silent, and is over, before its successor's
+    /// turn comes.
+    #[must_use]
+    pub fn within(self, life: i64) -> Self {
+        let most = (life / 12).max(0);
+        Self { soak: self.soak.min(most), suspended: self.suspended.min(most), ..self }
+    }
+
     /// How long to wait after so many failures: anything up to a bound that doubles (full jitter).
     pub(super) fn wait(&self, failures: u32, roll: u32) -> i64 {
         let bound = self.first_wait.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(self.longest_wait);

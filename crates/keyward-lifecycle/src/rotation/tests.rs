@@ -194,6 +194,29 @@ fn use_at_the_provider_begins_the_soak_anew() {
     assert_eq!(smooth.state.phase, Phase::Done, "silent from then on");
 }
 
+/// What has ended by itself is nobody's any more, whoever has read it.
+#[test]
+fn a_value_that_is_over_is_waited_for_no_longer() {
+    let mut smooth = Smooth::new(shape(Overlap::ManyKeys, Minting::Once), 0);
+    smooth.evidence.holders = vec![Holder { who: "ada (it was read)".into() }];
+    for _ in 0..20 {
+        assert_eq!(smooth.until(Some(&Call::Look)), Some(Call::Look), "ada has it");
+        let answer = smooth.answer(&Call::Look);
+        smooth.step(What::Answer(answer));
+    }
+    smooth.evidence.over = true;
+    smooth.until(None);
+    assert_eq!(smooth.state.phase, Phase::Done);
+}
+
+#[test]
+fn a_value_of_an_hour_is_over_before_the_turn_of_its_successor() {
+    let policy = Policy::routine().within(3_600_000);
+    assert_eq!((policy.soak, policy.suspended), (300_000, 300_000));
+    assert_eq!(Policy::routine().within(i64::MAX), Policy::routine());
+    assert_eq!(Policy::routine().within(-5).soak, 0);
+}
+
 #[test]
 fn a_clock_that_jumps_ends_no_soak() {
     let mut smooth = Smooth::new(shape(Overlap::ManyKeys, Minting::Once), 0);

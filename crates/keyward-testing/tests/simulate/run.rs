@@ -373,7 +373,7 @@ impl Run {
         self.looked = Some((self.world.now, used, held));
         let holders = if held { vec![Holder { who: "ann (run)".into() }] } else { Vec::new() };
         let used = used.map_or(Use::Never, |used| Use::At(Timestamp(used)));
-        Evidence { holders, at_gateway: false, calls: BTreeMap::new(), used, users: Vec::new() }
+        Evidence { holders, at_gateway: false, calls: BTreeMap::new(), used, users: Vec::new(), over: false }
     }
 
     /// A person who does what he is asked.

@@ -89,7 +89,7 @@ impl Rotator for Local {
 
     fn choose(&self, ctx: &Ctx<'_>, tag: &Tag) -> Result<Option<Chosen>, Fault> {
         let value = drawn(ctx, self.profile, self.bits)?;
-        Ok(Some(Chosen { value, id: KeyId::new(tag.as_str()) }))
+        Ok(Some(Chosen { value, id: KeyId::new(tag.as_str()), expires: None }))
     }
 
     fn plan(&self) -> Vec<Call> {
@@ -114,7 +114,7 @@ impl Rotator for SigningKeys {
         let old = api::current(ctx)?.expose().split(self.separator).map(str::trim).filter(|key| !key.is_empty());
         let all: Vec<&str> = std::iter::once(new.expose().as_str()).chain(old).take(MOST_KEYS).collect();
         let value = Secret::new("a keyring", all.join(&self.separator.to_string()));
-        Ok(Some(Chosen { value, id: KeyId::new(tag.as_str()) }))
+        Ok(Some(Chosen { value, id: KeyId::new(tag.as_str()), expires: None }))
     }
 
     fn without_predecessors(&self, value: &Secret<String>) -> Result<Option<Secret<String>>, Fault> {
@@ -151,7 +151,7 @@ impl Rotator for BetterAuth {
         let old = ring.iter().take(MOST_KEYS - 1).map(|(version, secret)| format!("{version}:{}", secret.expose()));
         let all: Vec<String> = std::iter::once(format!("{next}:{}", new.expose())).chain(old).collect();
         let value = Secret::new("versioned secrets", all.join(","));
-        Ok(Some(Chosen { value, id: KeyId::new(tag.as_str()) }))
+        Ok(Some(Chosen { value, id: KeyId::new(tag.as_str()), expires: None }))
     }
 
     fn without_predecessors(&self, value: &Secret<String>) -> Result<Option<Secret<String>>, Fault> {

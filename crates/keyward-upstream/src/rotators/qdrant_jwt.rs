@@ -133,7 +133,7 @@ impl Rotator for QdrantJwt {
             .expect("HMAC takes keys of any length");
         mac.update(signed.as_bytes());
         let value = format!("{signed}.{}", BASE64URL_NOPAD.encode(&mac.finalize().into_bytes()));
-        Ok(Some(Chosen { value: Secret::new("a token of Qdrant", value), id }))
+        Ok(Some(Chosen { value: Secret::new("a token of Qdrant", value), id, expires: self.ends(ctx) }))
     }
 
     fn mint(&self, ctx: &Ctx<'_>, tag: &Tag, chosen: Option<&Chosen>) -> Result<Minted, Fault> {

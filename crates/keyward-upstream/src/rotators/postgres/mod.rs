@@ -151,7 +151,7 @@ impl Rotator for TwoRoles {
         let current = self.current(ctx)?;
         let idle = self.other(current.user())?;
         let password = drawn(ctx, Profile::Password, None)?;
-        Ok(Some(Chosen { value: current.with(idle, &password), id: KeyId::new(idle) }))
+        Ok(Some(Chosen { value: current.with(idle, &password), id: KeyId::new(idle), expires: None }))
     }
 
     fn mint(&self, ctx: &Ctx<'_>, tag: &Tag, chosen: Option<&Chosen>) -> Result<Minted, Fault> {

@@ -107,7 +107,7 @@ impl Rotator for RedisAcl {
         let current = current(ctx)?;
         let password = drawn(ctx, Profile::Password, None)?;
         let value = current.with(&password);
-        Ok(Some(Chosen { value, id: hashed(password.expose()) }))
+        Ok(Some(Chosen { value, id: hashed(password.expose()), expires: None }))
     }
 
     fn mint(&self, ctx: &Ctx<'_>, _: &Tag, chosen: Option<&Chosen>) -> Result<Minted, Fault> {
