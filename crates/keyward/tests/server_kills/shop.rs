@@ -163,8 +163,9 @@ impl<'a> Shop<'a> {
                     again = true;
                     self.rotate(secret).wait().unwrap();
                 }
-                // The others wait for a lead that the dead one has for some seconds still; a person need not.
-                _ if self.engine == Engine::Postgres => {
+                // A server that leads goes on by itself, once the lead of the dead one is over: the first time it
+                // is left to do so, and then a person does not wait those seconds.
+                _ if self.engine == Engine::Postgres && self.secrets > 1 => {
                     self.run(&[&["rotation", "resume", &secret.name][..], &AT].concat(), b"");
                 }
                 _ => {}
