@@ -4,7 +4,7 @@
 //! maxima, networks, rates, parallel calls, budgets in money and tokens, metering, redaction, records. nginx
 //! and haproxy look the key up among as many, limit rates and put another in; Portkey and LiteLLM run as
 //! their pages say. All stand before the same upstream, on one core; upstream and load have the other one.
-//! Rounds are interleaved, and each round's ratio is that of neighbours.
+//! Rounds are interleaved, and each round's ratio is that of neighbours. Who is not measured stands still.
 
 mod peers;
 
@@ -108,14 +108,15 @@ fn calls(workspace: &Workspace, gateways: &Gateways, bin: &Path, folder: &Path, 
     }
     for round in 1..=size.rounds {
         for (at, peer) in peers.iter().enumerate().filter(|(_, peer)| round <= peer.most_rounds) {
-            let found = measure(gateways, peer, &running[at], folder, size.seconds)?;
+            let found = alone(&running, at, || measure(gateways, peer, &running[at], folder, size.seconds))?;
             println!("round {round}, {}: {:.1} µs, {:.0} requests/s", peer.name, found.cpu, found.rate);
             rounds[at].push(found);
         }
     }
     let direct = events(bin, STUB, "/v1/chat/completions", (CONNECTIONS, 20, 40), &[])?;
-    for peer in &peers {
-        streams.push(match events(bin, peer.port, peer.path, (CONNECTIONS, 20, 40), &peer.headers) {
+    for (at, peer) in peers.iter().enumerate() {
+        let through = || events(bin, peer.port, peer.path, (CONNECTIONS, 20, 40), &peer.headers);
+        streams.push(match alone(&running, at, through) {
             Ok(streams) => Some(streams),
             Err(why) => {
                 println!("{} gives no stream: {why:#}", peer.name);
@@ -127,6 +128,16 @@ fn calls(workspace: &Workspace, gateways: &Gateways, bin: &Path, folder: &Path, 
     let mut out = print_calls(&peers, &rounds, size);
     let _ = writeln!(out, "\n{}", print_streams(&peers, &direct, &streams));
     Ok(out)
+}
+
+/// Does something while all but one stand still. They share the core: what they do while they wait, such as
+/// LiteLLM's jobs, would be in its figures.
+fn alone<T>(running: &[Running], at: usize, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let others = || running.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, other)| other);
+    others().try_for_each(|other| other.signal("STOP"))?;
+    let done = work();
+    others().try_for_each(|other| other.signal("CONT"))?;
+    done
 }
 
 fn measure(gateways: &Gateways, peer: &Peer, running: &Running, folder: &Path, seconds: u32) -> Result<Round> {
@@ -315,6 +326,14 @@ impl Running {
             found.extend(children.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
         }
         Ok(found)
+    }
+
+    /// Lets it stand still, or go on.
+    fn signal(&self, name: &str) -> Result<()> {
+        let ids = self.processes()?.into_iter().map(|id| id.to_string());
+        // One that has just ended is no failure.
+        let _ = Command::new("kill").arg(format!("-{name}")).args(ids).stderr(Stdio::null()).status()?;
+        Ok(())
     }
 
     /// Microseconds of CPU that all of its threads have had.
