@@ -92,7 +92,9 @@ impl Rule {
     /// [`RuleError`].
     pub fn judge(&self) -> Result<(), RuleError> {
         if let Some(zone) = &self.zone {
-            TimeZone::get(zone).map_err(|_| RuleError(format!("`{}` is no time zone", zone.escape_debug())))?;
+            TimeZone::get(zone).map_err(|_| {
+                RuleError(format!("`{}` is no time zone; they are named as in `Europe/Berlin`", zone.escape_debug()))
+            })?;
         }
         match &self.group {
             Some(group) if group.is_empty() || group.len() > 64 || group.contains(char::is_control) => {
