@@ -128,15 +128,19 @@ impl Site {
 
     fn ask(&self, at: usize, method: &str, path: &str, body: &Value) -> Value {
         // Another node may have changed the same at the same moment.
+        let mut last = None;
         for _ in 0..20 {
             let answer = self.nodes[at].ask(method, path, &self.vault.token, "", Some(body)).unwrap();
             match answer.status {
                 200 | 201 => return answer.body,
-                _ if answer.status >= 500 || answer.code() == "raced" => std::thread::sleep(Duration::from_millis(50)),
+                _ if answer.status >= 500 || answer.code() == "raced" => {
+                    last = Some(answer);
+                    std::thread::sleep(Duration::from_millis(50));
+                }
                 _ => panic!("{method} {path}: {answer:?}"),
             }
         }
-        panic!("{method} {path} is never done");
+        panic!("{method} {path} is never done: {last:?}");
     }
 
     fn store(&self, at: usize, n: u64) {
