@@ -96,9 +96,11 @@ impl Rotations<'_> {
         }
         let policy = if ask.emergency { Policy::emergency() } else { Policy::routine() };
         let kill_first = ask.emergency && self.vault.kill_first(&head)?.is_some();
-        let policy = match (head.expires_at, head.active()) {
-            (Some(end), Some(active)) => policy.within(end.0.saturating_sub(active.created_at.0)),
-            _ => policy,
+        // The end that its service told, and none that somebody wrote down: that shortens no proof.
+        let life = head.active().and_then(|active| Some(active.expires_at?.0.saturating_sub(active.created_at.0)));
+        let policy = match life {
+            Some(life) => policy.within(life),
+            None => policy,
         };
         let policy = Policy { call: making.lasts(policy.call), kill_first, ..policy };
         // A versioned secret keeps its predecessor until somebody says that nothing needs it: data under

@@ -369,8 +369,7 @@ pub(super) fn text_at(executor: &Executor<'_>, place: Place, version: Version) -
     Ok(Secret::new(format!("version {version} of a rotating secret"), text))
 }
 
-/// A new value, with its entropy as the scanner reckons it.
-/// A successor, and when its service ends it.
+/// A new value, with its entropy as the scanner reckons it, and when its service ends it.
 pub(super) fn sealing(value: &Secret<String>, expires_at: Option<Timestamp>) -> RotationChange {
     let bits = keyward_providers::strength::bits(value.expose()).clamp(0.0, f64::from(u16::MAX)) as u16;
     let value = Secret::new("a successor", value.expose().clone().into_bytes());

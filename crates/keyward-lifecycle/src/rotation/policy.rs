@@ -57,10 +57,10 @@ impl Policy {
     }
 
     /// For a value that lives so many milliseconds: it has been silent, and is over, before its successor's
-    /// turn comes.
+    /// turn comes. A life that ended before it began is a clock that is wrong, and changes nothing.
     #[must_use]
     pub fn within(self, life: i64) -> Self {
-        let most = (life / 12).max(0);
+        let most = if life > 0 { life / 12 } else { i64::MAX };
         Self { soak: self.soak.min(most), suspended: self.suspended.min(most), ..self }
     }
 
