@@ -27,7 +27,8 @@
 //! be ([`Error::Interrupted`](keyward_store::Error::Interrupted)).
 //!
 //! What several nodes need beside records: leases (one leader a job, fenced by an epoch that its
-//! transactions check) and a watch for changes ([`keyward_store::Nodes`]).
+//! transactions check) and a watch for changes ([`keyward_store::Nodes`]), which names the records: each group's
+//! mark does, so that a node looks at those alone, and not at all that it knows of.
 
 #[macro_use]
 mod reads;
@@ -38,6 +39,7 @@ mod engine;
 mod error;
 mod group;
 mod load;
+mod mark;
 mod needs;
 mod nodes;
 mod pool;

@@ -58,9 +58,9 @@ pub(crate) fn finish(session: &Session, writes: &Writes<'_>, mark: &[u8]) -> Res
     if let Some(header) = writes.header {
         questions.ask(PUT_HEADER, [Box::new(header)]);
     }
-    let mut changed: Vec<&str> = writes.changed.iter().copied().collect();
+    let mut changed: BTreeSet<&str> = writes.changed.iter().map(|place| place.0).collect();
     changed.extend(writes.header.map(|_| HEADER));
-    questions.ask_if(!changed.is_empty(), CHANGE, [Box::new(changed), Box::new(writes.size)]);
+    questions.ask_if(!changed.is_empty(), CHANGE, [Box::new(Vec::from_iter(changed)), Box::new(writes.size)]);
     let mut mark = Some(mark);
     for part in parts(&writes.entries, |entry| entry.public.len() + entry.private.len()) {
         append(&mut questions, part, mark.take());

@@ -1,18 +1,18 @@
 //! Changes by other nodes: polled, and hinted at.
 //!
 //! Each commit notes in the table `change` how long the log is after it, a row a collection. A node
-//! reads that four times a second. Notifications only shorten the wait: a thread sends them after
+//! reads that four times a second, and then which records the groups' marks name. Notifications only shorten the wait: a thread sends them after
 //! commits, never in one, as all transactions with a notification commit one after another.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use keyward_store::{Changes, Error, Result, Watch};
+use keyward_store::{Changed, Changes, Error, Result, Watch};
 
 use crate::error::Failed;
-use crate::rows;
 use crate::session::{Connector, Session};
 use crate::transaction::HEADER;
+use crate::{mark, rows};
 
 /// One node's watch, on a connection of its own.
 pub(crate) struct Watching {
@@ -43,6 +43,10 @@ impl Watching {
         let names = found.iter().filter_map(|row| rows::column::<Option<String>>(row, 1).transpose());
         let names = names.collect::<Result<Vec<_>, _>>()?.into_iter();
         let (header, collections): (Vec<String>, Vec<String>) = names.partition(|name| name == HEADER);
+        let collections = match collections.is_empty() {
+            true => Vec::new(),
+            false => changed(&session, collections, self.seen, size)?,
+        };
         self.seen = size;
         self.session = Some(session);
         Ok(Changes { collections, header: !header.is_empty(), size: size.unsigned_abs(), as_of })
@@ -54,6 +58,14 @@ impl Watching {
         session.run(session.client.batch_execute(&sql))?;
         Ok(session)
     }
+}
+
+/// Which records of these collections changed while the log grew from `seen` to `size`.
+fn changed(session: &Session, collections: Vec<String>, seen: i64, size: i64) -> Result<Vec<Changed>, Failed> {
+    let rows = session.run(session.query(MARKS, &[&seen, &size]))?;
+    let mark = |row| Ok((rows::column(row, 0)?, rows::column(row, 1)?));
+    let marks = rows.iter().map(mark).collect::<Result<Vec<(i64, Vec<u8>)>, Failed>>()?;
+    Ok(mark::changed(collections, &marks, seen, size))
 }
 
 impl Watch for Watching {
@@ -163,6 +175,10 @@ fn channel(connector: &Connector) -> String {
 
 const POLL: &str = "SELECT h.size, c.collection FROM log_head h LEFT JOIN change c ON c.size > $1 \
     WHERE h.id = 0 ORDER BY c.collection";
+
+/// Of more groups than that in a quarter of a second it is not asked what each changed.
+const MARKS: &str = "SELECT idx, mark FROM log WHERE idx >= $1 AND idx < $2 AND mark IS NOT NULL \
+    ORDER BY idx LIMIT 4096";
 
 const INTERVAL: Duration = Duration::from_millis(250);
 

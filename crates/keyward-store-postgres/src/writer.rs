@@ -7,6 +7,7 @@ use keyward_store::{Batch, Clock, Committed, Error, Head, LogHead, RecordMac, Re
 
 use crate::error::Failed;
 use crate::group::Group;
+use crate::mark::{self, Name};
 use crate::needs::Needs;
 use crate::session::{Connector, Session};
 use crate::{schema, transaction};
@@ -128,7 +129,7 @@ impl Writer {
             return Ok(Outcome::Done(answers));
         }
         let writes = group.finish(mac, head)?;
-        let mark = self.next_mark();
+        let mark = mark::encode(self.next_name(), writes.entries.len(), writes.changed.iter().copied());
         let done = transaction::finish(&session, &writes, &mark);
         let head = Head { size: writes.size.unsigned_abs(), state: Some(writes.state) };
         match done {
@@ -167,9 +168,12 @@ impl Writer {
         }
     }
 
-    fn next_mark(&mut self) -> Vec<u8> {
+    fn next_name(&mut self) -> Name {
         self.groups += 1;
-        [&self.node[..], &self.groups.to_be_bytes()].concat()
+        let mut name = [0; 24];
+        name[..16].copy_from_slice(&self.node);
+        name[16..].copy_from_slice(&self.groups.to_be_bytes());
+        name
     }
 }
 

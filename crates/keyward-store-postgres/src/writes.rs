@@ -15,7 +15,8 @@ pub(crate) struct Writes<'a> {
     pub(crate) revived: Vec<Place<'a>>,
     pub(crate) unlisted: BTreeSet<IndexRow>,
     pub(crate) listed: BTreeSet<IndexRow>,
-    pub(crate) changed: BTreeSet<&'a str>,
+    /// Every place that is not as it was.
+    pub(crate) changed: Vec<Place<'a>>,
     pub(crate) header: Option<&'a [u8]>,
     pub(crate) entries: Vec<Entry<'a>>,
     pub(crate) size: i64,
@@ -40,7 +41,7 @@ impl<'a> Writes<'a> {
             revived: Vec::new(),
             unlisted: BTreeSet::new(),
             listed: BTreeSet::new(),
-            changed: BTreeSet::new(),
+            changed: Vec::new(),
             header,
             entries,
             size,
@@ -80,7 +81,7 @@ impl<'a> Writes<'a> {
                 self.listed.extend(new.difference(&old).cloned());
             }
         }
-        self.changed.insert(place.0);
+        self.changed.push(place);
     }
 }
 

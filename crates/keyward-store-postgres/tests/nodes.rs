@@ -6,7 +6,8 @@ mod kit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use keyward_store::{Engine, Error, Expect, Store};
+use keyward_store::conformance::{HashChain, KeyedMac};
+use keyward_store::{Changes, Delete, Engine, Error, Expect, Store};
 use keyward_testing::postgres::Postgres as Server;
 use kit::{Home, entry, keys, places, put};
 
@@ -134,9 +135,24 @@ fn a_node_sees_what_another_changed() {
     writing.commit(put("a", b"new")).unwrap();
     writing.commit(entry("only told")).unwrap();
     let changes = watch.wait().unwrap();
-    assert_eq!(changes.collections, ["secret"]);
+    let changed = |changes: &Changes| {
+        changes.collections.iter().map(|one| (one.collection.clone(), one.keys.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(changed(&changes), [("secret".into(), Some(vec![b"a".to_vec()]))]);
     assert!(changes.as_of > before && !changes.header);
-    assert_eq!(watch.wait().unwrap().collections, [""; 0], "once");
+    assert!(watch.wait().unwrap().collections.is_empty(), "once");
+    let gone = Delete { collection: "secret".into(), key: b"b".to_vec() };
+    writing.commit(entry("b is gone").delete(gone)).unwrap();
+    let both = [put("a", b"newer"), put("c", b"together")];
+    for answer in writing.engine().apply(&both, &KeyedMac(7), &HashChain) {
+        answer.unwrap();
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        seen.extend(changed(&watch.wait().unwrap()).into_iter().flat_map(|(_, keys)| keys.unwrap()));
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, [b"a", b"b", b"c"]);
     writing.commit(entry("headed").header(*b"a header")).unwrap();
     assert!(watch.wait().unwrap().header);
     // A node that watches tells others, who then need not wait for their next look.
@@ -145,9 +161,7 @@ fn a_node_sees_what_another_changed() {
     for round in 0..10 {
         let start = Instant::now();
         let batch = [put("b", &[round])];
-        telling.apply(&batch, &keyward_store::conformance::KeyedMac(7), &keyward_store::conformance::HashChain)[0]
-            .clone()
-            .unwrap();
+        telling.apply(&batch, &KeyedMac(7), &HashChain)[0].clone().unwrap();
         while watch.wait().unwrap().collections.is_empty() {}
         waits.push(start.elapsed());
     }

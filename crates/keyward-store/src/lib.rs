@@ -43,7 +43,7 @@ pub use encoding::{decode_indexes, encode_indexes, header_hash, mac_input, recor
 pub use engine::{Committed, Engine, Head, IndexHit, IndexRow, LogRow, Reads};
 pub use error::{Error, Result};
 pub use mac::{LogHead, RecordMac};
-pub use nodes::{Changes, Lease, Nodes, Watch};
+pub use nodes::{Changed, Changes, Lease, Nodes, Watch};
 pub use record::{Collection, KeyRange, Record, Shared, StoredRecord};
 pub use store::{Store, peek_header};
 pub use transfer::{Page, Tombstone, transfer};

@@ -55,11 +55,21 @@ pub trait Watch: Send {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes {
     /// Collections in which records were put or deleted, in order.
-    pub collections: Vec<String>,
+    pub collections: Vec<Changed>,
     /// Whether the header was replaced.
     pub header: bool,
     /// Entries in the log.
     pub size: u64,
     /// All that was committed before this moment has been reported.
     pub as_of: Instant,
+}
+
+/// What has changed in a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Its name.
+    pub collection: String,
+    /// Keys of the records that were put or deleted, in order; `None` where they are too many to be told, and it
+    /// may be any.
+    pub keys: Option<Vec<Vec<u8>>>,
 }

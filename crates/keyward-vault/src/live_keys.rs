@@ -10,6 +10,7 @@ use keyward_access::{
     Budget, Caller, Cause, Caveat, IdentityKind, KeyState, Login, NarrowedKey, Network, Protected as _, TokenHash,
     TokenRecord, UpstreamUrl, VirtualKey, authorize,
 };
+use keyward_store::Changed;
 use keyward_types::token::{PlainToken, TokenKind};
 use keyward_types::{
     EnvironmentName, Head, Label, Place, PrincipalId, ProjectName, Record, SecretName, Timestamp, Use, Version,
@@ -222,14 +223,17 @@ impl KeyTable {
     }
 
     /// Notes that others changed records of these collections. True when it matters.
-    pub(crate) fn note_collections<'a>(&self, collections: impl Iterator<Item = &'a str>) -> bool {
+    pub(crate) fn note_changes(&self, changes: &[Changed]) -> bool {
         let mut kept = lock(&self.kept);
         let mut noted = false;
         // All of them: one that matters says nothing of the next.
-        for collection in collections {
-            match collection {
-                VirtualKey::COLLECTION => kept.stale = Stale::Everything,
-                other if concerns(other) => kept.stale.standing(),
+        for Changed { collection, keys } in changes {
+            match (collection.as_str(), keys) {
+                (VirtualKey::COLLECTION, Some(keys)) => {
+                    keys.iter().for_each(|key| kept.stale.key(String::from_utf8_lossy(key).into_owned()));
+                }
+                (VirtualKey::COLLECTION, None) => kept.stale = Stale::Everything,
+                (other, _) if concerns(other) => kept.stale.standing(),
                 _ => continue,
             }
             noted = true;
@@ -626,17 +630,36 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
+    fn noted(changed: &[(&str, Option<&[&str]>)]) -> Stale {
+        let bytes = |keys: &[&str]| keys.iter().map(|key| key.as_bytes().to_vec()).collect();
+        let of = |&(collection, keys): &(&str, Option<&[&str]>)| Changed {
+            collection: collection.to_owned(),
+            keys: keys.map(bytes),
+        };
+        let table = KeyTable::default();
+        lock(&table.kept).stale = Stale::Keys(HashSet::new());
+        assert!(table.note_changes(&changed.iter().map(of).collect::<Vec<_>>()));
+        std::mem::take(&mut lock(&table.kept).stale)
+    }
+
     /// Other nodes' changes come together, several of them at a look.
     #[test]
     fn of_what_changed_together_everything_is_noted() {
-        let others = [Head::COLLECTION, VirtualKey::COLLECTION, "nothing of ours"];
+        let others = [(Head::COLLECTION, None), (VirtualKey::COLLECTION, None), ("nothing of ours", None)];
         for first in 0..others.len() {
             let mut changed = others;
             changed.rotate_left(first);
-            let table = KeyTable::default();
-            lock(&table.kept).stale = Stale::Keys(HashSet::new());
-            assert!(table.note_collections(changed.into_iter()));
-            assert!(matches!(lock(&table.kept).stale, Stale::Everything), "{changed:?}");
+            assert!(matches!(noted(&changed), Stale::Everything), "{changed:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_others_changed_is_looked_at_alone() {
+        let key = (VirtualKey::COLLECTION, Some(&["a1B2c3D4e5F6"][..]));
+        assert!(matches!(noted(&[key]), Stale::Keys(ids) if ids.len() == 1));
+        let head = (Head::COLLECTION, Some(&["a secret"][..]));
+        for changed in [[key, head], [head, key]] {
+            assert!(matches!(noted(&changed), Stale::Standing(ids) if ids.contains("a1B2c3D4e5F6")));
         }
     }
 }

@@ -36,16 +36,17 @@ impl Vault {
     /// [`Error::WrongCredential`] when the root was replaced and what opened the vault here opens it
     /// no more; [`Error::Damaged`] for a header that is no successor of ours; when the store refuses.
     pub fn catch_up(&self, changes: &Changes) -> Result<(), Error> {
-        if changes.collections.iter().any(|collection| Known::concerns(collection)) {
+        let mut collections = changes.collections.iter().map(|changed| changed.collection.as_str());
+        if collections.clone().any(Known::concerns) {
             self.refresh_access();
         }
         if changes.header {
             self.take_header(self.header_lock())?;
         }
-        if changes.collections.iter().any(|collection| collection == StoredKey::COLLECTION) {
+        if collections.any(|collection| collection == StoredKey::COLLECTION) {
             self.refresh_keys()?;
         }
-        if self.keys.note_collections(changes.collections.iter().map(String::as_str)) {
+        if self.keys.note_changes(&changes.collections) {
             self.tell_of_keys();
         }
         Ok(())
