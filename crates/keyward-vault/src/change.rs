@@ -11,7 +11,7 @@ use keyward_types::{Action, EnvironmentName, ProjectName, Record, SecretName, Ve
 
 use crate::actor::Actor;
 use crate::crypto::Key;
-use crate::live_keys::KeyTable;
+use crate::key_table::KeyTable;
 use crate::records::{self, KeyMark, StoredKey};
 use crate::roster::Known;
 use crate::{Error, Once, Vault};

@@ -42,6 +42,8 @@ mod identity_providers;
 mod invites;
 mod journey;
 mod kept;
+mod key_table;
+mod key_view;
 mod kill_first;
 mod later;
 mod lead;

@@ -16,7 +16,7 @@ use crate::crypto::Key;
 use crate::door::Door;
 use crate::header::{FORMAT, Header, SystemKeys};
 use crate::held::Held;
-use crate::live_keys::KeyTable;
+use crate::key_table::KeyTable;
 use crate::record::Turns;
 use crate::records::{self, Environment, Project, StoredKey, stored_key_key};
 use crate::ring::KeyRing;

@@ -1,8 +1,9 @@
 use keyward_access::{Identity, KeyRules, Role, VirtualKey};
 use keyward_audit::{Action, Outcome};
+use keyward_testing::Seed;
 use keyward_types::token::PlainToken;
 use keyward_types::{Clock, Timestamp};
-use keyward_vault::{Actor, Edit, Error, NewChild, NewRoute, NewVirtualKey};
+use keyward_vault::{Actor, Edit, Error, LiveKey, NewChild, NewRoute, NewVirtualKey};
 
 use crate::kit::{Team, is_denied, is_refused, login, new_value};
 
@@ -344,4 +345,62 @@ fn what_a_gateway_cannot_send_is_no_key() {
     assert!(!vault.also_serves("billing"));
     vault.also_serve(["billing".to_owned()].into());
     assert!(vault.also_serves("billing") && !vault.also_serves("other"));
+}
+
+/// Only what a change concerns is looked at: after any changes that is what looking at everything shows.
+#[test]
+fn after_any_changes_all_is_as_a_whole_look_shows_it() {
+    const NAMES: [&str; 4] = [SECRET, "MAIL_KEY", "MAPS_KEY", "UNUSED_KEY"];
+    let mut seed = Seed::of_campaign();
+    println!("seed {}", seed.number());
+    let shop = Shop::new(95);
+    let (vault, production) = (&shop.team.desk.vault, shop.team.scope("production"));
+    let provider = |name: &str| if name == SECRET { "openai" } else { "qdrant" };
+    let write = |name: &str, value: u64| {
+        let edit = Edit { provider: Some(Some(provider(name).into())), ..Edit::default() };
+        let value = keyward_vault::NewValue { edit, ..new_value(name, &format!("what-it-knows-us-by-{value:06}")) };
+        drop(vault.write(shop.team.owner(), &production, vec![value]));
+    };
+    NAMES.iter().skip(1).for_each(|name| write(name, 0));
+    let content = || -> Vec<LiveKey> { vault.live_keys().unwrap().all().map(|live| (**live).clone()).collect() };
+    let (mut made, mut most, mut unused) = (Vec::<String>::new(), 0, 0);
+    for step in 0..250 {
+        let some_key = |seed: &mut Seed| made.get(seed.below(made.len().max(1))).cloned().unwrap_or_default();
+        match seed.below(10) {
+            0..=2 => {
+                let name = NAMES[seed.below(3)];
+                let secrets = vec![NewRoute { secret: name.parse().unwrap(), provider: None, upstream: None }];
+                let expires_at = seed.once_in(2).then(|| Timestamp(shop.now().0 + 1 + seed.below(60_000) as i64));
+                let new = NewVirtualKey { secrets, expires_at, ..shop.wanted(&format!("key-{step}")) };
+                // A secret that was deleted is nothing to make a key of.
+                made.extend(shop.make(&shop.ada(), new).ok().map(|(_, key)| key.id));
+            }
+            3 => {
+                let lives = Some(1_000 + seed.below(60_000) as i64);
+                let child = NewChild { lives, ..NewChild::default() };
+                made.extend(vault.mint_child_key(&shop.ada(), &some_key(&mut seed), child).ok().map(|(_, key)| key.id));
+            }
+            4 => drop(vault.revoke_virtual_key(&shop.ada(), &some_key(&mut seed))),
+            5 => drop(vault.rotate_virtual_key(&shop.ada(), &some_key(&mut seed), seed.below(30_000) as i64)),
+            6 => write(NAMES[seed.below(3)], step),
+            7 if seed.once_in(3) => {
+                drop(vault.delete(shop.team.owner(), &production, &NAMES[seed.below(3)].parse().unwrap()))
+            }
+            8 => {
+                let before = vault.live_keys().unwrap().serial();
+                write("UNUSED_KEY", step);
+                let after = vault.live_keys().unwrap().serial();
+                assert_eq!(before, after, "nobody stands for it");
+                unused += 1;
+            }
+            _ => shop.team.desk.clock.advance(seed.below(5_000) as i64),
+        }
+        let alone = content();
+        most = most.max(alone.len());
+        if seed.once_in(6) {
+            vault.catch_up_with_all().unwrap();
+            assert_eq!(alone, content(), "step {step}");
+        }
+    }
+    assert!(most > 5 && unused > 5, "{most} keys served at once, {unused} changes concerned none");
 }
