@@ -29,7 +29,7 @@ pub(crate) struct KeyTable {
 
 #[derive(Default)]
 struct Kept {
-    /// None while somebody looks.
+    /// None while somebody looks, and after a look that did not come to its end.
     rows: Option<Rows>,
     stale: Stale,
     live: Arc<LiveKeys>,
@@ -174,11 +174,15 @@ impl Vault {
         let now = self.tools.clock.now();
         let (stale, before, mut rows) = {
             let mut kept = lock(&self.keys.kept);
-            if kept.stale.is_nothing() && kept.live.next_end.is_none_or(|end| now < end) {
+            let is_over = kept.live.next_end.is_some_and(|end| end <= now);
+            if kept.rows.is_some() && kept.stale.is_nothing() && !is_over {
                 return Ok(Arc::clone(&kept.live));
             }
-            let stale = std::mem::replace(&mut kept.stale, Stale::nothing());
-            (stale, Arc::clone(&kept.live), kept.rows.take().unwrap_or_default())
+            let mut stale = std::mem::replace(&mut kept.stale, Stale::nothing());
+            let rows = kept.rows.take();
+            // Whoever panicked at this took along what was to be looked at.
+            stale.all |= rows.is_none();
+            (stale, Arc::clone(&kept.live), rows.unwrap_or_default())
         };
         let found = self.look(&stale, &before, &mut rows, now);
         let mut kept = lock(&self.keys.kept);
@@ -192,11 +196,8 @@ impl Vault {
                 }
                 Ok(Arc::clone(&kept.live))
             }
-            Err(error) => {
-                // It is not known how far the look came.
-                (kept.rows, kept.stale.all) = (Some(Rows::default()), true);
-                Err(error)
-            }
+            // It is not known how far the look came: the next one looks at all.
+            Err(error) => Err(error),
         }
     }
 
