@@ -27,8 +27,8 @@
 //! be ([`Error::Interrupted`](keyward_store::Error::Interrupted)).
 //!
 //! What several nodes need beside records: leases (one leader a job, fenced by an epoch that its
-//! transactions check) and a watch for changes ([`keyward_store::Nodes`]), which names the records: each group's
-//! mark does, so that a node looks at those alone, and not at all that it knows of.
+//! transactions check) and a watch for changes ([`keyward_store::Nodes`]). The mark of each group names the
+//! records that it changed, so that a node need look at no others.
 
 #[macro_use]
 mod reads;

@@ -4,8 +4,8 @@
 //! Layout, numbers big-endian: 24 bytes of name; `u32` entries of the group; then for each collection that
 //! it changed `u16` length and name, `u16` keys ([`MANY`]: not told) and for each `u16` length and bytes.
 //!
-//! It is a hint, like the table of changes: whoever can write to the database can hold a change back from
-//! the nodes, but not for longer than they go without looking at all.
+//! It is no more authenticated than the table of changes: whoever can write to the database can keep a change
+//! from the eyes of nodes that run, until they look at everything for another reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 

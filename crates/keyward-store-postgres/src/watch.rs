@@ -1,8 +1,9 @@
 //! Changes by other nodes: polled, and hinted at.
 //!
 //! Each commit notes in the table `change` how long the log is after it, a row a collection. A node
-//! reads that four times a second, and then which records the groups' marks name. Notifications only shorten the wait: a thread sends them after
-//! commits, never in one, as all transactions with a notification commit one after another.
+//! reads that four times a second, and then which records the groups' marks name. Notifications only
+//! shorten the wait: a thread sends them after commits, never in one, as all transactions with a
+//! notification commit one after another.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -184,21 +184,16 @@ impl Vault {
             stale.all |= rows.is_none();
             (stale, Arc::clone(&kept.live), rows.unwrap_or_default())
         };
-        let found = self.look(&stale, &before, &mut rows, now);
+        // After a failure it is not known how far the look came: the next one finds no rows, and looks at all.
+        let found = self.look(&stale, &before, &mut rows, now)?;
         let mut kept = lock(&self.keys.kept);
-        match found {
-            Ok(found) => {
-                kept.rows = Some(rows);
-                if let Some(mut live) = found {
-                    kept.serial += 1;
-                    live.serial = kept.serial;
-                    kept.live = Arc::new(live);
-                }
-                Ok(Arc::clone(&kept.live))
-            }
-            // It is not known how far the look came: the next one looks at all.
-            Err(error) => Err(error),
+        kept.rows = Some(rows);
+        if let Some(mut live) = found {
+            kept.serial += 1;
+            live.serial = kept.serial;
+            kept.live = Arc::new(live);
         }
+        Ok(Arc::clone(&kept.live))
     }
 
     /// What serves now; `None` when that is what served before.
@@ -232,9 +227,6 @@ impl Vault {
                 || before.by_id(&key.id).is_some_and(is_over)
         };
         let concerned: Vec<&Arc<VirtualKey>> = rows.values().filter(is_concerned).collect();
-        if concerned.is_empty() && stale.ids.is_empty() && !stale.all && !stale.standing {
-            return Ok(None);
-        }
         let mut keys = match stale.all || stale.standing {
             true => BTreeMap::new(),
             false => before.keys.clone(),
@@ -252,6 +244,11 @@ impl Vault {
                 None => Arc::new(live),
             };
             keys.insert(key.id.clone(), live);
+        }
+        // A change of one's own comes back with those of others; whoever made tables of it need not again.
+        let is_same = |(one, other): (&Arc<LiveKey>, &Arc<LiveKey>)| Arc::ptr_eq(one, other);
+        if keys.len() == before.len() && keys.values().zip(before.all()).all(is_same) {
+            return Ok(None);
         }
         let next_end = keys.values().filter_map(|live| live.next_end).min();
         Ok(Some(LiveKeys { as_of: now, keys, next_end, serial: 0 }))

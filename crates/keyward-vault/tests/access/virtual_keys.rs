@@ -398,8 +398,10 @@ fn after_any_changes_all_is_as_a_whole_look_shows_it() {
         let alone = content();
         most = most.max(alone.len());
         if seed.once_in(6) {
+            let serial = vault.live_keys().unwrap().serial();
             vault.catch_up_with_all().unwrap();
             assert_eq!(alone, content(), "step {step}");
+            assert_eq!(serial, vault.live_keys().unwrap().serial(), "and nothing is made anew of it");
         }
     }
     assert!(most > 5 && unused > 5, "{most} keys served at once, {unused} changes concerned none");
