@@ -24,7 +24,7 @@ pub(crate) fn writer(path: &Path) -> Result<Connection> {
     }
     // Pages of a group's random keys stay at hand; more of them the system keeps.
     connection
-        .execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -4096; PRAGMA journal_size_limit = 16777216;")
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -2048; PRAGMA journal_size_limit = 16777216;")
         .map_err(failed)?;
     Ok(connection)
 }
@@ -34,7 +34,7 @@ pub(crate) fn reader(path: &Path, mapped: bool) -> Result<Connection> {
     let connection = open(path)?;
     let failed = |e: rusqlite::Error| error::sqlite(path, "open the database", &e);
     // Some of them stay open: what a process asks for again and again, it remembers above us.
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -1024;").map_err(failed)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -256;").map_err(failed)?;
     if mapped {
         connection.execute_batch("PRAGMA mmap_size = 1073741824;").map_err(failed)?;
     }

@@ -1,17 +1,19 @@
 //! Records that were read or written lately, verified already, for a process that answers many
-//! requests: a record that is asked for again costs neither a search in the database nor a MAC.
+//! requests: a record that is asked for again costs neither a search in the database nor a MAC. Whoever
+//! makes something of a record's bytes may have that kept in their place, which is less and made once.
 //!
 //! It is for stores that one process owns, where nothing changes but by its own commits. Each commit
 //! is taken over here before anybody is told that it is done. What an engine answered before a
 //! commit is not kept after it: each part counts its changes, and keeps only what was asked for and
 //! answered between two of them.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::recent::Recent;
-use crate::{Batch, Change, Expect, Put, Record, Shared};
+use crate::{Batch, Change, Expect, Put, Record};
 
 /// Lately used records and index values of one store, at most so many bytes of them.
 pub(crate) struct Cache {
@@ -23,10 +25,26 @@ pub(crate) struct Cache {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment(u64);
 
+/// What is known of a record by those who want what its readers make of it.
+pub(crate) enum Known<T> {
+    /// It is made.
+    Made(Arc<T>),
+    /// It is to be made of these bytes.
+    Record(Arc<Record>, Moment),
+    /// The engine is to be asked.
+    Nothing(Moment),
+}
+
 struct Part {
     changes: u64,
-    records: Recent<Arc<Shared>>,
+    records: Recent<Kept>,
     indexes: Recent<Arc<[Vec<u8>]>>,
+}
+
+/// What is kept of a record.
+enum Kept {
+    Record(Arc<Record>),
+    Made(Arc<dyn Any + Send + Sync>),
 }
 
 /// Where something lies: a record by its key, or keys by the index value that they declare.
@@ -58,19 +76,50 @@ impl Cache {
     }
 
     /// The record under a key, or the moment from which on an engine's answer counts.
-    pub(crate) fn record(&self, collection: &str, key: &[u8]) -> Result<Arc<Shared>, Moment> {
+    pub(crate) fn record(&self, collection: &str, key: &[u8]) -> Result<Arc<Record>, Moment> {
         let place = self.place(collection, "", key);
         let mut part = self.part(place);
         let Part { records, changes, .. } = &mut *part;
-        records.get(place).map(Arc::clone).ok_or(Moment(*changes))
+        match records.get(place) {
+            Some(Kept::Record(record)) => Ok(Arc::clone(record)),
+            Some(Kept::Made(_)) | None => Err(Moment(*changes)),
+        }
     }
 
-    /// Keeps a verified record that an engine was asked for at `moment`.
-    pub(crate) fn keep_record(&self, collection: &str, record: &Arc<Shared>, moment: Moment) {
+    /// Keeps a verified record that an engine was asked for at `moment`, where nothing is kept that
+    /// was made of it.
+    pub(crate) fn keep_record(&self, collection: &str, record: &Arc<Record>, moment: Moment) {
+        let place = self.place(collection, "", &record.key);
+        let mut part = self.part(place);
+        if part.changes == moment.0 && !part.records.has(place) {
+            part.records.put(place, Kept::Record(Arc::clone(record)), size_of(place, record));
+        }
+    }
+
+    /// What was made of the record under a key, or what it can be made of.
+    pub(crate) fn made<T: Send + Sync + 'static>(&self, collection: &str, key: &[u8]) -> Known<T> {
+        let place = self.place(collection, "", key);
+        let mut part = self.part(place);
+        let Part { records, changes, .. } = &mut *part;
+        let moment = Moment(*changes);
+        match records.get(place) {
+            Some(Kept::Record(record)) => Known::Record(Arc::clone(record), moment),
+            Some(Kept::Made(made)) => Arc::clone(made).downcast().map_or(Known::Nothing(moment), Known::Made),
+            None => Known::Nothing(moment),
+        }
+    }
+
+    /// Keeps what was made of a verified record, in its place.
+    pub(crate) fn keep_made<T>(&self, collection: &str, record: &Record, made: &Arc<T>, moment: Moment)
+    where
+        T: Send + Sync + 'static,
+    {
         let place = self.place(collection, "", &record.key);
         let mut part = self.part(place);
         if part.changes == moment.0 {
-            part.records.put(place, Arc::clone(record), size_of(place, record));
+            // It takes about as much as the bytes of which it was made.
+            let size = place.len() + record.value.len() + OVERHEAD;
+            part.records.put(place, Kept::Made(Arc::clone(made) as Arc<dyn Any + Send + Sync>), size);
         }
     }
 
@@ -83,7 +132,7 @@ impl Cache {
     }
 
     /// Keeps which records declare a value. That none does is not kept.
-    pub(crate) fn keep_keys(&self, collection: &str, index: &str, value: &[u8], found: &[Arc<Shared>], moment: Moment) {
+    pub(crate) fn keep_keys(&self, collection: &str, index: &str, value: &[u8], found: &[Record], moment: Moment) {
         if found.is_empty() || found.len() > LISTED {
             return;
         }
@@ -144,7 +193,7 @@ impl Cache {
         // An engine counts a generation on with each put.
         let record = before.map(|before| {
             let (key, value, indexes) = (put.key.clone(), put.value.clone(), put.indexes.clone());
-            Arc::new(Shared::new(Record { key, generation: before + 1, value, indexes }))
+            Arc::new(Record { key, generation: before + 1, value, indexes })
         });
         let mut part = self.part(place);
         part.changes += 1;
@@ -153,7 +202,7 @@ impl Cache {
             Some(_) if !part.records.has(place) => {}
             Some(record) => {
                 let size = size_of(place, &record);
-                part.records.put(place, record, size);
+                part.records.put(place, Kept::Record(record), size);
             }
             None => part.records.remove(place),
         }
@@ -240,8 +289,7 @@ fn expected_generation(put: &Put, expected: &[Expect]) -> Option<u64> {
 
 fn size_of(place: Place<'_>, record: &Record) -> usize {
     let indexes: usize = record.indexes.iter().map(|(index, value)| index.len() + value.len() + 48).sum();
-    // What a reader makes of the value takes about as much again.
-    place.len() + record.key.len() + 2 * record.value.len() + indexes + OVERHEAD
+    place.len() + record.key.len() + record.value.len() + indexes + OVERHEAD
 }
 
 #[cfg(test)]
@@ -269,7 +317,7 @@ mod tests {
 
     fn keep(cache: &Cache, record: &Record) {
         let moment = cache.record("c", &record.key).expect_err("it is not there");
-        cache.keep_record("c", &Arc::new(Shared::new(record.clone())), moment);
+        cache.keep_record("c", &Arc::new(record.clone()), moment);
     }
 
     fn held(cache: &Cache) -> Option<Record> {
@@ -291,6 +339,34 @@ mod tests {
         assert!(cache.record("c", b"k").is_err());
     }
 
+    fn made(cache: &Cache, key: &str) -> Option<u64> {
+        match cache.made::<u64>("c", key.as_bytes()) {
+            Known::Made(made) => Some(*made),
+            Known::Record(..) | Known::Nothing(_) => None,
+        }
+    }
+
+    #[test]
+    fn what_was_made_of_a_record_takes_its_place_until_it_changes() {
+        let cache = Cache::new(1 << 20);
+        let first = record("k", 3, "a");
+        keep(&cache, &first);
+        let Known::Record(bytes, moment) = cache.made::<u64>("c", b"k") else { panic!("it is kept as it is") };
+        cache.keep_made("c", &bytes, &Arc::new(bytes.generation), moment);
+        assert_eq!(made(&cache, "k"), Some(3));
+        let moment = cache.record("c", b"k").expect_err("its bytes are not there any more");
+        cache.keep_record("c", &Arc::new(first), moment);
+        assert_eq!(made(&cache, "k"), Some(3), "who asks for the bytes drives nothing out");
+        assert!(matches!(cache.made::<String>("c", b"k"), Known::Nothing(_)), "something else was made of it");
+        cache.committed(&batch().expect(at(3)).put(put(&record("k", 4, "a"))));
+        assert_eq!(held(&cache), Some(record("k", 4, "a")));
+        let Known::Record(bytes, moment) = cache.made::<u64>("c", b"k") else { panic!("it was put") };
+        cache.committed(&batch().expect(at(4)).put(put(&record("k", 5, "a"))));
+        cache.keep_made("c", &bytes, &Arc::new(bytes.generation), moment);
+        assert_eq!(made(&cache, "k"), None, "of a record from before a change");
+        assert_eq!(held(&cache), Some(record("k", 5, "a")));
+    }
+
     #[test]
     fn a_put_of_what_nobody_asked_for_is_not_kept() {
         let cache = Cache::new(1 << 20);
@@ -300,7 +376,7 @@ mod tests {
         assert!(cache.record("c", b"k").is_err(), "it is, and somebody else's record has the room");
         let moment = cache.record("c", b"k").unwrap_err();
         cache.committed(&batch().expect(at(7)).put(put(&record("k", 8, "a"))));
-        cache.keep_record("c", &Arc::new(Shared::new(record("k", 7, "a"))), moment);
+        cache.keep_record("c", &Arc::new(record("k", 7, "a")), moment);
         assert!(cache.record("c", b"k").is_err(), "an answer from before it is not kept all the same");
         keep(&cache, &record("k", 8, "a"));
         cache.unknown(&batch().put(put(&record("k", 9, "a"))));
@@ -333,11 +409,11 @@ mod tests {
         let cache = Cache::new(1 << 20);
         let moment = cache.record("c", b"k").unwrap_err();
         cache.committed(&batch().put(put(&record("k", 4, "a"))));
-        cache.keep_record("c", &Arc::new(Shared::new(record("k", 3, "a"))), moment);
+        cache.keep_record("c", &Arc::new(record("k", 3, "a")), moment);
         assert!(cache.record("c", b"k").is_err());
         let moment = cache.keys("c", "name", b"a").unwrap_err();
         cache.committed(&batch().put(put(&record("other", 1, "a"))));
-        cache.keep_keys("c", "name", b"a", &[Arc::new(Shared::new(record("k", 4, "a")))], moment);
+        cache.keep_keys("c", "name", b"a", &[record("k", 4, "a")], moment);
         assert!(cache.keys("c", "name", b"a").is_err());
     }
 
@@ -345,7 +421,7 @@ mod tests {
     fn a_new_record_under_an_index_value_is_asked_for() {
         let cache = Cache::new(1 << 20);
         let moment = cache.keys("c", "name", b"a").unwrap_err();
-        cache.keep_keys("c", "name", b"a", &[Arc::new(Shared::new(record("k", 4, "a")))], moment);
+        cache.keep_keys("c", "name", b"a", &[record("k", 4, "a")], moment);
         cache.committed(&batch().put(put(&record("k", 5, "a"))));
         assert!(cache.keys("c", "name", b"a").is_ok(), "it was listed already");
         cache.committed(&batch().put(put(&record("new", 1, "a"))));

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Known};
 use crate::verify::{self, MacState};
-use crate::{Engine, Error, Head, IndexRow, KeyRange, LogRow, Reads, Record, RecordMac, Result, Shared, StoredRecord};
+use crate::{Engine, Error, Head, IndexRow, KeyRange, LogRow, Reads, Record, RecordMac, Result, StoredRecord};
 
 /// Reads a store, live ([`Store::reader`]) or as it was at one moment ([`Store::snapshot`]).
 ///
@@ -38,26 +38,57 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Error::Tampered`] when what lies there does not verify.
     pub fn get(&self, collection: &str, key: &[u8]) -> Result<Option<Record>> {
-        Ok(self.shared(collection, key)?.map(Shared::into_record))
+        Ok(self.shared(collection, key)?.map(Arc::unwrap_or_clone))
     }
 
     /// The same for whoever only looks at it: what is remembered is not copied.
     ///
     /// # Errors
     /// As [`Reader::get`].
-    pub fn shared(&self, collection: &str, key: &[u8]) -> Result<Option<Arc<Shared>>> {
+    pub fn shared(&self, collection: &str, key: &[u8]) -> Result<Option<Arc<Record>>> {
         let Source::Live(_, Some(cache)) = &self.source else {
-            return Ok(self.stored(collection, key)?.map(Shared::new).map(Arc::new));
+            return Ok(self.stored(collection, key)?.map(Arc::new));
         };
         let moment = match cache.record(collection, key) {
             Ok(record) => return Ok(Some(record)),
             Err(moment) => moment,
         };
-        let found = self.stored(collection, key)?.map(Shared::new).map(Arc::new);
+        let found = self.stored(collection, key)?.map(Arc::new);
         if let Some(record) = &found {
             cache.keep_record(collection, record, moment);
         }
         Ok(found)
+    }
+
+    /// What `make` makes of the record under `key`. It is remembered in the record's place, so that `make`
+    /// must see nothing but the record, and always makes the same of it.
+    ///
+    /// # Errors
+    /// As [`Reader::get`], and those of `make`.
+    pub fn made<T, E>(
+        &self,
+        collection: &str,
+        key: &[u8],
+        make: impl FnOnce(&Record) -> std::result::Result<T, E>,
+    ) -> std::result::Result<Option<Arc<T>>, E>
+    where
+        T: Send + Sync + 'static,
+        E: From<Error>,
+    {
+        let Source::Live(_, Some(cache)) = &self.source else {
+            return self.stored(collection, key)?.map(|record| make(&record).map(Arc::new)).transpose();
+        };
+        let (record, moment) = match cache.made(collection, key) {
+            Known::Made(made) => return Ok(Some(made)),
+            Known::Record(record, moment) => (record, moment),
+            Known::Nothing(moment) => match self.stored(collection, key)? {
+                Some(record) => (Arc::new(record), moment),
+                None => return Ok(None),
+            },
+        };
+        let made = Arc::new(make(&record)?);
+        cache.keep_made(collection, &record, &made, moment);
+        Ok(Some(made))
     }
 
     /// Records that declare `value` under `index`, in the order of their keys. A record that someone
@@ -66,18 +97,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Error::Tampered`] when one does not verify, is not there, or does not declare that value.
     pub fn by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Record>> {
-        Ok(self.shared_by_index(collection, index, value)?.into_iter().map(Shared::into_record).collect())
-    }
-
-    /// The same for whoever only looks at them.
-    ///
-    /// # Errors
-    /// As [`Reader::by_index`].
-    pub fn shared_by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Arc<Shared>>> {
         let Source::Live(_, Some(cache)) = &self.source else { return self.stored_by_index(collection, index, value) };
         let moment = match cache.keys(collection, index, value) {
             Ok(keys) => {
-                let found = keys.iter().map(|key| self.shared(collection, key)).collect::<Result<Option<Vec<_>>>>()?;
+                let found = keys.iter().map(|key| self.get(collection, key)).collect::<Result<Option<Vec<_>>>>()?;
                 match found.filter(|found| found.iter().all(|record| record.has_index(index, value))) {
                     Some(found) => return Ok(found),
                     // One of them was deleted, or declares another value now.
@@ -91,6 +114,35 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
+    /// What `make` makes of each of them, remembered as by [`Reader::made`]; `declares` says of what was
+    /// made whether its record declares the value still.
+    ///
+    /// # Errors
+    /// As [`Reader::by_index`], and those of `make`.
+    pub fn made_by_index<T, E>(
+        &self,
+        collection: &str,
+        index: &str,
+        value: &[u8],
+        make: impl Fn(&Record) -> std::result::Result<T, E>,
+        declares: impl Fn(&T) -> bool,
+    ) -> std::result::Result<Vec<Arc<T>>, E>
+    where
+        T: Send + Sync + 'static,
+        E: From<Error>,
+    {
+        if let Source::Live(_, Some(cache)) = &self.source
+            && let Ok(keys) = cache.keys(collection, index, value)
+        {
+            let found: Option<Vec<_>> =
+                keys.iter().map(|key| self.made(collection, key, &make)).collect::<std::result::Result<_, E>>()?;
+            if let Some(found) = found.filter(|found| found.iter().all(|made| declares(made))) {
+                return Ok(found);
+            }
+        }
+        self.by_index(collection, index, value)?.iter().map(|record| make(record).map(Arc::new)).collect()
+    }
+
     fn stored(&self, collection: &str, key: &[u8]) -> Result<Option<Record>> {
         let Some(stored) = self.reads().get(collection, key)? else { return Ok(None) };
         if stored.record.key != key {
@@ -99,14 +151,14 @@ impl<'a> Reader<'a> {
         self.verify(collection, stored).map(Some)
     }
 
-    fn stored_by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Arc<Shared>>> {
+    fn stored_by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Record>> {
         let hits = self.reads().by_index(collection, index, value)?;
         let verified = hits.into_iter().map(|hit| {
             let stored = hit.stored.filter(|stored| stored.record.key == hit.key);
             let stored = stored.ok_or_else(|| tampered(collection, &hit.key))?;
             let record = self.verify(collection, stored)?;
             if record.has_index(index, value) {
-                Ok(Arc::new(Shared::new(record)))
+                Ok(record)
             } else {
                 Err(tampered(collection, &hit.key))
             }

@@ -44,7 +44,7 @@ pub use engine::{Committed, Engine, Head, IndexHit, IndexRow, LogRow, Reads};
 pub use error::{Error, Result};
 pub use mac::{LogHead, RecordMac};
 pub use nodes::{Changed, Changes, Lease, Nodes, Watch};
-pub use record::{Collection, KeyRange, Record, Shared, StoredRecord};
+pub use record::{Collection, KeyRange, Record, StoredRecord};
 pub use store::{Store, peek_header};
 pub use transfer::{Page, Tombstone, transfer};
 pub use verify::MacState;

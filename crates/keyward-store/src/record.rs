@@ -1,9 +1,5 @@
 //! Records: what a collection holds.
 
-use std::any::Any;
-use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
-
 /// Name of a collection, declared beside the record type that lives in it: `"secret"`, `"token"`.
 pub type Collection = &'static str;
 
@@ -25,48 +21,6 @@ impl Record {
     #[must_use]
     pub fn has_index(&self, index: &str, value: &[u8]) -> bool {
         self.indexes.iter().any(|(n, v)| n == index && v == value)
-    }
-}
-
-/// A verified record that its readers share, with what the first of them made of its bytes.
-#[derive(Debug)]
-pub struct Shared {
-    record: Record,
-    made: OnceLock<Arc<dyn Any + Send + Sync>>,
-}
-
-impl Shared {
-    pub(crate) fn new(record: Record) -> Self {
-        Self { record, made: OnceLock::new() }
-    }
-
-    /// What `make` makes of the record; made once for all who ask for the same type.
-    ///
-    /// # Errors
-    /// Those of `make`.
-    pub fn made<T: Send + Sync + 'static, E>(
-        &self,
-        make: impl FnOnce(&Record) -> std::result::Result<T, E>,
-    ) -> std::result::Result<Arc<T>, E> {
-        if let Some(made) = self.made.get().and_then(|made| Arc::clone(made).downcast().ok()) {
-            return Ok(made);
-        }
-        let made = Arc::new(make(&self.record)?);
-        // Somebody else may have been faster: both are the same.
-        let _ = self.made.set(Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
-        Ok(made)
-    }
-
-    pub(crate) fn into_record(self: Arc<Self>) -> Record {
-        Arc::try_unwrap(self).map_or_else(|shared| shared.record.clone(), |shared| shared.record)
-    }
-}
-
-impl Deref for Shared {
-    type Target = Record;
-
-    fn deref(&self) -> &Record {
-        &self.record
     }
 }
 

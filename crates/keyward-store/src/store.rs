@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use crate::cache::Cache;
 use crate::pages;
 use crate::queue::CommitQueue;
-use crate::{Batch, Committed, Engine, Head, KeyRange, LogHead, LogRow, Reader, Record, RecordMac, Result, Shared};
+use crate::{Batch, Committed, Engine, Head, KeyRange, LogHead, LogRow, Reader, Record, RecordMac, Result};
 
 /// A store, shared by all threads of its process.
 pub struct Store {
@@ -116,17 +116,8 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::get`].
-    pub fn shared(&self, collection: &str, key: &[u8]) -> Result<Option<Arc<Shared>>> {
+    pub fn shared(&self, collection: &str, key: &[u8]) -> Result<Option<Arc<Record>>> {
         self.reader().shared(collection, key)
-    }
-
-    /// Records that declare `value` under `index`, for whoever only looks at them
-    /// ([`Reader::shared_by_index`]).
-    ///
-    /// # Errors
-    /// As [`Store::by_index`].
-    pub fn shared_by_index(&self, collection: &str, index: &str, value: &[u8]) -> Result<Vec<Arc<Shared>>> {
-        self.reader().shared_by_index(collection, index, value)
     }
 
     /// Records that declare `value` under `index` ([`Reader::by_index`]).

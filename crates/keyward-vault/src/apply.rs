@@ -18,7 +18,7 @@ impl Vault {
         let permit = authorize::<Use>(&actor.caller, loaded)
             .map_err(|denial| self.denied(actor, denial, ActionName::SecretUse, loaded.names()))?;
         let proof = self.record(actor, vec![(permit, loaded)], Via::Inside)?.pop();
-        let lease = self.lease(proof.expect("one permit gives one proof"), &self.sealed(loaded)?)?;
+        let lease = self.lease(proof.expect("one permit gives one proof"), self.sealed(loaded)?.as_ref())?;
         // A machine that slept in between has let it run out.
         lease.apply(self.tools.clock.now(), apply).ok_or_else(|| Error::Raced("a use".into()))
     }

@@ -13,7 +13,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use keyward_access::{Caller, SystemTask};
@@ -252,15 +251,14 @@ impl Vault {
 
     /// Takes these lines up into their rows, which are counted up to `through` then.
     fn count_lines(&self, lead: Option<&Lead>, lines: &[&Line], through: u64) -> Result<(), Error> {
-        let (actor, passing) = (keyward_itself(lead), self.store.passing());
+        let actor = keyward_itself(lead);
         for _ in 0..ATTEMPTS {
             let telling = self.about_vault(ActionName::ReadsCount).count(lines.len() as u64);
             let mut change = Change::told(self, &actor, telling);
             let mut counts = 0;
             for line in lines {
                 let key = reads_key(&line.principal, &line.place, line.version);
-                let row = passing.shared(Reads::COLLECTION, &key)?;
-                let row = row.map(|row| records::parse::<Reads>(&row)).transpose()?;
+                let row = records::load_passing::<Reads>(&self.store, &key)?;
                 let mut reads = match &row {
                     Some(row) => row.record.clone(),
                     None => line.begun(),
@@ -297,13 +295,6 @@ impl Vault {
             Err(Error::Store(keyward_store::Error::Conflict(_))) => Ok(()),
             done => done.map(drop),
         }
-    }
-
-    /// A row of reads as whoever only looks at it shares it, and how often it was written.
-    pub(crate) fn reads_row(&self, key: &[u8]) -> Result<Option<(Arc<Reads>, u64)>, Error> {
-        let Some(row) = self.store.shared(Reads::COLLECTION, key)? else { return Ok(None) };
-        let reads = row.made(|row| records::parse::<Reads>(row).map(|row| row.record))?;
-        Ok(Some((reads, row.generation)))
     }
 }
 

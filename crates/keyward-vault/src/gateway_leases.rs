@@ -52,7 +52,7 @@ impl Vault {
             .iter()
             .zip(proofs)
             .map(|(loaded, proof)| {
-                let lease = self.lease_until(proof, &self.sealed(loaded)?, until)?;
+                let lease = self.lease_until(proof, self.sealed(loaded)?.as_ref(), until)?;
                 Ok(GatewayLease { place: loaded.head().place, version: loaded.version(), lease })
             })
             .collect()

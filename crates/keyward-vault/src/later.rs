@@ -5,6 +5,8 @@
 //! This is the way of what goes well and is soon done. Whatever has to be written down before, be it
 //! a denial, a missing name or a token's use, goes the way where one waits.
 
+use std::sync::Arc;
+
 use keyward_access::{Permit, authorize};
 use keyward_store::Committed;
 use keyward_types::{Read, SecretName, Timestamp, Version};
@@ -17,7 +19,7 @@ use crate::{Error, Loaded, Opened, Scope, Vault};
 /// What was loaded for somebody who may read it, and is on record or could not be recorded. It is
 /// sealed still.
 pub struct Unopened {
-    parts: Vec<(Permit<Read>, Loaded, Sealed)>,
+    parts: Vec<(Permit<Read>, Loaded, Arc<Sealed>)>,
     holdings: Vec<Option<String>>,
     /// Until when each may be kept.
     kept: Vec<Option<Timestamp>>,

@@ -99,6 +99,7 @@ mod team_rights;
 mod team_uses;
 #[cfg(test)]
 mod testing;
+mod token_uses;
 mod tokens;
 mod trusts;
 mod usage;

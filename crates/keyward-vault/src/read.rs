@@ -388,7 +388,7 @@ impl Vault {
             .zip(proofs)
             .map(|(loaded, proof)| {
                 let holding = proof.holding().map(str::to_owned);
-                let value = self.open(proof, &self.sealed(&loaded)?)?;
+                let value = self.open(proof, self.sealed(&loaded)?.as_ref())?;
                 let offline_until = loaded.kept_until(actor);
                 Ok(Opened { loaded, value, holding, offline_until })
             })
@@ -407,9 +407,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Damaged`] when the head speaks of a value that is not there.
-    pub fn sealed(&self, loaded: &Loaded) -> Result<Sealed, Error> {
-        records::load::<Sealed>(&self.store, &loaded.head.place.version_key(loaded.version))?
-            .map(|row| row.record)
+    pub fn sealed(&self, loaded: &Loaded) -> Result<Arc<Sealed>, Error> {
+        records::load_shared::<Sealed>(&self.store, &loaded.head.place.version_key(loaded.version))?
             .ok_or(Error::Damaged("a value is missing that the log says was never destroyed"))
     }
 

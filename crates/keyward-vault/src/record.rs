@@ -259,7 +259,9 @@ impl Vault {
         }
         let row = match left.get(&key) {
             Some(reads) => Some((Arc::clone(reads), None)),
-            None => self.reads_row(&key)?.map(|(reads, generation)| (reads, Some(generation))),
+            // Of these two, what is read again is remembered above the store, in [`Held`].
+            None => records::load_passing::<Reads>(&self.store, &key)?
+                .map(|row| (Arc::new(row.record), Some(row.generation))),
         };
         let Some((reads, generation)) = row else {
             let principal = actor.principal().clone();
@@ -305,7 +307,7 @@ impl Vault {
     /// Makes the change fail when somebody closes this holding of a row meanwhile; false where it is not
     /// there.
     fn expect_open(&self, change: &mut Change<'_>, key: &[u8], id: &str) -> Result<bool, Error> {
-        let Some(row) = records::load::<Holding>(&self.store, id.as_bytes())? else { return Ok(false) };
+        let Some(row) = records::load_passing::<Holding>(&self.store, id.as_bytes())? else { return Ok(false) };
         if row.record.until.is_some() {
             return Ok(false);
         }

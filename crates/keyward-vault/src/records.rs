@@ -259,18 +259,35 @@ pub(crate) fn load<R: Record>(store: &Store, key: &[u8]) -> Result<Option<Row<R>
     store.shared(R::COLLECTION, key)?.map(|row| parse(&row)).transpose()
 }
 
-pub(crate) fn find<R: Record>(store: &Store, index: &str, value: &[u8]) -> Result<Vec<Row<R>>, Error> {
-    store.shared_by_index(R::COLLECTION, index, value)?.iter().map(|row| parse(row)).collect()
+/// The same of what is rarely asked for twice: it takes no room from what is.
+pub(crate) fn load_passing<R: Record>(store: &Store, key: &[u8]) -> Result<Option<Row<R>>, Error> {
+    store.passing().get(R::COLLECTION, key)?.map(|row| parse(&row)).transpose()
 }
 
-/// The same for whoever only looks at them: parsed once for as long as the store remembers them.
+/// The same for whoever only looks at it: parsed once for as long as the store remembers it.
+pub(crate) fn load_shared<R: Record + Send + Sync + 'static>(
+    store: &Store,
+    key: &[u8],
+) -> Result<Option<Arc<R>>, Error> {
+    store.reader().made(R::COLLECTION, key, parse_record)
+}
+
+pub(crate) fn find<R: Record>(store: &Store, index: &str, value: &[u8]) -> Result<Vec<Row<R>>, Error> {
+    store.by_index(R::COLLECTION, index, value)?.iter().map(parse).collect()
+}
+
+/// The same for whoever only looks at them, as [`load_shared`].
 pub(crate) fn find_shared<R: Record + Send + Sync + 'static>(
     store: &Store,
     index: &str,
     value: &[u8],
 ) -> Result<Vec<Arc<R>>, Error> {
-    let rows = store.shared_by_index(R::COLLECTION, index, value)?;
-    rows.iter().map(|row| row.made(|row| parse::<R>(row).map(|row| row.record))).collect()
+    let declares = |record: &R| record.indexes().iter().any(|(name, declared)| *name == index && declared == value);
+    store.reader().made_by_index(R::COLLECTION, index, value, parse_record, declares)
+}
+
+fn parse_record<R: Record>(row: &keyward_store::Record) -> Result<R, Error> {
+    parse(row).map(|row| row.record)
 }
 
 /// Every record whose key begins with `prefix`, in the order of keys.

@@ -33,7 +33,7 @@ impl Vault {
         for (value, proof) in values.iter().zip(proofs) {
             let bits = value.head().version(value.version()).map_or(0, |version| version.bits);
             let key = self.ring.match_key();
-            let lease = self.lease(proof, &self.sealed(value)?)?;
+            let lease = self.lease(proof, self.sealed(value)?.as_ref())?;
             let row = lease.apply(now, |bytes| MatchRow::of(&secret, value.version(), bytes, bits, &key));
             rows.extend(row.ok_or(Error::Refused("it took longer than a lease lasts".into()))?);
         }

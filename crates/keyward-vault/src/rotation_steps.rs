@@ -217,7 +217,7 @@ impl Vault {
         let one = loaded(Arc::new(head.record), version, &scope, &*self.tools.clock);
         let permit = authorize::<Use>(&actor.caller, &one)?;
         let proof = self.record(actor, vec![(permit, &one)], Via::Inside)?.pop().ok_or(Error::WrongProof)?;
-        self.lease(proof, &self.sealed(&one)?)
+        self.lease(proof, self.sealed(&one)?.as_ref())
     }
 
     /// A version of a secret for a deployment target: it leaves keyward, and is held there from now on.
@@ -230,7 +230,7 @@ impl Vault {
         let one = loaded(Arc::new(head.record), version, &scope, &*self.tools.clock);
         let permit = authorize::<Read>(&actor.caller, &one)?;
         let proof = self.record(actor, vec![(permit, &one)], Via::Target)?.pop().ok_or(Error::WrongProof)?;
-        self.open(proof, &self.sealed(&one)?)
+        self.open(proof, self.sealed(&one)?.as_ref())
     }
 
     /// Who holds other versions of a secret than this one outside keyward, targets apart.

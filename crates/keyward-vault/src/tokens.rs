@@ -184,6 +184,7 @@ impl Vault {
     pub fn caller_at_once(&self, token: &PlainToken, from: Option<IpAddr>) -> Result<Option<Caller>, Error> {
         match self.look_at(token, from)? {
             Shown::Known { caller, counts: None } => Ok(Some(caller)),
+            Shown::Known { caller, counts: Some(record) } if self.token_uses.covers(&record) => Ok(Some(caller)),
             _ => Ok(None),
         }
     }
@@ -221,6 +222,10 @@ impl Vault {
         now: Timestamp,
         from: Option<IpAddr>,
     ) -> Result<(), Error> {
+        let writing = self.token_uses.begin(record);
+        if writing.is_none() && record.uses_left.is_none() {
+            return Ok(());
+        }
         let actor = Actor::new(caller.clone(), AGENT);
         for _ in 0..ATTEMPTS {
             let row: Row<TokenRecord> =

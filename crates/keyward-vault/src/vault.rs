@@ -22,6 +22,7 @@ use crate::records::{self, Environment, Project, StoredKey, stored_key_key};
 use crate::ring::KeyRing;
 use crate::roster::{Known, owner_binding};
 use crate::slot::{Credential, NewSlot, Opener, RootFor, Slot};
+use crate::token_uses::TokenUses;
 
 /// An unlocked vault.
 pub struct Vault {
@@ -35,6 +36,7 @@ pub struct Vault {
     pub(crate) known: Known,
     pub(crate) door: Door,
     pub(crate) keys: KeyTable,
+    pub(crate) token_uses: TokenUses,
     births: Mutex<()>,
     header: Mutex<Header>,
     /// None for whoever has just made the vault: he had the root before there was a slot.
@@ -43,7 +45,7 @@ pub struct Vault {
 }
 
 /// Bytes of lately used records that a process keeps which answers many requests.
-const REMEMBERED: usize = 12 << 20;
+const REMEMBERED: usize = 8 << 20;
 
 /// What the vault takes from the world.
 #[derive(Clone)]
@@ -156,6 +158,7 @@ impl Vault {
             known: Known::default(),
             door: Door::default(),
             keys: KeyTable::default(),
+            token_uses: TokenUses::default(),
             births: Mutex::default(),
             header: Mutex::new(header),
             opener: None,
