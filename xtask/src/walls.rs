@@ -11,6 +11,7 @@ use crate::workspace::Workspace;
 /// A crate and the crates of ours that it may import, lowest first.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyward-types", &[]),
+    ("keyward-alloc", &[]),
     ("keyward-store", &[]),
     // The verifier shares no code with the writer of the log.
     ("keyward-verify", &[]),
@@ -81,6 +82,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "keyward",
         &[
             "keyward-types",
+            "keyward-alloc",
             "keyward-dotenv",
             "keyward-exec",
             "keyward-providers",

@@ -28,7 +28,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: keyward_alloc::Allocator = keyward_alloc::Allocator;
 
 /// Secrets that the load is spread over, among those that there are.
 const SECRETS: usize = 4096;
@@ -135,6 +135,7 @@ fn drive(settings: &Settings) {
 
 /// A server on the vault in this folder, until standard input ends.
 fn serve(folder: &Path, settings: &Settings) {
+    keyward_alloc::give_back_at_once();
     // The same seed makes the same key.
     let key = TestVault::new(SEED).close().1;
     let vault = Arc::new(keyward_testing::vault::open(&folder.join("vault.db"), &key).unwrap().remembering());

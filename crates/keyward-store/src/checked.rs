@@ -157,11 +157,7 @@ impl<'a> Reader<'a> {
             let stored = hit.stored.filter(|stored| stored.record.key == hit.key);
             let stored = stored.ok_or_else(|| tampered(collection, &hit.key))?;
             let record = self.verify(collection, stored)?;
-            if record.has_index(index, value) {
-                Ok(record)
-            } else {
-                Err(tampered(collection, &hit.key))
-            }
+            if record.has_index(index, value) { Ok(record) } else { Err(tampered(collection, &hit.key)) }
         });
         verified.collect()
     }

@@ -27,10 +27,8 @@ mod transfer;
 
 use std::process::ExitCode;
 
-/// A server allocates for each request on whichever thread is free, and gives back on another: with the
-/// system's allocator that is an eighth of its time.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: keyward_alloc::Allocator = keyward_alloc::Allocator;
 
 fn main() -> ExitCode {
     harden::this_process();

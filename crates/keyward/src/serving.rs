@@ -50,6 +50,7 @@ pub(crate) fn run(
 ) -> Result<Exit> {
     write_log(log);
     allow_many_files();
+    keyward_alloc::give_back_at_once();
     // Somebody may be asked something, which Ctrl-C ends as it ends any other command.
     let Node { owned, keyhole, sealed, is_local } = node(context, &config)?;
     // Before there is anything to clean up.
