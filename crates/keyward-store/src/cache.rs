@@ -68,8 +68,8 @@ impl Cache {
     /// A cache of at most about `bytes`.
     pub(crate) fn new(bytes: usize) -> Self {
         let part = || {
-            // Records are what is large.
-            let (records, indexes) = (bytes / PARTS * 7 / 8, bytes / PARTS / 8);
+            // A name that leads to a record takes about a quarter of what the record and its value do.
+            let (records, indexes) = (bytes / PARTS * 3 / 4, bytes / PARTS / 4);
             Mutex::new(Part { changes: 0, records: Recent::new(records), indexes: Recent::new(indexes) })
         };
         Self { parts: (0..PARTS).map(|_| part()).collect(), hasher: RandomState::new() }
