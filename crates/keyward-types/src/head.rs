@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     EnvironmentId, Kind, Label, PrincipalId, ProjectId, SecretId, SecretName, Timestamp, VaultId, Version, VersionState,
@@ -40,6 +40,7 @@ pub struct Head {
     /// Names of versions.
     pub labels: BTreeMap<Label, Version>,
     /// Every version there ever was, in order, beginning with 1.
+    #[serde(deserialize_with = "without_spare_room")]
     pub versions: Vec<VersionHead>,
     /// Who answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,6 +197,14 @@ impl FromStr for Access {
             .find(|access| access.as_str() == text)
             .ok_or_else(|| format!("`{text}` is not an access: use read-only, read-write, admin or public"))
     }
+}
+
+/// Most secrets have one version, and a parser makes room for four. Heads are what a server remembers
+/// most of.
+fn without_spare_room<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<VersionHead>, D::Error> {
+    let mut versions = Vec::deserialize(deserializer)?;
+    versions.shrink_to_fit();
+    Ok(versions)
 }
 
 impl crate::Record for Head {
