@@ -209,8 +209,7 @@ impl Vault {
             return Ok(Shown::Refused { record, fault: fault.unwrap_or(TokenFault::Revoked) });
         };
         let caller = Caller::member(standing, now).restricted(record.restriction()).coming_from(from);
-        let stale = record.last_used.is_none_or(|last| now.0 - last.0 >= HOUR);
-        let counts = (record.uses_left.is_some() || stale).then_some(record);
+        let counts = counts(&record, now).then_some(record);
         Ok(Shown::Known { caller, counts })
     }
 
@@ -232,6 +231,10 @@ impl Vault {
                 records::load(&self.store, record.id.as_bytes())?.ok_or(Error::NotIdentified)?;
             if let Err(fault) = row.record.serves(now, from) {
                 return Err(self.refuse_token(record, fault, from));
+            }
+            // Somebody else has just written it.
+            if !counts(&row.record, now) {
+                return Ok(());
             }
             let uses_left = row.record.uses_left.map(|uses| uses - 1);
             let used = TokenRecord { uses_left, last_used: Some(now), ..row.record.clone() };
@@ -354,6 +357,11 @@ impl Vault {
         let reach = self.reach(actor, Some(project), scope.environment.as_ref())?;
         Ok(scope.resolved(reach.project_id(), reach.environment_id()))
     }
+}
+
+/// Whether a use of this token is to be written down: each where they are limited, else one an hour.
+fn counts(record: &TokenRecord, now: Timestamp) -> bool {
+    record.uses_left.is_some() || record.last_used.is_none_or(|last| now.0 - last.0 >= HOUR)
 }
 
 /// What a token turned out to be.

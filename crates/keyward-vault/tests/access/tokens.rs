@@ -159,6 +159,27 @@ fn a_limited_token_is_used_so_often_and_not_once_more_even_at_the_same_time() {
 }
 
 #[test]
+fn the_use_of_an_unlimited_token_is_written_down_once_by_many_at_the_same_time() {
+    let team = Team::new(28);
+    let ada = team.member("ada", Role::Developer, "shop");
+    let token = team.token(&team.acting(&ada), NewToken::default()).unwrap();
+    let vault = &team.desk.vault;
+    let before = vault.log_size().unwrap();
+    let together = std::sync::Barrier::new(8);
+    std::thread::scope(|threads| {
+        for _ in 0..8 {
+            threads.spawn(|| {
+                together.wait();
+                assert!(team.with_token(&token).is_ok(), "who writes nothing down is served too");
+            });
+        }
+    });
+    let uses: Vec<Action> = vault.log(before, 100).unwrap().iter().map(|line| line.entry.action).collect();
+    assert_eq!(uses, [Action::TokenUse]);
+    assert!(vault.caller_at_once(&token, None).unwrap().is_some(), "nothing is to be written for the rest of the hour");
+}
+
+#[test]
 fn a_token_of_a_network_serves_there_alone() {
     let team = Team::new(28);
     let ada = team.member("ada", Role::Developer, "shop");
