@@ -41,7 +41,7 @@ const ALL: &[Benchmark] = &[
     Benchmark { name: "command", how: How::Job(command::table) },
     Benchmark { name: "mask", how: How::Crate("keyward-exec", "mask") },
     Benchmark { name: "recognise", how: How::Crate("keyward-testing", "recognise") },
-    Benchmark { name: "server", how: How::Crate("keyward-server", "load") },
+    Benchmark { name: "server", how: How::Crate("keyward", "server") },
     Benchmark { name: "decision", how: How::Crate("keyward-access", "decision") },
     Benchmark { name: "audit", how: How::Crate("keyward-audit", "audit") },
     Benchmark { name: "scan", how: How::Job(scan::table) },

@@ -147,7 +147,10 @@ impl Site {
                 self.unlock(&Credential::Keyring(&KeyFile::parse(entry.expose())?))
             }
             SlotChoice::Kms => self.open_by_kms(ask.aws().as_ref()),
-            SlotChoice::Usual => self.home.try_slots_of(&self.header()?, ask, &|| self.engine()),
+            SlotChoice::Usual => {
+                let vault = self.home.try_slots_of(&self.header()?, ask, &|| self.engine());
+                vault.map(Vault::remembering)
+            }
         }
     }
 
@@ -159,8 +162,9 @@ impl Site {
         Ok(self.unlock_raw(credential)?)
     }
 
+    /// Whoever opens a site's vault serves it.
     fn unlock_raw(&self, credential: &Credential<'_>) -> Result<Vault, keyward_vault::Error> {
-        Vault::unlock(self.engine()?, credential, tools())
+        Vault::unlock(self.engine()?, credential, tools()).map(Vault::remembering)
     }
 
     fn engine(&self) -> Result<Box<dyn Engine>, keyward_store::Error> {

@@ -44,6 +44,21 @@ impl Up {
         Self { child, said }
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where it listens first.
+    ///
+    /// # Panics
+    /// When it said no address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.said["urls"][0].as_str().expect("it says where it listens")
+    }
+
     /// Host and port of its gateway.
     ///
     /// # Panics

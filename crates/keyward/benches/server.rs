@@ -1,7 +1,8 @@
-//! What a request costs: a server on a store on disk, and a load generator beside it on the same
-//! cores, in a process of its own so that the two are told apart.
+//! What a request costs: the binary as users start it, on a store on disk, and a load generator beside it
+//! on the same cores, in a process of its own so that the two are told apart.
 //!
-//! `cargo bench -p keyward-server --bench load -- [--seconds 5] [--connections 256] [--plain]`
+//! `cargo bench -p keyward --bench server -- [--seconds 5] [--connections 256] [--plain] [--only read,write]
+//! [--program PATH]`
 //!
 //! Every answer is awaited before a connection asks again; every read and write is durably on record
 //! before it is answered. CPU is user and system time of the server's process.
@@ -9,26 +10,19 @@
 #![allow(clippy::unwrap_used)] // a bench stops where something is missing
 #![expect(clippy::print_stdout, reason = "the table is what it is run for")]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keyward_client::{Desk, LocalDesk, NewTokenInfo, Occasion};
-use keyward_server::{Config, Listen, Server, Stop, Tls, Tokens};
-use keyward_testing::TestVault;
-use rcgen::{CertificateParams, KeyPair};
+use keyward_testing::{Program, Up};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-
-#[global_allocator]
-static ALLOCATOR: keyward_alloc::Allocator = keyward_alloc::Allocator;
 
 /// Secrets that the load is spread over, among those that there are.
 const SECRETS: usize = 4096;
@@ -38,7 +32,6 @@ const WARM: Duration = Duration::from_secs(1);
 /// Of them so many are one client's.
 const EACH: usize = 16;
 const STORED: usize = 100_000;
-const SEED: u64 = 1;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Work {
@@ -54,6 +47,9 @@ struct Settings {
     seconds: u64,
     connections: usize,
     plain: bool,
+    only: Vec<String>,
+    /// Another build, to be compared with this one.
+    program: String,
 }
 
 fn main() {
@@ -63,40 +59,22 @@ fn main() {
         seconds: of("--seconds").and_then(|text| text.parse().ok()).unwrap_or(5),
         connections: of("--connections").and_then(|text| text.parse().ok()).unwrap_or(256),
         plain: arguments.iter().any(|one| one == "--plain"),
+        only: of("--only").map(|names| names.split(',').map(str::to_owned).collect()).unwrap_or_default(),
+        program: of("--program").map_or(env!("CARGO_BIN_EXE_keyward"), String::as_str).to_owned(),
     };
-    match (of("--generate"), of("--serve")) {
-        (Some(work), _) => generate(work, &settings, of("--address").unwrap(), of("--token").unwrap(), of("--roots")),
-        (None, Some(folder)) => serve(folder.as_ref(), &settings),
-        (None, None) => drive(&settings),
+    match of("--generate") {
+        Some(work) => generate(work, &settings, of("--address").unwrap(), of("--token").unwrap(), of("--roots")),
+        None => drive(&settings),
     }
 }
 
 /// Makes the vault, and has a server and one load generator after the other run beside each other.
 fn drive(settings: &Settings) {
-    let (folder, key) = TestVault::new(SEED).close();
-    let vault = Arc::new(keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap());
-    let desk = LocalDesk::new(Arc::clone(&vault), Occasion { agent: "load".into(), reason: None }).unwrap();
-    let made = desk.create_token(NewTokenInfo { name: "load".into(), ..NewTokenInfo::default() }).unwrap();
-    let token = String::from_utf8(made.text.expose().to_vec()).unwrap();
-    fill(&vault);
-    drop((desk, vault));
-    let pair = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&pair).unwrap();
-    std::fs::write(folder.path().join("cert.pem"), certificate.pem()).unwrap();
-    std::fs::write(folder.path().join("key.pem"), pair.serialize_pem()).unwrap();
-    let me = || {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--seconds", &settings.seconds.to_string()]);
-        command.args(["--connections", &settings.connections.to_string()]);
-        if settings.plain {
-            command.arg("--plain");
-        }
-        command
-    };
-    let mut server =
-        me().arg("--serve").arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut address = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let program = Program::new(&settings.program);
+    let token = prepare(&program, settings.plain);
+    let server = Up::of(program.command(&["serve", "--config", "server.toml", "--json"]));
+    let address = server.url().split_once("://").unwrap().1.to_owned();
+    let process = server.id();
     println!("bench-table-begin");
     println!(
         "{} connections, {}, {} secrets of {STORED}, {} s each after one more; `first` reads each secret once, `hot` one by all\n",
@@ -109,60 +87,50 @@ fn drive(settings: &Settings) {
         "| work | requests/s | CPU µs a request | p50 ms | p99 ms | failed | server's memory, MB | of it its own, MB |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
-    println!("| none yet | | | | | | {} |", memory(server.id()));
-    for work in ["health", "first", "read", "hot", "write"] {
-        let before = cpu(server.id());
-        let mut command = me();
-        command.args(["--generate", work, "--address", address.trim(), "--token", &token]);
+    println!("| none yet | | | | | | {} |", memory(process));
+    let all = ["health", "first", "read", "hot", "write"];
+    for work in all.iter().filter(|work| settings.only.is_empty() || settings.only.iter().any(|one| one == *work)) {
+        let before = cpu(process);
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--seconds", &settings.seconds.to_string()]);
+        command.args(["--connections", &settings.connections.to_string()]);
+        command.args(["--generate", work, "--address", &address, "--token", &token]);
         if !settings.plain {
-            command.arg("--roots").arg(folder.path().join("cert.pem"));
+            command.arg("--roots").arg(program.home.project().join("ca/ca.pem"));
         }
-        let output = command.stderr(Stdio::inherit()).output().unwrap();
-        let used = cpu(server.id()) - before;
+        let output = command.stderr(std::process::Stdio::inherit()).output().unwrap();
+        let used = cpu(process) - before;
         let text = String::from_utf8(output.stdout).unwrap();
         let numbers: Vec<f64> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
         let [done, timed, seconds, p50, p99, failed] = numbers[..] else { panic!("the generator said: {text}") };
         let (rate, each) = (timed / seconds, used.as_secs_f64() * 1e6 / done.max(1.0));
-        let memory = memory(server.id());
+        let memory = memory(process);
         println!("| {work} | {rate:.0} | {each:.1} | {p50:.2} | {p99:.2} | {failed} | {memory} |");
     }
     println!("\nMemory is the most that was resident until then. Its own is what is resident after the work and is");
     println!("not read from the program's file, whose pages the system takes back when it needs them.");
     println!("bench-table-end");
-    drop(server.stdin.take());
-    assert!(server.wait().unwrap().success());
 }
 
-/// A server on the vault in this folder, until standard input ends.
-fn serve(folder: &Path, settings: &Settings) {
-    keyward_alloc::give_back_at_once();
-    // The same seed makes the same key.
-    let key = TestVault::new(SEED).close().1;
-    let vault = Arc::new(keyward_testing::vault::open(&folder.join("vault.db"), &key).unwrap().remembering());
-    let tls = Tls { certificate: folder.join("cert.pem"), key: folder.join("key.pem"), client_ca: None };
-    let listen = Listen {
-        address: Some("127.0.0.1:0".parse().unwrap()),
-        tls: (!settings.plain).then_some(tls),
-        ..Listen::default()
-    };
-    let config = Config { listen: vec![listen], ..Config::default() };
-    let server = Server::bind(Arc::clone(&vault), Tokens, config).unwrap();
-    println!("{}", server.urls()[0].split("://").nth(1).unwrap());
-    let stop = Stop::new();
-    let handle = stop.clone();
-    let thread = std::thread::spawn(move || server.run(&handle).unwrap());
-    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-    stop.stop();
-    thread.join().unwrap();
-}
-
-fn fill(vault: &keyward_vault::Vault) {
-    let actor = keyward_testing::vault::owner(vault);
-    let scope = vault.scope(&"shop".parse().unwrap(), &"production".parse().unwrap()).unwrap();
-    for chunk in (0..STORED).collect::<Vec<_>>().chunks(256) {
-        let values = chunk.iter().map(|n| keyward_testing::vault::new_value(&format!("S{n}"), &format!("value {n}")));
-        vault.write(&actor, &scope, values.collect()).unwrap();
+/// A vault with its secrets, and what a server of it is told; a token for the load.
+fn prepare(program: &Program, plain: bool) -> String {
+    let folder = program.home.project();
+    program.ok(&["init", "--yes", "--project", "shop"], b"");
+    let mut secrets = String::new();
+    for n in 0..STORED {
+        writeln!(secrets, "S{n}=\"value {n}\"").unwrap();
     }
+    std::fs::write(folder.join("secrets.env"), secrets).unwrap();
+    program.ok(&["import", "secrets.env", "--project", "shop", "--env", "production"], b"");
+    program.ok(&["ca", "init", "--folder", "ca"], b"");
+    program.ok(&["ca", "issue", "localhost", "127.0.0.1", "--folder", "ca"], b"");
+    let mut config = "[gateway]\nlisten = '127.0.0.1:0'\n[[listen]]\naddress = '127.0.0.1:0'\n".to_owned();
+    if !plain {
+        config.push_str("tls = { certificate = 'ca/localhost.pem', key = 'ca/localhost.key' }\n");
+    }
+    std::fs::write(folder.join("server.toml"), config).unwrap();
+    let token = program.ok(&["token", "create", "--name", "load", "--ttl", "1h"], b"").out();
+    token.trim().to_owned()
 }
 
 /// User and system time of a process (proc(5): fields 14 and 15, in ticks of 10 ms).
