@@ -23,7 +23,7 @@ pub(crate) struct Hit {
 
 /// The surest format that a whole value has, given the variable it stands in.
 pub(crate) fn find(name: &Name, value: &str) -> Option<Hit> {
-    let hits = detectors()
+    let hits = candidates(value)
         .filter(|detector| detector.has_shape(value) && detector.has_context(name) && detector.has_pattern(value));
     hits.map(|detector| Hit { detector, checksum: detector.checksum_fits(value) }).max_by_key(|hit| {
         (
@@ -36,6 +36,25 @@ pub(crate) fn find(name: &Name, value: &str) -> Option<Hit> {
         )
     })
 }
+
+/// The formats that a value may have by its first byte, in the catalogue's order: a prefix that a format
+/// has is there.
+fn candidates(value: &str) -> impl Iterator<Item = &'static Detector> {
+    let first = value.bytes().next().map_or(0, usize::from);
+    CANDIDATES.get(first).unwrap_or(&CANDIDATES[0]).iter().copied()
+}
+
+/// By the first byte of a value. No prefix begins with a zero, so that its place has the formats without
+/// prefixes alone; other bytes than ASCII begin no prefix either.
+static CANDIDATES: LazyLock<[Vec<&'static Detector>; 128]> = LazyLock::new(|| {
+    let begins = |detector: &Detector, first: u8| {
+        detector.prefixes.is_empty() || detector.prefixes.iter().any(|prefix| prefix.as_bytes().first() == Some(&first))
+    };
+    std::array::from_fn(|first| {
+        let first = u8::try_from(first).unwrap_or(0);
+        detectors().filter(|detector| begins(detector, first)).collect()
+    })
+});
 
 /// The literal beginning that a value shares with a format of the catalogue.
 pub fn public_part(value: &str) -> &'static str {
@@ -164,6 +183,21 @@ mod tests {
         let mistyped = token.expose().replace(&token.expose()[20..21], "~").replace('~', "Q");
         let hit = find(&Name::parse("ANYTHING"), &mistyped);
         assert!(hit.is_none_or(|hit| hit.checksum == Some(false)));
+    }
+
+    #[test]
+    fn whoever_may_have_a_format_by_its_first_byte_is_asked() {
+        for detector in detectors() {
+            assert!(detector.prefixes.iter().all(|prefix| prefix.bytes().next().is_some_and(|byte| byte.is_ascii())));
+            let prefixed = detector.prefixes.iter().map(|prefix| prefix.to_string());
+            let any =
+                detector.prefixes.is_empty().then(|| ["a", "Z", "9", "é"].map(str::to_owned)).into_iter().flatten();
+            for value in prefixed.chain(any) {
+                let id = detector.id;
+                assert!(candidates(&value).any(|one| std::ptr::eq(one, detector)), "{id} is not asked about `{value}`");
+            }
+        }
+        assert!(candidates("sk-").count() < detectors().count());
     }
 
     #[test]

@@ -155,14 +155,15 @@ fn density(chars: &[char]) -> f64 {
 /// corrects for characters not seen yet, so that a short random value is not undervalued.
 /// Source: Chao and Shen, "Nonparametric estimation of Shannon's index", 2003.
 fn observed(chars: &[char]) -> f64 {
-    let mut counts: HashMap<char, usize> = HashMap::new();
-    chars.iter().for_each(|c| *counts.entry(*c).or_default() += 1);
+    let mut sorted = chars.to_vec();
+    sorted.sort_unstable();
+    let counts: Vec<usize> = sorted.chunk_by(char::eq).map(<[char]>::len).collect();
     let total = as_f64(chars.len());
-    let singles = counts.values().filter(|count| **count == 1).count();
+    let singles = counts.iter().filter(|count| **count == 1).count();
     let unseen = if singles == chars.len() { singles.saturating_sub(1) } else { singles };
     let coverage = 1.0 - as_f64(unseen) / total.max(1.0);
     let entropy: f64 = counts
-        .values()
+        .iter()
         .map(|count| coverage * as_f64(*count) / total)
         .map(|p| -p * p.log2() / (1.0 - (1.0 - p).powf(total)))
         .filter(|part| part.is_finite())
@@ -172,18 +173,16 @@ fn observed(chars: &[char]) -> f64 {
 
 /// Offers every word that begins here, with what its capitals and substitutions add.
 fn words(chars: &[char], plain: &[char], at: usize, take: &mut impl FnMut(usize, f64)) {
-    let mut text = String::with_capacity(LONGEST_WORD);
+    let (mut first, mut word) = (FIRST.as_slice(), WORDS.as_slice());
     for (index, letter) in plain[at..].iter().take(LONGEST_WORD).enumerate() {
-        text.push(*letter);
+        first = going_on(first, index, *letter);
+        word = going_on(word, index, *letter);
         let len = index + 1;
-        if len < 3 {
-            continue;
-        }
-        let (first, word) = (listed(&FIRST, &text), listed(&WORDS, &text));
-        let base = match (first, word) {
+        let base = match (first.first(), word.first()) {
             (None, None) => return,
-            (Some(true), _) => FIRST_BITS,
-            (_, Some(true)) => WORD_BITS,
+            _ if len < 3 => continue,
+            (Some(shortest), _) if shortest.len() == len => FIRST_BITS,
+            (_, Some(shortest)) if shortest.len() == len => WORD_BITS,
             _ => continue,
         };
         let own = &chars[at..at + len];
@@ -199,10 +198,13 @@ fn words(chars: &[char], plain: &[char], at: usize, take: &mut impl FnMut(usize,
     }
 }
 
-/// Whether the list has this word; `None` where no word of it even begins so.
-fn listed(list: &[&str], text: &str) -> Option<bool> {
-    let at = list.partition_point(|word| *word < text);
-    list.get(at).filter(|word| word.starts_with(text)).map(|word| *word == text)
+/// Those of sorted words that share their first `at` letters whose next one is `letter`; what is no more
+/// than that comes first.
+fn going_on<'a>(words: &'a [&'static str], at: usize, letter: char) -> &'a [&'static str] {
+    let Ok(letter) = u8::try_from(letter) else { return &[] };
+    let from = words.partition_point(|word| word.as_bytes().get(at) < Some(&letter));
+    let rest = &words[from..];
+    &rest[..rest.partition_point(|word| word.as_bytes().get(at) == Some(&letter))]
 }
 
 /// The length of the run that begins here: `aaaa`, `abcd`, `4321`, `qwert`; at least three.
@@ -234,7 +236,7 @@ fn year(chars: &[char], at: usize) -> Option<usize> {
 /// Three characters are looked up; the match is then followed, each character once.
 fn earlier(chars: &[char]) -> Vec<Option<(usize, usize)>> {
     let mut found = vec![None; chars.len()];
-    let mut seen: HashMap<&[char], usize> = HashMap::new();
+    let mut seen: HashMap<&[char], usize> = HashMap::with_capacity(chars.len());
     let mut followed = 0;
     for at in 0..chars.len().saturating_sub(2) {
         let key = &chars[at..at + 3];

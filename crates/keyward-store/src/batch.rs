@@ -1,5 +1,9 @@
 //! Batches: what is committed together. Always with at least one log entry.
 
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
 use crate::{Error, Result};
 
 /// Changes, what they expect to find, and the log entries that tell of them.
@@ -8,14 +12,20 @@ pub struct Batch {
     entries: NonEmpty,
     expect: Vec<Expect>,
     changes: Vec<Change>,
+    /// By the place of their put among the changes.
+    made: Vec<(usize, Made)>,
     header: Option<Vec<u8>>,
 }
+
+/// What readers make of a record, for whoever remembers it.
+#[derive(Clone)]
+struct Made(Arc<dyn Any + Send + Sync>);
 
 impl Batch {
     /// A batch that appends `entries` to the log; the other parts are added to it.
     #[must_use]
     pub fn record(entries: impl Into<NonEmpty>) -> Self {
-        Self { entries: entries.into(), expect: Vec::new(), changes: Vec::new(), header: None }
+        Self { entries: entries.into(), expect: Vec::new(), changes: Vec::new(), made: Vec::new(), header: None }
     }
 
     /// Refuses this batch, and only this one, unless `expect` holds when it is its turn.
@@ -30,6 +40,14 @@ impl Batch {
     pub fn put(mut self, put: Put) -> Self {
         self.changes.push(Change::Put(put));
         self
+    }
+
+    /// The same, with what [`Reader::made`](crate::Reader::made) would make of the record: where the record
+    /// is remembered, that is remembered in its place, and nobody makes it again.
+    #[must_use]
+    pub fn put_made(mut self, put: Put, made: Arc<dyn Any + Send + Sync>) -> Self {
+        self.made.push((self.changes.len(), Made(made)));
+        self.put(put)
     }
 
     /// Removes a record; removing one that is not there changes nothing.
@@ -58,6 +76,11 @@ impl Batch {
         &self.changes
     }
 
+    /// What is made of the record that the change at this place puts, if that is known.
+    pub(crate) fn made(&self, change: usize) -> Option<&Arc<dyn Any + Send + Sync>> {
+        self.made.iter().find(|(at, _)| *at == change).map(|(_, made)| &made.0)
+    }
+
     /// The header that this batch sets, if it sets one.
     #[must_use]
     pub fn new_header(&self) -> Option<&[u8]> {
@@ -81,6 +104,21 @@ impl Batch {
         }
     }
 }
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("made")
+    }
+}
+
+/// It follows from the bytes, which are compared.
+impl PartialEq for Made {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Made {}
 
 /// One change of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,8 +27,8 @@ pub(crate) struct Moment(u64);
 
 /// What is known of a record by those who want what its readers make of it.
 pub(crate) enum Known<T> {
-    /// It is made.
-    Made(Arc<T>),
+    /// It is made, of a record of this generation.
+    Made(Arc<T>, u64),
     /// It is to be made of these bytes.
     Record(Arc<Record>, Moment),
     /// The engine is to be asked.
@@ -44,7 +44,8 @@ struct Part {
 /// What is kept of a record.
 enum Kept {
     Record(Arc<Record>),
-    Made(Arc<dyn Any + Send + Sync>),
+    /// With the record's generation.
+    Made(Arc<dyn Any + Send + Sync>, u64),
 }
 
 /// Where something lies: a record by its key, or keys by the index value that they declare.
@@ -82,7 +83,7 @@ impl Cache {
         let Part { records, changes, .. } = &mut *part;
         match records.get(place) {
             Some(Kept::Record(record)) => Ok(Arc::clone(record)),
-            Some(Kept::Made(_)) | None => Err(Moment(*changes)),
+            Some(Kept::Made(..)) | None => Err(Moment(*changes)),
         }
     }
 
@@ -104,7 +105,10 @@ impl Cache {
         let moment = Moment(*changes);
         match records.get(place) {
             Some(Kept::Record(record)) => Known::Record(Arc::clone(record), moment),
-            Some(Kept::Made(made)) => Arc::clone(made).downcast().map_or(Known::Nothing(moment), Known::Made),
+            Some(Kept::Made(made, generation)) => match Arc::clone(made).downcast() {
+                Ok(made) => Known::Made(made, *generation),
+                Err(_other) => Known::Nothing(moment),
+            },
             None => Known::Nothing(moment),
         }
     }
@@ -117,9 +121,8 @@ impl Cache {
         let place = self.place(collection, "", &record.key);
         let mut part = self.part(place);
         if part.changes == moment.0 {
-            // It takes about as much as the bytes of which it was made.
-            let size = place.len() + record.value.len() + OVERHEAD;
-            part.records.put(place, Kept::Made(Arc::clone(made) as Arc<dyn Any + Send + Sync>), size);
+            let size = size_of_made(place, &record.value);
+            part.records.put(place, Kept::Made(Arc::clone(made) as _, record.generation), size);
         }
     }
 
@@ -146,12 +149,12 @@ impl Cache {
 
     /// Takes over what a batch did.
     pub(crate) fn committed(&self, batch: &Batch) {
-        let mut made = HashMap::new();
-        for change in batch.changes() {
+        let mut generations = HashMap::new();
+        for (at, change) in batch.changes().iter().enumerate() {
             match change {
-                Change::Put(put) => self.take_put(put, batch.expectations(), &mut made),
+                Change::Put(put) => self.take_put(put, batch.made(at), batch.expectations(), &mut generations),
                 Change::Delete(delete) => {
-                    made.insert((delete.collection.as_str(), delete.key.as_slice()), None);
+                    generations.insert((delete.collection.as_str(), delete.key.as_slice()), None);
                     self.forget(&delete.collection, &delete.key);
                 }
             }
@@ -183,26 +186,37 @@ impl Cache {
         }
     }
 
-    /// `made` are the generations that earlier changes of the batch left, where they are known. What a
+    /// `generations` are those that earlier changes of the batch left, where they are known. What a
     /// reader has put here meanwhile says nothing: he may have seen this very commit already.
-    fn take_put<'a>(&self, put: &'a Put, expected: &[Expect], made: &mut Made<'a>) {
+    fn take_put<'a>(
+        &self,
+        put: &'a Put,
+        made: Option<&Arc<dyn Any + Send + Sync>>,
+        expected: &[Expect],
+        generations: &mut Generations<'a>,
+    ) {
         let at = (put.collection.as_str(), put.key.as_slice());
-        let before = made.get(&at).copied().unwrap_or_else(|| expected_generation(put, expected));
-        made.insert(at, before.map(|before| before + 1));
-        let place = self.place(&put.collection, "", &put.key);
+        let before = generations.get(&at).copied().unwrap_or_else(|| expected_generation(put, expected));
         // An engine counts a generation on with each put.
-        let record = before.map(|before| {
-            let (key, value, indexes) = (put.key.clone(), put.value.clone(), put.indexes.clone());
-            Arc::new(Record { key, generation: before + 1, value, indexes })
-        });
+        let after = before.map(|before| before + 1);
+        generations.insert(at, after);
+        let place = self.place(&put.collection, "", &put.key);
         let mut part = self.part(place);
         part.changes += 1;
-        match record {
+        match after {
             // What nobody has asked for yet is not asked for because it was written.
             Some(_) if !part.records.has(place) => {}
-            Some(record) => {
-                let size = size_of(place, &record);
-                part.records.put(place, Kept::Record(record), size);
+            Some(generation) => {
+                let (kept, size) = match made {
+                    Some(made) => (Kept::Made(Arc::clone(made), generation), size_of_made(place, &put.value)),
+                    None => {
+                        let (key, value, indexes) = (put.key.clone(), put.value.clone(), put.indexes.clone());
+                        let record = Record { key, generation, value, indexes };
+                        let size = size_of(place, &record);
+                        (Kept::Record(Arc::new(record)), size)
+                    }
+                };
+                part.records.put(place, kept, size);
             }
             None => part.records.remove(place),
         }
@@ -243,7 +257,7 @@ impl Cache {
 }
 
 /// Generations that a batch's changes left, by collection and key; `None` where they are not known.
-type Made<'a> = HashMap<(&'a str, &'a [u8]), Option<u64>>;
+type Generations<'a> = HashMap<(&'a str, &'a [u8]), Option<u64>>;
 
 impl<'a> Place<'a> {
     pub(crate) fn new(hasher: &RandomState, collection: &'a str, index: &'a str, key: &'a [u8]) -> Self {
@@ -285,6 +299,11 @@ fn expected_generation(put: &Put, expected: &[Expect]) -> Option<u64> {
         }
         _ => None,
     })
+}
+
+/// What is made of a record takes about as much as its bytes.
+fn size_of_made(place: Place<'_>, value: &[u8]) -> usize {
+    place.len() + value.len() + OVERHEAD
 }
 
 fn size_of(place: Place<'_>, record: &Record) -> usize {
@@ -341,9 +360,30 @@ mod tests {
 
     fn made(cache: &Cache, key: &str) -> Option<u64> {
         match cache.made::<u64>("c", key.as_bytes()) {
-            Known::Made(made) => Some(*made),
+            Known::Made(made, _) => Some(*made),
             Known::Record(..) | Known::Nothing(_) => None,
         }
+    }
+
+    #[test]
+    fn what_a_batch_says_is_made_of_its_record_is_kept_of_that_generation() {
+        let cache = Cache::new(1 << 20);
+        let with = |value: u64| batch().expect(at(value)).put_made(put(&record("k", 0, "a")), Arc::new(value));
+        let kept = || match cache.made::<u64>("c", b"k") {
+            Known::Made(made, generation) => Some((*made, generation)),
+            Known::Record(..) | Known::Nothing(_) => None,
+        };
+        cache.committed(&with(3));
+        assert_eq!(kept(), None, "nobody had asked for it");
+        keep(&cache, &record("k", 3, "a"));
+        cache.committed(&with(3));
+        assert_eq!(kept(), Some((3, 4)));
+        cache.committed(&with(4));
+        assert_eq!(kept(), Some((4, 5)));
+        assert!(cache.record("c", b"k").is_err(), "whoever wants its bytes asks the engine");
+        let twice = batch().expect(at(5)).put_made(put(&record("k", 0, "a")), Arc::new(8_u64));
+        cache.committed(&twice.put(put(&record("k", 7, "a"))));
+        assert_eq!((kept(), held(&cache)), (None, Some(record("k", 7, "a"))), "the last one counts");
     }
 
     #[test]

@@ -16,6 +16,20 @@ pub struct Reader<'a> {
     mac: Arc<dyn RecordMac>,
 }
 
+/// What was made of a record.
+pub struct Made<T> {
+    /// That.
+    pub what: Arc<T>,
+    /// The record's generation.
+    pub generation: u64,
+}
+
+impl<T> Made<T> {
+    fn of<E>(record: &Record, make: impl FnOnce(&Record) -> std::result::Result<T, E>) -> std::result::Result<Self, E> {
+        Ok(Self { what: Arc::new(make(record)?), generation: record.generation })
+    }
+}
+
 impl<'a> Reader<'a> {
     pub(crate) fn live(engine: &'a dyn Engine, cache: Option<&'a Cache>, mac: Arc<dyn RecordMac>) -> Self {
         Self { source: Source::Live(engine, cache), mac }
@@ -70,24 +84,24 @@ impl<'a> Reader<'a> {
         collection: &str,
         key: &[u8],
         make: impl FnOnce(&Record) -> std::result::Result<T, E>,
-    ) -> std::result::Result<Option<Arc<T>>, E>
+    ) -> std::result::Result<Option<Made<T>>, E>
     where
         T: Send + Sync + 'static,
         E: From<Error>,
     {
         let Source::Live(_, Some(cache)) = &self.source else {
-            return self.stored(collection, key)?.map(|record| make(&record).map(Arc::new)).transpose();
+            return self.stored(collection, key)?.map(|record| Made::of(&record, make)).transpose();
         };
         let (record, moment) = match cache.made(collection, key) {
-            Known::Made(made) => return Ok(Some(made)),
+            Known::Made(what, generation) => return Ok(Some(Made { what, generation })),
             Known::Record(record, moment) => (record, moment),
             Known::Nothing(moment) => match self.stored(collection, key)? {
                 Some(record) => (Arc::new(record), moment),
                 None => return Ok(None),
             },
         };
-        let made = Arc::new(make(&record)?);
-        cache.keep_made(collection, &record, &made, moment);
+        let made = Made::of(&record, make)?;
+        cache.keep_made(collection, &record, &made.what, moment);
         Ok(Some(made))
     }
 
@@ -126,7 +140,7 @@ impl<'a> Reader<'a> {
         value: &[u8],
         make: impl Fn(&Record) -> std::result::Result<T, E>,
         declares: impl Fn(&T) -> bool,
-    ) -> std::result::Result<Vec<Arc<T>>, E>
+    ) -> std::result::Result<Vec<Made<T>>, E>
     where
         T: Send + Sync + 'static,
         E: From<Error>,
@@ -136,11 +150,11 @@ impl<'a> Reader<'a> {
         {
             let found: Option<Vec<_>> =
                 keys.iter().map(|key| self.made(collection, key, &make)).collect::<std::result::Result<_, E>>()?;
-            if let Some(found) = found.filter(|found| found.iter().all(|made| declares(made))) {
+            if let Some(found) = found.filter(|found| found.iter().all(|made| declares(&made.what))) {
                 return Ok(found);
             }
         }
-        self.by_index(collection, index, value)?.iter().map(|record| make(record).map(Arc::new)).collect()
+        self.by_index(collection, index, value)?.iter().map(|record| Made::of(record, &make)).collect()
     }
 
     fn stored(&self, collection: &str, key: &[u8]) -> Result<Option<Record>> {

@@ -37,7 +37,7 @@ pub mod conformance;
 pub mod memory;
 
 pub use batch::{Batch, Change, Delete, Expect, LogEntry, NonEmpty, Put};
-pub use checked::{AllRecords, CheckedRecord, IndexDefect, Reader};
+pub use checked::{AllRecords, CheckedRecord, IndexDefect, Made, Reader};
 pub use clock::Clock;
 pub use encoding::{decode_indexes, encode_indexes, header_hash, mac_input, record_hash};
 pub use engine::{Committed, Engine, Head, IndexHit, IndexRow, LogRow, Reads};

@@ -2,7 +2,10 @@
 //! touches records carries the hash of what it leaves behind, so that `audit verify` can replay
 //! the log against the store.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
 
 use keyward_access::{Object, Permit};
 use keyward_audit::{Action as ActionName, Entry, Hash, Outcome, PrivatePart, RecordChange, Via};
@@ -31,6 +34,8 @@ pub(crate) struct Change<'a> {
 struct Told {
     telling: Telling,
     puts: Vec<Put>,
+    /// What is made of some of them, by their places.
+    made: Vec<(usize, Arc<dyn Any + Send + Sync>)>,
     deletes: Vec<Delete>,
 }
 
@@ -139,6 +144,20 @@ impl<'a> Change<'a> {
         self.present().puts.push(records::put(record));
     }
 
+    /// The same of a record that is asked for again soon: whoever does has this one. Gives it as it is to be
+    /// stored.
+    pub(crate) fn put_shared<R>(&mut self, record: Arc<R>) -> &[u8]
+    where
+        R: Record + PartialEq + Debug + Send + Sync + 'static,
+    {
+        let put = records::put(&*record);
+        debug_assert_eq!(serde_json::from_slice::<R>(&put.value).ok().as_ref(), Some(&*record), "it is read otherwise");
+        let Told { puts, made, .. } = self.present();
+        made.push((puts.len(), record));
+        puts.push(put);
+        puts.last().map_or(&[], |put| &put.value)
+    }
+
     pub(crate) fn delete<R: Record>(&mut self, key: Vec<u8>) {
         self.present().deletes.push(Delete { collection: R::COLLECTION.to_owned(), key });
     }
@@ -243,7 +262,13 @@ impl<'a> Change<'a> {
         }
         for told in self.told {
             batch = told.deletes.into_iter().fold(batch, Batch::delete);
-            batch = told.puts.into_iter().fold(batch, Batch::put);
+            let mut made = told.made.into_iter().peekable();
+            for (at, put) in told.puts.into_iter().enumerate() {
+                batch = match made.next_if(|(of, _)| *of == at) {
+                    Some((_, made)) => batch.put_made(put, made),
+                    None => batch.put(put),
+                };
+            }
         }
         if let Some(header) = self.header {
             batch = batch.header(header);
@@ -285,7 +310,7 @@ fn place_of(change: &keyward_store::Change) -> (&str, &[u8]) {
 
 impl Told {
     fn new(telling: Telling) -> Self {
-        Self { telling, puts: Vec::new(), deletes: Vec::new() }
+        Self { telling, puts: Vec::new(), made: Vec::new(), deletes: Vec::new() }
     }
 
     fn record_changes(&self) -> Vec<RecordChange> {

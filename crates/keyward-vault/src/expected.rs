@@ -23,8 +23,12 @@ pub enum Expected {
 
 /// Names the state of a head: equal for equal heads, different after every change.
 pub fn tag(head: &Head) -> String {
-    let bytes = serde_json::to_vec(head).expect("heads have string keys and no failing values");
-    hex(&Sha256::digest(bytes)[..16])
+    tag_of(&serde_json::to_vec(head).expect("heads have string keys and no failing values"))
+}
+
+/// The same of a head in the form in which it is stored.
+pub(crate) fn tag_of(stored: &[u8]) -> String {
+    hex(&Sha256::digest(stored)[..16])
 }
 
 impl Expected {

@@ -266,7 +266,7 @@ impl Vault {
 
     /// The head of one secret and its row's generation, in this environment alone.
     pub(crate) fn head_row(&self, scope: &Scope, name: &SecretName) -> Result<Option<records::Row<Head>>, Error> {
-        Ok(records::find::<Head>(&self.store, "name", &scope.name_index(name))?.into_iter().next())
+        Ok(records::find_copied::<Head>(&self.store, "name", &scope.name_index(name))?.into_iter().next())
     }
 
     /// Loads one secret for reading: the version asked for, or the active one, from this

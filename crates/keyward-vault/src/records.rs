@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use keyward_access::Network;
-use keyward_store::{Expect, KeyRange, Put, Store};
+use keyward_store::{Expect, KeyRange, Made, Put, Store};
 use keyward_types::{
     EnvironmentId, EnvironmentName, Place, PrincipalId, ProjectId, ProjectName, Record, Timestamp, Version,
 };
@@ -269,7 +269,7 @@ pub(crate) fn load_shared<R: Record + Send + Sync + 'static>(
     store: &Store,
     key: &[u8],
 ) -> Result<Option<Arc<R>>, Error> {
-    store.reader().made(R::COLLECTION, key, parse_record)
+    Ok(store.reader().made(R::COLLECTION, key, parse_record)?.map(|made| made.what))
 }
 
 pub(crate) fn find<R: Record>(store: &Store, index: &str, value: &[u8]) -> Result<Vec<Row<R>>, Error> {
@@ -282,6 +282,25 @@ pub(crate) fn find_shared<R: Record + Send + Sync + 'static>(
     index: &str,
     value: &[u8],
 ) -> Result<Vec<Arc<R>>, Error> {
+    Ok(made_by_index(store, index, value)?.into_iter().map(|made| made.what).collect())
+}
+
+/// The same for whoever changes them: each is copied, which costs less than to parse it.
+pub(crate) fn find_copied<R: Record + Clone + Send + Sync + 'static>(
+    store: &Store,
+    index: &str,
+    value: &[u8],
+) -> Result<Vec<Row<R>>, Error> {
+    let found = made_by_index(store, index, value)?.into_iter();
+    let row = |made: Made<R>| Row { record: Arc::unwrap_or_clone(made.what), generation: made.generation };
+    Ok(found.map(row).collect())
+}
+
+fn made_by_index<R: Record + Send + Sync + 'static>(
+    store: &Store,
+    index: &str,
+    value: &[u8],
+) -> Result<Vec<Made<R>>, Error> {
     let declares = |record: &R| record.indexes().iter().any(|(name, declared)| *name == index && declared == value);
     store.reader().made_by_index(R::COLLECTION, index, value, parse_record, declares)
 }

@@ -45,7 +45,7 @@ pub struct Vault {
 }
 
 /// Bytes of lately used records that a process keeps which answers many requests.
-const REMEMBERED: usize = 8 << 20;
+const REMEMBERED: usize = 12 << 20;
 
 /// What the vault takes from the world.
 #[derive(Clone)]

@@ -1,18 +1,19 @@
 //! New values and new metadata. A version is never overwritten.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use keyward_access::{Denial, Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_store::Committed;
 use keyward_types::{
-    Access, Content, Head, Kind, Label, Origin, Place, Secret, SecretId, SecretName, Timestamp, Version, VersionHead,
-    VersionState, Write, is_plain,
+    Access, Content, Head, Kind, Label, Origin, Place, Record, Secret, SecretId, SecretName, Timestamp, Version,
+    VersionHead, VersionState, Write, is_plain,
 };
 
 use crate::actor::Actor;
 use crate::change::{Change, Names, Telling};
-use crate::expected::tag;
+use crate::expected::{tag, tag_of};
 use crate::matching::MatchRow;
 use crate::read::Scope;
 use crate::records::{self, Row, Sealed};
@@ -197,12 +198,12 @@ impl Vault {
         let now = self.tools.clock.now();
         let fingerprint = hex(&self.ring.fingerprint(new.value.expose()));
         let had_value = row.as_ref().is_some_and(|row| row.record.active().is_some());
-        let mut head = match &row {
-            Some(row) => row.record.clone(),
-            None => new_head(self.place(scope)?, new.name.clone(), now),
+        let (before, generation) = match row {
+            Some(row) => (row.record, Some(row.generation)),
+            None => (new_head(self.place(scope)?, new.name.clone(), now), None),
         };
+        let mut head = before.clone();
         let same = head.active().is_some_and(|active| active.fingerprint == fingerprint);
-        let before = head.clone();
         head.apply(&new.edit, !same)?;
         self.permit_becoming(actor, scope, &before, &head)?;
         let value_change = match (same, had_value) {
@@ -240,18 +241,19 @@ impl Vault {
             }
             None => change.insert(Change::permitted(self, actor, permit, object_telling)),
         };
-        match &row {
-            Some(row) => change.expect(records::unchanged(row)),
+        match generation {
+            Some(generation) => change.expect(records::written(Head::COLLECTION, &head.key(), generation)),
             None => change.expect_free::<Head>("name", head.place.name_index(&head.name)),
         }
         let same_as = if head.kind.is_secret() { self.holders_of(actor, &fingerprint, head.place)? } else { vec![] };
         if !same {
             self.add_version(change, &mut head, scope, &new, fingerprint, actor)?;
         }
-        change.put(&head);
+        let head = Arc::new(head);
+        let tag = tag_of(change.put_shared(Arc::clone(&head)));
         let version = head.active().map_or(Version::FIRST, |active| active.version);
         let becomes_secret = becomes_secret(&before, &head);
-        let (kind, tag) = (head.kind, tag(&head));
+        let kind = head.kind;
         Ok(Written { name: new.name, version, kind, change: value_change, same_as, tag, becomes_secret })
     }
 
@@ -271,6 +273,8 @@ impl Vault {
         if let Some(row) = MatchRow::of(head, version, value, new.bits, &self.ring.match_key()) {
             change.put(&row);
         }
+        // It may be remembered for long, and the next version is added to a copy of it.
+        head.versions.reserve_exact(1);
         head.versions.push(VersionHead {
             version,
             state: VersionState::Live,
