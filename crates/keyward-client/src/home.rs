@@ -220,7 +220,10 @@ impl Home {
             let engine = open.take().map_or_else(|| Sqlite::open(&self.database(), clock), Ok)?;
             Ok(Box::new(if reign == Reign::Command { engine.mapped() } else { engine }))
         })?;
-        Ok(if reign == Reign::Command { vault } else { vault.remembering() })
+        if reign == Reign::Lasting {
+            vault.remember();
+        }
+        Ok(vault)
     }
 
     /// The same for a store that lies elsewhere.

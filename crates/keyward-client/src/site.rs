@@ -147,10 +147,7 @@ impl Site {
                 self.unlock(&Credential::Keyring(&KeyFile::parse(entry.expose())?))
             }
             SlotChoice::Kms => self.open_by_kms(ask.aws().as_ref()),
-            SlotChoice::Usual => {
-                let vault = self.home.try_slots_of(&self.header()?, ask, &|| self.engine());
-                vault.map(Vault::remembering)
-            }
+            SlotChoice::Usual => self.home.try_slots_of(&self.header()?, ask, &|| self.engine()),
         }
     }
 
@@ -162,9 +159,8 @@ impl Site {
         Ok(self.unlock_raw(credential)?)
     }
 
-    /// Whoever opens a site's vault serves it.
     fn unlock_raw(&self, credential: &Credential<'_>) -> Result<Vault, keyward_vault::Error> {
-        Vault::unlock(self.engine()?, credential, tools()).map(Vault::remembering)
+        Vault::unlock(self.engine()?, credential, tools())
     }
 
     fn engine(&self) -> Result<Box<dyn Engine>, keyward_store::Error> {

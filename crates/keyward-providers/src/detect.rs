@@ -37,22 +37,21 @@ pub(crate) fn find(name: &Name, value: &str) -> Option<Hit> {
     })
 }
 
-/// The formats that a value may have by its first byte, in the catalogue's order: a prefix that a format
-/// has is there.
+/// The formats that a value may have by its first byte: those with a prefix that begins so, and those
+/// without prefixes.
 fn candidates(value: &str) -> impl Iterator<Item = &'static Detector> {
-    let first = value.bytes().next().map_or(0, usize::from);
-    CANDIDATES.get(first).unwrap_or(&CANDIDATES[0]).iter().copied()
+    let first = value.bytes().next().and_then(|first| BY_FIRST.get(usize::from(first)));
+    first.into_iter().flatten().chain(WITHOUT_PREFIX.iter()).copied()
 }
 
-/// By the first byte of a value. No prefix begins with a zero, so that its place has the formats without
-/// prefixes alone; other bytes than ASCII begin no prefix either.
-static CANDIDATES: LazyLock<[Vec<&'static Detector>; 128]> = LazyLock::new(|| {
-    let begins = |detector: &Detector, first: u8| {
-        detector.prefixes.is_empty() || detector.prefixes.iter().any(|prefix| prefix.as_bytes().first() == Some(&first))
-    };
+static WITHOUT_PREFIX: LazyLock<Box<[&'static Detector]>> =
+    LazyLock::new(|| detectors().filter(|detector| detector.prefixes.is_empty()).collect());
+
+/// Those with prefixes, by the first bytes of these, which are ASCII.
+static BY_FIRST: LazyLock<[Box<[&'static Detector]>; 128]> = LazyLock::new(|| {
+    let begins = |prefix: &&str, first: usize| prefix.bytes().next().map(usize::from) == Some(first);
     std::array::from_fn(|first| {
-        let first = u8::try_from(first).unwrap_or(0);
-        detectors().filter(|detector| begins(detector, first)).collect()
+        detectors().filter(|detector| detector.prefixes.iter().any(|prefix| begins(prefix, first))).collect()
     })
 });
 

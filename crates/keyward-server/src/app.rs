@@ -49,6 +49,8 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(vault: Arc<Vault>, authenticate: Arc<dyn Authenticate>, edge: &Edge) -> Self {
         let Edge { config, metrics, site, .. } = edge.clone();
+        // However the vault was opened, and whether it was made just now.
+        vault.remember();
         let likeness = Likeness::new(&vault);
         Self {
             vault,

@@ -31,7 +31,7 @@ const BREATH: Duration = Duration::from_millis(50);
 /// What all connections share.
 pub(crate) struct Serving {
     gate: Arc<Gate>,
-    protocol: Builder<TokioExecutor>,
+    protocols: Arc<Protocols>,
     room: Arc<Semaphore>,
     /// Who is waited for when the server ends.
     open: Arc<GracefulShutdown>,
@@ -40,26 +40,46 @@ pub(crate) struct Serving {
 /// One connection that was taken.
 struct Taken {
     gate: Arc<Gate>,
-    protocol: Builder<TokioExecutor>,
+    protocols: Arc<Protocols>,
     watcher: Watcher,
     _room: OwnedSemaphorePermit,
+}
+
+/// What is spoken over a connection. To find that out from its first bytes takes another eight kilobytes of
+/// each connection for as long as it lives.
+struct Protocols {
+    http1: Builder<TokioExecutor>,
+    http2: Builder<TokioExecutor>,
+    /// Whichever the first bytes say.
+    either: Builder<TokioExecutor>,
+}
+
+/// How a client is known to speak.
+#[derive(Clone, Copy)]
+enum Speech {
+    Http1,
+    Http2,
+    Unknown,
 }
 
 impl Serving {
     pub(crate) fn new(gate: Arc<Gate>, open: Arc<GracefulShutdown>) -> Self {
         let limits = &gate.edge().config.limits;
         let room = Arc::new(Semaphore::new(limits.connections));
-        Self { protocol: protocol(limits), room, open, gate }
+        Self { protocols: Arc::new(Protocols::new(limits)), room, open, gate }
     }
 
     fn take(&self, room: OwnedSemaphorePermit) -> Taken {
         let gate = Arc::clone(&self.gate);
-        Taken { gate, protocol: self.protocol.clone(), watcher: self.open.watcher(), _room: room }
+        Taken { gate, protocols: Arc::clone(&self.protocols), watcher: self.open.watcher(), _room: room }
     }
 }
 
 impl Taken {
-    async fn serve<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, io: I, peer: Peer, encrypted: Encrypted) {
+    async fn serve<I>(self, io: I, peer: Peer, encrypted: Encrypted, speech: Speech)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let _counted = self.gate.edge().metrics.connection();
         let gate = Arc::clone(&self.gate);
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
@@ -70,9 +90,32 @@ impl Taken {
             // Open or sealed as it is now, not as it was when the connection was made.
             gate.router().call(request)
         });
-        let connection = self.protocol.serve_connection(TokioIo::new(io), service);
+        let connection = self.protocols.of(speech).serve_connection(TokioIo::new(io), service);
         // A connection that breaks is its client's affair.
         let _ = self.watcher.watch(connection.into_owned()).await;
+    }
+}
+
+impl Protocols {
+    fn new(limits: &Limits) -> Self {
+        let either = protocol(limits);
+        Self { http1: either.clone().http1_only(), http2: either.clone().http2_only(), either }
+    }
+
+    fn of(&self, speech: Speech) -> &Builder<TokioExecutor> {
+        match speech {
+            Speech::Http1 => &self.http1,
+            Speech::Http2 => &self.http2,
+            Speech::Unknown => &self.either,
+        }
+    }
+}
+
+impl Speech {
+    /// What was agreed on with the keys. Who agreed on nothing speaks HTTP/1.1: over TLS nobody begins
+    /// HTTP/2 otherwise (RFC 9113, section 3.3).
+    fn agreed(protocol: Option<&[u8]>) -> Self {
+        if protocol == Some(b"h2") { Self::Http2 } else { Self::Http1 }
     }
 }
 
@@ -154,10 +197,11 @@ async fn tcp(listener: &TcpListener, tls: Option<&Certificates>, serving: &Servi
         let acceptor = tls.map(|certificates| TlsAcceptor::from(certificates.config()));
         tokio::spawn(async move {
             match acceptor {
-                None => taken.serve(stream, peer, Encrypted(false)).await,
+                None => taken.serve(stream, peer, Encrypted(false), Speech::Unknown).await,
                 Some(acceptor) => {
                     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                        taken.serve(stream, peer, Encrypted(true)).await;
+                        let speech = Speech::agreed(stream.get_ref().1.alpn_protocol());
+                        taken.serve(stream, peer, Encrypted(true), speech).await;
                     }
                 }
             }
@@ -170,7 +214,7 @@ async fn unix(listener: &UnixListener, serving: &Serving) {
         let Ok(room) = Arc::clone(&serving.room).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(serving.take(room).serve(stream, Peer(None), Encrypted(false)));
+                tokio::spawn(serving.take(room).serve(stream, Peer(None), Encrypted(false), Speech::Unknown));
             }
             Err(_) => tokio::time::sleep(BREATH).await,
         }

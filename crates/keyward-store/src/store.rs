@@ -21,25 +21,30 @@ struct Core {
     mac: Arc<dyn RecordMac>,
     head: Arc<dyn LogHead>,
     queue: CommitQueue,
-    cache: Option<Cache>,
+    cache: OnceLock<Cache>,
 }
 
 impl Store {
     /// Opens the store over an engine, once the keys behind `mac` and `head` are known.
     #[must_use]
     pub fn open(engine: Box<dyn Engine>, mac: Arc<dyn RecordMac>, head: Arc<dyn LogHead>) -> Self {
-        let core = Core { engine, mac, head, queue: CommitQueue::default(), cache: None };
+        let core = Core { engine, mac, head, queue: CommitQueue::default(), cache: OnceLock::new() };
         Self { core: Arc::new(core), committer: OnceLock::new() }
     }
 
-    /// Keeps about `bytes` of lately used records in memory, verified: for a process that answers
-    /// many requests. Nothing is kept where other processes change the store too.
-    #[must_use]
-    pub fn remembering(mut self, bytes: usize) -> Self {
-        if let Some(core) = Arc::get_mut(&mut self.core) {
-            core.cache = core.engine.nodes().is_none().then(|| Cache::new(bytes));
+    /// From now on keeps about `bytes` of lately used records in memory, verified: for a process that
+    /// answers many requests. Nothing is kept where other processes change the store too; the first call
+    /// counts.
+    pub fn remember(&self, bytes: usize) {
+        if self.core.engine.nodes().is_none() {
+            self.core.cache.get_or_init(|| Cache::new(bytes));
         }
-        self
+    }
+
+    /// Whether it keeps any.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        self.core.cache.get().is_some()
     }
 
     /// Makes `batch` durable and returns the index of its first log entry. Waits for the group of
@@ -78,7 +83,7 @@ impl Store {
     /// Reads the live store.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {
-        Reader::live(self.core.engine.as_ref(), self.core.cache.as_ref(), Arc::clone(&self.core.mac))
+        Reader::live(self.core.engine.as_ref(), self.core.cache.get(), Arc::clone(&self.core.mac))
     }
 
     /// Reads the live store, for whoever goes over much of it once: nothing is remembered for others, nor
@@ -219,30 +224,31 @@ impl Drop for Store {
 
 impl Core {
     fn apply(&self, group: &[Batch]) -> Vec<Result<Committed>> {
-        let unanswered = self.cache.as_ref().map(|cache| Unanswered { cache, group });
+        let unanswered = Unanswered { cache: &self.cache, group };
         let answers = self.engine.apply(group, self.mac.as_ref(), self.head.as_ref());
-        if let Some(unanswered) = unanswered {
-            unanswered.answer(&answers);
-        }
+        unanswered.answer(&answers);
         answers
     }
 }
 
 /// A group whose fate is not known: so it stays where the engine panics.
 struct Unanswered<'a> {
-    cache: &'a Cache,
+    /// Looked at when there is an answer: a store may begin to remember meanwhile.
+    cache: &'a OnceLock<Cache>,
     group: &'a [Batch],
 }
 
 impl Unanswered<'_> {
     /// Before anybody is told: who reads after his commit was acknowledged has to see it.
     fn answer(mut self, answers: &[Result<Committed>]) {
-        for (batch, answer) in std::mem::take(&mut self.group).iter().zip(answers) {
+        let group = std::mem::take(&mut self.group);
+        let Some(cache) = self.cache.get() else { return };
+        for (batch, answer) in group.iter().zip(answers) {
             match answer {
-                Ok(_) => self.cache.committed(batch),
+                Ok(_) => cache.committed(batch),
                 // It was refused before anything was written.
-                Err(crate::Error::Conflict(_)) => self.cache.refused(batch),
-                Err(_) => self.cache.unknown(batch),
+                Err(crate::Error::Conflict(_)) => cache.refused(batch),
+                Err(_) => cache.unknown(batch),
             }
         }
     }
@@ -250,7 +256,9 @@ impl Unanswered<'_> {
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        self.group.iter().for_each(|batch| self.cache.unknown(batch));
+        if let Some(cache) = self.cache.get() {
+            self.group.iter().for_each(|batch| cache.unknown(batch));
+        }
     }
 }
 

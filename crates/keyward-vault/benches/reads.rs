@@ -22,7 +22,8 @@ fn main() {
     };
     let (seconds, at_once, secrets) = (of("--seconds", 5), of("--at-once", 256), of("--secrets", 4096));
     let (folder, key) = TestVault::new(1).close();
-    let vault = keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap().remembering();
+    let vault = keyward_testing::vault::open(&folder.path().join("vault.db"), &key).unwrap();
+    vault.remember();
     let vault = Arc::new(vault);
     let actor = keyward_testing::vault::owner(&vault);
     let (project, environment) = ("shop".parse().unwrap(), "production".parse().unwrap());

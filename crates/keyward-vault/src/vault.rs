@@ -45,7 +45,7 @@ pub struct Vault {
 }
 
 /// Bytes of lately used records that a process keeps which answers many requests.
-const REMEMBERED: usize = 12 << 20;
+const REMEMBERED: usize = 8 << 20;
 
 /// What the vault takes from the world.
 #[derive(Clone)]
@@ -166,11 +166,16 @@ impl Vault {
         })
     }
 
-    /// The same vault, with lately used records kept in memory: for a process that owns the store
-    /// and answers many requests. They are what lies in the store: values stay sealed.
+    /// From now on keeps lately used records in memory: for a process that owns the store and answers many
+    /// requests. They are what lies in the store: values stay sealed.
+    pub fn remember(&self) {
+        self.store.remember(REMEMBERED);
+    }
+
+    /// Whether it keeps any. Nobody does of a store that others change too.
     #[must_use]
-    pub fn remembering(self) -> Self {
-        Self { store: self.store.remembering(REMEMBERED), ..self }
+    pub fn remembers(&self) -> bool {
+        self.store.remembers()
     }
 
     /// Whoever closes this vault opens it again soon, or somebody waits for it, as for `run` when its

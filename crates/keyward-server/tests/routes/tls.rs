@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,29 +64,72 @@ fn exchange(
     client: Option<(String, String)>,
     request: &[u8],
 ) -> Result<(CertificateDer<'static>, Answer), String> {
-    let mut roots = RootCertStore::empty();
-    roots.add(authority).unwrap();
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
-    let config = match client {
-        None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
-            let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-            builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap()
-        }
-    };
-    let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-    let stream = TcpStream::connect(served.address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let mut stream = StreamOwned::new(connection, stream);
+    let mut stream = connected(served, authority, client, &[]);
     stream.write_all(request).map_err(|error| error.to_string())?;
     let answer = Answer::read(&mut stream);
     if answer.status == 0 {
         return Err("the server closed".into());
     }
     Ok((stream.conn.peer_certificates().unwrap()[0].clone().into_owned(), answer))
+}
+
+/// A connection as `localhost`, of a client that speaks these protocols.
+fn connected(
+    served: &Served,
+    authority: CertificateDer<'static>,
+    client: Option<(String, String)>,
+    protocols: &[&[u8]],
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let mut config = match client {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+            builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap()
+        }
+    };
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+    let stream = TcpStream::connect(served.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    StreamOwned::new(connection, stream)
+}
+
+/// RFC 9113, section 3.4: the preface, and a frame of settings that has none.
+const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+#[test]
+fn what_was_agreed_on_with_the_keys_is_spoken() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), authority());
+    let served = served(write(folder.path(), &authority, "localhost"));
+    let speak = |protocols: &[&[u8]], bytes: &[u8]| {
+        let mut stream = connected(&served, authority.der().clone(), None, protocols);
+        stream.write_all(bytes).unwrap();
+        let (mut start, mut read) = ([0; 9], 0);
+        while read < start.len() {
+            match stream.read(&mut start[read..]) {
+                Ok(0) | Err(_) => break,
+                Ok(more) => read += more,
+            }
+        }
+        start[..read].to_vec()
+    };
+    let plain = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    assert_eq!(speak(&[b"h2", b"http/1.1"], HTTP2)[3], 4, "its own settings come first");
+    for protocols in [&[b"http/1.1".as_slice()][..], &[b"http/1.1", b"h2"], &[]] {
+        let start = speak(protocols, plain);
+        match protocols.contains(&b"h2".as_slice()) {
+            // The server would rather speak HTTP/2, and who offered it has to.
+            true => assert_ne!(start, b"HTTP/1.1 "),
+            false => assert_eq!(start, b"HTTP/1.1 ", "{protocols:?}"),
+        }
+    }
+    assert_ne!(speak(&[b"http/1.1"], HTTP2).get(3), Some(&4), "nobody agreed on HTTP/2");
 }
 
 #[test]

@@ -106,3 +106,9 @@ fn many_readers_of_one_secret_are_all_served_and_counted() {
     let verdict = served.ask("POST", "/audit/verify", Some(json!({}))).is(200);
     assert_eq!(verdict["ok"], true, "{verdict}");
 }
+
+#[test]
+fn whoever_serves_a_vault_remembers_what_was_read_of_it() {
+    assert!(!keyward_testing::TestVault::new(1).vault.remembers(), "it is no command's affair");
+    assert!(Served::start().vault.remembers());
+}

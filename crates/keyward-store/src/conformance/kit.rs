@@ -64,7 +64,10 @@ pub(super) fn remember(remembering: bool) {
 pub(super) fn open(engine: Box<dyn Engine>) -> Store {
     let store = Store::open(engine, Arc::new(KeyedMac(7)), Arc::new(HashChain));
     // Little enough that some of it is forgotten.
-    if REMEMBERING.get() { store.remembering(64 << 10) } else { store }
+    if REMEMBERING.get() {
+        store.remember(64 << 10);
+    }
+    store
 }
 
 pub(super) fn log(text: &str) -> Batch {
