@@ -1,5 +1,6 @@
-//! The allocator that the binary brings: a server allocates for each request on whichever thread is
-//! free and gives back on another, which with the system's allocator is an eighth of its time.
+//! What the binary takes of memory. It brings its allocator: a server allocates for each request on
+//! whichever thread is free and gives back on another, which with the system's allocator is an eighth of
+//! its time. And a process that stays gives back what it does not need.
 
 use libmimalloc_sys::{mi_option_set, mi_option_t};
 
@@ -19,6 +20,75 @@ pub fn give_back_at_once() {
     unsafe { mi_option_set(PURGE_DELAY, 0) }
 }
 
+/// Gives back the pages of the program itself: for a server that has started. The system maps sixteen pages
+/// around each that is touched, and the start touches twenty megabytes, most of which nothing runs again;
+/// what does comes back from the file, as it came before. The file's pages in the system's cache are not
+/// freed by that, only easier to free. Elsewhere than on Linux nothing is done.
+pub fn give_back_program() {
+    #[cfg(target_os = "linux")]
+    for (from, length) in program::code() {
+        program::give_back(from, length);
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod program {
+    use std::fs;
+    use std::path::Path;
+
+    use rustix::mm::{Advice, madvise};
+
+    /// Where the program's own code is mapped, and how much of it; nothing where the system does not say.
+    pub(crate) fn code() -> Vec<(usize, usize)> {
+        let (Ok(maps), Ok(program)) = (fs::read_to_string("/proc/self/maps"), fs::read_link("/proc/self/exe")) else {
+            return Vec::new();
+        };
+        maps.lines().filter_map(|line| code_of(line, &program)).collect()
+    }
+
+    /// proc_pid_maps(5): `from-to perms offset dev inode path`.
+    fn code_of(line: &str, program: &Path) -> Option<(usize, usize)> {
+        let mut fields = line.splitn(6, ' ');
+        let (from, to) = fields.next()?.split_once('-')?;
+        // What may be written, or was before it was made read-only, such as addresses that the loader has
+        // put in, is nowhere but in memory. Code is as it lies in the file.
+        let is_code = fields.next()? == "r-xp";
+        let path = fields.nth(3)?.trim_start();
+        let (from, to) = (usize::from_str_radix(from, 16).ok()?, usize::from_str_radix(to, 16).ok()?);
+        (is_code && Path::new(path) == program).then_some((from, to.checked_sub(from)?))
+    }
+
+    #[allow(unsafe_code, reason = "the call takes addresses")]
+    pub(crate) fn give_back(from: usize, length: usize) {
+        // SAFETY: the range is a private mapping of a file that nobody writes to: the pages are mapped for
+        // reading and running alone, and no address is put into code when it is loaded (it is built to run
+        // anywhere). Whoever runs or reads there next has the same bytes from the file. A refusal leaves
+        // everything as it was.
+        let _refused = unsafe { madvise(from as *mut _, length, Advice::LinuxDontNeed) };
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::path::Path;
+
+        use super::*;
+
+        #[test]
+        fn only_code_of_the_program_is_meant() {
+            let program = Path::new("/opt/key ward/keyward");
+            let of = |line: &str| code_of(line, program);
+            let code = "55e0-75e0 r-xp 00001000 fe:00 17                 /opt/key ward/keyward";
+            assert_eq!(of(code), Some((0x55e0, 0x2000)));
+            for other in ["r--p", "rw-p", "rwxp", "r-xs"] {
+                assert_eq!(of(&code.replace("r-xp", other)), None, "{other}");
+            }
+            assert_eq!(of(&code.replace("key ward/", "")), None, "a library");
+            assert_eq!(of("7ffd-7fff r-xp 00000000 00:00 0                  [vdso]"), None);
+            assert_eq!(of("nonsense"), None);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use libmimalloc_sys::mi_option_get;
@@ -34,5 +104,23 @@ mod tests {
         assert_eq!(delay(), 1000);
         give_back_at_once();
         assert_eq!(delay(), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_program_that_gave_its_pages_back_runs_on_with_fewer() {
+        let resident = || {
+            let maps = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+            let code = program::code()[0].0;
+            let mine = maps.split_once(&format!("{code:x}-")).map_or("", |(_, rest)| rest);
+            let line = mine.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap_or_default();
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0)
+        };
+        let before = resident();
+        give_back_program();
+        let after = resident();
+        assert!(after < before, "{before} kB before, {after} kB after");
+        let sum: u64 = (1..=1000).map(|n| n * n).sum();
+        assert_eq!(sum, 333_833_500, "and computes as before");
     }
 }

@@ -78,6 +78,7 @@ pub(crate) fn run(
         let _ = event.send(why);
     });
     announce(context, (&urls, gateway.as_deref()), &first, sealed.is_some())?;
+    keyward_alloc::give_back_program();
     let why = events.recv().unwrap_or(End::Signal);
     stop.stop();
     let served = joined(serving).and_then(|served| served);
