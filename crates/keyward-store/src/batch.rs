@@ -12,7 +12,7 @@ pub struct Batch {
     entries: NonEmpty,
     expect: Vec<Expect>,
     changes: Vec<Change>,
-    /// By the place of their put among the changes.
+    /// By the place of their put among the changes, in the order of these.
     made: Vec<(usize, Made)>,
     header: Option<Vec<u8>>,
 }
@@ -78,7 +78,8 @@ impl Batch {
 
     /// What is made of the record that the change at this place puts, if that is known.
     pub(crate) fn made(&self, change: usize) -> Option<&Arc<dyn Any + Send + Sync>> {
-        self.made.iter().find(|(at, _)| *at == change).map(|(_, made)| &made.0)
+        let at = self.made.binary_search_by_key(&change, |(at, _)| *at).ok()?;
+        Some(&self.made[at].1.0)
     }
 
     /// The header that this batch sets, if it sets one.
