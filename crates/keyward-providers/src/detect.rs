@@ -4,7 +4,6 @@
 //! compiled only for a value that all but has it.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
@@ -40,8 +39,12 @@ pub(crate) fn find(name: &Name, value: &str) -> Option<Hit> {
 /// The formats that a value may have by its first byte: those with a prefix that begins so, and those
 /// without prefixes.
 fn candidates(value: &str) -> impl Iterator<Item = &'static Detector> {
+    prefixed(value).chain(WITHOUT_PREFIX.iter().copied())
+}
+
+fn prefixed(value: &str) -> impl Iterator<Item = &'static Detector> {
     let first = value.bytes().next().and_then(|first| BY_FIRST.get(usize::from(first)));
-    first.into_iter().flatten().chain(WITHOUT_PREFIX.iter()).copied()
+    first.into_iter().flatten().copied()
 }
 
 static WITHOUT_PREFIX: LazyLock<Box<[&'static Detector]>> =
@@ -55,26 +58,11 @@ static BY_FIRST: LazyLock<[Box<[&'static Detector]>; 128]> = LazyLock::new(|| {
     })
 });
 
-/// The literal beginning that a value shares with a format of the catalogue.
+/// The literal beginning that a value shares with a format of the catalogue, the longest.
 pub fn public_part(value: &str) -> &'static str {
-    let Some(first) = value.bytes().next() else { return "" };
-    let prefixes = PREFIXES.get(usize::from(first)).into_iter().flatten();
-    prefixes.copied().find(|prefix| value.starts_with(prefix)).unwrap_or("")
+    let prefixes = prefixed(value).flat_map(|detector| detector.prefixes).copied();
+    prefixes.filter(|prefix| value.starts_with(prefix)).max_by_key(|prefix| prefix.len()).unwrap_or("")
 }
-
-/// The beginnings of all formats by their first byte, of each the longest first.
-static PREFIXES: LazyLock<[Vec<&'static str>; 128]> = LazyLock::new(|| {
-    let mut prefixes: Vec<&str> = detectors().flat_map(|detector| detector.prefixes).copied().collect();
-    prefixes.sort_unstable_by_key(|prefix| (Reverse(prefix.len()), *prefix));
-    prefixes.dedup();
-    let mut by_first: [Vec<&str>; 128] = std::array::from_fn(|_| Vec::new());
-    for prefix in prefixes {
-        if let Some(list) = prefix.bytes().next().and_then(|first| by_first.get_mut(usize::from(first))) {
-            list.push(prefix);
-        }
-    }
-    by_first
-});
 
 impl Detector {
     /// Whether the whole `value` has this format. The checksum is not looked at, and neither is

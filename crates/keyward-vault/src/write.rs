@@ -197,7 +197,6 @@ impl Vault {
     ) -> Result<Written, Halt> {
         let now = self.tools.clock.now();
         let fingerprint = hex(&self.ring.fingerprint(new.value.expose()));
-        let had_value = row.as_ref().is_some_and(|row| row.record.active().is_some());
         let (before, generation) = match row {
             Some(row) => (row.record, Some(row.generation)),
             None => (new_head(self.place(scope)?, new.name.clone(), now), None),
@@ -206,7 +205,7 @@ impl Vault {
         let same = head.active().is_some_and(|active| active.fingerprint == fingerprint);
         head.apply(&new.edit, !same)?;
         self.permit_becoming(actor, scope, &before, &head)?;
-        let value_change = match (same, had_value) {
+        let value_change = match (same, before.active().is_some()) {
             (true, _) => ValueChange::Unchanged,
             (false, true) => ValueChange::Changed,
             (false, false) => ValueChange::Added,
