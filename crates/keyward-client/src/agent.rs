@@ -102,6 +102,8 @@ impl Agent {
     /// # Errors
     /// When the socket cannot be made.
     pub fn bind(owned: Owned) -> Result<Self> {
+        // As whoever serves it over HTTP has it remember.
+        owned.vault()?.remember();
         Self::bind_as(owned, None)
     }
 

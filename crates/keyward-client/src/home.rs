@@ -216,14 +216,10 @@ impl Home {
     /// the next one it is opened anew.
     fn try_slots_at(&self, engine: Sqlite, header: &Header, ask: &dyn Ask, reign: Reign) -> Result<Vault> {
         let open = Cell::new(Some(engine));
-        let vault = self.try_slots_of(header, ask, &|| {
+        self.try_slots_of(header, ask, &|| {
             let engine = open.take().map_or_else(|| Sqlite::open(&self.database(), clock), Ok)?;
             Ok(Box::new(if reign == Reign::Command { engine.mapped() } else { engine }))
-        })?;
-        if reign == Reign::Lasting {
-            vault.remember();
-        }
-        Ok(vault)
+        })
     }
 
     /// The same for a store that lies elsewhere.
