@@ -6,6 +6,7 @@
 //! - `bench` measures and writes `BENCHMARKS.md`;
 //! - `accuracy` measures the scanner over a generated corpus, clean packages and other scanners' examples;
 //! - `dist` makes the packages that users install;
+//! - `order` finds which functions run, for the linker to lay them together;
 //! - `pictures` draws the terminal pictures of the README from real runs.
 //!
 //! Nothing of the product is here, and the product uses nothing from here.
@@ -21,6 +22,7 @@ mod dist;
 mod guide;
 mod lanes;
 mod machine;
+mod order;
 mod pictures;
 mod process;
 mod prove;
@@ -51,6 +53,7 @@ usage: cargo xtask <command>
   accuracy --foreign  the same on other scanners' own examples
   accuracy --patterns  the same on values drawn from other scanners' patterns
   dist [--check]   the packages, into target/dist/; --check installs and runs them
+  order            which functions run, into crates/keyward/order.ld (needs Valgrind)
   pictures [NAME…] the terminal pictures in docs/pictures/, from real runs
   walls            which crate may import which
 ";
@@ -84,6 +87,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "bench" => bench::run(&workspace, rest),
         "accuracy" => accuracy::run(&workspace, rest),
         "dist" => dist::run(&workspace, rest),
+        "order" => order::run(&workspace, rest),
         "pictures" => pictures::run(&workspace, rest),
         "walls" => walls::check(&workspace).map(drop),
         other => bail!("no command `{other}`\n\n{USAGE}"),

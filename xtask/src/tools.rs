@@ -15,7 +15,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-pub(crate) use self::packages::{GIT_PROGRAM, PYTHON3, Program, ensure_programs};
+pub(crate) use self::packages::{GIT_PROGRAM, PYTHON3, Program, VALGRIND_PROGRAM, ensure_programs};
 use crate::process;
 use crate::workspace::Workspace;
 

@@ -2,11 +2,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     EnvironmentId, Kind, Label, PrincipalId, ProjectId, SecretId, SecretName, Timestamp, VaultId, Version, VersionState,
 };
+
+/// Names of a secret's versions.
+pub type Labels = LiteMap<Label, Version>;
 
 /// Where a secret stands, by ids that never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,7 +42,7 @@ pub struct Head {
     #[serde(default)]
     pub origin: Origin,
     /// Names of versions.
-    pub labels: BTreeMap<Label, Version>,
+    pub labels: Labels,
     /// Every version there ever was, in order, beginning with 1.
     #[serde(deserialize_with = "without_spare_room")]
     pub versions: Vec<VersionHead>,

@@ -29,7 +29,7 @@ pub use action::{Action, Administer, List, Match, Operation, Read, Sign, Use, Wr
 pub use clock::{Clock, Random, RandomError, Timestamp};
 pub use error::Error;
 pub use finding::{Confidence, Finding, Fingerprint, Verified};
-pub use head::{Access, Content, Head, Origin, Place, VersionHead};
+pub use head::{Access, Content, Head, Labels, Origin, Place, VersionHead};
 pub use http_address::HttpAddress;
 pub use id::{
     AlertSinkId, BindingId, ElevationId, EnvironmentId, GroupId, Id, IdentityProviderId, ProjectId, RotationId,

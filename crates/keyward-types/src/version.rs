@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -26,7 +27,7 @@ pub enum VersionState {
 /// A name for a version of a secret. `active`, `pending` and `previous` have meaning to keyward.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Label(String);
+pub struct Label(Cow<'static, str>);
 
 impl Version {
     /// The first version of every secret.
@@ -65,20 +66,24 @@ impl FromStr for Version {
     }
 }
 
+const ACTIVE: &str = "active";
+const PREVIOUS: &str = "previous";
+const PENDING: &str = "pending";
+
 impl Label {
     /// The version that readers get.
     pub fn active() -> Self {
-        Self("active".into())
+        Self(Cow::Borrowed(ACTIVE))
     }
 
     /// The version that was active before.
     pub fn previous() -> Self {
-        Self("previous".into())
+        Self(Cow::Borrowed(PREVIOUS))
     }
 
     /// The version that is on its way to become active.
     pub fn pending() -> Self {
-        Self("pending".into())
+        Self(Cow::Borrowed(PENDING))
     }
 
     /// The text of the label.
@@ -100,7 +105,9 @@ impl TryFrom<String> for Label {
         let fits = (1..=64).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
         if fits {
-            Ok(Self(text))
+            // Nearly all are one of these, and need no memory.
+            let known = [ACTIVE, PREVIOUS, PENDING].into_iter().find(|known| *known == text);
+            Ok(Self(known.map_or(Cow::Owned(text), Cow::Borrowed)))
         } else {
             Err(Error::Label(text.chars().take(80).flat_map(char::escape_debug).collect()))
         }
@@ -109,7 +116,7 @@ impl TryFrom<String> for Label {
 
 impl From<Label> for String {
     fn from(label: Label) -> String {
-        label.0
+        label.0.into_owned()
     }
 }
 

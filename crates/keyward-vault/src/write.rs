@@ -7,8 +7,8 @@ use keyward_access::{Denial, Object, Permit, authorize};
 use keyward_audit::Action as ActionName;
 use keyward_store::Committed;
 use keyward_types::{
-    Access, Content, Head, Kind, Label, Origin, Place, Record, Secret, SecretId, SecretName, Timestamp, Version,
-    VersionHead, VersionState, Write, is_plain,
+    Access, Content, Head, Kind, Label, Labels, Origin, Place, Record, Secret, SecretId, SecretName, Timestamp,
+    Version, VersionHead, VersionState, Write, is_plain,
 };
 
 use crate::actor::Actor;
@@ -423,7 +423,7 @@ fn new_head(place: Place, name: SecretName, now: Timestamp) -> Head {
         kind: Kind::ApiKey,
         content: Content::Bytes,
         origin: Origin::Stored,
-        labels: BTreeMap::new(),
+        labels: Labels::new(),
         versions: Vec::new(),
         owner: None,
         description: None,

@@ -28,6 +28,8 @@ enum Place {
 
 pub(crate) const PYTHON3: Program = Program::on_path("python3", "python3");
 pub(crate) const GIT_PROGRAM: Program = Program::on_path("git", "git");
+/// Says which functions of a program run.
+pub(crate) const VALGRIND_PROGRAM: Program = Program::on_path("valgrind", "valgrind");
 /// PostgreSQL 13 or newer.
 pub(crate) const POSTGRES: Program = Program { name: "initdb", package: "postgresql", place: Place::Postgres };
 pub(crate) const VENV: Program = Program { name: "python3 -m venv", package: "python3-venv", place: Place::Python };

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashSet};
 
-use keyward_types::{Access, Content, EnvironmentId, Kind, Origin, Place, ProjectId, VaultId};
+use keyward_types::{Access, Content, EnvironmentId, Kind, Labels, Origin, Place, ProjectId, VaultId};
 use keyward_vault::{Holding, HoldingKind, Reads, Task, TaskAbout, TaskState};
 use proptest::prelude::*;
 
@@ -50,7 +50,7 @@ fn secret(n: u8, values: &[u8]) -> Stored {
         kind: Kind::ApiKey,
         content: Content::Bytes,
         origin: Origin::Stored,
-        labels: BTreeMap::from([(Label::active(), version(values.len() as u64))]),
+        labels: Labels::from_iter([(Label::active(), version(values.len() as u64))]),
         versions: versions.collect(),
         owner: None,
         description: None,
@@ -164,7 +164,7 @@ fn a_deleted_secret_waits_and_a_pending_version_counts() {
     let mut deleted = secret(1, &[1]);
     deleted.head.versions[0].state = VersionState::Deleted;
     let mut rotating = secret(2, &[2, 3]);
-    rotating.head.labels = BTreeMap::from([(Label::active(), version(1)), ("pending".parse().unwrap(), version(2))]);
+    rotating.head.labels = Labels::from_iter([(Label::active(), version(1)), ("pending".parse().unwrap(), version(2))]);
     let read = vec![reads(1, 1, 1, 1), reads(1, 2, 2, 1), reads(1, 9, 1, 1)];
     let plan = plan(&facts(vec![deleted, rotating], read, vec![]), &person(1), NOW);
     assert_eq!(plan.rotate.iter().map(|line| line.subject.version).collect::<Vec<_>>(), [version(2)]);
