@@ -1,5 +1,5 @@
-//! Has the linker lay functions that run beside each other (`order.ld` says what that is good for), where
-//! the linker is the one that Rust brings: others take no such script, or are slow with one of its length.
+//! Has the linker lay functions that run beside each other (`order.ld` says what that is good for). LLD, which
+//! Rust brings, and GNU's take such a script; mold does not, so that whoever chose a linker has it left alone.
 
 use std::env;
 

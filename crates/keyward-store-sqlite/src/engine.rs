@@ -69,7 +69,7 @@ impl Sqlite {
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        let reading = self.readers.take()?;
+        let reading = self.readers.for_one_read()?;
         read(&reading).map_err(|e| error::sqlite(&self.path, "read the database", &e))
     }
 }
@@ -91,7 +91,7 @@ impl Engine for Sqlite {
     }
 
     fn snapshot(&self) -> Result<Box<dyn Reads + '_>> {
-        let reading = self.readers.take()?;
+        let reading = self.readers.for_snapshot()?;
         let failed = |e: rusqlite::Error| error::sqlite(&self.path, "read the database", &e);
         // The first read of a transaction fixes what it sees.
         reading.execute_batch("BEGIN").and_then(|()| rows::log_head(&reading)).map_err(failed)?;
