@@ -13,7 +13,9 @@ fn main() {
     let own_linker = !is("RUSTC_LINKER", "") || ["linker", "fuse-ld"].iter().any(|flag| chosen.contains(flag));
     if is("PROFILE", "release") && is("TARGET", "x86_64-unknown-linux-gnu") && !own_linker {
         let folder = variable("CARGO_MANIFEST_DIR");
-        println!("cargo::rustc-link-arg-bin=keyward=-Wl,-T,{folder}/{ORDER}");
+        // Apart, as a folder's name may hold what divides arguments.
+        println!("cargo::rustc-link-arg-bin=keyward=-T");
+        println!("cargo::rustc-link-arg-bin=keyward={folder}/{ORDER}");
     }
 }
 

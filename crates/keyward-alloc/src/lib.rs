@@ -23,8 +23,7 @@ pub fn give_back_at_once() {
 /// Gives back the pages of the program itself, its code and its tables: for a server that has started. The
 /// system maps sixteen pages around each that is touched, so that the start alone has most of the code in
 /// memory, and the loader has read each place where an address is to be put in; what is needed again comes
-/// back from the file, as it came before. A server that waits has ten megabytes less by that, one under
-/// load five. The file's pages in the system's cache are not freed, only easier to free. Elsewhere than on
+/// back from the file, as it came before. The file's pages in the system's cache are not freed, only easier to free. Elsewhere than on
 /// Linux nothing is done.
 #[inline(never)] // `cargo xtask order` looks for its name: a start ends here
 pub fn give_back_program() {
@@ -68,8 +67,8 @@ mod program {
     pub(crate) fn give_back(from: usize, length: usize) {
         // SAFETY: the range is a private mapping of a file that nobody writes to: the pages are mapped for
         // reading and running alone, and the loader puts no address into them (the code is built to run
-        // anywhere, the tables say where addresses go). Whoever runs or reads there next has the same bytes from the file. A refusal leaves
-        // everything as it was.
+        // anywhere, the tables say where addresses go). Whoever runs or reads there next has the same bytes
+        // from the file. A refusal leaves everything as it was.
         let _refused = unsafe { madvise(from as *mut _, length, Advice::LinuxDontNeed) };
     }
 

@@ -125,7 +125,7 @@ mod tests {
     fn with_readers(test: impl FnOnce(&Readers)) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("some.db");
-        Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x) STRICT;").unwrap();
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x BLOB) STRICT;").unwrap();
         test(&Readers::new(path));
     }
 
