@@ -29,6 +29,8 @@ struct State {
     idle: Vec<Connection>,
     /// Single reads that are under way.
     reading: usize,
+    /// Who waits for one to end.
+    waiting: usize,
 }
 
 impl Readers {
@@ -48,8 +50,12 @@ impl Readers {
     /// A connection for one read, which comes back here when it is dropped. Whoever has one takes no
     /// second, or all could wait for each other.
     pub(crate) fn for_one_read(&self) -> Result<Reading<'_>> {
-        let full = |state: &mut State| state.reading >= self.at_once;
-        let mut state = self.ended.wait_while(self.state(), full).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        while state.reading >= self.at_once {
+            state.waiting += 1;
+            state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
         state.reading += 1;
         let idle = state.idle.pop();
         drop(state);
@@ -102,8 +108,10 @@ impl Drop for Reading<'_> {
         let (kept, spare) = if state.idle.len() < self.readers.at_once { (again, None) } else { (None, again) };
         state.idle.extend(kept);
         state.reading -= usize::from(self.single);
+        // To wake somebody is a call of the system, also where nobody waits.
+        let wake = self.single && state.waiting > 0;
         drop(state);
-        if self.single {
+        if wake {
             self.readers.ended.notify_one();
         }
         // To close one takes a while.
@@ -146,7 +154,7 @@ mod tests {
             });
             assert!(most.load(Ordering::SeqCst) <= readers.at_once);
             let state = readers.state();
-            assert_eq!(state.reading, 0);
+            assert_eq!((state.reading, state.waiting), (0, 0));
             assert!((1..=readers.at_once).contains(&state.idle.len()), "{}", state.idle.len());
         });
     }

@@ -24,14 +24,18 @@ pub(crate) fn read(file: &Path) -> Result<Vec<Section>> {
 
 fn parse(text: &str) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
-    let mut in_code = false;
+    let (mut in_code, mut known) = (false, false);
     for line in text.lines() {
         let Some((bytes, name)) = row(line) else { continue };
         let trimmed = name.trim_start();
         match name.len() - trimmed.len() {
             0 => in_code = trimmed.starts_with(".text"),
-            8 if in_code => sections.extend(section(trimmed, bytes)),
-            16 if in_code => {
+            8 if in_code => {
+                let section = section(trimmed, bytes);
+                known = section.is_some();
+                sections.extend(section);
+            }
+            16 if in_code && known => {
                 if let Some(section) = sections.last_mut() {
                     section.symbols.push(trimmed.to_owned());
                 }
@@ -91,6 +95,7 @@ mod tests {
          287bbe0          287bbe0       19    16                 aes_first
          287bbf0          287bbf0       19    16                 aes_second
          287bcf0          287bcf0        4    16         /usr/lib/crti.o:(.text)
+         287bcf0          287bcf0        4    16                 _init
 ";
         let section = |files: &str, name: &str, bytes, symbols: &[&str]| Section {
             files: files.into(),
